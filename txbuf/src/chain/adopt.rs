@@ -1,0 +1,90 @@
+//! Taking spans that somebody else filled into a stream.
+
+use crate::chain::{Chain, Entry, Shape};
+use crate::ledger::Kind;
+use crate::node;
+use crate::span::{Span, gather_pieces};
+
+/// A span that keeps more than this many times its length is copied instead.
+const OVERPIN: usize = 4;
+
+impl Chain {
+    /// Appends bytes that somebody else filled, without copying them unless they
+    /// pin more than four times their length and there is room for a copy. The
+    /// chain owns the span afterwards.
+    ///
+    /// A segment that nobody else pins (a committed
+    /// [`DetachedReservation`](crate::DetachedReservation)) becomes one of the
+    /// chain's own nodes: it is linked into the run and its rest filled. A gather is
+    /// taken apart. An arena drops the span.
+    pub fn append_span(&mut self, span: Span) {
+        if self.shape == Shape::Arena {
+            return;
+        }
+        match node::leaves(&span.node) {
+            None => self.append_leaf(span),
+            Some(leaves) => {
+                gather_pieces(&span, leaves).for_each(|leaf| self.append_leaf(leaf));
+            }
+        }
+    }
+
+    fn append_leaf(&mut self, span: Span) {
+        if span.is_empty() {
+            return;
+        }
+        let overpins = span.footprint() > span.len().saturating_mul(OVERPIN);
+        let fits_tail = || self.tail_room() as usize >= span.len();
+        if overpins && fits_tail() && self.append_copy(&span) {
+            return;
+        }
+        if span.kind() == Kind::Buffered
+            && span.offset == 0
+            && span.len <= span.node.capacity()
+            && span.node.is_unique()
+            && !span.node.is_linked()
+        {
+            self.adopt_node(span);
+        } else if !(overpins && self.append_copy(&span)) {
+            self.adopt_span(span);
+        }
+    }
+
+    /// Copies the span to the end, if it is readable and there is room.
+    fn append_copy(&mut self, span: &Span) -> bool {
+        let Ok(mut room) = self.reserve(span.len()) else {
+            return false;
+        };
+        let n = span.len();
+        if span.copy_to(0, &mut room[..n]) != Ok(n) {
+            return false;
+        }
+        room.publish(n);
+        true
+    }
+
+    /// The span is the node's only pin: the chain becomes its producer.
+    fn adopt_node(&mut self, span: Span) {
+        self.replace_tail(span.node, 0);
+        self.publish(span.len);
+    }
+
+    fn adopt_span(&mut self, span: Span) {
+        let len = u64::from(span.len);
+        let apart = match self.entries.back_mut() {
+            Some(last) if !last.own => last.span.try_merge(span).err(),
+            _ => Some(span),
+        };
+        if let Some(span) = apart {
+            self.run.number += 1;
+            self.entries.push_back(Entry {
+                start: self.end,
+                span,
+                run: self.run.number,
+                own: false,
+                storage: 0,
+            });
+        }
+        self.end += len;
+    }
+}

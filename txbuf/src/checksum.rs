@@ -1,0 +1,66 @@
+//! The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+//!
+//! Sums are ones-complement sums of big-endian 16-bit words, not inverted. An odd
+//! last byte counts as a word with a zero low byte.
+
+/// The sum of the bytes.
+///
+/// The sum does not care about byte order until the end (RFC 1071, section 2), so
+/// native words are added, in lanes wide enough to hold all carries.
+pub fn sum(data: &[u8]) -> u16 {
+    let (blocks, rest) = data.as_chunks::<64>();
+    let (mut low, mut high) = ([0_u64; 4], [0_u64; 4]);
+    for block in blocks {
+        let (words, _) = block.as_chunks::<8>();
+        for lane in 0..4 {
+            let a = u64::from_ne_bytes(words[lane]);
+            let b = u64::from_ne_bytes(words[lane + 4]);
+            low[lane] += (a & 0xffff_ffff) + (b & 0xffff_ffff);
+            high[lane] += (a >> 32) + (b >> 32);
+        }
+    }
+    let mut sum: u64 = low.iter().chain(&high).sum();
+    let (words, rest) = rest.as_chunks::<4>();
+    for word in words {
+        sum += u64::from(u32::from_ne_bytes(*word));
+    }
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    sum += u64::from(u32::from_ne_bytes(last));
+    u16::from_be(fold(sum))
+}
+
+/// The sum of two stretches of bytes from the sums of each. `b_starts_at_odd`
+/// says that an odd number of bytes lies before the second.
+#[inline]
+pub fn combine(a: u16, b: u16, b_starts_at_odd: bool) -> u16 {
+    let b = if b_starts_at_odd { b.swap_bytes() } else { b };
+    add(a, b)
+}
+
+/// The stored checksum field after one 16-bit word under it went from `old` to
+/// `new` (RFC 1624, equation 3).
+#[inline]
+pub fn update(check: u16, old: u16, new: u16) -> u16 {
+    !add(add(!check, !old), new)
+}
+
+/// A sum of words, with all carries brought back in.
+#[inline]
+fn fold(sum: u64) -> u16 {
+    let mut sum = sum;
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
+}
+
+/// Ones-complement addition: the carry comes back in at the bottom.
+#[inline]
+fn add(a: u16, b: u16) -> u16 {
+    let (sum, carry) = a.overflowing_add(b);
+    sum + u16::from(carry)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

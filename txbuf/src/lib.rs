@@ -1,0 +1,125 @@
+//! Chainable, refcounted storage for packets and byte streams.
+//!
+//! In the usual design a packet keeps a reference on every page behind it, and
+//! pays for each whenever its shape changes. Here lifetime is not the packet's
+//! business: storage has its own refcounted object, packets pin the one they start
+//! in, and each of those pins its successor. A clone is one increment and a split at
+//! most one, however many pieces of memory lie behind.
+//!
+//! # The pieces
+//!
+//! **Node.** Refcounted storage of one [`Kind`]: a *Buffered* node is a segment of a
+//! [`Pool`], an *Owned* one is somebody's buffer together with its destructor
+//! ([`StableBytes`]), a *Gather* is an ordered list of spans of other nodes. Nodes
+//! are not visible; a [`Ledger`] counts them.
+//!
+//! **[`Chain`].** The one producer of Buffered nodes. A stream chain is a send
+//! queue: it knows its bytes by position, links its nodes in runs of at most
+//! [`RUN_NODES`] and [`RUN_BYTES`], and frees them as positions are released. An
+//! arena chain takes what a device receives; it keeps only the node it is filling.
+//!
+//! **[`Reservation`].** The one way to write. It covers bytes that no span reaches
+//! yet; committing it publishes them, dropping it abandons them. Another thread
+//! fills a [`DetachedReservation`], whose segment the chain's owner then adopts.
+//!
+//! **[`Span`].** A pin, a position and a length: 16 bytes, `Send + Sync`, immutable.
+//!
+//! **[`Packet`].** An exclusive header area, at most one span, and [`Meta`]. Headers
+//! are pushed into and pulled into the area, where they may be written.
+//!
+//! **[`IovIter`].** A cursor over I/O vectors or spans, for either direction.
+//!
+//! # Who owns what
+//!
+//! * A function that takes a `Span` or a `Packet` by value owns it; one that
+//!   returns it gives it to the caller. Whoever holds a span keeps its storage, on
+//!   whatever thread, and drops it whenever it likes: the last drop frees the
+//!   storage, or returns it to its pool, in a loop and not by recursion.
+//! * Published bytes never change. No method of [`Packet`] or [`Span`] gives
+//!   mutable access to a payload; a node is written again only when its chain holds
+//!   the last pin.
+//! * Links exist only inside a run of one stream chain, so a forgotten span keeps
+//!   at most one run, one gather's leaves or one owned buffer alive.
+//!   [`Span::footprint`] says how much; who may hold spans for an unbounded time
+//!   copies those that keep far more than they show.
+//! * Storage is charged to the pool that provides it until the last pin goes.
+//!   [`Pool::in_use`] never passes the pool's limit; at the limit a reservation
+//!   says [`NoMemory`] and nothing else happens.
+//!
+//! # Example
+//!
+//! ```
+//! use txbuf::{Chain, Ledger, Packet, Pool, PoolConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ledger = Ledger::new();
+//! let pool = Pool::new(&ledger, PoolConfig { segment: 4096, limit: 1 << 20, keep: 16 });
+//!
+//! // The application's bytes become part of a send queue.
+//! let mut queue = Chain::stream(&pool);
+//! queue.append(b"hello, world")?;
+//!
+//! // A packet with the first five bytes: one pin, and headers of its own.
+//! let mut packet = Packet::with_payload(queue.span(0, 5));
+//! packet.push(2)?.copy_from_slice(b"> ");
+//! let copy = packet.clone();
+//! assert_eq!(packet.to_vec()?, b"> hello");
+//!
+//! // Acknowledged: the queue lets go, the packets still hold the storage.
+//! queue.release(12);
+//! drop(queue);
+//! assert_eq!(ledger.live_nodes(), 1);
+//! drop((packet, copy));
+//! assert_eq!(ledger.live_nodes(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Unsafe code
+//!
+//! All of it lies in the few modules that `lib.rs` lets use it, each block with
+//! its reason: the count and the links (`node`), the three kinds of storage
+//! (`segment`, `owned`, `gather`), the two views (`extent` to read, `reservation`
+//! to write), and one change of lifetime (`iov::vectors`).
+
+#![deny(unsafe_code)]
+
+mod chain;
+pub mod checksum;
+mod error;
+#[allow(unsafe_code)]
+mod extent;
+#[allow(unsafe_code)]
+mod gather;
+mod iov;
+mod ledger;
+mod meta;
+#[allow(unsafe_code)]
+mod node;
+#[allow(unsafe_code)]
+mod owned;
+mod packet;
+mod pool;
+#[allow(unsafe_code)]
+mod reservation;
+#[allow(unsafe_code)]
+mod segment;
+mod span;
+mod sync;
+#[cfg(all(test, not(loom)))]
+mod test_support;
+
+pub use chain::{Chain, RUN_BYTES, RUN_NODES};
+pub use error::{
+    ChecksumError, NoMemory, NoRoom, OutOfRange, PullError, TooLong, TooManyParts, Unreadable,
+};
+pub use extent::{Extent, Extents};
+pub use gather::GATHER_MAX;
+pub use iov::IovIter;
+pub use ledger::{Kind, Ledger, LedgerReport, Usage};
+pub use meta::{Checksum, Gso, GsoKind, Meta, Offloads};
+pub use owned::StableBytes;
+pub use packet::{HEADER_AREA, HEADROOM, INLINE_MAX, Packet};
+pub use pool::{Pool, PoolConfig};
+pub use reservation::{DetachedReservation, Reservation};
+pub use span::{Segments, Span};

@@ -1,0 +1,115 @@
+//! Owned nodes: any buffer whose bytes neither move nor change, together with
+//! its destructor.
+
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::TooLong;
+use crate::ledger::{Kind, Ledger};
+use crate::node::{Node, NodeRef};
+
+/// An owner of bytes that can stand behind a [`Span`](crate::Span). It is
+/// dropped when the last span on it goes, on whatever thread that happens.
+///
+/// # Safety
+///
+/// As long as the owner lives, however it is moved, [`bytes`](Self::bytes)
+/// returns the same memory, and nobody writes to that memory.
+pub unsafe trait StableBytes: Send + Sync + 'static {
+    /// The bytes.
+    fn bytes(&self) -> &[u8];
+
+    /// How much storage the owner keeps, which may be more than it shows.
+    fn footprint(&self) -> usize {
+        self.bytes().len()
+    }
+}
+
+// SAFETY: the heap block of a vector stays where it is when the vector moves,
+// and nobody has mutable access to a vector given away.
+unsafe impl StableBytes for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn footprint(&self) -> usize {
+        self.capacity()
+    }
+}
+
+// SAFETY: as for `Vec`.
+unsafe impl StableBytes for Box<[u8]> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+// SAFETY: while there is a clone here, `Arc::get_mut` refuses everybody else.
+unsafe impl StableBytes for Arc<[u8]> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+// SAFETY: `Bytes` is immutable for all its holders, and its storage is on the
+// heap or static.
+unsafe impl StableBytes for Bytes {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+// SAFETY: a shared static slice is immutable and never goes away.
+unsafe impl StableBytes for &'static [u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn footprint(&self) -> usize {
+        0
+    }
+}
+
+#[repr(C)]
+struct Owned<O> {
+    header: Node,
+    ledger: Ledger,
+    footprint: usize,
+    owner: O,
+}
+
+/// A node around `owner`, and the number of its bytes.
+pub(crate) fn node<O: StableBytes>(ledger: &Ledger, owner: O) -> Result<(NodeRef, u32), TooLong> {
+    let bytes = owner.bytes();
+    let len = u32::try_from(bytes.len()).map_err(|_| TooLong)?;
+    let base = NonNull::from_ref(bytes).cast::<u8>();
+    let footprint = owner.footprint();
+    let owned = Box::new(Owned {
+        header: Node::new(Kind::Owned, base, len, footprint, free::<O>),
+        ledger: ledger.clone(),
+        footprint,
+        owner,
+    });
+    ledger.enter(Kind::Owned, footprint);
+    let header = NonNull::from(Box::leak(owned)).cast::<Node>();
+    // SAFETY: fresh, its header first, and `free::<O>` takes it apart.
+    Ok((unsafe { NodeRef::from_first(header) }, len))
+}
+
+/// # Safety
+///
+/// As [`Free`](crate::node::Free) says; the object is an `Owned<O>`.
+unsafe fn free<O>(node: NonNull<Node>) {
+    // SAFETY: made by `node` from a box; the last pin is gone.
+    let owned = unsafe { Box::from_raw(node.cast::<Owned<O>>().as_ptr()) };
+    let Owned {
+        ledger,
+        footprint,
+        owner,
+        ..
+    } = *owned;
+    drop(owner);
+    ledger.leave(Kind::Owned, footprint);
+}

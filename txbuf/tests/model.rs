@@ -1,0 +1,421 @@
+//! Random operations on chains, spans and packets against plain vectors.
+//!
+//! `PROPTEST_CASES` sets how many sequences are tried.
+
+#![cfg(not(loom))]
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use txbuf::{Chain, Ledger, Packet, Pool, PoolConfig, Span, checksum};
+
+/// A stream with everything ever appended to it, and spans with what they should
+/// hold. Numbers in an operation are taken modulo what there is.
+struct World {
+    ledger: Ledger,
+    pool: Pool,
+    chain: Chain,
+    history: Vec<u8>,
+    spans: Vec<(Span, Vec<u8>)>,
+    packets: Vec<(Packet, Vec<u8>)>,
+    next_byte: u8,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Append(usize),
+    Reserve {
+        at_least: usize,
+        commit: usize,
+        span: bool,
+    },
+    AppendDetached(usize),
+    AppendOwned(usize),
+    AppendHeld(usize),
+    Take {
+        pos: usize,
+        len: usize,
+    },
+    Release(usize),
+    Clone(usize),
+    Drop(usize),
+    SplitTo(usize, usize),
+    SplitOff(usize, usize),
+    Slice(usize, usize, usize),
+    Advance(usize, usize),
+    Truncate(usize, usize),
+    Merge(usize, usize),
+    Gather(usize, usize, usize),
+    Segments(usize, usize),
+    Packet {
+        span: usize,
+        received: bool,
+    },
+    Push(usize, usize),
+    Pull(usize, usize),
+    Strip(usize, usize),
+    Trim(usize, usize),
+    ClonePacket(usize),
+    Payload(usize, usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let n = || 0_usize..400;
+    let which = || 0_usize..64;
+    prop_oneof![
+        n().prop_map(Op::Append),
+        (0_usize..140, n(), any::<bool>()).prop_map(|(at_least, commit, span)| Op::Reserve {
+            at_least,
+            commit,
+            span
+        }),
+        (0_usize..140).prop_map(Op::AppendDetached),
+        n().prop_map(Op::AppendOwned),
+        which().prop_map(Op::AppendHeld),
+        (0_usize..10_000, 0_usize..3000).prop_map(|(pos, len)| Op::Take { pos, len }),
+        n().prop_map(Op::Release),
+        which().prop_map(Op::Clone),
+        which().prop_map(Op::Drop),
+        (which(), n()).prop_map(|(i, n)| Op::SplitTo(i, n)),
+        (which(), n()).prop_map(|(i, n)| Op::SplitOff(i, n)),
+        (which(), n(), n()).prop_map(|(i, a, b)| Op::Slice(i, a, b)),
+        (which(), n()).prop_map(|(i, n)| Op::Advance(i, n)),
+        (which(), n()).prop_map(|(i, n)| Op::Truncate(i, n)),
+        (which(), which()).prop_map(|(a, b)| Op::Merge(a, b)),
+        (which(), which(), which()).prop_map(|(a, b, c)| Op::Gather(a, b, c)),
+        (which(), n()).prop_map(|(i, n)| Op::Segments(i, n)),
+        (which(), any::<bool>()).prop_map(|(span, received)| Op::Packet { span, received }),
+        (which(), 0_usize..60).prop_map(|(i, n)| Op::Push(i, n)),
+        (which(), 0_usize..120).prop_map(|(i, n)| Op::Pull(i, n)),
+        (which(), 0_usize..60).prop_map(|(i, n)| Op::Strip(i, n)),
+        (which(), n()).prop_map(|(i, n)| Op::Trim(i, n)),
+        which().prop_map(Op::ClonePacket),
+        (which(), n()).prop_map(|(i, n)| Op::Payload(i, n)),
+    ]
+}
+
+impl World {
+    fn new() -> Self {
+        let ledger = Ledger::new();
+        let config = PoolConfig {
+            segment: 128,
+            limit: 128 * 400,
+            keep: 6,
+        };
+        let pool = Pool::new(&ledger, config);
+        let chain = Chain::stream(&pool);
+        Self {
+            ledger,
+            pool,
+            chain,
+            history: Vec::new(),
+            spans: Vec::new(),
+            packets: Vec::new(),
+            next_byte: 0,
+        }
+    }
+
+    fn fresh(&mut self, n: usize) -> Vec<u8> {
+        let mut next = || {
+            self.next_byte = self.next_byte.wrapping_mul(5).wrapping_add(113);
+            self.next_byte
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    fn span(&self, which: usize) -> Option<usize> {
+        (!self.spans.is_empty()).then(|| which % self.spans.len())
+    }
+
+    fn packet(&self, which: usize) -> Option<usize> {
+        (!self.packets.is_empty()).then(|| which % self.packets.len())
+    }
+
+    fn keep(&mut self, span: Span, bytes: Vec<u8>) {
+        if self.spans.len() < 40 {
+            self.spans.push((span, bytes));
+        }
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Append(_)
+            | Op::Reserve { .. }
+            | Op::AppendDetached(_)
+            | Op::AppendOwned(_)
+            | Op::AppendHeld(_)
+            | Op::Take { .. }
+            | Op::Release(_) => self.apply_to_chain(op),
+            Op::Packet { .. }
+            | Op::Push(..)
+            | Op::Pull(..)
+            | Op::Strip(..)
+            | Op::Trim(..)
+            | Op::ClonePacket(_)
+            | Op::Payload(..) => {
+                self.apply_to_packet(op);
+            }
+            Op::Merge(..) | Op::Gather(..) => self.apply_to_several(op),
+            _ => {
+                self.apply_to_span(op);
+            }
+        }
+    }
+
+    fn apply_to_chain(&mut self, op: Op) {
+        match op {
+            Op::Append(n) => {
+                let bytes = self.fresh(n);
+                let done = self.chain.append(&bytes).unwrap_or(0);
+                self.history.extend_from_slice(&bytes[..done]);
+            }
+            Op::Reserve {
+                at_least,
+                commit,
+                span,
+            } => {
+                let bytes = self.fresh(commit);
+                let Ok(mut room) = self.chain.reserve(at_least) else {
+                    return;
+                };
+                assert!(room.len() >= at_least);
+                let n = commit.min(room.len());
+                room[..n].copy_from_slice(&bytes[..n]);
+                self.history.extend_from_slice(&bytes[..n]);
+                if span {
+                    let span = room.commit(n);
+                    self.keep(span, bytes[..n].to_vec());
+                } else {
+                    room.publish(n);
+                }
+            }
+            Op::AppendDetached(n) => {
+                let bytes = self.fresh(n);
+                if let Ok(mut room) = self.pool.reserve() {
+                    let n = n.min(room.len());
+                    room[..n].copy_from_slice(&bytes[..n]);
+                    self.chain.append_span(room.commit(n));
+                    self.history.extend_from_slice(&bytes[..n]);
+                }
+            }
+            Op::AppendOwned(n) => {
+                let bytes = self.fresh(n);
+                self.history.extend_from_slice(&bytes);
+                let span = Span::from_bytes(&self.ledger, Bytes::from(bytes)).unwrap();
+                self.chain.append_span(span);
+            }
+            Op::AppendHeld(which) => {
+                let Some(i) = self.span(which) else { return };
+                let (span, bytes) = self.spans.swap_remove(i);
+                self.chain.append_span(span);
+                self.history.extend_from_slice(&bytes);
+            }
+            Op::Take { pos, len } => {
+                let (start, end) = (self.chain.start(), self.chain.end());
+                let pos = start + pos as u64 % (end - start + 1);
+                let span = self.chain.span(pos, len);
+                let pos = pos as usize;
+                let wanted = len.min(self.history.len() - pos);
+                let most_leaves = span.kind() == txbuf::Kind::Gather && span.len() < wanted;
+                assert!(span.len() == wanted || most_leaves);
+                let bytes = self.history[pos..pos + span.len()].to_vec();
+                self.keep(span, bytes);
+            }
+            Op::Release(n) => self.chain.release(self.chain.start() + n as u64),
+            _ => {}
+        }
+    }
+
+    fn apply_to_span(&mut self, op: Op) -> Option<()> {
+        let (&which, n) = match &op {
+            Op::Clone(i) | Op::Drop(i) => (i, 0),
+            Op::SplitTo(i, n)
+            | Op::SplitOff(i, n)
+            | Op::Slice(i, n, _)
+            | Op::Advance(i, n)
+            | Op::Truncate(i, n)
+            | Op::Segments(i, n) => (i, *n),
+            _ => return None,
+        };
+        let i = self.span(which)?;
+        let (span, bytes) = &mut self.spans[i];
+        let fits = n <= bytes.len();
+        let kept = match op {
+            Op::Clone(_) => Some((span.clone(), bytes.clone())),
+            Op::Drop(_) => {
+                self.spans.swap_remove(i);
+                None
+            }
+            Op::SplitTo(..) => {
+                let front = span.split_to(n);
+                assert_eq!(front.is_ok(), fits);
+                let front = front.ok()?;
+                let rest = bytes.split_off(n);
+                Some((front, std::mem::replace(bytes, rest)))
+            }
+            Op::SplitOff(..) => {
+                let back = span.split_off(n);
+                assert_eq!(back.is_ok(), fits);
+                Some((back.ok()?, bytes.split_off(n)))
+            }
+            Op::Slice(_, _, m) => {
+                let part = span.slice(n..m);
+                assert_eq!(part.is_ok(), bytes.get(n..m).is_some());
+                Some((part.ok()?, bytes[n..m].to_vec()))
+            }
+            Op::Advance(..) => {
+                assert_eq!(span.advance(n).is_ok(), fits);
+                if fits {
+                    bytes.drain(..n);
+                }
+                None
+            }
+            Op::Truncate(..) => {
+                assert_eq!(span.truncate(n).is_ok(), fits);
+                bytes.truncate(n);
+                None
+            }
+            Op::Segments(..) => {
+                let pieces: Vec<_> = span.clone().into_segments(n).collect();
+                let expected: Vec<_> = bytes.chunks(n.max(1)).map(<[u8]>::to_vec).collect();
+                let actual: Vec<_> = pieces.iter().map(|piece| piece.to_vec().unwrap()).collect();
+                assert_eq!(actual, expected);
+                pieces.into_iter().zip(expected).last()
+            }
+            _ => None,
+        };
+        let (span, bytes) = kept?;
+        self.keep(span, bytes);
+        Some(())
+    }
+
+    fn apply_to_several(&mut self, op: Op) {
+        if self.spans.len() < 3 {
+            return;
+        }
+        match op {
+            Op::Merge(a, b) => {
+                let (next, more) = self.spans.swap_remove(b % self.spans.len());
+                let a = a % self.spans.len();
+                let (span, bytes) = &mut self.spans[a];
+                match span.try_merge(next) {
+                    Ok(()) => bytes.extend_from_slice(&more),
+                    Err(next) => self.spans.push((next, more)),
+                }
+            }
+            Op::Gather(a, b, c) => {
+                let parts = [a, b, c].map(|i| &self.spans[i % self.spans.len()]);
+                let bytes = parts.map(|(_, bytes)| bytes.clone()).concat();
+                let spans = parts.map(|(span, _)| span.clone());
+                if let Ok(span) = Span::gather(&self.ledger, spans) {
+                    self.keep(span, bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_packet(&mut self, op: Op) -> Option<()> {
+        if let Op::Packet { span, received } = op {
+            let (span, bytes) = self.spans[self.span(span)?].clone();
+            let packet = match received {
+                true => Packet::from_span(span),
+                false => Packet::with_payload(span),
+            };
+            if self.packets.len() < 10 {
+                self.packets.push((packet, bytes));
+            }
+            return Some(());
+        }
+        let (Op::Push(which, n)
+        | Op::Pull(which, n)
+        | Op::Strip(which, n)
+        | Op::Trim(which, n)
+        | Op::Payload(which, n)) = op
+        else {
+            let Op::ClonePacket(which) = op else {
+                return None;
+            };
+            let copy = self.packets[self.packet(which)?].clone();
+            if self.packets.len() < 10 {
+                self.packets.push(copy);
+            }
+            return Some(());
+        };
+        let header = self.fresh(n);
+        let i = self.packet(which)?;
+        let (packet, bytes) = &mut self.packets[i];
+        match op {
+            Op::Push(..) => {
+                if let Ok(room) = packet.push(n) {
+                    assert!(room.iter().all(|&byte| byte == 0));
+                    room.copy_from_slice(&header);
+                    bytes.splice(..0, header);
+                }
+            }
+            Op::Pull(..) => {
+                if packet.pull(n).is_ok() {
+                    assert_eq!(&packet.headers()[..n], &bytes[..n]);
+                } else {
+                    assert!(n > bytes.len());
+                }
+            }
+            Op::Strip(..) => {
+                if packet.strip(n).is_ok() {
+                    bytes.drain(..n);
+                }
+            }
+            Op::Trim(..) => {
+                assert_eq!(packet.trim(n).is_ok(), n <= bytes.len());
+                bytes.truncate(n);
+            }
+            _ => {
+                let (packet, bytes) = self.packets.swap_remove(i);
+                let mut small = Chain::arena(&self.pool);
+                let payload = packet.into_payload(n, &mut small).ok()?;
+                let expected = bytes.get(n..).unwrap_or(&[]);
+                assert_eq!(payload.is_some(), !expected.is_empty());
+                self.keep(payload?, expected.to_vec());
+            }
+        }
+        Some(())
+    }
+
+    fn check(&self) {
+        let (start, end) = (self.chain.start() as usize, self.chain.end() as usize);
+        assert_eq!(end, self.history.len());
+        let mut pos = start;
+        while pos < end {
+            let span = self.chain.span(pos as u64, usize::MAX);
+            assert!(!span.is_empty());
+            assert_eq!(span.to_vec().unwrap(), &self.history[pos..pos + span.len()]);
+            pos += span.len();
+        }
+        for (span, bytes) in &self.spans {
+            assert_eq!(&span.to_vec().unwrap(), bytes);
+            assert_eq!(span.len(), bytes.len());
+            assert_eq!(span.checksum(), Ok(checksum::sum(bytes)));
+            assert!(span.extents().all(|extent| !extent.is_empty()));
+        }
+        for (packet, bytes) in &self.packets {
+            assert_eq!(&packet.to_vec().unwrap(), bytes);
+            assert_eq!(packet.checksum(0), Ok(checksum::sum(bytes)));
+        }
+        assert!(self.pool.in_use() <= self.pool.limit());
+        assert!(self.chain.footprint() <= self.pool.in_use());
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_pins_and_charges_follow_the_model(ops in proptest::collection::vec(op(), 1..120)) {
+        let mut world = World::new();
+        for op in ops {
+            world.apply(op);
+            world.check();
+        }
+        let World { ledger, pool, chain, spans, packets, .. } = world;
+        drop((chain, spans, packets));
+        prop_assert_eq!(ledger.live_nodes(), 0);
+        prop_assert_eq!(pool.in_use(), 0);
+    }
+}
