@@ -1,0 +1,158 @@
+//! What a stack asks of a network device.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use txbuf::{GsoKind, Offloads, Packet};
+
+/// What a device can do. Constant while the device lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The largest IP packet on the wire in bytes. A super-packet may be larger; its segments may not.
+    pub mtu: usize,
+    /// What may be left to the device: checksums to be completed, super-packets to be cut.
+    pub offloads: Offloads,
+    /// The most packets that are worth handing over or asking for in one call.
+    pub burst: usize,
+}
+
+impl Capabilities {
+    /// A device for packets of up to `mtu` bytes, which does nothing itself.
+    pub fn plain(mtu: usize, burst: usize) -> Capabilities {
+        Capabilities {
+            mtu,
+            offloads: Offloads::default(),
+            burst,
+        }
+    }
+}
+
+/// A network device: IP packets in, IP packets out.
+///
+/// One thread drives a device. It calls [`receive`](Device::receive) when the [`poll_fd`](Device::poll_fd) is
+/// readable, and [`transmit`](Device::transmit) when it has packets; neither blocks.
+pub trait Device: Send {
+    /// What this device can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Appends up to `max` received packets to `into` and returns how many. 0 means that there is none now; it is
+    /// never `WouldBlock`. The packets belong to the caller; their payload stays in the storage it was received in.
+    ///
+    /// # Errors
+    ///
+    /// The device is unusable: it is down, or was deleted. Packets appended before the error stay appended.
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize>;
+
+    /// Takes packets from the front of `from` and returns how many, which may be fewer than there are: the rest
+    /// stays in order, for a later call, and that is the only back-pressure. Nothing is dropped for lack of room.
+    ///
+    /// A packet must keep to the [`capabilities`](Device::capabilities); one that does not is dropped and counted.
+    /// A super-packet of which the device could take only a part stays as the super-packet of the rest.
+    ///
+    /// # Errors
+    ///
+    /// The device is unusable: it is down, or was deleted. Packets that were not sent stay in `from`.
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize>;
+
+    /// A descriptor that is readable when [`receive`](Device::receive) has something, or when a device that took
+    /// fewer packets than it was given has room again. `None` if the device was made without one.
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// What has passed and what has not.
+    fn counters(&self) -> DeviceCounters;
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
+        (**self).receive(into, max)
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        (**self).transmit(from)
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        (**self).poll_fd()
+    }
+
+    fn counters(&self) -> DeviceCounters {
+        (**self).counters()
+    }
+}
+
+/// Makes the struct, its iterator and its sum from one list, so that none of them can miss a counter.
+macro_rules! device_counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Packets and bytes that passed a device, and every reason for which one did not.
+        ///
+        /// A layer around a device adds to the counters of the device inside it.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct DeviceCounters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl DeviceCounters {
+            /// Every counter with its name, for printing.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),*].into_iter()
+            }
+
+            /// Each counter increased by the same one of `more`.
+            pub fn plus(&self, more: &DeviceCounters) -> DeviceCounters {
+                DeviceCounters { $($name: self.$name.wrapping_add(more.$name)),* }
+            }
+        }
+    };
+}
+
+device_counters! {
+    /// Packets received.
+    rx_packets,
+    /// Bytes received, IP headers included.
+    rx_bytes,
+    /// Packets sent, as they were on the wire.
+    tx_packets,
+    /// Bytes sent, IP headers included.
+    tx_bytes,
+    /// Received packets dropped because they were larger than the MTU the device was opened with.
+    rx_too_big,
+    /// Received packets dropped because the pool they are read into was at its cap.
+    rx_no_memory,
+    /// Packets dropped because they were larger than the MTU.
+    tx_too_big,
+    /// Packets dropped because they needed an offload that the device has not.
+    tx_unsupported,
+    /// Packets dropped because the CPU may not read their payload.
+    tx_unreadable,
+    /// Packets dropped because the kernel refused them as malformed.
+    tx_refused,
+    /// Packets dropped because their headers do not fit their offload metadata.
+    tx_malformed,
+    /// Packets dropped because the other end of the link is gone.
+    tx_no_peer,
+    /// Times that a device took fewer packets than it was given.
+    tx_backpressure,
+    /// Super-packets cut into segments.
+    super_packets,
+    /// Segments they were cut into.
+    segments,
+    /// Packets that could not be captured because the capture queue was full or its writer had failed.
+    capture_dropped,
+}
+
+/// Whether a device with these offloads cuts super-packets of this kind itself. Cutting makes new checksums, so it
+/// takes that offload too.
+pub(crate) fn cuts(offloads: Offloads, kind: GsoKind) -> bool {
+    offloads.tx_checksum
+        && match kind {
+            GsoKind::TcpV4 | GsoKind::TcpV6 => offloads.tso,
+            GsoKind::Udp => offloads.uso,
+        }
+}

@@ -1,0 +1,48 @@
+//! Network devices for a user-mode TCP/IP stack.
+//!
+//! Everything a stack sends and receives goes through one trait, [`Device`]: batches of [`txbuf::Packet`] in,
+//! batches out, back-pressure instead of drops, and a descriptor to sleep on.
+//!
+//! | device | what it is |
+//! |---|---|
+//! | [`Tun`] | a Linux TUN interface, one packet for each system call, no offload |
+//! | [`memory`] | two ends of an in-memory link, bounded, with or without offload |
+//! | [`Edge`] | wraps a device that lacks offloads: cuts super-packets and completes checksums |
+//! | [`tap::Tap`] | wraps a device and writes what passes into a pcapng capture |
+//!
+//! Layers compose from the wire upwards. A capture should show what is on the wire, so the tap sits below the
+//! edge:
+//!
+//! ```no_run
+//! use drivers::{Edge, Tun, TunConfig, tap::{Tap, TapConfig}};
+//! use txbuf::{Ledger, Pool, PoolConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new(&Ledger::new(), PoolConfig { segment: 64 << 10, limit: 64 << 20, keep: 16 });
+//! let tun = Tun::open(&TunConfig::new("tun0"), &pool)?;
+//! let (tap, capture) = Tap::new(tun, std::fs::File::create("tun0.pcapng")?, TapConfig::new("tun0"))?;
+//! let device = Edge::new(tap);
+//! // ... hand `device` to the stack; when the device is gone:
+//! drop(device);
+//! println!("{} packets captured", capture.finish()?.written);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The kernel's side of a device (addresses, MTU, routes, namespaces) is set up by [`netlink`].
+
+#![deny(unsafe_code)]
+
+mod device;
+mod edge;
+pub mod memory;
+pub mod netlink;
+mod sys;
+pub mod tap;
+#[cfg(test)]
+mod testing;
+mod tun;
+
+pub use device::{Capabilities, Device, DeviceCounters};
+pub use edge::Edge;
+pub use tun::{Tun, TunConfig, TunError};

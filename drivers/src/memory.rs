@@ -1,0 +1,307 @@
+//! A link of two ends in memory, bounded, with or without offload.
+//!
+//! What one end takes, the other receives, in order and without loss. Payload is not copied: the receiver gets the
+//! sender's span. Without offload the link carries packets of at most the MTU with complete checksums, as a wire
+//! does. Both ends may be driven by one thread in virtual time, or each by its own.
+
+mod signal;
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use txbuf::{Checksum, Offloads, Packet};
+
+use crate::device::cuts;
+use crate::{Capabilities, Device, DeviceCounters, Edge};
+use signal::Signal;
+
+/// Packets for one call, under one lock.
+const BURST: usize = 64;
+
+/// How a link is made.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryConfig {
+    /// The two ends.
+    pub ends: [EndConfig; 2],
+    /// Packets that are on their way in each direction before the sender meets back-pressure.
+    pub queue: usize,
+    /// Whether the ends have a descriptor to sleep on. Not needed in virtual time.
+    pub wakeup: bool,
+}
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug)]
+pub struct EndConfig {
+    /// The largest packet in bytes that this end sends or receives. It drops and counts larger ones that arrive.
+    pub mtu: usize,
+    /// What this end can do. An offload is used in one direction if the sender can leave it to the link and the
+    /// receiver can take the result: `tx_checksum` towards `rx_checksum`, and `tso` and `uso` if both have them.
+    pub offloads: Offloads,
+}
+
+impl Default for MemoryConfig {
+    /// Two ends of MTU 1500 without offload, 256 packets each way, no descriptors.
+    fn default() -> MemoryConfig {
+        let end = EndConfig {
+            mtu: 1500,
+            offloads: Offloads::default(),
+        };
+        MemoryConfig {
+            ends: [end; 2],
+            queue: 256,
+            wakeup: false,
+        }
+    }
+}
+
+impl MemoryConfig {
+    /// Both ends alike.
+    pub fn symmetric(mtu: usize, offloads: Offloads) -> MemoryConfig {
+        MemoryConfig {
+            ends: [EndConfig { mtu, offloads }; 2],
+            ..MemoryConfig::default()
+        }
+    }
+}
+
+/// Makes a link whose ends take any packet of a stack: an [`Edge`] does what the link does not.
+///
+/// # Errors
+///
+/// The wake-up descriptors could not be made; without them it cannot fail.
+pub fn pair(config: MemoryConfig) -> io::Result<(Edge<MemoryEnd>, Edge<MemoryEnd>)> {
+    let (one, other) = raw_pair(config)?;
+    Ok((Edge::new(one), Edge::new(other)))
+}
+
+/// Makes a link whose ends take only what their capabilities say, for a layer (a tap, an impairment) that sits
+/// between the wire and the edge.
+///
+/// # Errors
+///
+/// As [`pair`].
+pub fn raw_pair(config: MemoryConfig) -> io::Result<(MemoryEnd, MemoryEnd)> {
+    let signal = || config.wakeup.then(Signal::new).transpose();
+    let link = Arc::new(Link {
+        directions: [Direction::new(config.queue), Direction::new(config.queue)],
+        signals: [signal()?, signal()?],
+    });
+    let end = |side: usize| MemoryEnd {
+        link: Arc::clone(&link),
+        side,
+        mtu: config.ends[side].mtu,
+        offloads: usable(config.ends[side].offloads, config.ends[1 - side].offloads),
+        counters: DeviceCounters::default(),
+    };
+    Ok((end(0), end(1)))
+}
+
+/// What an end with the offloads `own` may leave to a link to `peer`.
+fn usable(own: Offloads, peer: Offloads) -> Offloads {
+    let tx_checksum = own.tx_checksum && peer.rx_checksum;
+    Offloads {
+        tx_checksum,
+        rx_checksum: own.rx_checksum,
+        tso: tx_checksum && own.tso && peer.tso,
+        uso: tx_checksum && own.uso && peer.uso,
+    }
+}
+
+/// One end of a link in memory. Dropping it drops what it has not received; what it sent stays for the other end.
+#[derive(Debug)]
+pub struct MemoryEnd {
+    link: Arc<Link>,
+    side: usize,
+    mtu: usize,
+    offloads: Offloads,
+    counters: DeviceCounters,
+}
+
+#[derive(Debug)]
+struct Link {
+    /// Packets towards side 0 and towards side 1.
+    directions: [Direction; 2],
+    /// What side 0 and side 1 sleep on.
+    signals: [Option<Signal>; 2],
+}
+
+#[derive(Debug)]
+struct Direction {
+    queue: Mutex<Queue>,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Queue {
+    packets: VecDeque<Packet>,
+    /// The sender has packets left over and waits for room.
+    starved: bool,
+    /// The receiver is gone.
+    closed: bool,
+}
+
+impl Direction {
+    fn new(capacity: usize) -> Direction {
+        let capacity = capacity.max(1);
+        let packets = VecDeque::with_capacity(capacity);
+        Direction {
+            queue: Mutex::new(Queue {
+                packets,
+                starved: false,
+                closed: false,
+            }),
+            capacity,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryEnd {
+    fn peer(&self) -> usize {
+        1 - self.side
+    }
+
+    fn raise(&self, side: usize) {
+        if let Some(signal) = &self.link.signals[side] {
+            signal.raise();
+        }
+    }
+
+    /// Counts a packet in or out of the capabilities, and says whether it may pass.
+    fn admit(&mut self, packet: &Packet) -> bool {
+        let partial = matches!(packet.meta.checksum, Checksum::Partial { .. });
+        let (wire, offload) = match packet.meta.gso {
+            Some(gso) => (
+                gso.headers as usize + gso.size as usize,
+                cuts(self.offloads, gso.kind),
+            ),
+            None => (packet.len(), true),
+        };
+        if !offload || (partial && !self.offloads.tx_checksum) {
+            self.counters.tx_unsupported += 1;
+            return false;
+        }
+        if wire > self.mtu {
+            self.counters.tx_too_big += 1;
+            return false;
+        }
+        self.counters.tx_packets += 1;
+        self.counters.tx_bytes += packet.len() as u64;
+        true
+    }
+}
+
+impl Device for MemoryEnd {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            offloads: self.offloads,
+            ..Capabilities::plain(self.mtu, BURST)
+        }
+    }
+
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
+        let link = Arc::clone(&self.link);
+        let direction = &link.directions[self.side];
+        if let Some(signal) = &link.signals[self.side] {
+            signal.clear();
+        }
+        let mut queue = direction.lock();
+        let mut received = 0;
+        while received < max
+            && let Some(packet) = queue.packets.pop_front()
+        {
+            if wire_length(&packet) > self.mtu {
+                self.counters.rx_too_big += 1;
+                continue;
+            }
+            self.counters.rx_packets += 1;
+            self.counters.rx_bytes += packet.len() as u64;
+            into.push(packet);
+            received += 1;
+        }
+        let left = !queue.packets.is_empty();
+        let room = queue.starved && queue.packets.len() <= direction.capacity / 2;
+        if room {
+            queue.starved = false;
+        }
+        drop(queue);
+        if left {
+            self.raise(self.side);
+        }
+        if room {
+            self.raise(self.peer());
+        }
+        Ok(received)
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        if from.is_empty() {
+            return Ok(0);
+        }
+        let link = Arc::clone(&self.link);
+        let direction = &link.directions[self.peer()];
+        let mut queue = direction.lock();
+        if queue.closed {
+            drop(queue);
+            let lost = from.len();
+            from.clear();
+            self.counters.tx_no_peer += lost as u64;
+            return Ok(lost);
+        }
+        let mut taken = 0;
+        while queue.packets.len() < direction.capacity
+            && let Some(packet) = from.pop_front()
+        {
+            taken += 1;
+            if self.admit(&packet) {
+                queue.packets.push_back(packet);
+            }
+        }
+        let arrived = !queue.packets.is_empty();
+        if !from.is_empty() {
+            queue.starved = true;
+            self.counters.tx_backpressure += 1;
+        }
+        drop(queue);
+        if arrived {
+            self.raise(self.peer());
+        }
+        Ok(taken)
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.link.signals[self.side].as_ref().map(AsFd::as_fd)
+    }
+
+    fn counters(&self) -> DeviceCounters {
+        self.counters
+    }
+}
+
+impl Drop for MemoryEnd {
+    fn drop(&mut self) {
+        let direction = &self.link.directions[self.side];
+        let mut queue = direction.lock();
+        queue.closed = true;
+        queue.packets.clear();
+        drop(queue);
+        // A sender that waits for room learns that there is nobody left to wait for.
+        self.raise(self.peer());
+    }
+}
+
+/// The length of a packet, or of the segments it stands for.
+fn wire_length(packet: &Packet) -> usize {
+    packet
+        .meta
+        .gso
+        .map_or(packet.len(), |gso| gso.headers as usize + gso.size as usize)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The system calls that rustix does not offer in safe form: TUN ioctls, descriptors by number, `unshare`.
+
+#![allow(unsafe_code)]
+
+#[cfg(test)]
+mod testing;
+
+use std::ffi::{c_int, c_uint};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+use rustix::io::Result;
+use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+/// A layer 3 device (`IFF_TUN` of linux/if_tun.h).
+pub(crate) const IFF_TUN: u16 = 0x0001;
+/// A `virtio_net_hdr` stands in front of each packet.
+pub(crate) const IFF_VNET_HDR: u16 = 0x4000;
+/// The device outlives its last descriptor.
+pub(crate) const IFF_PERSIST: u16 = 0x0800;
+
+const TUNSETOFFLOAD: Opcode = opcode::write::<c_uint>(b'T', 208);
+const TUNGETIFF: Opcode = opcode::read::<c_uint>(b'T', 210);
+const TUNSETVNETHDRSZ: Opcode = opcode::write::<c_int>(b'T', 216);
+
+/// `struct ifreq` as far as the TUN driver uses it, at least as long as on any architecture.
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; 16],
+    flags: u16,
+    rest: [u8; 22],
+}
+
+/// What TUNGETIFF says of a descriptor. Its flag 0x1000 says nothing: it is `IFF_NO_PI` or `IFF_NOFILTER`.
+pub(crate) struct TunFlags {
+    pub(crate) name: String,
+    pub(crate) flags: u16,
+}
+
+/// Name and flags of the device a TUN descriptor is attached to. `fd` must be one of /dev/net/tun.
+pub(crate) fn tun_flags(fd: BorrowedFd<'_>) -> Result<TunFlags> {
+    let mut request = InterfaceRequest {
+        name: [0; 16],
+        flags: 0,
+        rest: [0; 22],
+    };
+    // SAFETY: TUNGETIFF writes a `struct ifreq` (40 bytes on 64-bit, 32 on 32-bit machines), for which
+    // `InterfaceRequest` has room; every bit pattern is valid for its fields.
+    unsafe { ioctl(fd, Updater::<TUNGETIFF, _>::new(&mut request)) }?;
+    let end = request
+        .name
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(request.name.len());
+    Ok(TunFlags {
+        name: String::from_utf8_lossy(&request.name[..end]).into_owned(),
+        flags: request.flags,
+    })
+}
+
+/// Sets the offloads that the kernel may use towards this descriptor (`TUN_F_*`).
+pub(crate) fn set_tun_offload(fd: BorrowedFd<'_>, mask: u32) -> Result<()> {
+    // SAFETY: TUNSETOFFLOAD takes its argument by value and touches no memory of ours.
+    unsafe { ioctl(fd, IntegerSetter::<TUNSETOFFLOAD>::new_usize(mask as usize)) }
+}
+
+/// Sets the length of the `virtio_net_hdr`, for when the flag `IFF_VNET_HDR` is on.
+pub(crate) fn set_tun_vnet_header_size(fd: BorrowedFd<'_>, size: c_int) -> Result<()> {
+    // SAFETY: TUNSETVNETHDRSZ reads one int through the pointer it is given.
+    unsafe { ioctl(fd, Setter::<TUNSETVNETHDRSZ, c_int>::new(size)) }
+}
+
+/// Takes the descriptor out of the `tun-tap` crate's interface.
+pub(crate) fn into_owned_fd(iface: tun_tap::Iface) -> OwnedFd {
+    // SAFETY: `into_raw_fd` gives up the interface's ownership of an open descriptor; nobody else holds it.
+    unsafe { OwnedFd::from_raw_fd(iface.into_raw_fd()) }
+}
+
+/// An own duplicate of a descriptor that is known only by its number.
+///
+/// The number itself stays open: whoever opened it owns it. An error says that it is not open.
+pub(crate) fn duplicate_by_number(number: RawFd) -> Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF);
+    }
+    // SAFETY: the number is not negative, and it is borrowed only for a call that duplicates it: if it is not
+    // open the kernel says EBADF, if it is, its owner does not notice.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_dupfd_cloexec(borrowed, 3)
+}
+
+/// Moves the calling thread into new namespaces. Descriptor tables stay shared.
+pub(crate) fn unshare_namespaces(flags: UnshareFlags) -> Result<()> {
+    debug_assert!(!flags.contains(UnshareFlags::FILES));
+    // SAFETY: the one hazard of `unshare` is a separate table of descriptors, which nobody here asks for.
+    unsafe { unshare_unsafe(flags.difference(UnshareFlags::FILES)) }
+}
+
+#[cfg(test)]
+pub(crate) use testing::{open_tun_with, set_tun_persistent};

@@ -1,0 +1,44 @@
+//! What only tests do to a TUN device: attach with any flags, make it persistent.
+
+use std::ffi::c_int;
+use std::fs::File;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::io::Result;
+use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
+
+use super::InterfaceRequest;
+
+const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
+const TUNSETPERSIST: Opcode = opcode::write::<c_int>(b'T', 203);
+
+/// Creates or attaches to a device with exactly these flags.
+pub(crate) fn open_tun_with(name: &str, flags: u16) -> Result<OwnedFd> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun")
+        .map_err(|error| {
+            rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO)
+        })?;
+    let mut request = InterfaceRequest {
+        name: [0; 16],
+        flags,
+        rest: [0; 22],
+    };
+    request.name[..name.len()].copy_from_slice(name.as_bytes());
+    // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, for which `InterfaceRequest` has room.
+    unsafe { ioctl(&file, Updater::<TUNSETIFF, _>::new(&mut request)) }?;
+    Ok(file.into())
+}
+
+/// Makes the device outlive its descriptors, or not.
+pub(crate) fn set_tun_persistent(fd: BorrowedFd<'_>, persistent: bool) -> Result<()> {
+    // SAFETY: TUNSETPERSIST takes its argument by value and touches no memory of ours.
+    unsafe {
+        ioctl(
+            fd,
+            IntegerSetter::<TUNSETPERSIST>::new_usize(persistent.into()),
+        )
+    }
+}

@@ -1,0 +1,279 @@
+//! A capture tap: a layer around any device that writes what passes into a pcapng file.
+//!
+//! The device's thread only clones packets (one reference each) into a bounded queue; a thread of the tap's own
+//! writes them. When that one cannot keep up, the *capture* of a packet is dropped and counted, never the packet.
+
+mod queue;
+mod writer;
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use txbuf::Packet;
+
+use crate::{Capabilities, Device, DeviceCounters};
+use queue::{Direction, Queue};
+
+/// How a capture is made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TapConfig {
+    /// The name of the interface in the capture.
+    pub name: String,
+    /// Bytes of each packet that are written; the rest is left out. `None` writes all.
+    pub snap_length: Option<u32>,
+    /// How many packets are captured, both ways together. `None` captures until the end.
+    pub packets: Option<u64>,
+    /// Packets that may wait for the writer.
+    pub queue_packets: usize,
+    /// Bytes of packets that may wait for the writer.
+    pub queue_bytes: usize,
+}
+
+impl TapConfig {
+    /// Captures all of every packet, with up to 4096 packets and 16 MiB waiting for the writer.
+    pub fn new(name: impl Into<String>) -> TapConfig {
+        TapConfig {
+            name: name.into(),
+            snap_length: None,
+            packets: None,
+            queue_packets: 4096,
+            queue_bytes: 16 << 20,
+        }
+    }
+
+    /// Captures only the first `packets`, both ways together.
+    pub fn first(self, packets: u64) -> TapConfig {
+        TapConfig {
+            packets: Some(packets),
+            ..self
+        }
+    }
+
+    /// Writes at most `bytes` of each packet.
+    pub fn snap(self, bytes: u32) -> TapConfig {
+        TapConfig {
+            snap_length: Some(bytes),
+            ..self
+        }
+    }
+}
+
+/// A device with a tap on it. To capture what is on the wire, put it below the [`Edge`](crate::Edge).
+///
+/// Packets are stamped with [`Meta::timestamp`](txbuf::Meta) if it is set, else with the time at which they pass.
+#[derive(Debug)]
+pub struct Tap<D> {
+    inner: D,
+    queue: Arc<Queue>,
+    /// Clones of what the inner device is being given. Empty between calls; kept for its allocation.
+    offered: VecDeque<Packet>,
+    /// What the inner device is being given. Empty between calls; kept for its allocation.
+    outgoing: VecDeque<Packet>,
+    /// How many packets are still to be captured.
+    remaining: u64,
+    dropped: u64,
+}
+
+impl<D: Device> Tap<D> {
+    /// Puts a tap on `inner` that writes to `file`, from a thread of its own. The capture is complete once
+    /// [`Capture::finish`] has returned.
+    ///
+    /// # Errors
+    ///
+    /// The head of the file could not be written, or the thread not be started.
+    pub fn new<W: Write + Send + 'static>(
+        inner: D,
+        file: W,
+        config: TapConfig,
+    ) -> io::Result<(Tap<D>, Capture)> {
+        let remaining = config.packets.unwrap_or(u64::MAX);
+        let queue = Arc::new(Queue::new(config.queue_packets, config.queue_bytes));
+        let writer = writer::start(file, config, Arc::clone(&queue))?;
+        let burst = inner.capabilities().burst;
+        let tap = Tap {
+            inner,
+            queue: Arc::clone(&queue),
+            offered: VecDeque::with_capacity(burst),
+            outgoing: VecDeque::with_capacity(burst),
+            remaining,
+            dropped: 0,
+        };
+        Ok((
+            tap,
+            Capture {
+                queue,
+                writer: Some(writer),
+            },
+        ))
+    }
+
+    /// The device inside.
+    pub fn inner(&self) -> &D {
+        &self.inner
+    }
+
+    /// The device inside, for what is not part of [`Device`].
+    pub fn inner_mut(&mut self) -> &mut D {
+        &mut self.inner
+    }
+
+    /// Packets that passed without being captured because the writer was behind, or had failed.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn capture(&mut self, packet: Packet, direction: Direction, now: u64) {
+        if self.remaining == 0 {
+            return;
+        }
+        if self.queue.offer(packet, direction, now) {
+            self.remaining -= 1;
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Hands at most one burst from `from` to the inner device. Returns how many were taken, and whether it has
+    /// no room for more.
+    fn transmit_burst(&mut self, from: &mut VecDeque<Packet>) -> io::Result<(usize, bool)> {
+        let count = from.len().min(self.inner.capabilities().burst);
+        self.outgoing.extend(from.drain(..count));
+        self.offered.extend(self.outgoing.iter().cloned());
+        let result = self.inner.transmit(&mut self.outgoing);
+        let unsent = self.outgoing.len();
+        while let Some(packet) = self.outgoing.pop_back() {
+            from.push_front(packet);
+        }
+        self.offered.truncate(count - unsent);
+        let now = unix_time();
+        while let Some(packet) = self.offered.pop_front() {
+            self.capture(packet, Direction::Out, now);
+        }
+        self.queue.wake_writer();
+        result.map(|_| (count - unsent, unsent > 0))
+    }
+}
+
+impl<D: Device> Device for Tap<D> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
+        let before = into.len();
+        let result = self.inner.receive(into, max);
+        if self.remaining > 0 && into.len() > before {
+            let now = unix_time();
+            for packet in &into[before..] {
+                self.capture(packet.clone(), Direction::In, now);
+            }
+            self.queue.wake_writer();
+        }
+        result
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        let mut taken = 0;
+        while !from.is_empty() {
+            if self.remaining == 0 {
+                return Ok(taken + self.inner.transmit(from)?);
+            }
+            let (sent, stopped) = self.transmit_burst(from)?;
+            taken += sent;
+            if stopped {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.poll_fd()
+    }
+
+    fn counters(&self) -> DeviceCounters {
+        let mut counters = self.inner.counters();
+        counters.capture_dropped += self.dropped;
+        counters
+    }
+}
+
+impl<D> Drop for Tap<D> {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// What a capture came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CaptureReport {
+    /// Packets in the file.
+    pub written: u64,
+    /// Bytes of packets in the file, as far as they were captured.
+    pub bytes: u64,
+    /// Packets that passed the tap but are not in the file because its writer was behind.
+    pub dropped: u64,
+    /// Packets that are not in the file because the CPU may not read them.
+    pub unreadable: u64,
+}
+
+/// The writing end of a tap. Dropping it ends the capture as [`finish`](Capture::finish) does, without a result.
+#[derive(Debug)]
+pub struct Capture {
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<io::Result<CaptureReport>>>,
+}
+
+impl Capture {
+    /// Writes what waits, flushes the file, and says what was captured. A tap that is still in use goes on passing
+    /// packets, uncaptured and counted as dropped.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be written, now or earlier: the disk is full, or the reader of a pipe is gone.
+    pub fn finish(mut self) -> io::Result<CaptureReport> {
+        self.end()
+    }
+
+    /// Whether the writer has ended by itself, which it does only on an error: [`finish`](Capture::finish) tells it.
+    pub fn has_failed(&self) -> bool {
+        self.writer.as_ref().is_some_and(JoinHandle::is_finished) && self.queue.has_failed()
+    }
+
+    fn end(&mut self) -> io::Result<CaptureReport> {
+        self.queue.close();
+        match self.writer.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other(
+                "the thread that writes the capture has panicked",
+            )),
+            None => Ok(CaptureReport::default()),
+        }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            // Whoever wants to know calls `finish`.
+            let _ = self.end();
+        }
+    }
+}
+
+/// Nanoseconds since 1970.
+fn unix_time() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What waits for the capture's writer: bounded in packets, in bytes, and in memory pinned.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::thread::Thread;
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+use txbuf::{Meta, Packet};
+
+/// So many packets may wait as clones, whatever storage their spans pin. Those behind them wait as copies if they
+/// would pin more than four times their length, for a stalled writer may hold them for ever.
+pub(super) const CLONES: usize = 64;
+const PINNED_PER_BYTE: usize = 4;
+
+/// While packets come, the writer looks for them once in this time, so that the device's thread seldom has to make
+/// the system call that wakes it.
+const LINGER: Duration = Duration::from_millis(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    In,
+    Out,
+}
+
+/// A packet that is to be captured.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) body: Body,
+    pub(super) meta: Meta,
+    pub(super) direction: Direction,
+    /// Nanoseconds since 1970.
+    pub(super) timestamp: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    Shared(Packet),
+    Copied(Vec<u8>),
+}
+
+impl Body {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Body::Shared(packet) => packet.len(),
+            Body::Copied(bytes) => bytes.len(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    records: ArrayQueue<Record>,
+    /// Bytes of packets in `records`.
+    bytes: AtomicUsize,
+    byte_limit: usize,
+    dropped: AtomicU64,
+    closed: AtomicBool,
+    failed: AtomicBool,
+    asleep: AtomicBool,
+    writer: OnceLock<Thread>,
+}
+
+impl Queue {
+    pub(super) fn new(packets: usize, byte_limit: usize) -> Queue {
+        Queue {
+            records: ArrayQueue::new(packets.max(1)),
+            bytes: AtomicUsize::new(0),
+            byte_limit,
+            dropped: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            writer: OnceLock::new(),
+        }
+    }
+
+    /// Puts a clone in the queue. False: there is no room, or the capture has ended.
+    pub(super) fn offer(&self, packet: Packet, direction: Direction, now: u64) -> bool {
+        let queued = self.try_offer(packet, direction, now);
+        if !queued {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        queued
+    }
+
+    fn try_offer(&self, packet: Packet, direction: Direction, now: u64) -> bool {
+        let length = packet.len();
+        let waiting = self.bytes.load(Ordering::Relaxed);
+        if self.closed.load(Ordering::Relaxed)
+            || self.failed.load(Ordering::Relaxed)
+            || self.records.is_full()
+            || waiting.saturating_add(length) > self.byte_limit
+        {
+            return false;
+        }
+        let meta = packet.meta;
+        let timestamp = if meta.timestamp == 0 {
+            now
+        } else {
+            meta.timestamp
+        };
+        let pinned = packet.span().map_or(0, txbuf::Span::footprint);
+        let body = if self.records.len() >= CLONES && pinned > PINNED_PER_BYTE * length {
+            match packet.to_vec() {
+                Ok(bytes) => Body::Copied(bytes),
+                Err(_) => return false,
+            }
+        } else {
+            Body::Shared(packet)
+        };
+        // Before the record is visible: the writer subtracts when it has taken it.
+        self.bytes.fetch_add(length, Ordering::Relaxed);
+        let queued = self
+            .records
+            .push(Record {
+                body,
+                meta,
+                direction,
+                timestamp,
+            })
+            .is_ok();
+        if !queued {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
+        }
+        queued
+    }
+
+    /// Wakes the writer if it sleeps for good. Call after offering.
+    pub(super) fn wake_writer(&self) {
+        // Pairs with the fence in `wait`: either the writer sees what was pushed or this thread sees it asleep.
+        fence(Ordering::SeqCst);
+        let behind = self.records.len() > self.records.capacity() / 2;
+        if (behind || self.asleep.load(Ordering::Relaxed))
+            && let Some(writer) = self.writer.get()
+        {
+            writer.unpark();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// For the writer: it is the calling thread.
+    pub(super) fn adopt_writer(&self) {
+        let _ = self.writer.set(std::thread::current());
+    }
+
+    /// For the writer: the next packet, if one waits.
+    pub(super) fn take(&self) -> Option<Record> {
+        let record = self.records.pop()?;
+        self.bytes.fetch_sub(record.body.len(), Ordering::Relaxed);
+        Some(record)
+    }
+
+    /// For the writer: nothing more will be taken. What waits is let go.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+        while self.take().is_some() {}
+    }
+
+    /// For the writer: sleeps for a moment, in which more may come.
+    pub(super) fn linger(&self) {
+        if !self.is_closed() {
+            std::thread::park_timeout(LINGER);
+        }
+    }
+
+    /// For the writer: sleeps until there is something to take, or the capture ends.
+    pub(super) fn wait(&self) {
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        while self.records.is_empty() && !self.is_closed() {
+            std::thread::park();
+        }
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,567 @@
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pcap_file::DataLink;
+use pcap_file::pcapng::PcapNgReader;
+use pcap_file::pcapng::blocks::block_common::Block;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
+use pcap_file::pcapng::blocks::interface_statistics::InterfaceStatisticsOption;
+use txbuf::{Chain, Ledger, Offloads, Packet};
+
+use super::{Tap, TapConfig};
+use crate::memory::{self, MemoryConfig};
+use crate::testing::{Scripted, Spec, parse, pool, udp};
+use crate::{Device, Edge};
+
+/// A file in memory that can be looked at while it is written.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A disk that stalls until it is told to go on, after the head of the file.
+struct Stalling {
+    head_written: bool,
+    go_on: Receiver<()>,
+}
+
+impl Write for Stalling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.head_written {
+            // An error means that the test has let go of its end.
+            let _ = self.go_on.recv_timeout(Duration::from_secs(30));
+        }
+        self.head_written = true;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stalling() -> (Stalling, Sender<()>) {
+    let (sender, go_on) = channel();
+    (
+        Stalling {
+            head_written: false,
+            go_on,
+        },
+        sender,
+    )
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Captured {
+    timestamp: Duration,
+    flags: u32,
+    original: usize,
+    bytes: Vec<u8>,
+}
+
+/// Reads a capture back. The second value is how many packets it says are missing.
+fn read_back(file: &[u8], name: &str) -> (Vec<Captured>, u64) {
+    let mut reader = PcapNgReader::new(file).unwrap();
+    let (mut packets, mut missing) = (Vec::new(), None);
+    while let Some(block) = reader.next_block() {
+        match block.unwrap().0 {
+            Block::SectionHeader(_) => {}
+            Block::InterfaceDescription(interface) => {
+                assert_eq!(interface.linktype, DataLink::RAW);
+                assert_eq!(
+                    (
+                        interface.ts_resolution().is_bin(),
+                        interface.ts_resolution().resolution()
+                    ),
+                    (false, 9)
+                );
+                assert!(format!("{:?}", interface.options).contains(name));
+            }
+            Block::EnhancedPacket(packet) => {
+                let [EnhancedPacketOption::Flags(flags)] = packet.options[..] else {
+                    panic!("{:?}", packet.options)
+                };
+                packets.push(Captured {
+                    timestamp: packet.timestamp,
+                    flags,
+                    original: packet.original_len as usize,
+                    bytes: packet.data.to_vec(),
+                });
+            }
+            Block::InterfaceStatistics(statistics) => {
+                missing = statistics.options.iter().find_map(|option| match option {
+                    InterfaceStatisticsOption::IsbIfDrop(count) => Some(*count),
+                    _ => None,
+                });
+            }
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+    (packets, missing.expect("statistics at the end"))
+}
+
+#[test]
+fn both_directions_are_captured_with_times_and_flags() {
+    let ledger = Ledger::new();
+    let mut arena = Chain::arena(&pool(&ledger));
+    let file = Shared::default();
+    let (one, mut other) = memory::raw_pair(MemoryConfig::default()).unwrap();
+    let (mut tap, capture) = Tap::new(one, file.clone(), TapConfig::new("wire0")).unwrap();
+    let mut stamped = udp(&mut arena, 500);
+    stamped.meta.timestamp = 1_234_567_890_123_456_789;
+    let expected = stamped.to_vec().unwrap();
+    assert_eq!(
+        tap.transmit(&mut VecDeque::from([stamped, udp(&mut arena, 60)]))
+            .unwrap(),
+        2
+    );
+    other
+        .transmit(&mut VecDeque::from([udp(&mut arena, 1500)]))
+        .unwrap();
+    let mut received = Vec::new();
+    assert_eq!(tap.receive(&mut received, 64).unwrap(), 1);
+    drop(tap);
+    let report = capture.finish().unwrap();
+    assert_eq!((report.written, report.bytes, report.dropped), (3, 2060, 0));
+
+    let (packets, missing) = read_back(&file.bytes(), "wire0");
+    assert_eq!(missing, 0);
+    assert_eq!(
+        packets
+            .iter()
+            .map(|packet| (packet.original, packet.flags))
+            .collect::<Vec<_>>(),
+        [(500, 2), (60, 2), (1500, 1)]
+    );
+    assert_eq!(
+        packets[0].timestamp,
+        Duration::from_nanos(1_234_567_890_123_456_789)
+    );
+    assert!(packets[1].timestamp > Duration::from_secs(1_600_000_000));
+    assert_eq!(packets[0].bytes, expected);
+    drop((received, other, arena));
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn below_the_edge_the_capture_has_what_is_on_the_wire() {
+    let ledger = Ledger::new();
+    let file = Shared::default();
+    let (one, mut other) = memory::raw_pair(MemoryConfig::default()).unwrap();
+    let (tap, capture) = Tap::new(one, file.clone(), TapConfig::new("wire0")).unwrap();
+    let mut device = Edge::new(tap);
+    device
+        .transmit(&mut VecDeque::from([
+            Spec::tcp(20_000, 1448).build(&pool(&ledger))
+        ]))
+        .unwrap();
+    let mut received = Vec::new();
+    other.receive(&mut received, 64).unwrap();
+    drop(device);
+    capture.finish().unwrap();
+    let (packets, _) = read_back(&file.bytes(), "wire0");
+    assert_eq!(packets.len(), 14);
+    for (captured, received) in packets.iter().zip(&received) {
+        assert_eq!(captured.bytes, received.to_vec().unwrap());
+        parse(&captured.bytes);
+    }
+}
+
+#[test]
+fn on_a_link_with_offload_the_capture_has_completed_checksums() {
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let file = Shared::default();
+    let all = Offloads {
+        tx_checksum: true,
+        rx_checksum: true,
+        tso: true,
+        uso: true,
+    };
+    let (one, mut other) = memory::raw_pair(MemoryConfig::symmetric(1500, all)).unwrap();
+    let (mut tap, capture) = Tap::new(one, file.clone(), TapConfig::new("wire0")).unwrap();
+    let specs = [
+        Spec::tcp(60_000, 1448),
+        Spec {
+            six: true,
+            ..Spec::tcp(33_333, 1428)
+        },
+        Spec {
+            udp: true,
+            options: 0,
+            ..Spec::tcp(10_000, 1000)
+        },
+        Spec {
+            size: 0,
+            ..Spec::tcp(77, 0)
+        },
+    ];
+    tap.transmit(&mut specs.iter().map(|spec| spec.build(&pool)).collect())
+        .unwrap();
+    let mut received = Vec::new();
+    other.receive(&mut received, 64).unwrap();
+    assert!(received[0].meta.gso.is_some());
+    drop(tap);
+    capture.finish().unwrap();
+    let (packets, _) = read_back(&file.bytes(), "wire0");
+    for (captured, spec) in packets.iter().zip(&specs) {
+        assert_eq!(parse(&captured.bytes).payload, spec.payload_bytes());
+    }
+    assert_eq!(packets.len(), 4);
+}
+
+#[test]
+fn only_what_the_device_took_is_captured() {
+    let ledger = Ledger::new();
+    let mut arena = Chain::arena(&pool(&ledger));
+    let file = Shared::default();
+    let device = Scripted::new(Offloads::default(), [Some(2), Some(0), None]);
+    let (mut tap, capture) = Tap::new(device, file.clone(), TapConfig::new("wire0")).unwrap();
+    let mut queue: VecDeque<_> = (0..5).map(|i| udp(&mut arena, 100 + i)).collect();
+    assert_eq!(tap.transmit(&mut queue).unwrap(), 2);
+    assert_eq!(tap.transmit(&mut queue).unwrap(), 0);
+    assert!(tap.transmit(&mut queue).is_err());
+    assert_eq!(queue.len(), 3);
+    assert_eq!(tap.transmit(&mut queue).unwrap(), 3);
+    drop(tap);
+    assert_eq!(capture.finish().unwrap().written, 5);
+    let lengths: Vec<_> = read_back(&file.bytes(), "wire0")
+        .0
+        .iter()
+        .map(|packet| packet.original)
+        .collect();
+    assert_eq!(lengths, [100, 101, 102, 103, 104]);
+}
+
+#[test]
+fn a_capture_can_be_limited_in_packets_and_in_length() {
+    let ledger = Ledger::new();
+    let mut arena = Chain::arena(&pool(&ledger));
+    let file = Shared::default();
+    let config = TapConfig::new("wire0").first(3).snap(64);
+    let (mut tap, capture) =
+        Tap::new(Scripted::new(Offloads::default(), []), file.clone(), config).unwrap();
+    tap.transmit(&mut (0..200).map(|_| udp(&mut arena, 1000)).collect())
+        .unwrap();
+    assert_eq!(tap.inner().sent.len(), 200);
+    drop(tap);
+    let report = capture.finish().unwrap();
+    assert_eq!((report.written, report.bytes, report.dropped), (3, 192, 0));
+    for packet in read_back(&file.bytes(), "wire0").0 {
+        assert_eq!((packet.bytes.len(), packet.original), (64, 1000));
+    }
+}
+
+#[test]
+fn a_stalled_writer_costs_captures_but_no_packets_and_pins_little() {
+    const PACKETS: usize = 3000;
+    let ledger = Ledger::new();
+    // A segment for each packet: the worst case of what a capture could pin.
+    let pool = pool(&ledger);
+    let (file, go_on) = stalling();
+    let config = TapConfig {
+        queue_packets: 1000,
+        ..TapConfig::new("wire0")
+    };
+    let (mut tap, capture) =
+        Tap::new(Scripted::new(Offloads::default(), []), file, config).unwrap();
+    for _ in 0..PACKETS {
+        let packet = udp(&mut Chain::arena(&pool), 400);
+        assert_eq!(tap.transmit(&mut VecDeque::from([packet])).unwrap(), 1);
+        assert_eq!(tap.inner_mut().sent.drain(..).count(), 1);
+    }
+    // What the writer had taken before it stalled has let go of its storage.
+    assert!(
+        ledger.live_nodes() <= super::queue::CLONES + 1,
+        "{} nodes",
+        ledger.live_nodes()
+    );
+    let dropped = tap.dropped();
+    // Besides the queue there is the writer's own buffer, of 256 KiB.
+    assert!((1300..=2000).contains(&dropped), "{dropped}");
+    assert_eq!(tap.counters().capture_dropped, dropped);
+    drop((tap, go_on));
+    let report = capture.finish().unwrap();
+    assert_eq!(
+        (report.dropped, report.written),
+        (dropped, PACKETS as u64 - dropped)
+    );
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn the_queue_is_bounded_in_bytes() {
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let (file, go_on) = stalling();
+    let config = TapConfig {
+        queue_bytes: 1 << 20,
+        ..TapConfig::new("wire0")
+    };
+    let all = Offloads {
+        tx_checksum: true,
+        rx_checksum: true,
+        tso: true,
+        uso: true,
+    };
+    let (mut tap, capture) = Tap::new(Scripted::new(all, []), file, config).unwrap();
+    for _ in 0..100 {
+        tap.transmit(&mut VecDeque::from([Spec::tcp(60_000, 1448).build(&pool)]))
+            .unwrap();
+        tap.inner_mut().sent.clear();
+    }
+    assert!(
+        ledger
+            .report()
+            .iter()
+            .map(|(_, usage)| usage.bytes)
+            .sum::<usize>()
+            < 2 << 20
+    );
+    assert!(tap.dropped() >= 70, "{}", tap.dropped());
+    drop((tap, go_on));
+    capture.finish().unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_reported() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let device = || Scripted::new(Offloads::default(), []);
+    let refused = Tap::new(device(), Full(0), TapConfig::new("wire0"))
+        .err()
+        .unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let (mut tap, capture) = Tap::new(device(), Full(1), TapConfig::new("wire0")).unwrap();
+    let mut sent = 0;
+    while !capture.has_failed() {
+        let packet: Packet = udp(&mut Chain::arena(&pool), 1500);
+        sent += tap.transmit(&mut VecDeque::from([packet])).unwrap();
+        assert_eq!(tap.inner_mut().sent.drain(..).count(), 1);
+        assert!(sent < 10_000_000);
+    }
+    tap.transmit(&mut VecDeque::from([udp(&mut Chain::arena(&pool), 1500)]))
+        .unwrap();
+    assert!(tap.dropped() > 0);
+    assert_eq!(tap.inner().sent.len(), 1);
+    assert_eq!(
+        capture.finish().unwrap_err().kind(),
+        io::ErrorKind::StorageFull
+    );
+    drop(tap);
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn an_idle_capture_is_complete_on_disk_before_it_is_finished() {
+    let ledger = Ledger::new();
+    let mut arena = Chain::arena(&pool(&ledger));
+    let file = Shared::default();
+    let (mut tap, capture) = Tap::new(
+        Scripted::new(Offloads::default(), []),
+        file.clone(),
+        TapConfig::new("wire0"),
+    )
+    .unwrap();
+    for round in 1..=2 {
+        tap.transmit(&mut VecDeque::from([udp(&mut arena, 1500)]))
+            .unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while file.bytes().len() < 1500 * round {
+            assert!(std::time::Instant::now() < deadline, "nothing was written");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    drop(capture);
+    let before = file.bytes();
+    tap.transmit(&mut VecDeque::from([udp(&mut arena, 1500)]))
+        .unwrap();
+    assert_eq!((tap.dropped(), tap.inner().sent.len()), (1, 3));
+    assert_eq!(read_back(&before, "wire0").0.len(), 2);
+}
+
+/// The reference dissector finds nothing to complain about, checksums included.
+#[test]
+fn tshark_reads_the_capture_without_complaint() {
+    let version = Command::new("tshark").arg("--version").output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: tshark_reads_the_capture_without_complaint: tshark is not installed");
+        return;
+    }
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("wire0.pcapng");
+    let file = std::fs::File::create(&path).unwrap();
+    let all = Offloads {
+        tx_checksum: true,
+        rx_checksum: true,
+        tso: true,
+        uso: true,
+    };
+    for (offloads, count) in [(Offloads::default(), 21 + 2), (all, 2 + 2)] {
+        let (one, _other) = memory::raw_pair(MemoryConfig::symmetric(1500, offloads)).unwrap();
+        let (tap, capture) =
+            Tap::new(one, file.try_clone().unwrap(), TapConfig::new("wire0")).unwrap();
+        let mut device = Edge::new(tap);
+        let super_packets = [
+            Spec::tcp(20_000, 1448),
+            Spec {
+                six: true,
+                udp: true,
+                options: 0,
+                ..Spec::tcp(7000, 1000)
+            },
+        ];
+        let small = [
+            Spec {
+                size: 0,
+                ..Spec::tcp(9, 0)
+            },
+            Spec {
+                six: true,
+                size: 0,
+                ..Spec::tcp(1001, 0)
+            },
+        ];
+        device
+            .transmit(
+                &mut super_packets
+                    .iter()
+                    .chain(&small)
+                    .map(|spec| spec.build(&pool))
+                    .collect(),
+            )
+            .unwrap();
+        drop(device);
+        assert_eq!(capture.finish().unwrap().written, count);
+    }
+    let mut command = Command::new("tshark");
+    for protocol in ["ip", "tcp", "udp"] {
+        command.args(["-o", &format!("{protocol}.check_checksum:TRUE")]);
+    }
+    command
+        .arg("-r")
+        .arg(&path)
+        .args(["-T", "fields", "-e", "frame.number"]);
+    let bad = "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0";
+    let all = command.output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&all.stdout).lines().count(),
+        27,
+        "{}",
+        String::from_utf8_lossy(&all.stderr)
+    );
+    let good = "tcp.checksum.status == 1 || udp.checksum.status == 1";
+    let checked = Command::new("tshark")
+        .args(command.get_args())
+        .args(["-Y", good])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&checked.stdout).lines().count(), 27);
+    let complaints = command.args(["-Y", bad]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&complaints.stdout), "");
+}
+
+/// What the checks of captures rest on: timestamps of either resolution are read as they were written.
+#[test]
+fn pcap_files_of_either_resolution_are_read_right() {
+    use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapTsResolution, PcapWriter};
+
+    for (ts_resolution, nanoseconds) in [
+        (PcapTsResolution::MicroSecond, 123_456_000),
+        (PcapTsResolution::NanoSecond, 123_456_789),
+    ] {
+        let header = PcapHeader {
+            datalink: DataLink::RAW,
+            ts_resolution,
+            ..PcapHeader::default()
+        };
+        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+        let time = Duration::new(1_700_000_000, nanoseconds);
+        writer
+            .write_packet(&PcapPacket::new(time, 3, b"abc").unwrap())
+            .unwrap();
+        let file = writer.into_inner();
+        let mut reader = PcapReader::new(&file[..]).unwrap();
+        assert_eq!(reader.next_packet().unwrap().unwrap().timestamp(), time);
+    }
+}
+
+#[test]
+fn pcapng_files_of_either_resolution_are_read_right() {
+    use pcap_file::pcapng::PcapNgWriter;
+    use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+    use pcap_file::pcapng::blocks::interface_description::{
+        InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+    };
+
+    let time = Duration::new(1_700_000_000, 123_456_789);
+    for (resolution, expected) in [
+        (Some(InterfaceTsResolution::NANO), time),
+        (
+            Some(InterfaceTsResolution::MICRO),
+            Duration::new(1_700_000_000, 123_456_000),
+        ),
+        (None, Duration::new(1_700_000_000, 123_456_000)),
+    ] {
+        let options = resolution
+            .into_iter()
+            .map(InterfaceDescriptionOption::IfTsResol)
+            .collect();
+        let interface = InterfaceDescriptionBlock {
+            linktype: DataLink::RAW,
+            snaplen: 0,
+            options,
+        };
+        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+        writer.write_pcapng_block(interface).unwrap();
+        let data = (&b"abc"[..]).into();
+        let packet = EnhancedPacketBlock {
+            timestamp: time,
+            original_len: 3,
+            data,
+            ..EnhancedPacketBlock::default()
+        };
+        writer.write_pcapng_block(packet).unwrap();
+        let file = writer.into_inner();
+        let mut reader = PcapNgReader::new(&file[..]).unwrap();
+        let mut times = Vec::new();
+        while let Some(block) = reader.next_block() {
+            if let Block::EnhancedPacket(packet) = block.unwrap().0 {
+                times.push(packet.timestamp);
+            }
+        }
+        assert_eq!(times, [expected]);
+    }
+}

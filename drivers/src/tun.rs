@@ -1,0 +1,302 @@
+//! A Linux TUN device, plain: one IP packet for each system call, no offload.
+
+mod error;
+mod open;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::io::Errno;
+use txbuf::{Chain, Checksum, Packet, Pool};
+
+use crate::{Capabilities, Device, DeviceCounters};
+
+pub use error::TunError;
+pub use open::TunConfig;
+
+/// Packets for one call: enough that the loop around it costs nothing, few enough that sending gets its turn.
+const BURST: usize = 64;
+/// Vectors for one `writev`. What has more pieces than this (a gather of a gather's width) is copied together.
+const VECTORS: usize = 32;
+
+/// A TUN device. The interface goes away with it, unless it is persistent or another process has it open too.
+///
+/// Packets are read straight into the pool given at opening; those that fit a packet's header area are copied
+/// there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
+/// received, and others are dropped and counted.
+pub struct Tun {
+    fd: OwnedFd,
+    name: String,
+    mtu: usize,
+    persistent: bool,
+    arena: Chain,
+    /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
+    scratch: Box<[u8]>,
+    counters: DeviceCounters,
+}
+
+impl Tun {
+    /// Creates the device that `config` names or attaches to it, resets the offloads that an earlier user of a
+    /// persistent device may have left, and sets up the kernel's side if the configuration says so.
+    ///
+    /// # Errors
+    ///
+    /// Each [`TunError`] says in one sentence what to do.
+    pub fn open(config: &TunConfig, pool: &Pool) -> Result<Tun, TunError> {
+        Tun::with_arena(open::open(config)?, pool)
+    }
+
+    /// Takes over a descriptor that is attached to a TUN device already, and makes it non-blocking.
+    ///
+    /// The MTU is looked up by the device's name in the calling thread's network namespace; give it as `mtu` if the
+    /// device is in another.
+    ///
+    /// # Errors
+    ///
+    /// The descriptor is not of a TUN device, or of one with packet information or a virtio header in front of its
+    /// packets.
+    pub fn adopt(fd: OwnedFd, mtu: Option<usize>, pool: &Pool) -> Result<Tun, TunError> {
+        Tun::with_arena(open::adopt(fd, mtu)?, pool)
+    }
+
+    /// As [`adopt`](Tun::adopt), for a descriptor that was inherited and is known only by its number. The number
+    /// stays open: this device works on a duplicate.
+    ///
+    /// # Errors
+    ///
+    /// As for [`adopt`](Tun::adopt), and [`TunError::NotOpen`].
+    pub fn adopt_number(number: RawFd, mtu: Option<usize>, pool: &Pool) -> Result<Tun, TunError> {
+        Tun::with_arena(open::adopt_number(number, mtu)?, pool)
+    }
+
+    /// The name of the interface, as the kernel has it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the interface outlives this device.
+    pub fn is_persistent(&self) -> bool {
+        self.persistent
+    }
+
+    fn with_arena(opened: open::Opened, pool: &Pool) -> Result<Tun, TunError> {
+        let open::Opened {
+            fd,
+            name,
+            mtu,
+            persistent,
+        } = opened;
+        // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel.
+        if pool.segment() <= mtu {
+            return Err(TunError::ArenaTooSmall {
+                name,
+                mtu,
+                segment: pool.segment(),
+            });
+        }
+        let scratch = vec![0; mtu + 1].into_boxed_slice();
+        Ok(Tun {
+            fd,
+            name,
+            mtu,
+            persistent,
+            arena: Chain::arena(pool),
+            scratch,
+            counters: DeviceCounters::default(),
+        })
+    }
+
+    /// Reads one packet. `Ok(None)`: one was read and dropped.
+    fn read_packet(&mut self) -> Result<Option<Packet>, Errno> {
+        let Ok(mut reservation) = self.arena.reserve(self.mtu + 1) else {
+            return self.read_small_packet();
+        };
+        let length = rustix::io::read(&self.fd, &mut reservation[..])?;
+        if length > self.mtu {
+            self.counters.rx_too_big += 1;
+            return Ok(None);
+        }
+        let packet = match Packet::inline(&reservation[..length]) {
+            Some(packet) => packet,
+            None => Packet::from_span(reservation.commit(length)),
+        };
+        Ok(Some(packet))
+    }
+
+    /// With the pool at its cap: what fits a packet's own area is worth having, for it may free memory.
+    fn read_small_packet(&mut self) -> Result<Option<Packet>, Errno> {
+        let length = rustix::io::read(&self.fd, &mut self.scratch[..])?;
+        if length > self.mtu {
+            self.counters.rx_too_big += 1;
+            return Ok(None);
+        }
+        let packet = Packet::inline(&self.scratch[..length]);
+        self.counters.rx_no_memory += u64::from(packet.is_none());
+        Ok(packet)
+    }
+
+    fn write_packet(&mut self, packet: &Packet) -> Result<Written, Errno> {
+        let length = packet.len();
+        if packet.meta.gso.is_some() || matches!(packet.meta.checksum, Checksum::Partial { .. }) {
+            self.counters.tx_unsupported += 1;
+            return Ok(Written::Dropped);
+        }
+        if length > self.mtu {
+            self.counters.tx_too_big += 1;
+            return Ok(Written::Dropped);
+        }
+        let mut vectors = [IoSlice::new(&[]); VECTORS];
+        let written = match gather(packet, &mut vectors) {
+            Gathered::Vectors(count) => rustix::io::writev(&self.fd, &vectors[..count]),
+            Gathered::TooMany => match packet.copy_to(0, &mut self.scratch[..length]) {
+                Ok(_) => rustix::io::write(&self.fd, &self.scratch[..length]),
+                Err(_) => return Ok(self.unreadable()),
+            },
+            Gathered::Unreadable => return Ok(self.unreadable()),
+        };
+        match written {
+            Ok(_) => {
+                self.counters.tx_packets += 1;
+                self.counters.tx_bytes += length as u64;
+                Ok(Written::Sent)
+            }
+            // Neither IPv4 nor IPv6 by its first byte, or too short for a header: another try would end the same.
+            Err(Errno::INVAL) => {
+                self.counters.tx_refused += 1;
+                Ok(Written::Dropped)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn unreadable(&mut self) -> Written {
+        self.counters.tx_unreadable += 1;
+        Written::Dropped
+    }
+
+    /// The sentence for an error that ends the use of the device.
+    fn failed(&self, errno: Errno) -> io::Error {
+        let name = &self.name;
+        match errno {
+            Errno::IO => io::Error::new(
+                io::ErrorKind::NetworkDown,
+                format!("TUN device {name} is down: bring it up by `ip link set {name} up`"),
+            ),
+            Errno::BADFD | Errno::FAULT | Errno::NODEV => io::Error::new(
+                io::ErrorKind::NotConnected,
+                format!("TUN device {name} was deleted while in use: open it again"),
+            ),
+            other => {
+                let error = io::Error::from(other);
+                io::Error::new(error.kind(), format!("TUN device {name} failed: {error}"))
+            }
+        }
+    }
+}
+
+impl Device for Tun {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::plain(self.mtu, BURST)
+    }
+
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
+        let mut received = 0;
+        while received < max {
+            match self.read_packet() {
+                Ok(Some(packet)) => {
+                    self.counters.rx_packets += 1;
+                    self.counters.rx_bytes += packet.len() as u64;
+                    into.push(packet);
+                    received += 1;
+                }
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+        Ok(received)
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        let mut taken = 0;
+        while let Some(packet) = from.front() {
+            match self.write_packet(packet) {
+                Ok(Written::Sent | Written::Dropped) => {
+                    from.pop_front();
+                    taken += 1;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => {
+                    self.counters.tx_backpressure += 1;
+                    break;
+                }
+                Err(errno) => return Err(self.failed(errno)),
+            }
+        }
+        Ok(taken)
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.fd.as_fd())
+    }
+
+    fn counters(&self) -> DeviceCounters {
+        self.counters
+    }
+}
+
+impl fmt::Debug for Tun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tun")
+            .field("name", &self.name)
+            .field("fd", &self.fd)
+            .field("mtu", &self.mtu)
+            .field("persistent", &self.persistent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsFd for Tun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+enum Written {
+    Sent,
+    Dropped,
+}
+
+enum Gathered {
+    Vectors(usize),
+    TooMany,
+    Unreadable,
+}
+
+/// Lays the header area and the extents of the payload out for `writev`.
+fn gather<'a>(packet: &'a Packet, vectors: &mut [IoSlice<'a>; VECTORS]) -> Gathered {
+    let mut count = 0;
+    if !packet.headers().is_empty() {
+        vectors[0] = IoSlice::new(packet.headers());
+        count = 1;
+    }
+    let Some(span) = packet.span() else {
+        return Gathered::Vectors(count);
+    };
+    for extent in span.extents() {
+        let Ok(bytes) = extent.bytes() else {
+            return Gathered::Unreadable;
+        };
+        let Some(vector) = vectors.get_mut(count) else {
+            return Gathered::TooMany;
+        };
+        *vector = IoSlice::new(bytes);
+        count += 1;
+    }
+    Gathered::Vectors(count)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Why a TUN device could not be opened, each in one sentence that says what to do.
+
+use std::io;
+
+use crate::netlink::NetlinkError;
+
+/// Why a TUN device could not be opened or adopted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunError {
+    /// The kernel has no TUN driver, or the container was not given its device node.
+    #[error(
+        "/dev/net/tun does not exist: load the driver by `modprobe tun`, or give the container the device (`--device /dev/net/tun`)"
+    )]
+    NoDeviceNode,
+    /// The device node is closed to this user: mode 0600 on some machines, 0666 on most.
+    #[error(
+        "this user may not open /dev/net/tun (its mode is {mode:04o}): run as root, or have an administrator run `chmod 0666 /dev/net/tun`"
+    )]
+    DeviceNodeDenied {
+        /// The permission bits of the node.
+        mode: u32,
+    },
+    /// The node may be opened, but no device made or attached to.
+    #[error(
+        "no permission to create TUN device {name} or attach to it: this needs CAP_NET_ADMIN, so run as root, or make \
+         a device for this user by `ip tuntap add dev NAME mode tun user USER`"
+    )]
+    NoPermission {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// Somebody else has the device open.
+    #[error("TUN device {name} is in use by another process: end that one or choose another name")]
+    Busy {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The name belongs to a device of another kind.
+    #[error(
+        "{name} exists but is not a single-queue TUN device: choose another name, or delete it by `ip link delete {name}`"
+    )]
+    NotTun {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The number is not that of an open descriptor.
+    #[error(
+        "descriptor {number} is not open: whoever starts this program must pass it on, as in `program 3<>/dev/net/tun`"
+    )]
+    NotOpen {
+        /// The number that was given.
+        number: i32,
+    },
+    /// The descriptor is open, but is something else.
+    #[error(
+        "the descriptor is not one of /dev/net/tun: pass one that TUNSETIFF has attached to a TUN device"
+    )]
+    NotATunDescriptor,
+    /// The descriptor is of /dev/net/tun, but has no device.
+    #[error(
+        "the descriptor is not attached to a TUN device (or the device was deleted): attach it by the ioctl TUNSETIFF first"
+    )]
+    NotAttached,
+    /// Ethernet frames instead of IP packets.
+    #[error(
+        "device {name} is a TAP device (it carries Ethernet frames), and only TUN is supported: make it with IFF_TUN"
+    )]
+    Tap {
+        /// The name of the device.
+        name: String,
+    },
+    /// Four bytes of packet information in front of each packet.
+    #[error(
+        "device {name} puts packet information in front of each packet, which is not supported: attach with IFF_NO_PI"
+    )]
+    PacketInformation {
+        /// The name of the device.
+        name: String,
+    },
+    /// A `virtio_net_hdr` in front of each packet.
+    #[error(
+        "device {name} puts a virtio header in front of each packet, which is not supported: attach without IFF_VNET_HDR"
+    )]
+    VnetHeader {
+        /// The name of the device.
+        name: String,
+    },
+    /// The pool for received packets has segments that are too small.
+    #[error(
+        "device {name} has an MTU of {mtu}, but the pool for received packets has segments of {segment} bytes: use segments larger than the MTU"
+    )]
+    ArenaTooSmall {
+        /// The name of the device.
+        name: String,
+        /// Its MTU.
+        mtu: usize,
+        /// The pool's segment size.
+        segment: usize,
+    },
+    /// The kernel's side could not be looked at or set up.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The kernel refused for a reason that has no sentence of its own.
+    #[error(
+        "could not {what}: {source}; `ip -details link show` tells what the kernel knows of the device"
+    )]
+    Refused {
+        /// The action that failed.
+        what: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}

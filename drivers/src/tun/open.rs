@@ -1,0 +1,176 @@
+//! Getting hold of a TUN device: create it, attach to it, or adopt a descriptor of one.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::io::Errno;
+use tun_tap::{Iface, Mode};
+
+use super::TunError;
+use crate::netlink::{self, LinkConfig, LinkState, Netns};
+use crate::sys;
+
+const DEVICE_NODE: &str = "/dev/net/tun";
+/// The device number of /dev/net/tun (Linux's list of devices: misc 10, 200).
+const DEVICE_NUMBER: (u32, u32) = (10, 200);
+/// `sizeof(struct virtio_net_hdr)`: what the kernel starts a new device with.
+const VNET_HEADER: i32 = 10;
+
+/// Which TUN device to open, and what the kernel's side of it is to look like.
+#[derive(Clone, Debug, Default)]
+pub struct TunConfig {
+    /// The name of the device. It may be one that exists, and may have `%d` in it for the first free number.
+    pub name: String,
+    /// The network namespace of the device, if not that of the calling thread.
+    pub netns: Option<Netns>,
+    /// What to set on the kernel's side, which takes CAP_NET_ADMIN. `None` leaves the device as it is, which may
+    /// then be down: see [`netlink::configure`] for doing it elsewhere.
+    pub link: Option<LinkConfig>,
+}
+
+impl TunConfig {
+    /// The device `name` in the calling thread's namespace, its kernel side left alone.
+    pub fn new(name: impl Into<String>) -> TunConfig {
+        TunConfig {
+            name: name.into(),
+            ..TunConfig::default()
+        }
+    }
+}
+
+/// An open device, before it has a place to read packets into.
+pub(super) struct Opened {
+    pub(super) fd: OwnedFd,
+    pub(super) name: String,
+    pub(super) mtu: usize,
+    pub(super) persistent: bool,
+}
+
+/// Creates the device or attaches to it, resets what an earlier user may have set, and sets the kernel's side up.
+pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
+    netlink::check_name(&config.name.replacen("%d", "0", 1))?;
+    let iface = match &config.netns {
+        Some(netns) => netns.run(|| attach(&config.name))?,
+        None => attach(&config.name),
+    }?;
+    let fd = sys::into_owned_fd(iface);
+    let device = sys::tun_flags(fd.as_fd())
+        .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
+    prepare(&fd)?;
+    let link = match &config.link {
+        Some(link) => netlink::configure(config.netns.as_ref(), &device.name, link)?,
+        None => netlink::link_state(config.netns.as_ref(), &device.name)?,
+    };
+    Ok(opened(fd, device.flags, &link))
+}
+
+/// Takes over a descriptor that somebody else attached. `mtu`: if the device is not in the calling thread's
+/// namespace, where it can be looked up by its name.
+pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError> {
+    let stat = rustix::fs::fstat(&fd).map_err(|errno| refused("look at the descriptor", errno))?;
+    let number = (
+        rustix::fs::major(stat.st_rdev),
+        rustix::fs::minor(stat.st_rdev),
+    );
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device()
+        || number != DEVICE_NUMBER
+    {
+        return Err(TunError::NotATunDescriptor);
+    }
+    let device = sys::tun_flags(fd.as_fd()).map_err(|_| TunError::NotAttached)?;
+    let name = device.name;
+    if device.flags & sys::IFF_TUN == 0 {
+        return Err(TunError::Tap { name });
+    }
+    if device.flags & sys::IFF_VNET_HDR != 0 {
+        return Err(TunError::VnetHeader { name });
+    }
+    if puts_information_in_front(&fd)? {
+        return Err(TunError::PacketInformation { name });
+    }
+    prepare(&fd)?;
+    let persistent = device.flags & sys::IFF_PERSIST != 0;
+    let mtu = match mtu {
+        Some(mtu) => mtu,
+        None => netlink::link_state(None, &name)?.mtu as usize,
+    };
+    Ok(Opened {
+        fd,
+        name,
+        mtu,
+        persistent,
+    })
+}
+
+/// As [`adopt`], for a descriptor known by its number only.
+pub(super) fn adopt_number(number: RawFd, mtu: Option<usize>) -> Result<Opened, TunError> {
+    let fd = sys::duplicate_by_number(number).map_err(|_| TunError::NotOpen { number })?;
+    adopt(fd, mtu)
+}
+
+fn attach(name: &str) -> Result<Iface, TunError> {
+    Iface::without_packet_info(name, Mode::Tun).map_err(|error| attach_error(name, error))
+}
+
+/// `tun-tap` reports the `open` and the TUNSETIFF alike; their errors do not overlap but for EBUSY, EPERM and
+/// EACCES, which a look at the device node tells apart.
+fn attach_error(name: &str, error: io::Error) -> TunError {
+    let name = name.to_owned();
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => TunError::NoDeviceNode,
+        Some(Errno::ACCESS) => {
+            let mode =
+                fs::metadata(DEVICE_NODE).map_or(0, |node| node.permissions().mode() & 0o7777);
+            TunError::DeviceNodeDenied { mode }
+        }
+        Some(Errno::PERM) => TunError::NoPermission { name },
+        Some(Errno::BUSY) => TunError::Busy { name },
+        Some(Errno::INVAL) => TunError::NotTun { name },
+        _ => TunError::Refused {
+            what: format!("create TUN device {name} or attach to it"),
+            source: error,
+        },
+    }
+}
+
+/// Whether the device was attached without `IFF_NO_PI`, which no ioctl tells: TUNGETIFF has the same bit for a
+/// descriptor without a packet filter. Four zero bytes do. They are a header of packet information with nothing
+/// behind it, or a packet of no IP version, which the kernel refuses before it looks whether the device is up.
+fn puts_information_in_front(fd: &OwnedFd) -> Result<bool, TunError> {
+    match rustix::io::write(fd, &[0; 4]) {
+        Err(Errno::INVAL) => Ok(false),
+        Ok(_) | Err(Errno::IO) => Ok(true),
+        Err(errno) => Err(refused(
+            "write to the TUN descriptor, which must be open for reading and writing",
+            errno,
+        )),
+    }
+}
+
+/// What every plain device needs: a persistent one may still have the offloads and the header of its last user.
+fn prepare(fd: &OwnedFd) -> Result<(), TunError> {
+    sys::set_tun_offload(fd.as_fd(), 0)
+        .map_err(|errno| refused("reset the offloads of the TUN device", errno))?;
+    sys::set_tun_vnet_header_size(fd.as_fd(), VNET_HEADER)
+        .map_err(|errno| refused("reset the header size of the TUN device", errno))?;
+    rustix::io::ioctl_fionbio(fd, true)
+        .map_err(|errno| refused("make the TUN descriptor non-blocking", errno))
+}
+
+fn opened(fd: OwnedFd, flags: u16, link: &LinkState) -> Opened {
+    Opened {
+        fd,
+        name: link.name.clone(),
+        mtu: link.mtu as usize,
+        persistent: flags & sys::IFF_PERSIST != 0,
+    }
+}
+
+fn refused(what: &str, errno: Errno) -> TunError {
+    TunError::Refused {
+        what: what.to_owned(),
+        source: errno.into(),
+    }
+}
