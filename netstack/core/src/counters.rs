@@ -1,0 +1,272 @@
+//! Every drop and every notable event, by name.
+//!
+//! A counter is a public field, so that the hot path adds to a known place, and a name, so that a
+//! person or a machine can list them all.
+
+macro_rules! counters {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl $name {
+            /// Each counter's name and value, in the order of declaration.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Counters of the IP layer and of what is carried directly on it.
+    IpCounters {
+        /// Packets handed to the stack.
+        in_received,
+        /// Packets delivered to a transport.
+        in_delivered,
+        /// Packets handed to a device.
+        out_sent,
+
+        /// Received shorter than their headers or than the length they claim.
+        in_truncated,
+        /// Received with a version that is neither 4 nor 6.
+        in_bad_version,
+        /// Received with an IPv4 header length below 20 bytes.
+        in_bad_header_length,
+        /// Received with an IPv4 total length below the header length.
+        in_bad_total_length,
+        /// Received with a wrong IPv4 header checksum.
+        in_bad_checksum,
+        /// Received with an IPv4 option whose length is impossible.
+        in_bad_option,
+        /// Received with an IPv4 source route.
+        in_source_routed,
+        /// Received from an address that no packet on a wire comes from.
+        in_bad_source,
+        /// Received for an address that no packet on a wire goes to.
+        in_bad_destination,
+        /// Received with an IPv6 extension header or option of impossible length.
+        in_bad_extension,
+        /// Received with an IPv6 option that is unknown here and asks to be dropped.
+        in_unknown_option,
+        /// Received with an IPv6 routing header that has segments left.
+        in_routing_header,
+        /// Received with an IPv6 hop-by-hop header that is not the first.
+        in_misplaced_hop_by_hop,
+        /// Received with more IPv6 extension headers than one packet needs.
+        in_header_chain_too_long,
+        /// Received with nothing after the IPv6 headers (next header 59).
+        in_no_next_header,
+        /// First IPv6 fragments that end before the transport header.
+        in_incomplete_header_chain,
+        /// Fragments with more to come whose length is no multiple of 8, or that are empty.
+        in_bad_fragment_length,
+        /// Fragments that reach past the 65,535 bytes of a datagram.
+        in_fragment_too_long,
+        /// Received in memory that the CPU may not read.
+        in_unreadable,
+        /// Received for an address that is not this host's.
+        in_not_ours,
+        /// Received for a protocol that nothing here speaks.
+        in_unknown_protocol,
+
+        /// Fragments received.
+        fragments_received,
+        /// Datagrams put together from fragments.
+        reassembled,
+        /// Fragments received twice; the copy was dropped.
+        reassembly_duplicates,
+        /// Datagrams given up because a fragment overlapped another.
+        reassembly_overlaps,
+        /// Datagrams given up because their fragments disagree about the end.
+        reassembly_inconsistent,
+        /// First fragments too small for the transport header they begin.
+        reassembly_tiny,
+        /// Datagrams whose fragments did not all arrive in time.
+        reassembly_timeouts,
+        /// Datagrams given up because they hold more fragments or bytes than one datagram may.
+        reassembly_too_large,
+        /// Datagrams given up so that a newer one has room.
+        reassembly_evicted,
+        /// Fragments dropped because no memory was left to copy them.
+        reassembly_no_memory,
+        /// Fragments dropped after their datagram had been given up.
+        reassembly_refused,
+        /// Datagrams given up because only some fragments came from a sender that speaks ECN.
+        reassembly_bad_ecn,
+        /// Datagrams whose headers made no sense once they were whole.
+        reassembly_malformed,
+
+        /// Packets cut into fragments.
+        out_fragmented,
+        /// Fragments made.
+        out_fragments,
+        /// Packets too big for their path that may not be fragmented.
+        out_fragment_failed,
+        /// Packets without a route.
+        out_no_route,
+        /// Packets for which no address of this host can be the source.
+        out_no_source,
+        /// Packets whose headers did not fit their header area or length field.
+        out_no_room,
+        /// Packets that found the queue of their device full.
+        out_queue_full,
+        /// Packets that no memory was left for.
+        out_no_memory,
+
+        /// ICMP messages received.
+        icmp_in_received,
+        /// ICMP messages shorter than their header.
+        icmp_in_truncated,
+        /// ICMP messages with a wrong checksum.
+        icmp_in_bad_checksum,
+        /// ICMP messages of a type that is not handled here.
+        icmp_in_unknown_type,
+        /// ICMP errors whose quotation cannot be understood.
+        icmp_in_bad_quote,
+        /// ICMP errors that quote a packet this host did not send.
+        icmp_in_not_ours,
+        /// Echo requests received.
+        icmp_in_echo_requests,
+        /// Echo replies received.
+        icmp_in_echo_replies,
+        /// ICMP errors received.
+        icmp_in_errors,
+        /// Echo replies sent.
+        icmp_out_echo_replies,
+        /// ICMP errors sent.
+        icmp_out_errors,
+        /// ICMP errors not sent because the packet in question must not be answered.
+        icmp_out_suppressed,
+        /// ICMP errors not sent because of the rate limit.
+        icmp_out_rate_limited,
+        /// Path MTU estimates lowered by a report.
+        pmtu_reduced,
+        /// Reports of a packet too big that changed nothing.
+        pmtu_refused,
+    }
+}
+
+counters! {
+    /// Counters of UDP.
+    UdpCounters {
+        /// Datagrams queued for a socket.
+        in_datagrams,
+        /// Datagrams sent.
+        out_datagrams,
+        /// Received shorter than a UDP header.
+        in_truncated,
+        /// Received with a length below the header's or beyond the packet's end.
+        in_bad_length,
+        /// Received with a wrong checksum.
+        in_bad_checksum,
+        /// Received over IPv6 without a checksum.
+        in_no_checksum,
+        /// Received for a port that no socket has.
+        in_no_port,
+        /// Received by a connected socket from somebody else.
+        in_not_peer,
+        /// Dropped because the socket's receive queue was full.
+        in_queue_full,
+        /// Dropped because no memory was left to keep them.
+        in_no_memory,
+        /// Received in memory that the CPU may not read.
+        in_unreadable,
+        /// Errors reported for a datagram of a socket.
+        in_errors,
+    }
+}
+
+counters! {
+    /// Counters of TCP.
+    TcpCounters {
+        /// Segments received that parsed.
+        in_segments,
+        /// Segments sent, a super-packet counted once.
+        out_segments,
+        /// Connections that this side opened.
+        active_opens,
+        /// Connections that a peer opened.
+        passive_opens,
+        /// Segments, or super-packets, sent again.
+        retransmits,
+        /// Retransmission timers that went off.
+        timeouts,
+        /// Probes of a shut window.
+        out_window_probes,
+        /// Resets sent.
+        out_resets,
+        /// Resets that ended a connection.
+        in_resets,
+        /// Challenge acknowledgements sent (RFC 5961).
+        out_challenges,
+        /// Challenge acknowledgements not sent because one had just been.
+        challenges_withheld,
+        /// Segments beyond a hole.
+        in_out_of_order,
+        /// Dropped: too short for its header, or a header too short.
+        in_malformed,
+        /// Dropped: wrong checksum.
+        in_bad_checksum,
+        /// Dropped: port 0.
+        in_bad_port,
+        /// Dropped: flags that contradict each other.
+        in_bad_flags,
+        /// Dropped: in memory that may not be read.
+        in_unreadable,
+        /// Dropped: to or from an address that is not one host's.
+        in_not_unicast,
+        /// Dropped: no storage for what it carries.
+        in_no_memory,
+        /// Dropped: neither a connection nor a listener wants it.
+        in_no_connection,
+        /// Dropped: outside the receive window.
+        in_out_of_window,
+        /// Dropped: its acknowledgement is of nothing that was sent.
+        in_bad_ack,
+        /// Dropped: older than what was received before (PAWS).
+        in_paws,
+        /// Dropped: without the timestamp that was agreed on.
+        in_no_timestamp,
+        /// Dropped: beyond so many holes that no more are kept.
+        in_assembler_full,
+        /// Data for a connection that the application has closed; answered with a reset.
+        in_after_close,
+        /// SYNs dropped because a listener's queues were full.
+        syn_overflows,
+        /// Handshakes held up because the accept queue was full.
+        listen_overflows,
+        /// Connections in TIME-WAIT that gave way to a new one.
+        time_wait_reused,
+        /// ICMP errors about nothing that is in flight.
+        icmp_not_in_flight,
+        /// Path MTU reductions taken over.
+        path_mtu_reduced,
+    }
+}
+
+/// All counters of one stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// IP, ICMP, fragmentation and routing.
+    pub ip: IpCounters,
+    /// UDP.
+    pub udp: UdpCounters,
+    /// TCP.
+    pub tcp: TcpCounters,
+}
+
+impl Counters {
+    /// Each counter as `layer`, `name`, `value`.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let ip = self.ip.iter().map(|(name, value)| ("ip", name, value));
+        let udp = self.udp.iter().map(|(name, value)| ("udp", name, value));
+        let tcp = self.tcp.iter().map(|(name, value)| ("tcp", name, value));
+        ip.chain(udp).chain(tcp)
+    }
+}

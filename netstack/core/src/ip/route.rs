@@ -1,0 +1,129 @@
+//! The routing table: longest prefix match, one table for each IP version.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use prefix_trie::{Prefix, PrefixMap};
+use smoltcp::wire::IpCidr;
+
+use super::IfaceId;
+
+/// Where packets for a prefix go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// The interface they leave by.
+    pub(crate) iface: IfaceId,
+    /// The router to hand them to; `None` if the destination is on the link itself.
+    pub(crate) via: Option<IpAddr>,
+    /// The source address to prefer for connections that use this route.
+    pub(crate) source: Option<IpAddr>,
+}
+
+/// All routes of a stack.
+#[derive(Default)]
+pub(crate) struct Routes {
+    v4: PrefixMap<V4Prefix, Route>,
+    v6: PrefixMap<V6Prefix, Route>,
+}
+
+impl Routes {
+    /// An empty table.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends what matches `cidr` (its host bits do not count) by `route`. Returns the route it replaces.
+    pub(crate) fn add(&mut self, cidr: IpCidr, route: Route) -> Option<Route> {
+        match cidr {
+            IpCidr::Ipv4(cidr) => self
+                .v4
+                .insert(V4Prefix(cidr.address().to_bits(), cidr.prefix_len()), route),
+            IpCidr::Ipv6(cidr) => self
+                .v6
+                .insert(V6Prefix(cidr.address().to_bits(), cidr.prefix_len()), route),
+        }
+    }
+
+    /// Takes out the route for exactly `cidr`.
+    pub(crate) fn remove(&mut self, cidr: IpCidr) -> Option<Route> {
+        match cidr {
+            IpCidr::Ipv4(cidr) => self
+                .v4
+                .remove(&V4Prefix(cidr.address().to_bits(), cidr.prefix_len())),
+            IpCidr::Ipv6(cidr) => self
+                .v6
+                .remove(&V6Prefix(cidr.address().to_bits(), cidr.prefix_len())),
+        }
+    }
+
+    /// The route of the longest prefix that holds `dst` (RFC 1812 section 5.2.4.3).
+    pub(crate) fn lookup(&self, dst: IpAddr) -> Option<Route> {
+        match dst {
+            IpAddr::V4(dst) => self
+                .v4
+                .get_lpm(&V4Prefix(dst.to_bits(), 32))
+                .map(|(_, route)| *route),
+            IpAddr::V6(dst) => self
+                .v6
+                .get_lpm(&V6Prefix(dst.to_bits(), 128))
+                .map(|(_, route)| *route),
+        }
+    }
+
+    /// Every route, by prefix, IPv4 first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (IpCidr, Route)> {
+        let v4 = self.v4.iter().map(|(prefix, route)| {
+            (
+                IpCidr::new(Ipv4Addr::from_bits(prefix.0).into(), prefix.1),
+                *route,
+            )
+        });
+        let v6 = self.v6.iter().map(|(prefix, route)| {
+            (
+                IpCidr::new(Ipv6Addr::from_bits(prefix.0).into(), prefix.1),
+                *route,
+            )
+        });
+        v4.chain(v6)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct V4Prefix(u32, u8);
+
+impl Prefix for V4Prefix {
+    type R = u32;
+
+    fn repr(&self) -> u32 {
+        self.0
+    }
+
+    fn prefix_len(&self) -> u8 {
+        self.1
+    }
+
+    fn from_repr_len(repr: u32, len: u8) -> Self {
+        V4Prefix(repr, len)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct V6Prefix(u128, u8);
+
+impl Prefix for V6Prefix {
+    type R = u128;
+
+    fn repr(&self) -> u128 {
+        self.0
+    }
+
+    fn prefix_len(&self) -> u8 {
+        self.1
+    }
+
+    fn from_repr_len(repr: u128, len: u8) -> Self {
+        V6Prefix(repr, len)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What an application sees of the stack: handles, options, readiness and errors.
+
+mod error;
+mod message;
+
+pub use error::{
+    AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
+    SendError, SocketError,
+};
+pub use message::{Received, RecvFlags, SendControl, SendFlags};
+
+use crate::tcp::KeepAlive;
+
+/// A handle to one socket of one stack.
+///
+/// Copying it does not keep the socket: after the socket is closed, every call with the handle fails
+/// with an error, and it never names another socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// Which half of a connection to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Nothing more will be read; what arrives is thrown away.
+    Read,
+    /// Nothing more will be written; a FIN follows what was.
+    Write,
+    /// Both.
+    Both,
+}
+
+/// What could be done with a socket right now without waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// There is data, the end of the stream, a connection to accept, or an error to take.
+    pub readable: bool,
+    /// There is room to write, or writing fails at once.
+    pub writable: bool,
+    /// Both directions are closed.
+    pub hangup: bool,
+    /// An error waits for `take_error`.
+    pub error: bool,
+    /// The handshake is still under way.
+    pub connecting: bool,
+}
+
+/// Something became possible on a socket. Events are edges: each is told once, and several of one
+/// socket may be told as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The socket; it may be closed by the time the event is read.
+    pub socket: SocketId,
+    /// Data, the end of the stream, or a connection to accept arrived.
+    pub readable: bool,
+    /// There is room to write.
+    pub writable: bool,
+    /// A connection attempt succeeded.
+    pub connected: bool,
+    /// The connection is over, in whichever way; `take_error` says which.
+    pub closed: bool,
+}
+
+/// An option of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketOption {
+    /// Small segments leave at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
+    NoDelay(bool),
+    /// Ask a silent peer whether it is there (`SO_KEEPALIVE`); `None` stops it.
+    KeepAlive(Option<KeepAlive>),
+    /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling).
+    SendBuffer(usize),
+}

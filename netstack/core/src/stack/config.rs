@@ -1,0 +1,96 @@
+//! What a stack and its interfaces are made from.
+
+use crate::ip::IfaceId;
+use crate::ip::reassembly::ReassemblyLimits;
+use crate::tcp::TcpConfig;
+use std::net::IpAddr;
+use thiserror::Error;
+use txbuf::{Ledger, Offloads, Pool, PoolConfig};
+
+/// Bytes of a segment of the sending pool: a super-packet fits into two.
+const SEND_SEGMENT: usize = 64 << 10;
+/// Bytes of a segment of the pool for small data.
+const SMALL_SEGMENT: usize = 4 << 10;
+
+/// The pools of one stack.
+#[derive(Clone, Debug)]
+pub struct Pools {
+    /// Send queues: segments of 64 KiB.
+    pub send: Pool,
+    /// Data too small to pin a large segment: segments of 4 KiB.
+    pub small: Pool,
+}
+
+impl Pools {
+    /// Pools charged to `ledger` that hold at most `limit` bytes each.
+    pub fn new(ledger: &Ledger, limit: usize) -> Pools {
+        let pool = |segment, keep| {
+            Pool::new(
+                ledger,
+                PoolConfig {
+                    segment,
+                    limit,
+                    keep,
+                },
+            )
+        };
+        Pools {
+            send: pool(SEND_SEGMENT, 256),
+            small: pool(SMALL_SEGMENT, 256),
+        }
+    }
+}
+
+/// What a stack is made from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Everything random follows from it. In production it comes from the operating system.
+    pub seed: [u8; 32],
+    /// Where sockets store data.
+    pub pools: Pools,
+    /// What every TCP connection starts with.
+    pub tcp: TcpConfig,
+    pub(crate) reassembly: ReassemblyLimits,
+}
+
+impl Config {
+    /// The defaults: a ledger of its own, at most 1 GiB in each pool.
+    pub fn new(seed: [u8; 32]) -> Config {
+        Config {
+            seed,
+            pools: Pools::new(&Ledger::new(), 1 << 30),
+            tcp: TcpConfig::default(),
+            reassembly: ReassemblyLimits::default(),
+        }
+    }
+}
+
+/// What an interface is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceConfig {
+    /// A name for people.
+    pub name: String,
+    /// The largest packet on the wire, IP header included, in bytes.
+    pub mtu: usize,
+    /// What the device does itself.
+    pub offloads: Offloads,
+}
+
+/// A stack cannot be configured so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The MTU is not one that IP can work with.
+    #[error("an MTU of {0} is not possible: give one from 68 to 65535")]
+    Mtu(usize),
+    /// IPv6 needs larger packets.
+    #[error("IPv6 needs an MTU of at least 1280, the interface has {0}")]
+    MtuTooSmallForIpv6(usize),
+    /// The address is none a host can have, or the stack has it already.
+    #[error("{0} cannot be an address of this stack: it names no single host, or is there already")]
+    Address(IpAddr),
+    /// There is no such interface.
+    #[error("there is no interface {}", .0.index())]
+    Interface(IfaceId),
+}

@@ -1,0 +1,169 @@
+//! Packets go out: devices pull them, one at a time.
+
+use super::interface::Ready;
+use super::schedule::Owner;
+use super::table::Socket;
+use super::{HOP_LIMIT, Stack};
+use crate::Instant;
+use crate::ip::icmp::{self, IcmpError};
+use crate::ip::output::OutHeader;
+use crate::ip::{IfaceId, fragment};
+use crate::socket::SocketId;
+use crate::tcp::flow::FlowKey;
+use crate::tcp::segment::{self, Segment};
+use smoltcp::wire::IpProtocol;
+use txbuf::Packet;
+
+impl Stack {
+    /// The next packet to send by `iface`, or `None` when there is none now.
+    ///
+    /// The caller owns the packet. Call only when the device has room: a packet that is never asked
+    /// for costs nothing. It may be a super-packet (`meta.gso`), longer than the interface's MTU, and
+    /// its transport checksum may be partial; the device or its edge finishes both.
+    pub fn poll_transmit(&mut self, now: Instant, iface: IfaceId) -> Option<Packet> {
+        loop {
+            let interface = self.interfaces.get_mut(iface.index() as usize)?;
+            let packet = match interface.pop_control() {
+                Some(packet) => Some(packet),
+                None => match interface.ready.pop_front()? {
+                    Ready::Socket(id) => self.socket_transmit(now, iface, id),
+                    Ready::Request(number) => self.request_transmit(now, number),
+                },
+            };
+            if packet.is_some() {
+                self.counters.ip.out_sent += 1;
+                return packet;
+            }
+        }
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) or [`poll_event`](Self::poll_event) may have
+    /// something.
+    pub fn has_output(&self) -> bool {
+        !self.events.is_empty()
+            || self
+                .interfaces
+                .iter()
+                .any(|interface| interface.has_output())
+    }
+
+    fn socket_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
+        match self.table.get_mut(id).ok()? {
+            Socket::Tcp(_) => self.tcp_transmit(now, iface, id),
+            Socket::Udp(_) => self.udp_transmit(iface, id),
+            Socket::Listener(_) => None,
+        }
+    }
+
+    fn tcp_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
+        let tcp = self.table.tcp_mut(id).ok()?;
+        tcp.ready = false;
+        let outgoing = tcp.connection.poll_transmit(&mut tcp_context!(self, now));
+        let deadline = tcp.connection.poll_timeout();
+        self.schedule
+            .arm(Owner::Connection(id.index), &mut tcp.scheduled, deadline);
+        let outgoing = outgoing?;
+        // It may have more; others come first.
+        tcp.ready = true;
+        let mss = tcp.connection.snd.mss;
+        let header = tcp_header(&tcp.connection.flow);
+        if let Some(interface) = self.interfaces.get_mut(iface.index() as usize) {
+            interface.ready.push_back(Ready::Socket(id));
+        }
+        let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
+        packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
+    }
+
+    fn request_transmit(&mut self, now: Instant, number: usize) -> Option<Packet> {
+        let half_open = self.table.request_mut(number)?;
+        half_open.ready = false;
+        if !half_open.request.due {
+            return None;
+        }
+        let segment = half_open.request.syn_ack(now);
+        let header = tcp_header(&half_open.request.origin.flow);
+        self.counters.tcp.out_segments += 1;
+        segment::build(&segment, None, usize::MAX, &header).ok()
+    }
+
+    /// Queues a reset for the peer of `flow`.
+    pub(super) fn send_reset(&mut self, iface: IfaceId, flow: &FlowKey, reset: &Segment) {
+        let header = tcp_header(flow);
+        self.counters.tcp.out_resets += 1;
+        if let Ok(packet) = segment::build(reset, None, usize::MAX, &header) {
+            self.send_control(iface, packet);
+        }
+    }
+
+    /// Tells the sender of `original`, as it was received, of an error, if the rules and the rate allow.
+    pub(super) fn send_icmp_error(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        error: IcmpError,
+        original: &Packet,
+    ) {
+        let Some(to) = icmp::recipient(error, original, &self.addresses) else {
+            return;
+        };
+        if !self.limiter.allow(now, to, &mut self.random) {
+            self.counters.ip.icmp_out_rate_limited += 1;
+            return;
+        }
+        let ident = self.random.next_u32() as u16;
+        let packet = icmp::error(
+            error,
+            original,
+            iface,
+            &self.addresses,
+            ident,
+            &mut self.small,
+        );
+        if let Some(packet) = packet {
+            self.counters.ip.icmp_out_errors += 1;
+            self.send_control(iface, packet);
+        }
+    }
+
+    /// Queues a packet that belongs to no socket, in fragments where the interface needs them.
+    pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet) {
+        let Some(mtu) = self.interface(iface).map(|interface| interface.mtu()) else {
+            return;
+        };
+        if packet.len() <= mtu {
+            return self.push_control(iface, packet);
+        }
+        let ident = self.random.next_u32();
+        match fragment::fragment(packet, mtu, ident) {
+            Ok(fragments) => {
+                for fragment in fragments {
+                    self.counters.ip.out_fragments += 1;
+                    self.push_control(iface, fragment);
+                }
+            }
+            Err(_) => self.counters.ip.out_fragment_failed += 1,
+        }
+    }
+
+    fn push_control(&mut self, iface: IfaceId, packet: Packet) {
+        if let Some(interface) = self.interfaces.get_mut(iface.index() as usize)
+            && !interface.push_control(packet)
+        {
+            self.counters.ip.out_queue_full += 1;
+        }
+    }
+}
+
+fn tcp_header(flow: &FlowKey) -> OutHeader {
+    OutHeader {
+        src: flow.local().ip(),
+        dst: flow.remote().ip(),
+        protocol: IpProtocol::Tcp,
+        hop_limit: HOP_LIMIT,
+        traffic_class: 0,
+        // Whole packets need no identification (RFC 6864, 4.1).
+        ident: 0,
+        dont_fragment: true,
+        flow_label: 0,
+    }
+}

@@ -1,0 +1,151 @@
+//! Packets come in, and time passes.
+
+use super::Stack;
+use super::schedule::Owner;
+use crate::Instant;
+use crate::ip::icmp::{self, IcmpError, IcmpIn, Problem, ReplyFrom, Unreachable};
+use crate::ip::input::parse;
+use crate::ip::reassembly::Outcome;
+use crate::ip::{IfaceId, IpHeader};
+use smoltcp::wire::IpProtocol;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use txbuf::Packet;
+
+impl Stack {
+    /// Takes in a packet that the device of `iface` received: an IP packet without a link header.
+    ///
+    /// The stack owns the packet from here on. What is wrong with it is counted, answered where the
+    /// standards say so, and otherwise silent. Packets for unknown interfaces are dropped.
+    pub fn handle_packet(&mut self, now: Instant, iface: IfaceId, mut packet: Packet) {
+        if self.interface(iface).is_none() {
+            return;
+        }
+        self.counters.ip.in_received += 1;
+        packet.meta.iface = iface.index();
+        let header = match parse(&mut packet) {
+            Ok(header) => header,
+            Err(drop) => {
+                drop.count(&mut self.counters.ip);
+                if let Some(error) = drop.error() {
+                    self.send_icmp_error(now, iface, error, &packet);
+                }
+                return;
+            }
+        };
+        if !self.is_for_us(iface, &header) {
+            self.counters.ip.in_not_ours += 1;
+            return;
+        }
+        if header.fragment.is_none() {
+            return self.deliver(now, iface, header, packet);
+        }
+        match self
+            .reassembly
+            .insert(now, &header, packet, &mut self.counters.ip)
+        {
+            Outcome::Complete(header, packet) => self.deliver(now, iface, header, packet),
+            Outcome::Pending | Outcome::Dropped(_) => {}
+        }
+    }
+
+    /// Does what is due at `now`: retransmissions, probes, delayed acknowledgements, the end of
+    /// TIME-WAIT and of incomplete datagrams.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(owner) = self.schedule.pop(now) {
+            match owner {
+                Owner::Connection(index) => self.connection_timeout(now, index),
+                Owner::Request(number) => self.request_timeout(now, number),
+            }
+        }
+        while let Some(expired) = self.reassembly.expire(now, &mut self.counters.ip) {
+            if let Some(first) = expired.first {
+                let iface = IfaceId::new(first.meta.iface);
+                let error = IcmpError::TimeExceeded(icmp::TimeExceeded::Reassembly);
+                self.send_icmp_error(now, iface, error, &first);
+            }
+        }
+    }
+
+    /// Whether a packet is addressed to this host: to one of its addresses, to a broadcast address of
+    /// `iface`, or to the all-nodes groups.
+    fn is_for_us(&self, iface: IfaceId, header: &IpHeader) -> bool {
+        if self.addresses.owns(header.dst) || self.addresses.is_broadcast(header.dst) {
+            return true;
+        }
+        header.dst.is_multicast()
+            && self.addresses.of(iface).next().is_some()
+            && is_all_nodes(header.dst)
+    }
+
+    /// Hands a whole datagram to its transport.
+    fn deliver(&mut self, now: Instant, iface: IfaceId, header: IpHeader, packet: Packet) {
+        match header.protocol {
+            IpProtocol::Tcp => self.tcp_input(now, iface, &header, packet),
+            IpProtocol::Udp => self.udp_input(now, iface, &header, packet),
+            IpProtocol::Icmp | IpProtocol::Icmpv6 => self.icmp_input(now, iface, &header, packet),
+            _ => {
+                self.counters.ip.in_unknown_protocol += 1;
+                let error = if header.is_v4() {
+                    IcmpError::Unreachable(Unreachable::Protocol)
+                } else {
+                    let pointer = u32::from(header.protocol_offset);
+                    IcmpError::ParameterProblem {
+                        problem: Problem::NextHeader,
+                        pointer,
+                    }
+                };
+                self.send_icmp_error(now, iface, error, &packet);
+                return;
+            }
+        }
+        self.counters.ip.in_delivered += 1;
+    }
+
+    fn icmp_input(&mut self, now: Instant, iface: IfaceId, header: &IpHeader, mut packet: Packet) {
+        match icmp::input(header, &mut packet) {
+            IcmpIn::EchoRequest => self.answer_echo(iface, header, packet),
+            IcmpIn::EchoReply { .. } => self.counters.ip.icmp_in_echo_replies += 1,
+            IcmpIn::Error(error, quoted) => self.icmp_error_input(now, error, &quoted),
+            IcmpIn::Dropped(reason) => reason.count(&mut self.counters.ip),
+        }
+    }
+
+    fn answer_echo(&mut self, iface: IfaceId, header: &IpHeader, packet: Packet) {
+        // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
+        // amplify.
+        if header.is_v4() && !self.addresses.owns(header.dst) {
+            self.counters.ip.icmp_out_suppressed += 1;
+            return;
+        }
+        let source = match self.addresses.owns(header.dst) {
+            true => Some(header.dst),
+            false => self.addresses.select_source(iface, header.src, None),
+        };
+        let Some(source) = source else {
+            self.counters.ip.out_no_source += 1;
+            return;
+        };
+        let from = ReplyFrom {
+            source,
+            hop_limit: super::HOP_LIMIT,
+            ident: self.ident(source, header.src, header.protocol) as u16,
+        };
+        self.counters.ip.icmp_in_echo_requests += 1;
+        match icmp::echo_reply(header, packet, &from) {
+            Ok(reply) => self.send_control(iface, reply),
+            Err(reason) => reason.count(&mut self.counters.ip),
+        }
+    }
+}
+
+/// Whether `group` is one that every host belongs to: all systems, or all nodes of an interface or a
+/// link (RFC 1112, 4; RFC 4291, 2.7.1).
+fn is_all_nodes(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
+        IpAddr::V6(group) => {
+            group == Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1)
+                || group == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The two functions that all data of applications goes through.
+
+use super::Stack;
+use super::table::Socket;
+use crate::socket::{
+    ConnectionError, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags,
+    SocketError, SocketId,
+};
+use crate::tcp::connection::Connection;
+use txbuf::IovIter;
+
+impl Stack {
+    /// Takes a message, or on a stream as much of it as there is room for, out of `from`.
+    ///
+    /// Bytes are copied; spans are moved and not copied. `from` is advanced by exactly what was taken,
+    /// also when an error is returned (then by nothing).
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]. After [`SendError::WouldBlock`], and after a short transfer, a writable event
+    /// follows when there is room again.
+    pub fn send_message(
+        &mut self,
+        socket: SocketId,
+        from: &mut IovIter<'_>,
+        flags: SendFlags,
+        control: &SendControl,
+    ) -> Result<usize, SendError> {
+        match self.table.get_mut(socket)? {
+            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Udp(_) => self.udp_send(socket, from, control),
+            Socket::Tcp(tcp) => {
+                writable(&mut tcp.connection)?;
+                let wanted = from.remaining();
+                let taken = tcp.connection.write(from, flags.has(SendFlags::MORE));
+                let taken = taken.map_err(|_| SendError::NoMemory)?;
+                if taken == 0 && wanted > 0 {
+                    return Err(SendError::WouldBlock);
+                }
+                self.settle(socket);
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Puts a message, or on a stream as much as there is, into `into`.
+    ///
+    /// Bytes are copied into slices; an iterator that collects spans takes them as they are. `into` is
+    /// advanced by exactly what was put into it, also when an error is returned (then by nothing).
+    ///
+    /// # Errors
+    ///
+    /// See [`RecvError`]. After [`RecvError::WouldBlock`] a readable event follows when there is
+    /// something. The end of a stream is `Ok` with zero bytes.
+    pub fn receive_message(
+        &mut self,
+        socket: SocketId,
+        into: &mut IovIter<'_>,
+        flags: RecvFlags,
+    ) -> Result<Received, RecvError> {
+        match self.table.get_mut(socket)? {
+            Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
+            Socket::Udp(_) => self.udp_receive(socket, into, flags),
+            Socket::Tcp(tcp) => {
+                let connection = &mut tcp.connection;
+                if connection.rcv.queued() == 0 {
+                    return nothing_to_read(connection);
+                }
+                let acknowledged = connection.rcv.ack.due();
+                let bytes = connection.read(into, flags.has(RecvFlags::PEEK));
+                let bytes = bytes.map_err(|_| RecvError::Unreadable)?;
+                if connection.rcv.ack.due() != acknowledged {
+                    self.settle(socket);
+                }
+                Ok(Received {
+                    bytes,
+                    ..Received::default()
+                })
+            }
+        }
+    }
+
+    /// How many bytes [`send_message`](Self::send_message) would take now.
+    ///
+    /// # Errors
+    ///
+    /// The error that it would give; [`SendError::WouldBlock`] when there is no room, and then a
+    /// writable event follows.
+    pub fn send_room(&mut self, socket: SocketId) -> Result<usize, SendError> {
+        match self.table.get_mut(socket)? {
+            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Udp(udp) if udp.socket.is_writable() => Ok(usize::MAX),
+            Socket::Udp(_) => Err(SendError::WouldBlock),
+            Socket::Tcp(tcp) => {
+                writable(&mut tcp.connection)?;
+                match tcp.connection.snd.queue.room() {
+                    0 => {
+                        tcp.connection.wait_for_room();
+                        Err(SendError::WouldBlock)
+                    }
+                    room => Ok(room),
+                }
+            }
+        }
+    }
+}
+
+fn writable(connection: &mut Connection) -> Result<(), SendError> {
+    if let Some(error) = connection.take_error() {
+        return Err(SendError::Connection(error));
+    }
+    if connection.is_connecting() {
+        return Err(SendError::WouldBlock);
+    }
+    if connection.may_write() {
+        Ok(())
+    } else {
+        Err(SendError::Closed)
+    }
+}
+
+fn nothing_to_read(connection: &mut Connection) -> Result<Received, RecvError> {
+    match connection.take_error() {
+        // What this side ended itself, it ended.
+        Some(ConnectionError::Aborted) | None if connection.at_end() => Ok(Received::default()),
+        Some(error) => Err(RecvError::Connection(error)),
+        None => Err(RecvError::WouldBlock),
+    }
+}

@@ -1,0 +1,228 @@
+//! The only module that sees the others: it joins IP, TCP and UDP into a stack.
+//!
+//! A packet comes in through [`ingress`], goes out through [`egress`]; what applications do comes in
+//! through [`tcp_calls`], [`udp_calls`] and [`messages`].
+
+/// What a connection borrows from the stack, as disjoint fields, so that the tables stay free.
+macro_rules! tcp_context {
+    ($stack:ident, $now:expr) => {
+        $crate::tcp::Context {
+            now: $now,
+            config: &$stack.tcp_config,
+            small: &mut $stack.small,
+            send_pool: &$stack.pools.send,
+            counters: &mut $stack.counters.tcp,
+        }
+    };
+}
+
+mod config;
+mod egress;
+mod events;
+mod icmp_errors;
+mod ingress;
+mod interface;
+mod messages;
+mod ports;
+mod schedule;
+mod table;
+mod tcp_calls;
+mod tcp_ingress;
+mod udp_calls;
+
+pub use config::{Config, ConfigError, InterfaceConfig, Pools};
+
+use crate::counters::Counters;
+use crate::ip::IfaceId;
+use crate::ip::address::Addresses;
+use crate::ip::ident::Idents;
+use crate::ip::limit::{ErrorLimiter, LimitConfig};
+use crate::ip::pmtu::{PmtuCache, PmtuConfig};
+use crate::ip::reassembly::Reassembly;
+use crate::ip::route::{Route, Routes};
+use crate::random::Random;
+use crate::socket::Event;
+use crate::tcp::TcpConfig;
+use crate::tcp::isn::Secret;
+use crate::time::Instant;
+use events::Events;
+use interface::Interface;
+use ports::Ports;
+use schedule::Schedule;
+use smoltcp::wire::{IpCidr, IpProtocol};
+use std::net::IpAddr;
+use table::Table;
+use txbuf::{Chain, Ledger};
+
+/// The hop limit of packets that this host makes (RFC 1700).
+const HOP_LIMIT: u8 = 64;
+
+/// A TCP/IP stack without a clock, a thread or a system call.
+///
+/// The methods come in classes:
+///
+/// - *Configuration*: [`add_interface`](Self::add_interface), [`add_address`](Self::add_address),
+///   [`add_route`](Self::add_route).
+/// - *Input*: [`handle_packet`](Self::handle_packet) with what a device received, and
+///   [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so.
+/// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `send_message`,
+///   `receive_message` and so on. They only change state; nothing is sent inside them.
+/// - *Output*: after any input or command, call [`poll_transmit`](Self::poll_transmit) for each
+///   interface whose device has room, until `None`; [`poll_event`](Self::poll_event) until `None`; and
+///   then [`poll_timeout`](Self::poll_timeout) to know how long to wait.
+///
+/// `now` must never go backwards. The same seed and the same calls give the same packets, bit for bit.
+pub struct Stack {
+    pools: Pools,
+    /// Where small data that would pin too much is copied together.
+    small: Chain,
+    random: Random,
+    secret: Secret,
+    tcp_config: TcpConfig,
+    interfaces: Vec<Interface>,
+    addresses: Addresses,
+    routes: Routes,
+    pmtu: PmtuCache,
+    reassembly: Reassembly,
+    limiter: ErrorLimiter,
+    table: Table,
+    ports: Ports,
+    schedule: Schedule,
+    events: Events,
+    counters: Counters,
+    idents: Idents,
+}
+
+impl Stack {
+    /// A stack without interfaces. Everything random about it follows from the seed.
+    pub fn new(config: Config) -> Stack {
+        let mut random = Random::new(config.seed);
+        let pools = config.pools;
+        Stack {
+            small: Chain::arena(&pools.small),
+            secret: Secret::new(&mut random),
+            limiter: ErrorLimiter::new(LimitConfig::default(), &mut random),
+            table: Table::new(&mut random),
+            idents: Idents::new(&mut random),
+            ports: Ports::default(),
+            reassembly: Reassembly::new(config.reassembly, &pools.small),
+            pmtu: PmtuCache::new(PmtuConfig::default()),
+            pools,
+            random,
+            tcp_config: config.tcp,
+            interfaces: Vec::new(),
+            addresses: Addresses::new(),
+            routes: Routes::new(),
+            schedule: Schedule::default(),
+            events: Events::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The ledger of live storage: zero nodes once every socket is closed and every packet is gone.
+    pub fn ledger(&self) -> &Ledger {
+        self.pools.send.ledger()
+    }
+
+    /// The pools that sockets store data in. A front end fills their segments outside the stack.
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Every drop and notable event so far, by name.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Gives storage that is kept for speed, though nothing is in it, back to the pools. For a stack that
+    /// will be idle for long, and before the ledger is asked whether anything is left.
+    pub fn shrink(&mut self) {
+        self.small = Chain::arena(&self.pools.small);
+        self.reassembly.shrink();
+    }
+
+    /// Adds an interface; interfaces are numbered from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Mtu`] when the MTU is below 68 bytes or above 65,535.
+    pub fn add_interface(&mut self, config: InterfaceConfig) -> Result<IfaceId, ConfigError> {
+        if !(68..=65_535).contains(&config.mtu) {
+            return Err(ConfigError::Mtu(config.mtu));
+        }
+        self.interfaces.push(Interface::new(config));
+        Ok(IfaceId::new(self.interfaces.len() as u32 - 1))
+    }
+
+    /// Gives an interface an address, and routes its prefix there.
+    ///
+    /// # Errors
+    ///
+    /// No such interface; an address that no host can have, or that the stack has already; IPv6 on an
+    /// interface whose MTU is below 1280 bytes (RFC 8200, 5).
+    pub fn add_address(&mut self, iface: IfaceId, cidr: IpCidr) -> Result<(), ConfigError> {
+        let interface = self.interface(iface).ok_or(ConfigError::Interface(iface))?;
+        let address = IpAddr::from(cidr.address());
+        if address.is_ipv6() && interface.mtu() < 1280 {
+            return Err(ConfigError::MtuTooSmallForIpv6(interface.mtu()));
+        }
+        self.addresses
+            .add(iface, cidr)
+            .map_err(|_| ConfigError::Address(address))?;
+        self.routes.add(
+            cidr,
+            Route {
+                iface,
+                via: None,
+                source: Some(address),
+            },
+        );
+        Ok(())
+    }
+
+    /// Sends what matches `cidr`, and no longer prefix, to `iface`. On a TUN device there is nobody
+    /// to resolve, so that `via` only documents the next hop.
+    ///
+    /// # Errors
+    ///
+    /// No such interface.
+    pub fn add_route(
+        &mut self,
+        cidr: IpCidr,
+        iface: IfaceId,
+        via: Option<IpAddr>,
+    ) -> Result<(), ConfigError> {
+        self.interface(iface).ok_or(ConfigError::Interface(iface))?;
+        self.routes.add(
+            cidr,
+            Route {
+                iface,
+                via,
+                source: None,
+            },
+        );
+        Ok(())
+    }
+
+    /// The next thing that applications should know, or `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop(&mut self.table)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when nothing waits for time
+    /// to pass. It may be called earlier or find nothing to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let sockets = self.schedule.next();
+        let fragments = self.reassembly.poll_timeout();
+        sockets.into_iter().chain(fragments).min()
+    }
+
+    fn interface(&self, iface: IfaceId) -> Option<&Interface> {
+        self.interfaces.get(iface.index() as usize)
+    }
+
+    /// The next identification of a packet that routers may fragment.
+    fn ident(&mut self, src: IpAddr, dst: IpAddr, protocol: IpProtocol) -> u32 {
+        self.idents.next(src, dst, protocol)
+    }
+}

@@ -1,0 +1,239 @@
+//! The tables: sockets by handle, connections by their four-tuple, half-open connections.
+
+use super::events::Pending;
+use super::schedule::Scheduled;
+use crate::ip::IfaceId;
+use crate::random::Random;
+use crate::socket::{SocketError, SocketId};
+use crate::tcp::connection::Connection;
+use crate::tcp::flow::{FlowKey, KeyedHash};
+use crate::tcp::handshake::Request;
+use crate::tcp::listen::Listener;
+use crate::udp::UdpSocket;
+use slab::Slab;
+use std::collections::HashMap;
+
+/// A connection and what the stack keeps beside it.
+pub(super) struct TcpSocket {
+    pub(super) connection: Connection,
+    pub(super) iface: IfaceId,
+    /// The listener in whose accept queue the connection waits.
+    pub(super) waits_in: Option<SocketId>,
+    /// Whether it stands in its interface's ready list.
+    pub(super) ready: bool,
+    pub(super) scheduled: Scheduled,
+}
+
+/// A half-open connection and what the stack keeps beside it.
+pub(super) struct HalfOpen {
+    pub(super) request: Request,
+    pub(super) listener: SocketId,
+    pub(super) iface: IfaceId,
+    pub(super) ready: bool,
+    pub(super) scheduled: Scheduled,
+}
+
+/// A datagram socket and what the stack keeps beside it.
+pub(super) struct UdpEntry {
+    pub(super) socket: UdpSocket,
+    /// Whether it stands in an interface's ready list.
+    pub(super) ready: bool,
+}
+
+/// A socket of any kind.
+pub(super) enum Socket {
+    Tcp(Box<TcpSocket>),
+    Listener(Listener),
+    Udp(Box<UdpEntry>),
+}
+
+struct Slot {
+    generation: u32,
+    pending: Pending,
+    socket: Socket,
+}
+
+/// Who a four-tuple belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    Connection(SocketId),
+    Request(usize),
+}
+
+/// All sockets of a stack.
+pub(super) struct Table {
+    slots: Slab<Slot>,
+    generation: u32,
+    flows: HashMap<FlowKey, Flow, KeyedHash>,
+    requests: Slab<HalfOpen>,
+    /// Connections without a handle.
+    pub(super) orphans: usize,
+}
+
+impl Table {
+    pub(super) fn new(random: &mut Random) -> Self {
+        Table {
+            slots: Slab::new(),
+            generation: 0,
+            flows: HashMap::with_hasher(KeyedHash(random.next_u64(), random.next_u64())),
+            requests: Slab::new(),
+            orphans: 0,
+        }
+    }
+
+    /// Adds a socket and returns its handle.
+    pub(super) fn insert(&mut self, socket: Socket) -> SocketId {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = Slot {
+            generation: self.generation,
+            pending: Pending::default(),
+            socket,
+        };
+        let index = self.slots.insert(slot) as u32;
+        SocketId {
+            index,
+            generation: self.generation,
+        }
+    }
+
+    /// Removes a socket; its handle is dead from now on.
+    pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
+        self.slot(id)?;
+        Some(self.slots.remove(id.index as usize).socket)
+    }
+
+    /// The handle of what stands in a slot.
+    pub(super) fn id_at(&self, index: u32) -> Option<SocketId> {
+        let slot = self.slots.get(index as usize)?;
+        Some(SocketId {
+            index,
+            generation: slot.generation,
+        })
+    }
+
+    /// Every handle, in the order of slots.
+    pub(super) fn ids(&self) -> Vec<SocketId> {
+        let id = |(index, slot): (usize, &Slot)| SocketId {
+            index: index as u32,
+            generation: slot.generation,
+        };
+        self.slots.iter().map(id).collect()
+    }
+
+    pub(super) fn get(&self, id: SocketId) -> Result<&Socket, SocketError> {
+        self.slot(id)
+            .map(|slot| &slot.socket)
+            .ok_or(SocketError::BadHandle)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SocketId) -> Result<&mut Socket, SocketError> {
+        self.slot_mut(id)
+            .map(|slot| &mut slot.socket)
+            .ok_or(SocketError::BadHandle)
+    }
+
+    pub(super) fn tcp(&self, id: SocketId) -> Result<&TcpSocket, SocketError> {
+        match self.get(id)? {
+            Socket::Tcp(tcp) => Ok(tcp),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn tcp_mut(&mut self, id: SocketId) -> Result<&mut TcpSocket, SocketError> {
+        match self.get_mut(id)? {
+            Socket::Tcp(tcp) => Ok(tcp),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    /// A connection together with its untold events.
+    pub(super) fn tcp_and_pending(
+        &mut self,
+        id: SocketId,
+    ) -> Option<(&mut TcpSocket, &mut Pending)> {
+        match self.slot_mut(id)? {
+            Slot {
+                socket: Socket::Tcp(tcp),
+                pending,
+                ..
+            } => Some((tcp, pending)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn listener_mut(&mut self, id: SocketId) -> Result<&mut Listener, SocketError> {
+        match self.get_mut(id)? {
+            Socket::Listener(listener) => Ok(listener),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn udp_mut(&mut self, id: SocketId) -> Result<&mut UdpEntry, SocketError> {
+        match self.get_mut(id)? {
+            Socket::Udp(udp) => Ok(udp),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn pending_mut(&mut self, id: SocketId) -> Option<&mut Pending> {
+        self.slot_mut(id).map(|slot| &mut slot.pending)
+    }
+
+    /// Who has the four-tuple.
+    pub(super) fn flow(&self, key: &FlowKey) -> Option<Flow> {
+        self.flows.get(key).copied()
+    }
+
+    pub(super) fn set_flow(&mut self, key: FlowKey, flow: Flow) {
+        self.flows.insert(key, flow);
+    }
+
+    /// Frees the four-tuple, if it still belongs to `flow`.
+    pub(super) fn clear_flow(&mut self, key: &FlowKey, flow: Flow) {
+        if self.flow(key) == Some(flow) {
+            self.flows.remove(key);
+        }
+    }
+
+    pub(super) fn add_request(&mut self, half_open: HalfOpen) -> usize {
+        let key = half_open.request.origin.flow;
+        let number = self.requests.insert(half_open);
+        self.set_flow(key, Flow::Request(number));
+        number
+    }
+
+    pub(super) fn request_mut(&mut self, number: usize) -> Option<&mut HalfOpen> {
+        self.requests.get_mut(number)
+    }
+
+    /// Takes a half-open connection out; its four-tuple is free and its listener has room again.
+    pub(super) fn take_request(&mut self, number: usize) -> Option<HalfOpen> {
+        let half_open = self.requests.try_remove(number)?;
+        self.clear_flow(&half_open.request.origin.flow, Flow::Request(number));
+        if let Ok(listener) = self.listener_mut(half_open.listener) {
+            listener.on_settled();
+        }
+        Some(half_open)
+    }
+
+    /// The half-open connections of a listener.
+    pub(super) fn requests_of(&self, listener: SocketId) -> Vec<usize> {
+        let of = self
+            .requests
+            .iter()
+            .filter(|(_, half_open)| half_open.listener == listener);
+        of.map(|(number, _)| number).collect()
+    }
+
+    fn slot(&self, id: SocketId) -> Option<&Slot> {
+        self.slots
+            .get(id.index as usize)
+            .filter(|slot| slot.generation == id.generation)
+    }
+
+    fn slot_mut(&mut self, id: SocketId) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(id.index as usize)
+            .filter(|slot| slot.generation == id.generation)
+    }
+}

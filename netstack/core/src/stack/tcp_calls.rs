@@ -1,0 +1,375 @@
+//! What applications ask of TCP: listen, accept, connect, shut down, close.
+
+use super::Stack;
+use super::events::News;
+use super::ports::ephemeral;
+use super::table::{Flow, Socket};
+use crate::Instant;
+use crate::ip::IfaceId;
+use crate::ip::classify::{may_be_destination, names_one_host};
+use crate::socket::{
+    AcceptError, ConnectError, ConnectionError, How, ListenError, OptionError, Readiness,
+    SocketError, SocketId, SocketOption,
+};
+use crate::tcp::TcpInfo;
+use crate::tcp::connection::Connection;
+use crate::tcp::flow::FlowKey;
+use crate::tcp::listen::Listener;
+use std::net::SocketAddr;
+
+impl Stack {
+    /// Listens on `local`: an unspecified address means every address of its family, port 0 an
+    /// ephemeral port. At most `backlog` connections are half open and as many wait to be accepted;
+    /// beyond that SYNs are dropped and counted.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, the address is not this stack's, or no ephemeral port is free.
+    pub fn tcp_listen(
+        &mut self,
+        local: SocketAddr,
+        backlog: usize,
+    ) -> Result<SocketId, ListenError> {
+        if !local.ip().is_unspecified() && !self.addresses.owns(local.ip()) {
+            return Err(ListenError::NotAvailable);
+        }
+        let mut local = local;
+        if local.port() == 0 {
+            let start = self.random.next_u32();
+            let port = ephemeral(start).find(|port| !self.ports.tcp.is_used(*port));
+            local.set_port(port.ok_or(ListenError::NoPorts)?);
+        } else if !self.ports.tcp.is_free(local) {
+            return Err(ListenError::InUse);
+        }
+        let id = self
+            .table
+            .insert(Socket::Listener(Listener::new(local, backlog)));
+        self.ports.tcp.bind(local, id);
+        Ok(id)
+    }
+
+    /// Takes the connection that has waited longest.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError::WouldBlock`] when none waits: a readable event follows when one does.
+    pub fn tcp_accept(
+        &mut self,
+        listener: SocketId,
+    ) -> Result<(SocketId, SocketAddr), AcceptError> {
+        let id = self
+            .table
+            .listener_mut(listener)?
+            .pop()
+            .ok_or(AcceptError::WouldBlock)?;
+        let (tcp, pending) = self
+            .table
+            .tcp_and_pending(id)
+            .ok_or(AcceptError::WouldBlock)?;
+        tcp.waits_in = None;
+        let remote = tcp.connection.flow.remote();
+        if tcp.connection.rcv.queued() > 0 || tcp.connection.at_end() {
+            self.events.push(id, pending, News::READABLE);
+        }
+        Ok((id, remote))
+    }
+
+    /// Begins a connection to `remote`, from `local` or from an address and port of the stack's choice.
+    /// Returns at once; a connected or a closed event follows.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`]; no socket is made then.
+    pub fn tcp_connect(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> Result<SocketId, ConnectError> {
+        let (iface, key) = self.choose_flow(remote, local)?;
+        let origin = self.origin(now, iface, key);
+        let connection = Connection::connect(origin, &tcp_context!(self, now));
+        let id = self.add_connection(connection, iface, None);
+        self.counters.tcp.active_opens += 1;
+        self.settle(id);
+        Ok(id)
+    }
+
+    fn choose_flow(
+        &self,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> Result<(IfaceId, FlowKey), ConnectError> {
+        let reachable =
+            may_be_destination(remote.ip()) && names_one_host(remote.ip()) && remote.port() != 0;
+        if !reachable || self.addresses.is_broadcast(remote.ip()) {
+            return Err(ConnectError::InvalidAddress);
+        }
+        let route = self
+            .routes
+            .lookup(remote.ip())
+            .ok_or(ConnectError::NoRoute)?;
+        let wanted = local
+            .filter(|local| !local.ip().is_unspecified())
+            .map(|local| local.ip());
+        let source = match wanted {
+            Some(address) if self.addresses.owns(address) => address,
+            Some(_) => return Err(ConnectError::NotAvailable),
+            None => {
+                let source = self
+                    .addresses
+                    .select_source(route.iface, remote.ip(), route.via);
+                source.ok_or(ConnectError::NotAvailable)?
+            }
+        };
+        if source.is_ipv4() != remote.is_ipv4() {
+            return Err(ConnectError::NotAvailable);
+        }
+        let port = local.map_or(0, |local| local.port());
+        let key = |port| FlowKey::new(SocketAddr::new(source, port), remote);
+        if port != 0 {
+            let key = key(port);
+            return if self.table.flow(&key).is_none() {
+                Ok((route.iface, key))
+            } else {
+                Err(ConnectError::InUse)
+            };
+        }
+        // RFC 6056, 3.3.3: the search begins where nobody off the path expects it.
+        let start = self.secret.port_offset(&key(0));
+        let free =
+            |port: &u16| !self.ports.tcp.is_used(*port) && self.table.flow(&key(*port)).is_none();
+        let port = ephemeral(start).find(free).ok_or(ConnectError::NoPorts)?;
+        Ok((route.iface, key(port)))
+    }
+
+    /// Shuts one or both halves of a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::NotConnected`] while it is not established or after it is over.
+    pub fn shutdown(&mut self, socket: SocketId, how: How) -> Result<(), SocketError> {
+        let tcp = self.table.tcp_mut(socket)?;
+        if !tcp.connection.state.is_synchronized() {
+            return Err(SocketError::NotConnected);
+        }
+        if matches!(how, How::Read | How::Both) {
+            tcp.connection.read_shut = true;
+            tcp.connection.rcv.discard();
+            tcp.connection.note(|happened| happened.readable = true);
+        }
+        if matches!(how, How::Write | How::Both) {
+            tcp.connection.shutdown_write();
+        }
+        self.settle(socket);
+        Ok(())
+    }
+
+    /// Closes a socket: the handle is dead from now on.
+    ///
+    /// A connection delivers what was written and its FIN in the background. When data it received was
+    /// not read, the peer is sent a reset instead: it must not believe that it was. A listener resets
+    /// what nobody accepted.
+    pub fn close(&mut self, now: Instant, socket: SocketId) {
+        match self.table.get_mut(socket) {
+            Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
+            Ok(Socket::Listener(_)) => self.close_listener(now, socket),
+            Ok(Socket::Udp(_)) => self.close_udp(socket),
+            Err(_) => {}
+        }
+    }
+
+    /// Closes a socket at once: a connection sends a reset, and what was not sent is lost.
+    pub fn abort(&mut self, now: Instant, socket: SocketId) {
+        match self.table.get_mut(socket) {
+            Ok(Socket::Tcp(_)) => self.close_connection(now, socket, true),
+            _ => self.close(now, socket),
+        }
+    }
+
+    fn close_connection(&mut self, now: Instant, id: SocketId, abort: bool) {
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        if tcp.connection.is_orphan() {
+            return;
+        }
+        tcp.waits_in = None;
+        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        self.table.orphans += 1;
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        let abort = tcp.connection.release(now, &self.tcp_config) || abort;
+        if abort {
+            let reset = tcp
+                .connection
+                .reset_due()
+                .then(|| tcp.connection.reset_segment());
+            tcp.connection.fail(ConnectionError::Aborted);
+            if let Some(reset) = reset {
+                self.send_reset(iface, &flow, &reset);
+            }
+        }
+        self.settle(id);
+    }
+
+    fn close_listener(&mut self, now: Instant, id: SocketId) {
+        for number in self.table.requests_of(id) {
+            self.drop_request(number);
+        }
+        let Ok(listener) = self.table.listener_mut(id) else {
+            return;
+        };
+        let local = listener.local;
+        let mut waiting = Vec::new();
+        while let Some(connection) = listener.pop() {
+            waiting.push(connection);
+        }
+        self.ports.tcp.release(local, id);
+        self.table.remove(id);
+        for connection in waiting {
+            self.close_connection(now, connection, true);
+        }
+    }
+
+    /// Connections whose handle is gone and that still have something to deliver: data or a FIN that
+    /// is not acknowledged. What waits for old segments to die is not counted.
+    pub fn closing(&self) -> usize {
+        let busy = |id: &SocketId| {
+            self.table.tcp(*id).is_ok_and(|tcp| {
+                tcp.connection.is_orphan() && !tcp.connection.snd.fin_acknowledged()
+            })
+        };
+        if self.table.orphans == 0 {
+            0
+        } else {
+            self.table.ids().iter().filter(|id| busy(id)).count()
+        }
+    }
+
+    /// What can be done with the socket right now.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::BadHandle`].
+    pub fn readiness(&self, socket: SocketId) -> Result<Readiness, SocketError> {
+        Ok(match self.table.get(socket)? {
+            Socket::Listener(listener) => Readiness {
+                readable: listener.has_ready(),
+                ..Readiness::default()
+            },
+            Socket::Udp(udp) => super::udp_calls::readiness(&udp.socket),
+            Socket::Tcp(tcp) => {
+                let connection = &tcp.connection;
+                let over = connection.state == crate::tcp::TcpState::Closed;
+                let connecting = connection.is_connecting();
+                Readiness {
+                    readable: connection.rcv.queued() > 0 || connection.at_end(),
+                    writable: !connecting
+                        && (connection.snd.queue.room() > 0 || !connection.may_write()),
+                    hangup: over || connection.state == crate::tcp::TcpState::TimeWait,
+                    error: connection.has_error(),
+                    connecting,
+                }
+            }
+        })
+    }
+
+    /// The address the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::BadHandle`].
+    pub fn local_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
+        Ok(match self.table.get(socket)? {
+            Socket::Tcp(tcp) => tcp.connection.flow.local(),
+            Socket::Listener(listener) => listener.local,
+            Socket::Udp(udp) => udp.socket.local(),
+        })
+    }
+
+    /// The address the socket is connected to.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::NotConnected`] where it is to none.
+    pub fn peer_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
+        match self.table.get(socket)? {
+            Socket::Tcp(tcp) => Ok(tcp.connection.flow.remote()),
+            Socket::Listener(_) => Err(SocketError::NotConnected),
+            Socket::Udp(udp) => udp.socket.peer().ok_or(SocketError::NotConnected),
+        }
+    }
+
+    /// Why the connection failed, if it did and nobody was told yet (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::BadHandle`].
+    pub fn take_error(&mut self, socket: SocketId) -> Result<Option<ConnectionError>, SocketError> {
+        Ok(match self.table.get_mut(socket)? {
+            Socket::Tcp(tcp) => tcp.connection.take_error(),
+            Socket::Listener(_) => None,
+            Socket::Udp(udp) => udp.socket.take_error(),
+        })
+    }
+
+    /// Sets an option.
+    ///
+    /// # Errors
+    ///
+    /// The socket has no such option, or the value is none it takes.
+    pub fn set_option(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        option: SocketOption,
+    ) -> Result<(), OptionError> {
+        let connection = &mut self.table.tcp_mut(socket)?.connection;
+        match option {
+            SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
+            SocketOption::KeepAlive(keep_alive) => {
+                if keep_alive
+                    .is_some_and(|k| k.idle.is_zero() || k.interval.is_zero() || k.probes == 0)
+                {
+                    return Err(OptionError::Invalid);
+                }
+                connection.set_keep_alive(now, keep_alive);
+            }
+            SocketOption::SendBuffer(0) => return Err(OptionError::Invalid),
+            SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
+        }
+        self.settle(socket);
+        Ok(())
+    }
+
+    /// A snapshot of a connection (`TCP_INFO`).
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::WrongKind`] where the socket is no connection.
+    pub fn tcp_info(&self, socket: SocketId) -> Result<TcpInfo, SocketError> {
+        Ok(self.table.tcp(socket)?.connection.info())
+    }
+
+    /// The connections of the stack, held or not, for listings.
+    pub fn tcp_connections(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, TcpInfo)> {
+        self.table.ids().into_iter().filter_map(|id| {
+            let connection = &self.table.tcp(id).ok()?.connection;
+            Some((
+                connection.flow.local(),
+                connection.flow.remote(),
+                connection.info(),
+            ))
+        })
+    }
+
+    /// The handle of the connection with this four-tuple.
+    pub(super) fn connection_of(&self, key: &FlowKey) -> Option<SocketId> {
+        match self.table.flow(key)? {
+            Flow::Connection(id) => Some(id),
+            Flow::Request(_) => None,
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! A TCP segment finds its connection, its half-open connection, or its listener.
+
+use super::Stack;
+use super::events::News;
+use super::interface::Ready;
+use super::schedule::Owner;
+use super::table::{Flow, HalfOpen, Socket, TcpSocket};
+use crate::Instant;
+use crate::ip::{IfaceId, IpHeader};
+use crate::socket::SocketId;
+use crate::tcp::connection::{Connection, Origin};
+use crate::tcp::flow::FlowKey;
+use crate::tcp::handshake::{Agreed, Answer, Request};
+use crate::tcp::reset;
+use crate::tcp::segment::{self, Flags, Segment, SegmentError};
+use std::net::{IpAddr, SocketAddr};
+use txbuf::{Packet, Span};
+
+impl Stack {
+    /// Takes a TCP packet addressed to this host.
+    pub(super) fn tcp_input(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: &IpHeader,
+        mut packet: Packet,
+    ) {
+        let (segment, at) = match segment::parse(&mut packet, header) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.count_segment_error(error),
+        };
+        self.counters.tcp.in_segments += 1;
+        // RFC 1122, 4.2.3.10: never to or from anything but one host.
+        if !self.addresses.owns(header.dst) || !crate::ip::classify::names_one_host(header.src) {
+            self.counters.tcp.in_not_unicast += 1;
+            return;
+        }
+        let payload = if segment.len == 0 {
+            Ok(None)
+        } else {
+            packet.into_payload(at, &mut self.small)
+        };
+        let Ok(payload) = payload else {
+            self.counters.tcp.in_no_memory += 1;
+            return;
+        };
+        let local = SocketAddr::new(header.dst, segment.dst_port);
+        let remote = SocketAddr::new(header.src, segment.src_port);
+        let key = FlowKey::new(local, remote);
+        let flow = match self.table.flow(&key) {
+            Some(Flow::Connection(id)) if segment.flags.has(Flags::SYN) => {
+                self.make_way(id, &segment)
+            }
+            flow => flow,
+        };
+        match flow {
+            Some(Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
+            Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
+            None => self.listener_input(now, iface, key, &segment),
+        }
+    }
+
+    /// A SYN for an existing connection: one in TIME-WAIT may give way to the new one.
+    fn make_way(&mut self, id: SocketId, syn: &Segment) -> Option<Flow> {
+        let fresh = !syn.flags.has(Flags::ACK) && !syn.flags.has(Flags::RST);
+        let tcp = self.table.tcp_mut(id).ok()?;
+        if !fresh || !tcp.connection.gives_way_to(syn) {
+            return Some(Flow::Connection(id));
+        }
+        self.counters.tcp.time_wait_reused += 1;
+        tcp.connection.enter_closed();
+        self.settle(id);
+        None
+    }
+
+    fn connection_input(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        segment: Segment,
+        payload: Option<Span>,
+    ) {
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        let reset = tcp
+            .connection
+            .input(&mut tcp_context!(self, now), segment, payload);
+        if let Some(reset) = reset {
+            self.send_reset(iface, &flow, &reset);
+        }
+        self.settle(id);
+    }
+
+    fn request_input(
+        &mut self,
+        now: Instant,
+        number: usize,
+        segment: Segment,
+        payload: Option<Span>,
+    ) {
+        let Some(half_open) = self.table.request_mut(number) else {
+            return;
+        };
+        let (flow, iface) = (half_open.request.origin.flow, half_open.iface);
+        match half_open.request.judge(&segment) {
+            Answer::Establish => self.establish(now, number, segment, payload),
+            Answer::Repeat => self.request_ready(number),
+            Answer::Forget => self.drop_request(number),
+            Answer::Reset => {
+                if let Some(reset) = reset::answer(&segment) {
+                    self.send_reset(iface, &flow, &reset);
+                }
+            }
+            Answer::Ignore => self.counters.tcp.in_out_of_window += 1,
+        }
+    }
+
+    /// The third segment of the handshake: the half-open connection becomes one, and waits to be
+    /// accepted. With the accept queue full the segment is dropped; the peer's next one tries again.
+    fn establish(&mut self, now: Instant, number: usize, segment: Segment, payload: Option<Span>) {
+        let Some(listener) = self
+            .table
+            .request_mut(number)
+            .map(|half_open| half_open.listener)
+        else {
+            return;
+        };
+        if !self
+            .table
+            .listener_mut(listener)
+            .is_ok_and(|listener| !listener.is_full())
+        {
+            self.counters.tcp.listen_overflows += 1;
+            return;
+        }
+        let Some(mut half_open) = self.table.take_request(number) else {
+            return;
+        };
+        self.schedule
+            .disarm(Owner::Request(number), &mut half_open.scheduled);
+        let HalfOpen { request, iface, .. } = half_open;
+        let context = tcp_context!(self, now);
+        let connection = Connection::established(request.origin, &request.agreed, &context);
+        let id = self.add_connection(connection, iface, Some(listener));
+        self.counters.tcp.passive_opens += 1;
+        if let Ok(listener) = self.table.listener_mut(listener) {
+            listener.push(id);
+        }
+        if let Some(pending) = self.table.pending_mut(listener) {
+            self.events.push(listener, pending, News::READABLE);
+        }
+        self.connection_input(now, id, segment, payload);
+    }
+
+    /// Puts a new connection into the tables.
+    pub(super) fn add_connection(
+        &mut self,
+        connection: Connection,
+        iface: IfaceId,
+        waits_in: Option<SocketId>,
+    ) -> SocketId {
+        let key = connection.flow;
+        let tcp = TcpSocket {
+            connection,
+            iface,
+            waits_in,
+            ready: false,
+            scheduled: Default::default(),
+        };
+        let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
+        self.table.set_flow(key, Flow::Connection(id));
+        id
+    }
+
+    /// A segment that belongs to nothing yet (RFC 9293, 3.10.7.1 and 3.10.7.2).
+    fn listener_input(&mut self, now: Instant, iface: IfaceId, key: FlowKey, segment: &Segment) {
+        let listener = self.ports.tcp.holder(key.local());
+        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
+        let (Some(listener), true) = (listener, is_syn) else {
+            self.counters.tcp.in_no_connection += 1;
+            if let Some(reset) = reset::answer(segment) {
+                self.send_reset(iface, &key, &reset);
+            }
+            return;
+        };
+        if segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN) {
+            self.counters.tcp.in_bad_flags += 1;
+            return;
+        }
+        let room = self
+            .table
+            .listener_mut(listener)
+            .is_ok_and(|listener| listener.takes_syn());
+        if !room {
+            self.counters.tcp.syn_overflows += 1;
+            return;
+        }
+        let origin = self.origin(now, iface, key);
+        let is_v4 = key.remote().is_ipv4();
+        let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
+        let request = Request::new(origin, agreed, now, &self.tcp_config);
+        let deadline = request.deadline;
+        let half_open = HalfOpen {
+            request,
+            listener,
+            iface,
+            ready: false,
+            scheduled: Default::default(),
+        };
+        let number = self.table.add_request(half_open);
+        if let Ok(listener) = self.table.listener_mut(listener) {
+            listener.on_half_open();
+        }
+        if let Some(half_open) = self.table.request_mut(number) {
+            self.schedule.arm(
+                Owner::Request(number),
+                &mut half_open.scheduled,
+                Some(deadline),
+            );
+        }
+        self.request_ready(number);
+    }
+
+    /// Where a connection of this stack starts from.
+    pub(super) fn origin(&self, now: Instant, iface: IfaceId, key: FlowKey) -> Origin {
+        let interface_mtu = self
+            .interface(iface)
+            .map_or(576, |interface| interface.mtu());
+        let mtu = self.pmtu.lookup(now, key.remote().ip(), interface_mtu).mtu;
+        Origin {
+            flow: key,
+            iss: self.secret.isn(now, &key),
+            mss: segment_size(mtu, key.remote().ip()),
+            timestamp_offset: self.secret.timestamp_offset(&key),
+        }
+    }
+
+    /// Has the half-open connection send its SYN-ACK.
+    pub(super) fn request_ready(&mut self, number: usize) {
+        let Some(half_open) = self.table.request_mut(number) else {
+            return;
+        };
+        half_open.request.due = true;
+        if !core::mem::replace(&mut half_open.ready, true)
+            && let Some(interface) = self.interfaces.get_mut(half_open.iface.index() as usize)
+        {
+            interface.ready.push_back(Ready::Request(number));
+        }
+    }
+
+    /// Forgets a half-open connection.
+    pub(super) fn drop_request(&mut self, number: usize) {
+        if let Some(mut half_open) = self.table.take_request(number) {
+            self.schedule
+                .disarm(Owner::Request(number), &mut half_open.scheduled);
+        }
+    }
+
+    /// A half-open connection's SYN-ACK was not answered in time.
+    pub(super) fn request_timeout(&mut self, now: Instant, number: usize) {
+        let Some(half_open) = self.table.request_mut(number) else {
+            return;
+        };
+        half_open.scheduled = Default::default();
+        if half_open.request.on_timeout(now, &self.tcp_config) {
+            let deadline = half_open.request.deadline;
+            self.schedule.arm(
+                Owner::Request(number),
+                &mut half_open.scheduled,
+                Some(deadline),
+            );
+            self.counters.tcp.timeouts += 1;
+            self.request_ready(number);
+        } else {
+            self.drop_request(number);
+        }
+    }
+
+    /// A connection's deadline is reached, or was and has moved.
+    pub(super) fn connection_timeout(&mut self, now: Instant, index: u32) {
+        let Some(id) = self.table.id_at(index) else {
+            return;
+        };
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        tcp.scheduled = Default::default();
+        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        if tcp.connection.on_timeout(&mut tcp_context!(self, now)) {
+            let reset = tcp.connection.reset_segment();
+            self.send_reset(iface, &flow, &reset);
+        }
+        self.settle(id);
+    }
+
+    /// After anything happened to a connection: tells its news, arms its timer, has it asked for
+    /// packets, and cleans up when it is over.
+    pub(super) fn settle(&mut self, id: SocketId) {
+        let Some((tcp, pending)) = self.table.tcp_and_pending(id) else {
+            return;
+        };
+        let happened = tcp.connection.take_happened();
+        let news = News {
+            readable: happened.readable,
+            writable: happened.writable,
+            connected: happened.connected,
+            closed: happened.closed,
+        };
+        self.events.push(id, pending, news);
+        if tcp.connection.state == crate::tcp::TcpState::Closed {
+            return self.finish(id);
+        }
+        let deadline = tcp.connection.poll_timeout();
+        self.schedule
+            .arm(Owner::Connection(id.index), &mut tcp.scheduled, deadline);
+        if !core::mem::replace(&mut tcp.ready, true)
+            && let Some(interface) = self.interfaces.get_mut(tcp.iface.index() as usize)
+        {
+            interface.ready.push_back(Ready::Socket(id));
+        }
+    }
+
+    /// A connection is over: its four-tuple is free; it goes altogether when nobody holds it.
+    fn finish(&mut self, id: SocketId) {
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        let flow = tcp.connection.flow;
+        let waits_in = tcp.waits_in;
+        let unheld = tcp.connection.is_orphan() || waits_in.is_some();
+        self.schedule
+            .disarm(Owner::Connection(id.index), &mut tcp.scheduled);
+        self.table.clear_flow(&flow, Flow::Connection(id));
+        if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
+            listener.forget(id);
+        }
+        if unheld {
+            self.table.remove(id);
+        }
+        if unheld && waits_in.is_none() {
+            self.table.orphans -= 1;
+        }
+    }
+
+    fn count_segment_error(&mut self, error: SegmentError) {
+        let counters = &mut self.counters.tcp;
+        let counter = match error {
+            SegmentError::Malformed => &mut counters.in_malformed,
+            SegmentError::Checksum => &mut counters.in_bad_checksum,
+            SegmentError::Port => &mut counters.in_bad_port,
+            SegmentError::Unreadable => &mut counters.in_unreadable,
+        };
+        *counter += 1;
+    }
+}
+
+/// The largest TCP payload in a packet of `mtu` bytes, options aside (RFC 6691).
+pub(super) fn segment_size(mtu: usize, remote: IpAddr) -> u16 {
+    let headers = if remote.is_ipv4() { 40 } else { 60 };
+    u16::try_from(mtu.saturating_sub(headers))
+        .unwrap_or(u16::MAX)
+        .max(1)
+}

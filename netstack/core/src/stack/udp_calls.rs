@@ -1,0 +1,239 @@
+//! UDP: datagrams in and out, and what applications ask of it.
+
+use super::events::News;
+use super::interface::Ready;
+use super::ports::ephemeral;
+use super::table::{Socket, UdpEntry};
+use super::{HOP_LIMIT, Stack};
+use crate::Instant;
+use crate::ip::classify::{may_be_destination, names_one_host};
+use crate::ip::icmp::{IcmpError, Unreachable};
+use crate::ip::output::{OutHeader, push_header};
+use crate::ip::quote::Quoted;
+use crate::ip::{IfaceId, IpHeader};
+use crate::socket::{
+    BindError, ConnectError, Readiness, Received, RecvError, RecvFlags, SendControl, SendError,
+    SocketId,
+};
+use crate::udp::socket::{Outgoing, UdpLimits};
+use crate::udp::{UdpSocket, input, output};
+use smoltcp::wire::IpProtocol;
+use std::net::SocketAddr;
+use txbuf::{IovIter, Packet};
+
+impl Stack {
+    /// Binds a datagram socket to `local`: an unspecified address means every address of its family,
+    /// port 0 an ephemeral port.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, the address is not this stack's, or no ephemeral port is free.
+    pub fn udp_bind(&mut self, local: SocketAddr) -> Result<SocketId, BindError> {
+        if !local.ip().is_unspecified() && !self.addresses.owns(local.ip()) {
+            return Err(BindError::NotAvailable);
+        }
+        let mut local = local;
+        if local.port() == 0 {
+            let start = self.random.next_u32();
+            let port = ephemeral(start).find(|port| !self.ports.udp.is_used(*port));
+            local.set_port(port.ok_or(BindError::NoPorts)?);
+        } else if !self.ports.udp.is_free(local) {
+            return Err(BindError::InUse);
+        }
+        let socket = UdpSocket::new(local, UdpLimits::default());
+        let id = self.table.insert(Socket::Udp(Box::new(UdpEntry {
+            socket,
+            ready: false,
+        })));
+        self.ports.udp.bind(local, id);
+        Ok(id)
+    }
+
+    /// Connects a datagram socket: it sends to `remote` unless told otherwise, receives from nobody
+    /// else, and is told of errors.
+    ///
+    /// # Errors
+    ///
+    /// The address is not one host's or of the other family, or the handle is not a datagram socket's
+    /// ([`ConnectError::InvalidAddress`]); no route leads there.
+    pub fn udp_connect(
+        &mut self,
+        socket: SocketId,
+        remote: SocketAddr,
+    ) -> Result<(), ConnectError> {
+        self.routes
+            .lookup(remote.ip())
+            .ok_or(ConnectError::NoRoute)?;
+        let udp = self
+            .table
+            .udp_mut(socket)
+            .map_err(|_| ConnectError::InvalidAddress)?;
+        let same_family = udp.socket.local().is_ipv4() == remote.is_ipv4();
+        if !same_family || !names_one_host(remote.ip()) || remote.port() == 0 {
+            return Err(ConnectError::InvalidAddress);
+        }
+        udp.socket.connect(Some(remote));
+        Ok(())
+    }
+
+    pub(super) fn udp_input(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: &IpHeader,
+        mut packet: Packet,
+    ) {
+        let datagram = match input::parse(header, &mut packet) {
+            Ok(datagram) => datagram,
+            Err(reason) => return reason.count(&mut self.counters.udp),
+        };
+        let Some(id) = self.ports.udp.holder(datagram.dst) else {
+            self.counters.udp.in_no_port += 1;
+            let error = IcmpError::Unreachable(Unreachable::Port);
+            return self.send_icmp_error(now, iface, error, &packet);
+        };
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
+        match udp.socket.deliver(&datagram, packet, &mut self.small) {
+            Ok(count) => self.counters.udp.in_datagrams += count as u64,
+            Err(reason) => return reason.count(&mut self.counters.udp),
+        }
+        self.udp_news(id, News::READABLE);
+    }
+
+    pub(super) fn udp_send(
+        &mut self,
+        id: SocketId,
+        from: &mut IovIter<'_>,
+        control: &SendControl,
+    ) -> Result<usize, SendError> {
+        let udp = self.table.udp_mut(id)?;
+        let to = control
+            .to
+            .or(udp.socket.peer())
+            .ok_or(SendError::NoDestination)?;
+        if !may_be_destination(to.ip()) {
+            return Err(SendError::InvalidAddress);
+        }
+        let route = self.routes.lookup(to.ip()).ok_or(SendError::NoRoute)?;
+        let len = udp
+            .socket
+            .send(control.to, from, &mut self.small, &self.pools.send)?;
+        self.udp_ready(id, route.iface);
+        Ok(len)
+    }
+
+    pub(super) fn udp_receive(
+        &mut self,
+        id: SocketId,
+        into: &mut IovIter<'_>,
+        flags: RecvFlags,
+    ) -> Result<Received, RecvError> {
+        let udp = self.table.udp_mut(id)?;
+        let datagram = udp.socket.recv(into, flags.has(RecvFlags::PEEK))?;
+        Ok(Received {
+            bytes: datagram.bytes,
+            from: Some(datagram.from),
+            truncated: datagram.truncated,
+        })
+    }
+
+    /// Has the socket asked for its datagrams.
+    fn udp_ready(&mut self, id: SocketId, iface: IfaceId) {
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
+        if !core::mem::replace(&mut udp.ready, true)
+            && let Some(interface) = self.interfaces.get_mut(iface.index() as usize)
+        {
+            interface.ready.push_back(Ready::Socket(id));
+        }
+    }
+
+    /// The socket's next datagram, if it leaves by `iface`; one for another interface is handed there.
+    pub(super) fn udp_transmit(&mut self, iface: IfaceId, id: SocketId) -> Option<Packet> {
+        let udp = self.table.udp_mut(id).ok()?;
+        udp.ready = false;
+        let was_full = !udp.socket.is_writable();
+        let outgoing = udp.socket.pop_outgoing()?;
+        let local = udp.socket.local();
+        if was_full && udp.socket.is_writable() {
+            self.udp_news(id, News::WRITABLE);
+        }
+        self.udp_ready(id, iface);
+        let Some((out_iface, packet)) = self.udp_packet(local, outgoing) else {
+            self.counters.ip.out_no_route += 1;
+            return None;
+        };
+        self.counters.udp.out_datagrams += 1;
+        let mtu = self.interface(out_iface)?.mtu();
+        if out_iface == iface && packet.len() <= mtu {
+            return Some(packet);
+        }
+        self.send_control(out_iface, packet);
+        None
+    }
+
+    fn udp_packet(&mut self, local: SocketAddr, outgoing: Outgoing) -> Option<(IfaceId, Packet)> {
+        let to = outgoing.to;
+        let route = self.routes.lookup(to.ip())?;
+        let source = match local.ip() {
+            address if address.is_unspecified() => {
+                self.addresses
+                    .select_source(route.iface, to.ip(), route.via)?
+            }
+            address => address,
+        };
+        let mut packet =
+            output::build(SocketAddr::new(source, local.port()), to, outgoing.payload).ok()?;
+        let header = OutHeader {
+            src: source,
+            dst: to.ip(),
+            protocol: IpProtocol::Udp,
+            hop_limit: if to.ip().is_multicast() { 1 } else { HOP_LIMIT },
+            traffic_class: 0,
+            ident: self.ident(source, to.ip(), IpProtocol::Udp) as u16,
+            dont_fragment: false,
+            flow_label: 0,
+        };
+        push_header(&mut packet, &header).ok()?;
+        Some((route.iface, packet))
+    }
+
+    pub(super) fn udp_icmp_error(&mut self, error: IcmpError, quoted: &Quoted) {
+        let Some(id) = self.ports.udp.holder(quoted.src) else {
+            return;
+        };
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
+        if udp.socket.report(quoted.dst, &error) {
+            self.udp_news(id, News::READABLE);
+        }
+    }
+
+    pub(super) fn close_udp(&mut self, id: SocketId) {
+        if let Ok(udp) = self.table.udp_mut(id) {
+            let local = udp.socket.local();
+            self.ports.udp.release(local, id);
+            self.table.remove(id);
+        }
+    }
+
+    fn udp_news(&mut self, id: SocketId, news: News) {
+        if let Some(pending) = self.table.pending_mut(id) {
+            self.events.push(id, pending, news);
+        }
+    }
+}
+
+/// What can be done with a datagram socket right now.
+pub(super) fn readiness(udp: &UdpSocket) -> Readiness {
+    Readiness {
+        readable: udp.is_readable(),
+        writable: udp.is_writable(),
+        error: udp.has_error(),
+        ..Readiness::default()
+    }
+}

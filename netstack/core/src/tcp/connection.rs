@@ -1,0 +1,364 @@
+//! One connection: the two halves, the state, and what the application may ask of it.
+
+use super::congestion::Reno;
+use super::flow::FlowKey;
+use super::handshake::Agreed;
+use super::recv::Receiver;
+use super::recv::window::scale_for;
+use super::segment::Segment;
+use super::send::Sender;
+use super::send::queue::SendQueue;
+use super::seq::Seq;
+use super::state::State;
+use super::timer::{Timer, Timers};
+use super::{Context, KeepAlive, TcpConfig};
+use crate::Instant;
+use crate::socket::ConnectionError;
+use txbuf::{IovIter, NoMemory, Unreadable};
+
+/// What happened to a connection that its owner wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Happened {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) connected: bool,
+    pub(crate) closed: bool,
+}
+
+/// The timestamps of a connection that agreed on them (RFC 7323).
+#[derive(Debug)]
+pub(crate) struct TimestampState {
+    /// What our clock is ahead of the stack's.
+    pub(crate) offset: u32,
+    /// TS.Recent.
+    pub(crate) recent: u32,
+}
+
+impl TimestampState {
+    /// Our timestamp clock, in milliseconds.
+    pub(crate) fn clock(&self, now: Instant) -> u32 {
+        (now.as_millis() as u32).wrapping_add(self.offset)
+    }
+}
+
+/// A connection from its SYN on.
+pub(crate) struct Connection {
+    pub(crate) state: State,
+    pub(crate) flow: FlowKey,
+    pub(crate) snd: Sender,
+    pub(crate) rcv: Receiver,
+    pub(crate) timers: Timers,
+    /// TSval and TSecr state, where both ends agreed.
+    pub(crate) timestamps: Option<TimestampState>,
+    /// Whether the peer takes SACK blocks.
+    pub(crate) sack: bool,
+    /// Whether small segments leave without waiting (`TCP_NODELAY`).
+    pub(crate) nodelay: bool,
+    pub(crate) keep_alive: Option<KeepAlive>,
+    /// Probes sent since something was heard.
+    pub(crate) probes: u32,
+    /// What the application said last: more will follow (`MSG_MORE`).
+    pub(crate) more: bool,
+    /// RCV.NXT when a segment left last (Last.ACK.sent of RFC 7323).
+    pub(crate) last_ack: Seq,
+    /// Before this, no further challenge acknowledgement leaves.
+    pub(crate) quiet_until: Instant,
+    /// A handshake segment, a window probe or a keep-alive probe is to leave.
+    pub(crate) handshake_due: bool,
+    pub(crate) probe_due: bool,
+    pub(crate) keep_alive_due: bool,
+    /// What our SYN announces.
+    pub(crate) our_mss: u16,
+    /// The window scale that our SYN offers.
+    pub(crate) our_scale: u8,
+    happened: Happened,
+    /// The application was refused a write and waits for room.
+    starved: bool,
+    /// The application let go of its handle.
+    orphan: bool,
+    /// The application will not read any more.
+    pub(crate) read_shut: bool,
+    error: Option<ConnectionError>,
+}
+
+/// Where a connection starts from, apart from what the peer says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) flow: FlowKey,
+    pub(crate) iss: Seq,
+    /// The largest segment that the path to the peer takes, by what this host knows.
+    pub(crate) mss: u16,
+    pub(crate) timestamp_offset: u32,
+}
+
+impl Connection {
+    /// An active open: the SYN leaves with the next [`poll_transmit`](Self::poll_transmit).
+    pub(crate) fn connect(origin: Origin, ctx: &Context<'_>) -> Connection {
+        let config = ctx.config;
+        let mut connection = Connection::new(origin, ctx, Seq(0), 0);
+        connection.handshake_due = true;
+        connection.timestamps = config.timestamps.then_some(TimestampState {
+            offset: origin.timestamp_offset,
+            recent: 0,
+        });
+        connection.sack = config.sack;
+        connection
+    }
+
+    /// The connection of a handshake that a listener saw through: established.
+    pub(crate) fn established(origin: Origin, agreed: &Agreed, ctx: &Context<'_>) -> Connection {
+        let mut connection = Connection::new(origin, ctx, agreed.irs, agreed.window);
+        let snd = &mut connection.snd;
+        snd.una = origin.iss;
+        snd.max = origin.iss + 1;
+        snd.nxt = snd.max;
+        connection.state = State::SynReceived;
+        connection.agree(agreed, ctx.config);
+        connection.last_ack = connection.rcv.nxt;
+        connection
+    }
+
+    fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
+        let config = ctx.config;
+        let mss = usize::from(origin.mss);
+        let queue = SendQueue::new(ctx.send_pool, origin.iss + 1, config.send_buffer);
+        let our_scale = scale_for(config.receive_buffer);
+        Connection {
+            state: State::SynSent,
+            flow: origin.flow,
+            snd: Sender::new(origin.iss, mss, queue, Box::new(Reno::new(mss)), ctx.now),
+            rcv: Receiver::new(irs, window, our_scale, config.receive_buffer),
+            timers: Timers::default(),
+            timestamps: None,
+            sack: false,
+            nodelay: false,
+            keep_alive: None,
+            probes: 0,
+            more: false,
+            last_ack: Seq(0),
+            quiet_until: Instant::ZERO,
+            handshake_due: false,
+            probe_due: false,
+            keep_alive_due: false,
+            our_mss: origin.mss,
+            our_scale,
+            happened: Happened::default(),
+            starved: false,
+            orphan: false,
+            read_shut: false,
+            error: None,
+        }
+    }
+
+    /// Settles what both SYNs said.
+    pub(crate) fn agree(&mut self, agreed: &Agreed, config: &TcpConfig) {
+        let mut mss = usize::from(agreed.mss.min(self.our_mss));
+        self.snd.scale = agreed.scale.unwrap_or(0);
+        let our_scale = if agreed.scale.is_some() {
+            self.our_scale
+        } else {
+            0
+        };
+        self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
+        self.rcv.mss = mss;
+        self.sack = agreed.sack && config.sack;
+        match (&mut self.timestamps, agreed.timestamp) {
+            (_, None) => self.timestamps = None,
+            (Some(state), Some(recent)) => state.recent = recent,
+            (None, Some(recent)) => {
+                self.timestamps = Some(TimestampState {
+                    offset: agreed.timestamp_offset,
+                    recent,
+                });
+            }
+        }
+        if self.timestamps.is_some() {
+            mss = mss.saturating_sub(super::options::TIMESTAMPS_LEN).max(1);
+        }
+        self.snd.mss = mss;
+        self.snd.congestion.set_mss(mss);
+    }
+
+    /// Takes bytes to send from `from`; `more` when the application will write again at once.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`] when nothing could be stored. `Ok(0)` means that the queue is full: a writable
+    /// event will follow.
+    pub(crate) fn write(&mut self, from: &mut IovIter<'_>, more: bool) -> Result<usize, NoMemory> {
+        let taken = self.snd.queue.write(from)?;
+        self.more = more;
+        if from.remaining() > 0 {
+            self.starved = true;
+        }
+        Ok(taken)
+    }
+
+    /// Moves received bytes into `into`; what is only peeked at stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] as [`Receiver::read`].
+    pub(crate) fn read(&mut self, into: &mut IovIter<'_>, peek: bool) -> Result<usize, Unreadable> {
+        if peek {
+            return self.rcv.peek(into);
+        }
+        let taken = self.rcv.read(into)?;
+        if self.state.may_receive() && self.rcv.update_due() {
+            self.rcv.ack.demand();
+        }
+        Ok(taken)
+    }
+
+    /// Whether the peer has closed its side and everything before was read.
+    pub(crate) fn at_end(&self) -> bool {
+        self.rcv.queued() == 0
+            && (self.read_shut || !(self.state.may_receive() || self.is_connecting()))
+    }
+
+    /// Whether the handshake is still under way.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::SynSent | State::SynReceived)
+    }
+
+    /// Whether data may be written.
+    pub(crate) fn may_write(&self) -> bool {
+        !self.state.send_closed() && !self.snd.queue.finished()
+    }
+
+    /// Closes our side: a FIN follows what was written (RFC 9293, 3.10.4).
+    pub(crate) fn shutdown_write(&mut self) {
+        if !self.may_write() {
+            return;
+        }
+        self.snd.queue.finish();
+        self.more = false;
+        match self.state {
+            State::Established => self.state = State::FinWait1,
+            State::CloseWait => self.state = State::LastAck,
+            // SYN-SENT and SYN-RECEIVED queue the close until the handshake is through.
+            _ => {}
+        }
+    }
+
+    /// The application let go: closes our side and reads nothing more. Returns whether the connection
+    /// is to be aborted instead, because data it was sent will never be read (RFC 9293, 3.10.4;
+    /// RFC 2525, 2.17).
+    pub(crate) fn release(&mut self, now: Instant, config: &TcpConfig) -> bool {
+        self.orphan = true;
+        if self.state == State::SynSent || self.rcv.queued() > 0 || !self.rcv.assembler.is_empty() {
+            return true;
+        }
+        self.read_shut = true;
+        self.shutdown_write();
+        if self.state == State::FinWait2 {
+            self.timers.set(Timer::Close, now + config.fin_timeout);
+        }
+        false
+    }
+
+    /// Ends the connection at once, for `error`; the caller sends a reset where one is due.
+    pub(crate) fn fail(&mut self, error: ConnectionError) {
+        if self.state != State::Closed {
+            self.error = Some(error);
+            self.enter_closed();
+        }
+    }
+
+    /// Whether a peer would know this connection, so that aborting it calls for a reset.
+    pub(crate) fn reset_due(&self) -> bool {
+        !matches!(self.state, State::SynSent | State::TimeWait | State::Closed)
+    }
+
+    pub(crate) fn enter_closed(&mut self) {
+        self.state = State::Closed;
+        self.timers.stop_all();
+        self.snd.queue.acknowledge(self.snd.queue.end());
+        self.handshake_due = false;
+        self.happened.closed = true;
+        if self.orphan {
+            self.rcv.discard();
+        }
+    }
+
+    pub(crate) fn enter_time_wait(&mut self, ctx: &Context<'_>) {
+        self.state = State::TimeWait;
+        self.timers.stop_all();
+        self.timers
+            .set(Timer::Close, ctx.now + ctx.config.time_wait);
+        self.happened.closed = true;
+    }
+
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.orphan
+    }
+
+    /// Why the connection ended, once; afterwards `None` (`SO_ERROR`).
+    pub(crate) fn take_error(&mut self) -> Option<ConnectionError> {
+        self.error.take()
+    }
+
+    /// Whether [`take_error`](Self::take_error) has something to say.
+    pub(crate) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Asks for a writable event when there is room again.
+    pub(crate) fn wait_for_room(&mut self) {
+        self.starved = true;
+    }
+
+    /// Starts or stops asking whether the peer is there.
+    pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
+        self.keep_alive = keep_alive;
+        self.probes = 0;
+        match keep_alive {
+            Some(keep_alive) => self.timers.set(Timer::KeepAlive, now + keep_alive.idle),
+            None => self.timers.stop(Timer::KeepAlive),
+        }
+    }
+
+    /// The path takes segments of `mss` bytes, options included.
+    pub(crate) fn reduce_path(&mut self, mss: u16) {
+        let options = if self.timestamps.is_some() {
+            super::options::TIMESTAMPS_LEN
+        } else {
+            0
+        };
+        self.snd
+            .reduce_mss(usize::from(mss).saturating_sub(options).max(1));
+    }
+
+    /// Notes an event for [`take_happened`](Self::take_happened).
+    pub(crate) fn note(&mut self, note: impl FnOnce(&mut Happened)) {
+        note(&mut self.happened);
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take_happened(&mut self) -> Happened {
+        core::mem::take(&mut self.happened)
+    }
+
+    /// Notes that there is room to write, if somebody waits for it and it is worth waking them.
+    pub(crate) fn note_room(&mut self) {
+        if self.starved && self.snd.queue.room() >= self.snd.queue.len() / 2 {
+            self.starved = false;
+            self.happened.writable = true;
+        }
+    }
+
+    /// When the next timer goes off.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Whether a SYN that arrives in TIME-WAIT opens a new connection: it must be new beyond doubt, by
+    /// its sequence number (RFC 1122, 4.2.2.13) or its timestamp (RFC 6191).
+    pub(crate) fn gives_way_to(&self, syn: &Segment) -> bool {
+        let newer = match (&self.timestamps, syn.options.timestamps) {
+            (Some(state), Some(ts)) => (ts.val.wrapping_sub(state.recent) as i32) > 0,
+            _ => false,
+        };
+        self.state == State::TimeWait && (newer || syn.seq.after(self.rcv.nxt))
+    }
+}

@@ -1,0 +1,92 @@
+//! What names a connection: two addresses and two ports, in 36 bytes.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hash, Hasher};
+use siphasher::sip::SipHasher13;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// The four-tuple of a connection, seen from this host. IPv4 addresses stand in their mapped form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FlowKey {
+    local: u128,
+    remote: u128,
+    ports: u32,
+}
+
+impl FlowKey {
+    pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
+        FlowKey {
+            local: mapped(local.ip()),
+            remote: mapped(remote.ip()),
+            ports: u32::from(local.port()) << 16 | u32::from(remote.port()),
+        }
+    }
+
+    /// This host's address and port.
+    pub(crate) fn local(&self) -> SocketAddr {
+        SocketAddr::new(unmapped(self.local), (self.ports >> 16) as u16)
+    }
+
+    /// The other host's address and port.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        SocketAddr::new(unmapped(self.remote), self.ports as u16)
+    }
+}
+
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.local);
+        state.write_u128(self.remote);
+        state.write_u32(self.ports);
+    }
+}
+
+impl fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.local(), self.remote())
+    }
+}
+
+fn mapped(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+fn unmapped(bits: u128) -> IpAddr {
+    let v6 = Ipv6Addr::from_bits(bits);
+    v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4)
+}
+
+/// Hashes with a secret key, so that nobody can choose ports that collide.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyedHash(pub(crate) u64, pub(crate) u64);
+
+impl BuildHasher for KeyedHash {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_keys(self.0, self.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_come_back_as_they_went_in() {
+        for (local, remote) in [
+            ("10.0.0.1:7", "10.0.0.2:65535"),
+            ("[fe80::1]:7", "[2001:db8::2]:1"),
+        ] {
+            let (local, remote) = (
+                local.parse().expect("literal"),
+                remote.parse().expect("literal"),
+            );
+            let key = FlowKey::new(local, remote);
+            assert_eq!((key.local(), key.remote()), (local, remote));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Half-open connections: what a listener remembers of a SYN (RFC 9293, SYN-RECEIVED).
+
+use super::TcpConfig;
+use super::connection::Origin;
+use super::options::{Options, Timestamps};
+use super::recv::window::scale_for;
+use super::segment::{Flags, Segment};
+use super::send::rtt::RttEstimator;
+use super::seq::Seq;
+use crate::Instant;
+
+/// The segment size of a peer that names none (RFC 9293, 3.7.1).
+const DEFAULT_MSS_V4: u16 = 536;
+const DEFAULT_MSS_V6: u16 = 1220;
+/// Segment sizes below this are taken for it: a peer that names one would make every packet a header.
+const MIN_MSS: u16 = 64;
+
+/// What the two SYNs of a connection settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    pub(crate) irs: Seq,
+    /// The largest segment the peer takes.
+    pub(crate) mss: u16,
+    /// The shift of the peer's window field; `None` when either end does not scale.
+    pub(crate) scale: Option<u8>,
+    pub(crate) sack: bool,
+    /// The peer's latest timestamp; `None` when either end has none.
+    pub(crate) timestamp: Option<u32>,
+    pub(crate) timestamp_offset: u32,
+    /// The window that our SYN told the peer.
+    pub(crate) window: usize,
+}
+
+impl Agreed {
+    /// What `syn` says, with what our side offers.
+    pub(crate) fn from_syn(syn: &Segment, is_v4: bool, offset: u32, config: &TcpConfig) -> Agreed {
+        let default_mss = if is_v4 {
+            DEFAULT_MSS_V4
+        } else {
+            DEFAULT_MSS_V6
+        };
+        Agreed {
+            irs: syn.seq,
+            mss: syn.options.mss.unwrap_or(default_mss).max(MIN_MSS),
+            scale: syn.options.window_scale,
+            sack: syn.options.sack_permitted && config.sack,
+            timestamp: syn
+                .options
+                .timestamps
+                .filter(|_| config.timestamps)
+                .map(|ts| ts.val),
+            timestamp_offset: offset,
+            window: syn_window(config),
+        }
+    }
+}
+
+/// The window that a SYN announces: never scaled (RFC 7323, 2.2).
+pub(crate) fn syn_window(config: &TcpConfig) -> usize {
+    config.receive_buffer.min(usize::from(u16::MAX))
+}
+
+/// A half-open connection.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) origin: Origin,
+    pub(crate) agreed: Agreed,
+    our_scale: u8,
+    /// SYN-ACKs sent again.
+    retries: u32,
+    /// When the SYN-ACK is to be sent again.
+    pub(crate) deadline: Instant,
+    /// A SYN-ACK is to leave.
+    pub(crate) due: bool,
+}
+
+impl Request {
+    pub(crate) fn new(origin: Origin, agreed: Agreed, now: Instant, config: &TcpConfig) -> Request {
+        Request {
+            origin,
+            agreed,
+            our_scale: scale_for(config.receive_buffer),
+            retries: 0,
+            deadline: now + RttEstimator::default().rto(),
+            due: true,
+        }
+    }
+
+    /// The SYN-ACK.
+    pub(crate) fn syn_ack(&mut self, now: Instant) -> Segment {
+        self.due = false;
+        let clock = (now.as_millis() as u32).wrapping_add(self.origin.timestamp_offset);
+        Segment {
+            src_port: self.origin.flow.local().port(),
+            dst_port: self.origin.flow.remote().port(),
+            seq: self.origin.iss,
+            ack: self.agreed.irs + 1,
+            flags: Flags::SYN | Flags::ACK,
+            window: self.agreed.window as u16,
+            options: Options {
+                mss: Some(self.origin.mss),
+                window_scale: self.agreed.scale.map(|_| self.our_scale),
+                sack_permitted: self.agreed.sack,
+                timestamps: self.agreed.timestamp.map(|recent| Timestamps {
+                    val: clock,
+                    ecr: recent,
+                }),
+                ..Options::default()
+            },
+            len: 0,
+        }
+    }
+
+    /// The SYN-ACK was not answered in time. Returns false when it was sent often enough.
+    pub(crate) fn on_timeout(&mut self, now: Instant, config: &TcpConfig) -> bool {
+        if self.retries >= config.synack_retries {
+            return false;
+        }
+        self.retries += 1;
+        self.due = true;
+        let mut rtt = RttEstimator::default();
+        for _ in 0..self.retries {
+            rtt.back_off();
+        }
+        self.deadline = now + rtt.rto();
+        true
+    }
+
+    /// What a segment for this half-open connection means.
+    pub(crate) fn judge(&self, segment: &Segment) -> Answer {
+        let nxt = self.agreed.irs + 1;
+        let in_window =
+            segment.seq.at_or_after(nxt) && segment.seq.before(nxt + self.agreed.window.max(1));
+        if segment.flags.has(Flags::RST) {
+            // RFC 5961, 3.2: only the exact number resets; others in the window are challenged.
+            return match (segment.seq == nxt, in_window) {
+                (true, _) => Answer::Forget,
+                (false, true) => Answer::Repeat,
+                (false, false) => Answer::Ignore,
+            };
+        }
+        if segment.flags.has(Flags::SYN) {
+            return Answer::Repeat;
+        }
+        if !segment.flags.has(Flags::ACK) {
+            return Answer::Ignore;
+        }
+        if segment.ack != self.origin.iss + 1 {
+            return Answer::Reset;
+        }
+        if in_window {
+            Answer::Establish
+        } else {
+            Answer::Repeat
+        }
+    }
+}
+
+/// What to do about a segment for a half-open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The handshake is through.
+    Establish,
+    /// The SYN-ACK is to be sent again: the peer seems not to have it.
+    Repeat,
+    /// The peer gave up.
+    Forget,
+    /// The segment acknowledges what was never sent: reset.
+    Reset,
+    /// Nothing.
+    Ignore,
+}

@@ -1,0 +1,425 @@
+//! A segment arrives: RFC 9293, 3.10.7, step by step, each step one call.
+
+use super::connection::Connection;
+use super::handshake::Agreed;
+use super::recv::ack::{DELAY, Urgency};
+use super::reset;
+use super::segment::{Flags, Segment};
+use super::seq::Seq;
+use super::state::State;
+use super::timer::Timer;
+use super::{Context, options::Timestamps};
+use crate::socket::ConnectionError;
+use crate::storage;
+use core::time::Duration;
+use txbuf::Span;
+
+/// Challenge acknowledgements of one connection are at least this far apart (RFC 5961, 7).
+const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Whether a step lets the segment go on to the next.
+enum Step {
+    Next,
+    /// The segment is done with.
+    Done,
+    /// The segment is done with and answered by this reset.
+    Reset(Segment),
+}
+
+impl Connection {
+    /// Processes a segment of this connection. Returns the reset that answers it, if one is due.
+    ///
+    /// The connection takes over `payload`. Afterwards the caller collects what happened and offers
+    /// the connection to the transmit side.
+    pub(crate) fn input(
+        &mut self,
+        ctx: &mut Context<'_>,
+        segment: Segment,
+        payload: Option<Span>,
+    ) -> Option<Segment> {
+        self.probes = 0;
+        if let Some(keep_alive) = self.keep_alive {
+            self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
+        }
+        let step = match self.state {
+            State::Closed => Step::Reset(segment),
+            State::SynSent => self.input_syn_sent(ctx, &segment),
+            _ => self.input_synchronized(ctx, segment, payload),
+        };
+        self.watch_outstanding(ctx.now);
+        match step {
+            Step::Reset(segment) => reset::answer(&segment),
+            Step::Next | Step::Done => None,
+        }
+    }
+
+    /// RFC 9293, 3.10.7.3.
+    fn input_syn_sent(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        let has_ack = segment.flags.has(Flags::ACK);
+        let acceptable = segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.max);
+        if has_ack && !acceptable {
+            return Step::Reset(segment.clone());
+        }
+        if segment.flags.has(Flags::RST) {
+            if has_ack {
+                self.fail(ConnectionError::Refused);
+            }
+            return Step::Done;
+        }
+        if !segment.flags.has(Flags::SYN) {
+            return Step::Done;
+        }
+        let offset = self.timestamps.as_ref().map_or(0, |ts| ts.offset);
+        let is_v4 = self.flow.remote().is_ipv4();
+        let agreed = Agreed::from_syn(segment, is_v4, offset, ctx.config);
+        self.agree(&agreed, ctx.config);
+        // The window of a SYN is never scaled (RFC 7323, 2.2).
+        self.snd.open_window(segment, 0);
+        if has_ack {
+            self.handshake_due = false;
+            self.advance(ctx, segment);
+            self.rcv.ack.demand();
+            self.enter_established();
+        } else {
+            // Both ends opened at once: the SYN goes out again, with an acknowledgement.
+            self.state = State::SynReceived;
+            self.handshake_due = true;
+        }
+        Step::Done
+    }
+
+    /// RFC 9293, 3.10.7.4.
+    fn input_synchronized(
+        &mut self,
+        ctx: &mut Context<'_>,
+        mut segment: Segment,
+        mut payload: Option<Span>,
+    ) -> Step {
+        if self.state == State::SynReceived
+            && segment.flags.has(Flags::SYN)
+            && segment.seq == self.rcv.irs
+        {
+            // The SYN of a simultaneous open comes again, now with the acknowledgement that counts.
+            segment.flags = segment.flags.without(Flags::SYN);
+            segment.seq += 1;
+        }
+        for check in [
+            Self::check_timestamps,
+            Self::check_rst,
+            Self::check_sequence,
+            Self::check_syn,
+        ] {
+            match check(self, ctx, &segment) {
+                Step::Next => {}
+                done => return done,
+            }
+        }
+        let pushed = segment.flags.has(Flags::PSH);
+        self.trim_to_window(&mut segment, &mut payload);
+        match self.check_ack(ctx, &segment) {
+            Step::Next => {}
+            done => return done,
+        }
+        if let Some(span) = payload
+            && let Step::Reset(segment) = self.process_text(ctx, &segment, span, pushed)
+        {
+            return Step::Reset(segment);
+        }
+        self.check_fin(ctx, &segment);
+        Step::Done
+    }
+
+    /// PAWS (RFC 7323, 5) and the update of TS.Recent (4.3).
+    fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        let last_ack = self.last_ack;
+        let Some(state) = &mut self.timestamps else {
+            return Step::Next;
+        };
+        if segment.flags.has(Flags::RST) {
+            return Step::Next;
+        }
+        let Some(Timestamps { val, .. }) = segment.options.timestamps else {
+            ctx.counters.in_no_timestamp += 1;
+            return Step::Done;
+        };
+        if (val.wrapping_sub(state.recent) as i32) < 0 {
+            ctx.counters.in_paws += 1;
+            self.challenge(ctx);
+            return Step::Done;
+        }
+        if segment.seq.at_or_before(last_ack) {
+            state.recent = val;
+        }
+        Step::Next
+    }
+
+    /// Second in RFC 9293, but judged on the untrimmed sequence number (RFC 5961, 3.2).
+    fn check_rst(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        if !segment.flags.has(Flags::RST) {
+            return Step::Next;
+        }
+        // A reset does not shorten TIME-WAIT (RFC 1337, fix F1).
+        if self.state == State::TimeWait {
+            return Step::Done;
+        }
+        if segment.seq == self.rcv.nxt {
+            ctx.counters.in_resets += 1;
+            let refused = self.state == State::SynReceived;
+            self.fail(if refused {
+                ConnectionError::Refused
+            } else {
+                ConnectionError::Reset
+            });
+        } else if segment.seq.after(self.rcv.nxt) && segment.seq.before(self.rcv.window.edge()) {
+            self.challenge(ctx);
+        } else {
+            ctx.counters.in_out_of_window += 1;
+        }
+        Step::Done
+    }
+
+    /// First: whether any of the segment lies in the window.
+    fn check_sequence(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        let (nxt, edge, len) = (self.rcv.nxt, self.rcv.window.edge(), segment.seq_len());
+        let starts_inside = segment.seq.at_or_after(nxt) && segment.seq.before(edge);
+        let acceptable = match (len, edge == nxt) {
+            (0, true) => segment.seq == nxt,
+            (0, false) => starts_inside,
+            // With a shut window the data is cut away, but the acknowledgement counts (MUST-66).
+            (_, true) => segment.seq == nxt,
+            (_, false) => {
+                let last = segment.seq + (len - 1);
+                starts_inside || (last.at_or_after(nxt) && last.before(edge))
+            }
+        };
+        if acceptable {
+            return Step::Next;
+        }
+        ctx.counters.in_out_of_window += 1;
+        if len > 0 {
+            // An old segment again: the peer lacks our acknowledgement.
+            self.rcv.ack.demand();
+            if self.state == State::TimeWait && segment.flags.has(Flags::FIN) {
+                self.timers
+                    .set(Timer::Close, ctx.now + ctx.config.time_wait);
+            }
+        } else {
+            self.challenge(ctx);
+        }
+        Step::Done
+    }
+
+    /// Fourth: a SYN in a synchronized state is challenged (RFC 5961, 4.2).
+    fn check_syn(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        if !segment.flags.has(Flags::SYN) {
+            return Step::Next;
+        }
+        self.challenge(ctx);
+        Step::Done
+    }
+
+    /// Cuts away what was received before and what lies beyond the window.
+    fn trim_to_window(&mut self, segment: &mut Segment, payload: &mut Option<Span>) {
+        let old = self.rcv.nxt.since(segment.seq).min(segment.len);
+        if old > 0 {
+            segment.seq += old;
+            segment.len -= old;
+            if payload
+                .as_mut()
+                .is_none_or(|span| span.advance(old).is_err())
+            {
+                *payload = None;
+            }
+            self.rcv.ack.demand();
+        }
+        let room = self.rcv.window.edge().since(segment.seq);
+        if segment.len > room {
+            segment.len = room;
+            segment.flags = segment.flags.without(Flags::FIN);
+            if payload
+                .as_mut()
+                .is_none_or(|span| span.truncate(room).is_err())
+            {
+                *payload = None;
+            }
+            self.rcv.ack.demand();
+        }
+        if segment.len == 0 {
+            *payload = None;
+        }
+    }
+
+    /// Fifth: the acknowledgement.
+    fn check_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+        if !segment.flags.has(Flags::ACK) {
+            return Step::Done;
+        }
+        let ack = segment.ack;
+        if self.state == State::SynReceived {
+            if !ack.after(self.snd.iss) || ack.after(self.snd.max) {
+                return Step::Reset(segment.clone());
+            }
+            self.snd.open_window(segment, self.snd.scale);
+            self.handshake_due = false;
+            self.enter_established();
+        }
+        // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
+        let oldest = self.snd.una - self.snd.max_wnd.min(1 << 30);
+        if ack.after(self.snd.max) || ack.before(oldest) {
+            ctx.counters.in_bad_ack += 1;
+            self.challenge(ctx);
+            return Step::Done;
+        }
+        if ack.after(self.snd.una) {
+            self.snd.update_window(segment);
+            self.advance(ctx, segment);
+        } else if ack == self.snd.una {
+            self.on_same_ack(segment);
+        }
+        Step::Next
+    }
+
+    /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate.
+    fn on_same_ack(&mut self, segment: &Segment) {
+        let was_shut = self.snd.wnd == 0;
+        let changed = self.snd.update_window(segment);
+        if self.snd.wnd == 0 || was_shut {
+            // The peer is there; that its window stays shut is no reason to give up.
+            self.snd.timeouts = 0;
+        }
+        if was_shut && self.snd.wnd > 0 {
+            self.snd.reopen();
+            self.timers.stop(Timer::Retransmit);
+            return;
+        }
+        let empty = segment.len == 0 && !segment.flags.has(Flags::FIN);
+        let same = !changed || !segment.options.sack.is_empty();
+        if empty && same && self.snd.wnd > 0 && self.snd.outstanding() {
+            self.snd.on_duplicate();
+        }
+    }
+
+    /// New data, or our SYN or FIN, is acknowledged.
+    fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        let echoed = match (&self.timestamps, segment.options.timestamps) {
+            (Some(state), Some(ts)) if ts.ecr != 0 => {
+                let age = state.clock(ctx.now).wrapping_sub(ts.ecr);
+                (age < 1 << 24).then(|| Duration::from_millis(u64::from(age)))
+            }
+            _ => None,
+        };
+        self.snd.on_ack(ctx.now, segment.ack, echoed);
+        // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
+        self.timers.stop(Timer::Retransmit);
+        self.note_room();
+        if !self.snd.fin_acknowledged() {
+            return;
+        }
+        match self.state {
+            State::FinWait1 => {
+                self.state = State::FinWait2;
+                if self.is_orphan() {
+                    self.timers
+                        .set(Timer::Close, ctx.now + ctx.config.fin_timeout);
+                }
+            }
+            State::Closing => self.enter_time_wait(ctx),
+            State::LastAck => self.enter_closed(),
+            _ => {}
+        }
+    }
+
+    fn enter_established(&mut self) {
+        self.state = State::Established;
+        self.note(|happened| {
+            happened.connected = true;
+            happened.writable = true;
+        });
+        if self.snd.queue.finished() {
+            self.state = State::FinWait1;
+        }
+    }
+
+    /// Seventh: the data.
+    fn process_text(
+        &mut self,
+        ctx: &mut Context<'_>,
+        segment: &Segment,
+        span: Span,
+        pushed: bool,
+    ) -> Step {
+        if !self.state.may_receive() {
+            return Step::Next;
+        }
+        if self.is_orphan() {
+            // Nobody will ever read this: say so (RFC 9293, 3.6.1).
+            ctx.counters.in_after_close += 1;
+            self.fail(ConnectionError::Aborted);
+            return Step::Reset(segment.clone());
+        }
+        if segment.seq != self.rcv.nxt {
+            self.keep_out_of_order(ctx, segment.seq, span);
+            return Step::Next;
+        }
+        self.rcv.mss = self.rcv.mss.max(segment.len.min(usize::from(self.our_mss)));
+        let had_holes = !self.rcv.assembler.is_empty();
+        self.rcv.accept(span);
+        if self.read_shut {
+            self.rcv.discard();
+        }
+        if had_holes {
+            // RFC 5681, 4.2: at once while holes are there, and when one is filled.
+            self.rcv.ack.demand();
+        }
+        let urgency = self.rcv.ack.on_data(segment.len, self.rcv.mss, pushed);
+        if urgency == Urgency::Delayed && !self.timers.is_set(Timer::DelayedAck) {
+            self.timers.set(Timer::DelayedAck, ctx.now + DELAY);
+        }
+        self.note(|happened| happened.readable = true);
+        Step::Next
+    }
+
+    /// Keeps data beyond a hole, in storage of its own where it would pin too much, and acknowledges
+    /// at once.
+    fn keep_out_of_order(&mut self, ctx: &mut Context<'_>, seq: Seq, span: Span) {
+        ctx.counters.in_out_of_order += 1;
+        self.rcv.ack.demand();
+        let Ok(span) = storage::bounded(span, ctx.small) else {
+            ctx.counters.in_no_memory += 1;
+            return;
+        };
+        if self.rcv.assembler.insert(seq, span).is_err() {
+            ctx.counters.in_assembler_full += 1;
+        }
+    }
+
+    /// Eighth: the FIN, when everything before it is there.
+    fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        if segment.flags.has(Flags::FIN) && self.state.may_receive() {
+            self.rcv.fin.get_or_insert(segment.seq + segment.len);
+            self.rcv.ack.demand();
+        }
+        if self.rcv.fin != Some(self.rcv.nxt) || !self.state.may_receive() {
+            return;
+        }
+        self.rcv.nxt += 1;
+        self.note(|happened| happened.readable = true);
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            State::FinWait1 => self.state = State::Closing,
+            State::FinWait2 => self.enter_time_wait(ctx),
+            _ => {}
+        }
+    }
+
+    /// Answers something doubtful with an acknowledgement, but not too often (RFC 5961, 7).
+    fn challenge(&mut self, ctx: &mut Context<'_>) {
+        if ctx.now < self.quiet_until {
+            ctx.counters.challenges_withheld += 1;
+            return;
+        }
+        self.quiet_until = ctx.now + CHALLENGE_INTERVAL;
+        ctx.counters.out_challenges += 1;
+        self.rcv.ack.demand();
+    }
+}

@@ -1,0 +1,46 @@
+//! Initial sequence numbers and timestamp offsets that nobody off the path can guess
+//! (RFC 6528; RFC 7323, 5.4).
+
+use super::flow::FlowKey;
+use super::seq::Seq;
+use crate::Instant;
+use crate::random::Random;
+use core::hash::{Hash, Hasher};
+use siphasher::sip::SipHasher13;
+
+/// The secret of one stack.
+#[derive(Debug)]
+pub(crate) struct Secret {
+    key: (u64, u64),
+}
+
+impl Secret {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Secret {
+            key: (random.next_u64(), random.next_u64()),
+        }
+    }
+
+    /// ISN = M + F(addresses, ports, secret), M a clock of four microseconds (RFC 6528, 3).
+    pub(crate) fn isn(&self, now: Instant, flow: &FlowKey) -> Seq {
+        let clock = (now.as_micros() / 4) as u32;
+        Seq(clock.wrapping_add(self.hash(flow, b'i') as u32))
+    }
+
+    /// What the connection's timestamps are ahead of the clock.
+    pub(crate) fn timestamp_offset(&self, flow: &FlowKey) -> u32 {
+        self.hash(flow, b't') as u32
+    }
+
+    /// Where the search for an ephemeral port begins for this pair of hosts (RFC 6056, 3.3.3).
+    pub(crate) fn port_offset(&self, flow: &FlowKey) -> u32 {
+        self.hash(flow, b'p') as u32
+    }
+
+    fn hash(&self, flow: &FlowKey, purpose: u8) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
+        flow.hash(&mut hasher);
+        hasher.write_u8(purpose);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,105 @@
+//! TCP (RFC 9293): a connection is composed of rooms that do not know each other.
+//!
+//! A segment comes in through [`segment`] and [`connection`]'s input, in the order of RFC 9293,
+//! 3.10.7; one goes out through its output. [`send`] and [`recv`] hold what each direction knows,
+//! [`congestion`] how much may be in flight, [`listen`] and [`handshake`] what precedes a connection.
+
+pub(crate) mod congestion;
+pub(crate) mod connection;
+pub(crate) mod flow;
+pub(crate) mod handshake;
+mod info;
+mod input;
+pub(crate) mod isn;
+pub(crate) mod listen;
+pub(crate) mod options;
+mod output;
+pub(crate) mod recv;
+pub(crate) mod reset;
+pub(crate) mod segment;
+pub(crate) mod send;
+pub(crate) mod seq;
+mod state;
+mod timeout;
+pub(crate) mod timer;
+
+pub use info::TcpInfo;
+pub use state::State as TcpState;
+
+use crate::Instant;
+use crate::counters::TcpCounters;
+use core::time::Duration;
+use txbuf::{Chain, Pool};
+
+/// What every connection of a stack starts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TcpConfig {
+    /// Bytes that a connection holds for sending, acknowledged ones not counted.
+    pub send_buffer: usize,
+    /// Bytes that a connection holds for reading; the receive window follows from it.
+    pub receive_buffer: usize,
+    /// Whether the timestamps option is offered (RFC 7323).
+    pub timestamps: bool,
+    /// Whether selective acknowledgement is offered (RFC 2018).
+    pub sack: bool,
+    /// How often a SYN is sent again before a connection attempt fails.
+    pub syn_retries: u32,
+    /// How often a SYN-ACK is sent again before a half-open connection is dropped.
+    pub synack_retries: u32,
+    /// How often unacknowledged data is sent again before the connection fails (R2 of RFC 9293, 3.8.3).
+    pub retries: u32,
+    /// How long a closed connection stays in TIME-WAIT: twice the maximum segment lifetime.
+    pub time_wait: Duration,
+    /// How long a connection that nobody holds any more waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_timeout: Duration,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        TcpConfig {
+            send_buffer: 4 << 20,
+            receive_buffer: 4 << 20,
+            timestamps: true,
+            sack: true,
+            syn_retries: 6,
+            synack_retries: 5,
+            retries: 15,
+            time_wait: Duration::from_secs(60),
+            fin_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes after which the connection fails.
+    pub probes: u32,
+}
+
+impl Default for KeepAlive {
+    /// Linux's defaults: two hours, then nine probes 75 seconds apart.
+    fn default() -> Self {
+        KeepAlive {
+            idle: Duration::from_secs(7200),
+            interval: Duration::from_secs(75),
+            probes: 9,
+        }
+    }
+}
+
+/// What a connection borrows from the stack while it works.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) config: &'a TcpConfig,
+    /// Where spans that would pin too much are copied together.
+    pub(crate) small: &'a mut Chain,
+    /// Storage of send queues.
+    pub(crate) send_pool: &'a Pool,
+    pub(crate) counters: &'a mut TcpCounters,
+}

@@ -1,0 +1,256 @@
+//! What a connection sends, asked for one packet at a time.
+
+use super::Context;
+use super::connection::Connection;
+use super::handshake::syn_window;
+use super::options::{Options, Timestamps};
+use super::segment::{Flags, Segment};
+use super::send::MAX_SUPER;
+use super::seq::Seq;
+use super::state::State;
+use super::timer::Timer;
+use txbuf::Span;
+
+/// A segment to send. A payload longer than the segment size is a super-packet.
+pub(crate) struct Outgoing {
+    pub(crate) segment: Segment,
+    pub(crate) payload: Option<Span>,
+}
+
+impl Connection {
+    /// The next segment to send now, or `None`.
+    ///
+    /// Pulled: nothing is made before the device has room for it. Call again until `None`.
+    pub(crate) fn poll_transmit(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        let outgoing = match self.state {
+            State::Closed => None,
+            State::SynSent | State::SynReceived => self.handshake(ctx),
+            _ => self
+                .acknowledge_holes(ctx)
+                .or_else(|| self.retransmission(ctx))
+                .or_else(|| self.data(ctx))
+                .or_else(|| self.window_probe(ctx))
+                .or_else(|| self.acknowledgement(ctx))
+                .or_else(|| self.keep_alive_probe(ctx)),
+        };
+        self.watch_outstanding(ctx.now);
+        match &outgoing {
+            Some(_) => ctx.counters.out_segments += 1,
+            None => self.watch_held_back(ctx.now),
+        }
+        outgoing
+    }
+
+    /// The reset that aborts this connection.
+    pub(crate) fn reset_segment(&self) -> Segment {
+        let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
+        super::reset::bare(
+            local,
+            remote,
+            self.snd.max,
+            self.rcv.nxt,
+            Flags::RST | Flags::ACK,
+        )
+    }
+
+    fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.handshake_due) {
+            return None;
+        }
+        let simultaneous = self.state == State::SynReceived;
+        let clock = self
+            .timestamps
+            .as_ref()
+            .map(|ts| (ts.clock(ctx.now), ts.recent));
+        let segment = Segment {
+            src_port: self.flow.local().port(),
+            dst_port: self.flow.remote().port(),
+            seq: self.snd.iss,
+            ack: if simultaneous { self.rcv.nxt } else { Seq(0) },
+            flags: if simultaneous {
+                Flags::SYN | Flags::ACK
+            } else {
+                Flags::SYN
+            },
+            window: syn_window(ctx.config) as u16,
+            options: Options {
+                mss: Some(self.our_mss),
+                window_scale: Some(self.our_scale),
+                sack_permitted: self.sack,
+                timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
+                ..Options::default()
+            },
+            len: 0,
+        };
+        self.snd.on_send(ctx.now, self.snd.iss, 1);
+        self.snd.nxt = self.snd.max;
+        self.last_ack = self.rcv.nxt;
+        Some(Outgoing {
+            segment,
+            payload: None,
+        })
+    }
+
+    /// While data waits beyond a hole, acknowledgements leave alone: they carry the SACK blocks that
+    /// would not fit beside data, and only bare ones count as duplicates.
+    fn acknowledge_holes(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if self.rcv.assembler.is_empty() {
+            None
+        } else {
+            self.acknowledgement(ctx)
+        }
+    }
+
+    /// The segment at SND.UNA, again.
+    fn retransmission(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.snd.retransmit) || !self.snd.outstanding() {
+            return None;
+        }
+        let una = self.snd.una;
+        let sent = self.snd.max.since(una);
+        let window = if self.snd.wnd == 0 { 1 } else { self.snd.wnd };
+        let len = self
+            .snd
+            .queue
+            .end()
+            .since(una)
+            .min(sent)
+            .min(self.snd.mss)
+            .min(window);
+        ctx.counters.retransmits += 1;
+        Some(self.send_at(ctx, una, len))
+    }
+
+    /// New data, or data again after a timeout, and the FIN behind it.
+    fn data(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !self.state.sends_data() {
+            return None;
+        }
+        let nxt = self.snd.nxt;
+        let available = self.snd.unsent();
+        if available == 0 {
+            // A FIN that stands alone is sent whatever the window says: it needs no buffer.
+            let fin_unsent = self.snd.fin_seq() == Some(nxt);
+            return fin_unsent.then(|| self.send_at(ctx, nxt, 0));
+        }
+        self.snd.restart_after_idle(ctx.now);
+        let len = self.sendable(available);
+        if len == 0 {
+            return None;
+        }
+        if nxt.before(self.snd.max) {
+            ctx.counters.retransmits += 1;
+        }
+        Some(self.send_at(ctx, nxt, len))
+    }
+
+    /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
+    /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1).
+    fn sendable(&self, available: usize) -> usize {
+        let mss = self.snd.mss;
+        let most = (MAX_SUPER / mss).max(1) * mss;
+        let len = available.min(self.snd.usable()).min(most);
+        let whole = len - len % mss;
+        if len == available {
+            let again = self.snd.nxt.before(self.snd.max);
+            let closing = self.snd.queue.finished();
+            let idle = !self.snd.outstanding();
+            let tail_leaves = again || closing || !self.more && (self.nodelay || idle);
+            return if tail_leaves { len } else { whole };
+        }
+        if whole == 0 && len >= self.snd.max_wnd / 2 {
+            return len;
+        }
+        whole
+    }
+
+    /// A little data beyond what the window allows, because nothing else would ever leave.
+    fn window_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.probe_due) || self.snd.unsent() == 0 || self.snd.outstanding()
+        {
+            return None;
+        }
+        ctx.counters.out_window_probes += 1;
+        let len = self.snd.wnd.clamp(1, self.snd.mss).min(self.snd.unsent());
+        Some(self.send_at(ctx, self.snd.nxt, len))
+    }
+
+    fn acknowledgement(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !self.rcv.ack.due() {
+            return None;
+        }
+        // RFC 9293, 3.10.4: the acknowledgement's number is SND.NXT, not what a timeout took back.
+        let segment = self.header(ctx, self.snd.max, Flags::ACK, 0);
+        Some(Outgoing {
+            segment,
+            payload: None,
+        })
+    }
+
+    fn keep_alive_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !core::mem::take(&mut self.keep_alive_due) {
+            return None;
+        }
+        let segment = self.header(ctx, self.snd.max - 1, Flags::ACK, 0);
+        Some(Outgoing {
+            segment,
+            payload: None,
+        })
+    }
+
+    /// Sends `len` bytes from `seq` on, with the FIN if it stands right behind them.
+    fn send_at(&mut self, ctx: &mut Context<'_>, seq: Seq, len: usize) -> Outgoing {
+        let mut payload = (len > 0).then(|| self.snd.queue.span(seq, len));
+        if let Some(span) = &mut payload
+            && span.len() < len
+            && span.len() > self.snd.mss
+        {
+            let whole = span.len() - span.len() % self.snd.mss;
+            // Cutting to a length below the span's own cannot fail; if it did, the whole span would
+            // go out, which is right too.
+            let _ = span.truncate(whole);
+        }
+        let len = payload.as_ref().map_or(0, Span::len);
+        let end = seq + len;
+        let mut flags = Flags::ACK;
+        if len > 0 && end == self.snd.queue.end() {
+            flags |= Flags::PSH;
+        }
+        let fin = self.snd.fin_seq() == Some(end);
+        if fin {
+            flags |= Flags::FIN;
+        }
+        let segment = self.header(ctx, seq, flags, len);
+        self.snd.on_send(ctx.now, seq, len + usize::from(fin));
+        self.snd.nxt = self.snd.nxt.later(end + usize::from(fin));
+        Outgoing { segment, payload }
+    }
+
+    /// The header of a segment from `seq` on, with everything that is to be acknowledged.
+    fn header(&mut self, ctx: &Context<'_>, seq: Seq, flags: Flags, len: usize) -> Segment {
+        let clock = self
+            .timestamps
+            .as_ref()
+            .map(|ts| (ts.clock(ctx.now), ts.recent));
+        let mut options = Options {
+            timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
+            ..Options::default()
+        };
+        if self.sack && !self.rcv.assembler.is_empty() && len == 0 {
+            options.sack = self.rcv.assembler.sack_blocks(options.room_for_sack());
+        }
+        self.timers.stop(Timer::DelayedAck);
+        self.rcv.ack.on_sent(len > 0);
+        self.last_ack = self.rcv.nxt;
+        Segment {
+            src_port: self.flow.local().port(),
+            dst_port: self.flow.remote().port(),
+            seq,
+            ack: self.rcv.nxt,
+            flags,
+            window: self.rcv.advertise(),
+            options,
+            len,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! When to acknowledge (RFC 9293, 3.8.6.3; RFC 5681, 4.2).
+
+use core::time::Duration;
+
+/// How long an acknowledgement may wait for data to ride on. RFC 9293 allows half a second.
+pub(crate) const DELAY: Duration = Duration::from_millis(40);
+
+/// The acknowledgement state of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct AckState {
+    /// Bytes received since the last acknowledgement left.
+    unacknowledged: usize,
+    now: bool,
+    /// Set while the application answers what it receives: its answers carry the acknowledgements.
+    interactive: bool,
+}
+
+/// What received data asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// An acknowledgement is due at once.
+    Now,
+    /// It may wait for [`DELAY`].
+    Delayed,
+}
+
+impl AckState {
+    /// `len` new bytes arrived in order; `pushed` when their sender will wait for an answer.
+    ///
+    /// Every second full segment is acknowledged at once, and the end of a burst unless the
+    /// application tends to answer.
+    pub(crate) fn on_data(&mut self, len: usize, mss: usize, pushed: bool) -> Urgency {
+        self.unacknowledged += len;
+        if self.unacknowledged >= 2 * mss || (pushed && !self.interactive) {
+            self.now = true;
+        }
+        if self.now {
+            Urgency::Now
+        } else {
+            Urgency::Delayed
+        }
+    }
+
+    /// Asks for an acknowledgement at once.
+    pub(crate) fn demand(&mut self) {
+        self.now = true;
+    }
+
+    /// The delay ran out: the application does not answer as fast as it was thought to.
+    pub(crate) fn on_delay_over(&mut self) {
+        self.now = true;
+        self.interactive = false;
+    }
+
+    /// Whether an acknowledgement is due at once.
+    pub(crate) fn due(&self) -> bool {
+        self.now
+    }
+
+    /// A segment that acknowledges everything left; `with_data` when it carried an answer.
+    pub(crate) fn on_sent(&mut self, with_data: bool) {
+        if with_data && self.unacknowledged > 0 {
+            self.interactive = true;
+        }
+        self.unacknowledged = 0;
+        self.now = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_second_full_segment_is_acknowledged_at_once() {
+        let mut ack = AckState::default();
+        assert_eq!(ack.on_data(1000, 1000, false), Urgency::Delayed);
+        assert_eq!(ack.on_data(1000, 1000, false), Urgency::Now);
+        ack.on_sent(false);
+        assert!(!ack.due());
+    }
+
+    #[test]
+    fn a_push_is_acknowledged_at_once_until_answers_carry_the_acknowledgement() {
+        let mut ack = AckState::default();
+        assert_eq!(ack.on_data(1, 1000, true), Urgency::Now);
+        ack.on_sent(true);
+        assert_eq!(ack.on_data(1, 1000, true), Urgency::Delayed);
+        ack.on_delay_over();
+        assert!(ack.due());
+        ack.on_sent(false);
+        assert_eq!(ack.on_data(1, 1000, true), Urgency::Now);
+    }
+}

@@ -1,0 +1,182 @@
+//! Out-of-order data: what arrived beyond RCV.NXT, in order, without overlaps.
+
+use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
+use crate::tcp::seq::Seq;
+use arrayvec::ArrayVec;
+use std::collections::VecDeque;
+use txbuf::Span;
+
+/// The most separate blocks kept. A sender with a window full of holes needs one per hole; beyond
+/// this a segment is refused and comes again when the holes before it are filled.
+const MAX_BLOCKS: usize = 1024;
+
+/// A run of data without holes.
+#[derive(Debug)]
+struct Block {
+    left: Seq,
+    right: Seq,
+    spans: VecDeque<Span>,
+    /// When data last joined the block, as a running number: SACK reports the newest first.
+    touched: u64,
+}
+
+/// The blocks beyond RCV.NXT, sorted.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler {
+    blocks: VecDeque<Block>,
+    bytes: usize,
+    clock: u64,
+}
+
+/// The segment was refused: too many blocks are kept already.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Assembler {
+    /// Whether nothing waits.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds the bytes of `span`, which begin at `seq`. Bytes that are there already are kept as they
+    /// are: the first copy wins.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when another block would be too many; nothing was added.
+    pub(crate) fn insert(&mut self, seq: Seq, span: Span) -> Result<(), Full> {
+        let end = seq + span.len();
+        // The blocks that touch or overlap [seq, end); new data mostly belongs at the very end.
+        let from = self
+            .blocks
+            .iter()
+            .rposition(|b| b.right.before(seq))
+            .map_or(0, |i| i + 1);
+        let until = from
+            + self
+                .blocks
+                .iter()
+                .skip(from)
+                .take_while(|b| b.left.at_or_before(end))
+                .count();
+        if from == until && self.blocks.len() >= MAX_BLOCKS {
+            return Err(Full);
+        }
+        self.clock += 1;
+        if from + 1 == until && self.blocks[from].right == seq {
+            self.bytes += span.len();
+            let block = &mut self.blocks[from];
+            block.right = end;
+            block.touched = self.clock;
+            push_merged(&mut block.spans, span);
+            return Ok(());
+        }
+        let mut joined = Block {
+            left: seq,
+            right: seq,
+            spans: VecDeque::new(),
+            touched: self.clock,
+        };
+        if let Some(first) = self.blocks.get(from).filter(|_| from < until) {
+            joined.left = first.left.earlier(seq);
+            joined.right = joined.left;
+        }
+        let before: usize = self
+            .blocks
+            .range(from..until)
+            .map(|b| b.right.since(b.left))
+            .sum();
+        for block in self.blocks.drain(from..until) {
+            append_piece(&mut joined, seq, &span, block.left);
+            joined.right = block.right;
+            for part in block.spans {
+                push_merged(&mut joined.spans, part);
+            }
+        }
+        append_piece(&mut joined, seq, &span, end);
+        self.bytes = self.bytes - before + joined.right.since(joined.left);
+        self.blocks.insert(from, joined);
+        Ok(())
+    }
+
+    /// Takes the first block if it continues at `nxt`: its spans in order, from `nxt` on, and the
+    /// sequence number behind them.
+    pub(crate) fn take(&mut self, nxt: Seq) -> Option<(VecDeque<Span>, Seq)> {
+        let first = self.blocks.front()?;
+        if first.left.after(nxt) {
+            return None;
+        }
+        let block = self.blocks.pop_front()?;
+        self.bytes -= block.right.since(block.left);
+        let mut skip = nxt.since(block.left);
+        let mut spans = block.spans;
+        while skip > 0 {
+            let Some(front) = spans.front_mut() else {
+                break;
+            };
+            let n = skip.min(front.len());
+            skip -= n;
+            if n == front.len() || front.advance(n).is_err() {
+                spans.pop_front();
+            }
+        }
+        Some((spans, block.right.later(nxt)))
+    }
+
+    /// The blocks to report, at most `room`: the newest first (RFC 2018, 4).
+    pub(crate) fn sack_blocks(&self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
+        let mut out = ArrayVec::new();
+        let mut bound = u64::MAX;
+        while out.len() < room.min(MAX_SACK_BLOCKS) {
+            let newest = self
+                .blocks
+                .iter()
+                .filter(|b| b.touched < bound)
+                .max_by_key(|b| b.touched);
+            let Some(block) = newest else { break };
+            bound = block.touched;
+            out.push(SackBlock {
+                left: block.left,
+                right: block.right,
+            });
+        }
+        out
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn clear(&mut self) {
+        self.blocks.clear();
+        self.bytes = 0;
+    }
+}
+
+/// Appends the part of `span` (which begins at `seq`) that lies between the end of `block` and `until`.
+fn append_piece(block: &mut Block, seq: Seq, span: &Span, until: Seq) {
+    let from = block.right.since(seq);
+    let to = until.since(seq).min(span.len());
+    if from >= to || block.right.before(seq) {
+        return;
+    }
+    if let Ok(piece) = span.slice(from..to) {
+        block.right += to - from;
+        push_merged(&mut block.spans, piece);
+    }
+}
+
+/// Appends `span`, as part of the last span where the bytes adjoin.
+pub(crate) fn push_merged(spans: &mut VecDeque<Span>, span: Span) {
+    let rest = match spans.back_mut() {
+        Some(last) => last.try_merge(span).err(),
+        None => Some(span),
+    };
+    spans.extend(rest);
+}
+
+#[cfg(test)]
+mod tests;

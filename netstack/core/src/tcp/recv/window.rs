@@ -1,0 +1,117 @@
+//! The receive window (RFC 9293, 3.8.6.2.2; RFC 7323, 2).
+
+use crate::tcp::seq::Seq;
+
+/// What the peer may send: a right edge that never moves left.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// The right edge as the peer knows it.
+    edge: Seq,
+    scale: u8,
+}
+
+/// The window scale for a buffer of at most `limit` bytes.
+pub(crate) fn scale_for(limit: usize) -> u8 {
+    (0..14)
+        .find(|shift| limit >> shift <= usize::from(u16::MAX))
+        .unwrap_or(14)
+}
+
+impl Window {
+    pub(crate) fn new(edge: Seq, scale: u8) -> Self {
+        Window { edge, scale }
+    }
+
+    /// The right edge that the peer was told last.
+    pub(crate) fn edge(&self) -> Seq {
+        self.edge
+    }
+
+    /// The window that the peer was told, seen from `nxt`.
+    pub(crate) fn size(&self, nxt: Seq) -> usize {
+        self.edge.since(nxt)
+    }
+
+    /// The edge to tell when `free` bytes of buffer are left, without silly small steps: it moves by a
+    /// segment or half the buffer, or not at all.
+    fn next_edge(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> Seq {
+        let offered = (nxt + free).later(self.edge);
+        let step = offered.since(self.edge);
+        if step >= mss.min(limit / 2) {
+            offered
+        } else {
+            self.edge
+        }
+    }
+
+    /// Moves the edge for a segment that is about to leave and returns its window field.
+    pub(crate) fn advertise(&mut self, nxt: Seq, free: usize, limit: usize, mss: usize) -> u16 {
+        let size = self.next_edge(nxt, free, limit, mss).since(nxt);
+        // Rounded up where rounding down would take back what was offered.
+        let mut field = size >> self.scale;
+        if (field << self.scale) < self.size(nxt) {
+            field += 1;
+        }
+        let field = u16::try_from(field).unwrap_or(u16::MAX);
+        self.edge = (nxt + (usize::from(field) << self.scale)).later(self.edge);
+        field
+    }
+
+    /// Whether the application made so much room that the peer should hear of it: it would otherwise
+    /// wait for a probe, or run dry.
+    pub(crate) fn update_due(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> bool {
+        let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
+        let left = self.size(nxt);
+        gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_lets_the_buffer_fit_sixteen_bits() {
+        assert_eq!(scale_for(65_535), 0);
+        assert_eq!(scale_for(65_536), 1);
+        assert_eq!(scale_for(4 << 20), 7);
+        assert_eq!(scale_for(usize::MAX), 14);
+    }
+
+    #[test]
+    fn the_edge_never_moves_left_and_never_by_silly_steps() {
+        let mut window = Window::new(Seq(0), 0);
+        assert_eq!(window.advertise(Seq(0), 10_000, 10_000, 1_000), 10_000);
+        assert_eq!(window.advertise(Seq(4_000), 6_000, 10_000, 1_000), 6_000);
+        assert_eq!(
+            window.advertise(Seq(4_000), 6_500, 10_000, 1_000),
+            6_000,
+            "half a segment is silly"
+        );
+        assert_eq!(
+            window.advertise(Seq(4_000), 1_000, 10_000, 1_000),
+            6_000,
+            "never left"
+        );
+        assert_eq!(window.advertise(Seq(4_000), 7_000, 10_000, 1_000), 7_000);
+    }
+
+    #[test]
+    fn rounding_by_the_scale_takes_nothing_back() {
+        let mut window = Window::new(Seq(0), 7);
+        let field = window.advertise(Seq(0), 100_000, 100_000, 1_000);
+        let edge = window.edge();
+        assert_eq!(usize::from(field) << 7, edge.since(Seq(0)));
+        window.advertise(Seq(1), 99_000, 100_000, 1_000);
+        assert!(window.edge().at_or_after(edge));
+    }
+
+    #[test]
+    fn a_drained_buffer_is_announced() {
+        let mut window = Window::new(Seq(0), 0);
+        window.advertise(Seq(0), 8_000, 8_000, 1_000);
+        assert!(!window.update_due(Seq(8_000), 500, 8_000, 1_000));
+        assert!(window.update_due(Seq(8_000), 1_000, 8_000, 1_000));
+        assert!(window.update_due(Seq(8_000), 8_000, 8_000, 1_000));
+    }
+}

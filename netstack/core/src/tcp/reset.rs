@@ -1,0 +1,67 @@
+//! Resets for segments that no connection wants (RFC 9293, 3.10.7.1 and 3.5.2).
+
+use super::options::Options;
+use super::segment::{Flags, Segment};
+use super::seq::Seq;
+
+/// The reset that answers `segment`, or `None` where none may be sent: never to a reset.
+pub(crate) fn answer(segment: &Segment) -> Option<Segment> {
+    if segment.flags.has(Flags::RST) {
+        return None;
+    }
+    let (seq, ack, flags) = if segment.flags.has(Flags::ACK) {
+        (segment.ack, Seq(0), Flags::RST)
+    } else {
+        (Seq(0), segment.end(), Flags::RST | Flags::ACK)
+    };
+    Some(bare(segment.dst_port, segment.src_port, seq, ack, flags))
+}
+
+/// A segment with nothing but its header.
+pub(crate) fn bare(src_port: u16, dst_port: u16, seq: Seq, ack: Seq, flags: Flags) -> Segment {
+    Segment {
+        src_port,
+        dst_port,
+        seq,
+        ack,
+        flags,
+        window: 0,
+        options: Options::default(),
+        len: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(flags: Flags) -> Segment {
+        Segment {
+            len: 5,
+            ..bare(1, 2, Seq(100), Seq(900), flags)
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_names_the_sequence_number() {
+        let reset = answer(&segment(Flags::ACK)).expect("a reset");
+        assert_eq!(
+            (reset.seq, reset.flags, reset.src_port),
+            (Seq(900), Flags::RST, 2)
+        );
+    }
+
+    #[test]
+    fn without_one_the_reset_acknowledges_the_segment() {
+        let reset = answer(&segment(Flags::SYN | Flags::FIN)).expect("a reset");
+        assert_eq!(
+            (reset.seq, reset.ack, reset.flags),
+            (Seq(0), Seq(107), Flags::RST | Flags::ACK)
+        );
+    }
+
+    #[test]
+    fn a_reset_is_never_answered() {
+        assert_eq!(answer(&segment(Flags::RST)), None);
+    }
+}

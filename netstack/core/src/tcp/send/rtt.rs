@@ -1,0 +1,75 @@
+//! Round-trip time and the retransmission timeout (RFC 6298).
+
+use core::time::Duration;
+
+/// The timeout before the first measurement (RFC 6298, 2.1).
+const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// The smallest timeout. RFC 6298 says one second SHOULD be the least; Linux and its kin use 200 ms,
+/// which a delayed acknowledgement of 40 ms does not meet.
+const MIN_RTO: Duration = Duration::from_millis(200);
+/// The largest timeout (RFC 6298, 2.5 asks for at least 60 s).
+const MAX_RTO: Duration = Duration::from_secs(120);
+/// The granularity of the clock, G.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// The estimator of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct RttEstimator {
+    smoothed: Option<Duration>,
+    variation: Duration,
+    /// How often the timeout was doubled since the last measurement.
+    backoff: u32,
+}
+
+impl RttEstimator {
+    /// Takes a measurement (RFC 6298, 2.2 and 2.3).
+    ///
+    /// The caller must not measure data that was sent more than once (Karn's algorithm, RFC 6298, 3).
+    pub(crate) fn measure(&mut self, rtt: Duration) {
+        match self.smoothed {
+            None => {
+                self.smoothed = Some(rtt);
+                self.variation = rtt / 2;
+            }
+            Some(smoothed) => {
+                self.variation = (self.variation * 3 + smoothed.abs_diff(rtt)) / 4;
+                self.smoothed = Some((smoothed * 7 + rtt) / 8);
+            }
+        }
+        self.backoff = 0;
+    }
+
+    /// The timeout in force, with its back-off.
+    pub(crate) fn rto(&self) -> Duration {
+        let base = match self.smoothed {
+            None => INITIAL_RTO,
+            Some(smoothed) => smoothed + (self.variation * 4).max(GRANULARITY),
+        };
+        base.clamp(MIN_RTO, MAX_RTO)
+            .saturating_mul(1 << self.backoff.min(16))
+            .min(MAX_RTO)
+    }
+
+    /// Doubles the timeout (RFC 6298, 5.5).
+    pub(crate) fn back_off(&mut self) {
+        self.backoff += 1;
+    }
+
+    /// Ends the back-off: new data was acknowledged.
+    pub(crate) fn end_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// The smoothed round-trip time, once measured.
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// The mean deviation of the round-trip time.
+    pub(crate) fn variation(&self) -> Duration {
+        self.variation
+    }
+}
+
+#[cfg(test)]
+mod tests;

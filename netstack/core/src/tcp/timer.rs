@@ -1,0 +1,103 @@
+//! The timers of one connection: one enum, one table.
+
+use crate::Instant;
+
+/// What a connection may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// Something outstanding was not acknowledged (RFC 6298).
+    Retransmit,
+    /// The peer's window is shut (RFC 9293, 3.8.6.1).
+    Persist,
+    /// An acknowledgement waits for data to ride on.
+    DelayedAck,
+    /// Nothing was heard for long (RFC 9293, 3.8.4).
+    KeepAlive,
+    /// TIME-WAIT, or FIN-WAIT-2 with nobody there to read, ends.
+    Close,
+}
+
+impl Timer {
+    const ALL: [Timer; 5] = [
+        Timer::Retransmit,
+        Timer::Persist,
+        Timer::DelayedAck,
+        Timer::KeepAlive,
+        Timer::Close,
+    ];
+}
+
+/// When each timer goes off.
+#[derive(Debug)]
+pub(crate) struct Timers([Instant; Timer::ALL.len()]);
+
+impl Default for Timers {
+    fn default() -> Self {
+        Timers([Instant::FAR_FUTURE; Timer::ALL.len()])
+    }
+}
+
+impl Timers {
+    /// Arms `timer` for `at`, in place of what it was armed for.
+    #[inline]
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        self.0[timer as usize] = at;
+    }
+
+    /// Disarms `timer`.
+    #[inline]
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.0[timer as usize] = Instant::FAR_FUTURE;
+    }
+
+    /// Disarms all.
+    pub(crate) fn stop_all(&mut self) {
+        *self = Timers::default();
+    }
+
+    /// Whether `timer` is armed.
+    #[inline]
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize] != Instant::FAR_FUTURE
+    }
+
+    /// When the first timer goes off.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0
+            .iter()
+            .copied()
+            .min()
+            .filter(|at| *at != Instant::FAR_FUTURE)
+    }
+
+    /// Disarms and returns a timer that is due.
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<Timer> {
+        let timer = Timer::ALL
+            .into_iter()
+            .find(|timer| self.0[*timer as usize] <= now)?;
+        self.stop(timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earliest_counts_and_expires_once() {
+        let mut timers = Timers::default();
+        assert_eq!(timers.next(), None);
+        timers.set(Timer::Close, Instant::from_millis(9));
+        timers.set(Timer::Retransmit, Instant::from_millis(5));
+        assert_eq!(timers.next(), Some(Instant::from_millis(5)));
+        assert_eq!(timers.expired(Instant::from_millis(4)), None);
+        assert_eq!(
+            timers.expired(Instant::from_millis(5)),
+            Some(Timer::Retransmit)
+        );
+        assert_eq!(timers.expired(Instant::from_millis(5)), None);
+        assert!(timers.is_set(Timer::Close));
+    }
+}

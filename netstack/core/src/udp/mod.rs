@@ -1,0 +1,13 @@
+//! UDP (RFC 768): datagrams in and out, and the socket that queues them.
+
+pub(crate) mod input;
+pub(crate) mod output;
+pub(crate) mod socket;
+
+pub(crate) use socket::UdpSocket;
+
+/// Bytes of a UDP header.
+pub(crate) const UDP_HEADER: usize = 8;
+
+/// Where the checksum lies in it.
+const CHECKSUM_AT: u16 = 6;

@@ -1,0 +1,375 @@
+//! A UDP socket: two bounded queues of datagrams and the errors that were reported for them.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use txbuf::{Chain, IovIter, NoMemory, Packet, Pool, Span};
+
+use super::UDP_HEADER;
+use super::input::{UdpDrop, UdpHeader};
+use crate::ip::IPV4_HEADER;
+use crate::ip::icmp::IcmpError;
+use crate::ip::join::join;
+use crate::socket::{ConnectionError, RecvError, SendError};
+use crate::storage;
+
+/// How much a UDP socket may hold, in bytes of payload plus a fixed overhead for each datagram.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UdpLimits {
+    /// Received and not yet read.
+    pub(crate) receive: usize,
+    /// Sent and not yet taken by the device.
+    pub(crate) send: usize,
+}
+
+impl Default for UdpLimits {
+    fn default() -> Self {
+        UdpLimits {
+            receive: 1 << 20,
+            send: 256 << 10,
+        }
+    }
+}
+
+/// A datagram that was read, or looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReceivedDatagram {
+    /// Bytes put into the sink.
+    pub(crate) bytes: usize,
+    /// Bytes of the whole datagram.
+    pub(crate) len: usize,
+    /// Who sent it.
+    pub(crate) from: SocketAddr,
+    /// The address of this host that it was sent to: where an answer should come from.
+    pub(crate) to: IpAddr,
+    /// TTL or hop limit it arrived with.
+    pub(crate) hop_limit: u8,
+    /// DSCP and ECN it arrived with.
+    pub(crate) traffic_class: u8,
+    /// Whether the sink was too small; the rest is gone.
+    pub(crate) truncated: bool,
+}
+
+/// A datagram that waits to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Whom it is for.
+    pub(crate) to: SocketAddr,
+    /// Its payload; `None` if empty.
+    pub(crate) payload: Option<Span>,
+}
+
+impl Outgoing {
+    fn charge(&self) -> usize {
+        OVERHEAD + self.payload.as_ref().map_or(0, Span::len)
+    }
+}
+
+/// A UDP socket.
+pub(crate) struct UdpSocket {
+    local: SocketAddr,
+    peer: Option<SocketAddr>,
+    limits: UdpLimits,
+    incoming: VecDeque<Incoming>,
+    /// What the datagrams in `incoming` cost.
+    incoming_charge: usize,
+    outgoing: VecDeque<Outgoing>,
+    outgoing_charge: usize,
+    /// The latest error reported for a datagram to the peer.
+    error: Option<ConnectionError>,
+}
+
+struct Incoming {
+    from: SocketAddr,
+    to: IpAddr,
+    hop_limit: u8,
+    traffic_class: u8,
+    payload: Option<Span>,
+}
+
+impl Incoming {
+    fn len(&self) -> usize {
+        self.payload.as_ref().map_or(0, Span::len)
+    }
+
+    fn charge(&self) -> usize {
+        OVERHEAD + self.len()
+    }
+}
+
+/// What a datagram costs beside its payload: a queue entry and its share of a node.
+const OVERHEAD: usize = 256;
+/// The longest packet.
+const MAX_PACKET: usize = 65_535;
+
+/// Identity and state.
+impl UdpSocket {
+    /// A socket bound to `local`, connected to nobody.
+    pub(crate) fn new(local: SocketAddr, limits: UdpLimits) -> Self {
+        UdpSocket {
+            local,
+            peer: None,
+            limits,
+            incoming: VecDeque::new(),
+            incoming_charge: 0,
+            outgoing: VecDeque::new(),
+            outgoing_charge: 0,
+            error: None,
+        }
+    }
+
+    /// What it is bound to; the address is unspecified if it takes datagrams for all of the host's.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whom it is connected to.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Connects the socket: it sends to `peer` unless told otherwise, and receives from nobody else.
+    /// `None` dissolves that. What was received before stays.
+    pub(crate) fn connect(&mut self, peer: Option<SocketAddr>) {
+        self.peer = peer;
+        self.error = None;
+    }
+
+    /// Changes the limits. What exceeds a lower one stays until it is read or sent.
+    pub(crate) fn set_limits(&mut self, limits: UdpLimits) {
+        self.limits = limits;
+    }
+
+    /// Whether a receive would return at once.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.incoming.is_empty() || self.error.is_some()
+    }
+
+    /// Whether a datagram of the usual size could be sent now. One that is longer than what is left may
+    /// still have to wait; one always fits into an empty queue.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.outgoing.is_empty() || self.outgoing_charge < self.limits.send
+    }
+
+    /// Takes the error that was reported last.
+    pub(crate) fn take_error(&mut self) -> Option<ConnectionError> {
+        self.error.take()
+    }
+
+    /// Whether an error waits to be told.
+    pub(crate) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+/// Receiving.
+impl UdpSocket {
+    /// Queues what `packet` holds, one datagram or several that the device had joined, and returns how
+    /// many.
+    ///
+    /// A payload that would pin much more than it holds is copied into `small`.
+    ///
+    /// # Errors
+    ///
+    /// The datagram is dropped; of several that were joined, some may have found room.
+    pub(crate) fn deliver(
+        &mut self,
+        header: &UdpHeader,
+        packet: Packet,
+        small: &mut Chain,
+    ) -> Result<usize, UdpDrop> {
+        if self.peer.is_some_and(|peer| peer != header.src) {
+            return Err(UdpDrop::NotPeer);
+        }
+        if self.is_full() {
+            return Err(UdpDrop::QueueFull);
+        }
+        let payload = packet
+            .into_payload(header.payload_at, small)
+            .map_err(|NoMemory| UdpDrop::NoMemory)?;
+        let Some(payload) = payload else {
+            self.enqueue(header, None);
+            return Ok(1);
+        };
+        let segment = header.segment.unwrap_or(payload.len()).max(1);
+        let mut delivered = 0;
+        for payload in payload.into_segments(segment) {
+            if self.is_full() {
+                return Err(UdpDrop::QueueFull);
+            }
+            let payload = storage::bounded(payload, small).map_err(|NoMemory| UdpDrop::NoMemory)?;
+            self.enqueue(header, Some(payload));
+            delivered += 1;
+        }
+        Ok(delivered)
+    }
+
+    /// Reads the oldest datagram into `sink`, or with `peek` only looks at it. What does not fit into the
+    /// sink is lost, unless it was only looked at.
+    ///
+    /// # Errors
+    ///
+    /// An error reported for an earlier datagram comes first, once. `WouldBlock` if nothing is queued.
+    /// `Unreadable` if the payload cannot be copied; it stays queued, to be taken as spans.
+    pub(crate) fn recv(
+        &mut self,
+        sink: &mut IovIter<'_>,
+        peek: bool,
+    ) -> Result<ReceivedDatagram, RecvError> {
+        if let Some(error) = self.error.take() {
+            return Err(RecvError::Connection(error));
+        }
+        let front = self.incoming.front().ok_or(RecvError::WouldBlock)?;
+        let len = front.len();
+        let bytes = match &front.payload {
+            Some(payload) => sink
+                .put_span(payload.clone())
+                .map_err(|_| RecvError::Unreadable)?,
+            None => 0,
+        };
+        let received = ReceivedDatagram {
+            bytes,
+            len,
+            from: front.from,
+            to: front.to,
+            hop_limit: front.hop_limit,
+            traffic_class: front.traffic_class,
+            truncated: bytes < len,
+        };
+        if !peek && let Some(read) = self.incoming.pop_front() {
+            self.incoming_charge -= read.charge();
+        }
+        Ok(received)
+    }
+
+    /// Takes in an ICMP error about a datagram to `to`.
+    ///
+    /// Only a connected socket is told, only about its peer, and only of errors that trying again cannot
+    /// mend (RFC 1122 section 4.1.3.3, RFC 8085 section 5.2). Returns whether there is news.
+    pub(crate) fn report(&mut self, to: SocketAddr, error: &IcmpError) -> bool {
+        let concerned = self.peer == Some(to) && error.is_hard();
+        if concerned {
+            self.error = Some(ConnectionError::Refused);
+        }
+        concerned
+    }
+
+    fn is_full(&self) -> bool {
+        self.incoming_charge >= self.limits.receive
+    }
+
+    fn enqueue(&mut self, header: &UdpHeader, payload: Option<Span>) {
+        let incoming = Incoming {
+            from: header.src,
+            to: header.dst.ip(),
+            hop_limit: header.hop_limit,
+            traffic_class: header.traffic_class,
+            payload,
+        };
+        self.incoming_charge += incoming.charge();
+        self.incoming.push_back(incoming);
+    }
+}
+
+/// Sending.
+impl UdpSocket {
+    /// Queues all that is left in `source` as one datagram to `to`, or to the peer, and returns its
+    /// length.
+    ///
+    /// Bytes are copied, into `small` if they are few and into segments of `pool` otherwise; spans are
+    /// taken as they are. Whether `to` can be reached is for the caller to know.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was sent, and unless memory ran out in the middle of a copy, nothing was taken from the
+    /// source. `WouldBlock` if the queue is full, `TooLong` if no packet holds that much.
+    pub(crate) fn send(
+        &mut self,
+        to: Option<SocketAddr>,
+        source: &mut IovIter<'_>,
+        small: &mut Chain,
+        pool: &Pool,
+    ) -> Result<usize, SendError> {
+        if let Some(error) = self.error.take() {
+            return Err(SendError::Connection(error));
+        }
+        let to = to.or(self.peer).ok_or(SendError::NoDestination)?;
+        if to.is_ipv4() != self.local.is_ipv4() || to.ip().is_unspecified() || to.port() == 0 {
+            return Err(SendError::InvalidAddress);
+        }
+        let len = source.remaining();
+        if len > longest_payload(to) {
+            return Err(SendError::TooLong);
+        }
+        let fits = self.outgoing_charge + OVERHEAD + len <= self.limits.send;
+        if !self.outgoing.is_empty() && !fits {
+            return Err(SendError::WouldBlock);
+        }
+        let payload = match len {
+            0 => None,
+            _ => Some(take_payload(source, small, pool)?),
+        };
+        let outgoing = Outgoing { to, payload };
+        self.outgoing_charge += outgoing.charge();
+        self.outgoing.push_back(outgoing);
+        Ok(len)
+    }
+
+    /// Whether something waits to be sent.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Takes the next datagram to send.
+    pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
+        let outgoing = self.outgoing.pop_front()?;
+        self.outgoing_charge -= outgoing.charge();
+        Some(outgoing)
+    }
+}
+
+/// The most payload that one packet to `to` can hold.
+fn longest_payload(to: SocketAddr) -> usize {
+    match to {
+        SocketAddr::V4(_) => MAX_PACKET - IPV4_HEADER - UDP_HEADER,
+        // The IPv6 payload length does not count the fixed header.
+        SocketAddr::V6(_) => MAX_PACKET - UDP_HEADER,
+    }
+}
+
+/// All that is left in `source`, as one span.
+fn take_payload(
+    source: &mut IovIter<'_>,
+    small: &mut Chain,
+    pool: &Pool,
+) -> Result<Span, SendError> {
+    if source.is_spans() {
+        return take_spans(source, pool);
+    }
+    let len = source.remaining();
+    if len <= small.pool().segment() {
+        let mut room = small.reserve(len).map_err(|NoMemory| SendError::NoMemory)?;
+        let filled = room.get_mut(..len).map_or(0, |room| source.copy_from(room));
+        return Ok(room.commit(filled));
+    }
+    let mut parts = Vec::new();
+    while source.remaining() > 0 {
+        let mut room = pool.reserve().map_err(|NoMemory| SendError::NoMemory)?;
+        match source.copy_from(&mut room) {
+            0 => break,
+            filled => parts.push(room.commit(filled)),
+        }
+    }
+    Span::gather(pool.ledger(), parts).map_err(|_| SendError::NoMemory)
+}
+
+fn take_spans(source: &mut IovIter<'_>, pool: &Pool) -> Result<Span, SendError> {
+    let mut parts = Vec::new();
+    while let Some(span) = source.take_span(usize::MAX) {
+        parts.push(span);
+    }
+    join(pool, &parts).map_err(|_| SendError::NoMemory)
+}
+
+#[cfg(test)]
+mod tests;
