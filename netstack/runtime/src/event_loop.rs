@@ -1,0 +1,258 @@
+//! The one thread that owns the devices and drives the stack.
+//!
+//! Each turn takes batches from the devices, hands them to the stack under the lock together with whatever
+//! timer is due, tells waiters and services what happened, pulls packets for devices that have room, and
+//! gives the packets to the devices outside the lock. When a turn finds nothing to do, the thread sleeps
+//! until a device, a timer or a handle needs it: an idle stack uses no CPU.
+
+mod port;
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread;
+use std::time::Duration;
+
+use netstack_core::Instant;
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+pub(crate) use self::port::Port;
+use crate::clock::Clock;
+use crate::netstack::Shutdown;
+use crate::service::Service;
+use crate::shared::{Shared, State};
+
+/// Events told to waiters and services in one turn; the rest waits for the next, after packets have moved.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// How soon to look for send memory again while somebody waits for it: it comes back when the last pin
+/// goes, on any thread, without a word to the loop.
+const MEMORY_RETRY: Duration = Duration::from_millis(10);
+
+/// The loop and what it alone touches.
+pub(crate) struct EventLoop {
+    shared: Arc<Shared>,
+    clock: Clock,
+    ports: Vec<Port>,
+    woken: Vec<Waker>,
+    retired: Vec<Box<dyn Service>>,
+    now: Instant,
+}
+
+/// What a turn under the lock came to.
+enum Turn {
+    /// Something was done, so that there may be more to do.
+    Worked,
+    /// There was nothing to do; there may be at that time.
+    Idle(Option<Instant>),
+    /// The loop shall end. Whether every connection had delivered what it had to.
+    Ended(bool),
+}
+
+impl EventLoop {
+    pub(crate) fn new(shared: Arc<Shared>, clock: Clock, ports: Vec<Port>) -> Self {
+        let now = clock.now();
+        EventLoop {
+            shared,
+            clock,
+            ports,
+            woken: Vec::new(),
+            retired: Vec::new(),
+            now,
+        }
+    }
+
+    /// Runs until a stop is asked for and done.
+    pub(crate) fn run(mut self) -> Shutdown {
+        // Should a turn panic, nobody may be left waiting for a loop that is gone.
+        let last_words = LastWords(Arc::clone(&self.shared));
+        let mut drowsy = false;
+        let finished = loop {
+            // A second look before sleeping need not read: a device with packets ends the sleep.
+            let received = !drowsy && self.receive();
+            let turn = self.turn();
+            self.woken.drain(..).for_each(Waker::wake);
+            self.retired.clear();
+            let sent = self.transmit();
+            match turn {
+                Turn::Ended(finished) => break finished,
+                Turn::Idle(wake_at) if !received && !sent => {
+                    if drowsy {
+                        self.sleep(wake_at);
+                        self.shared.alarm.awake();
+                    } else {
+                        self.shared.alarm.prepare();
+                    }
+                    drowsy = !drowsy;
+                }
+                Turn::Idle(_) | Turn::Worked if drowsy => {
+                    self.shared.alarm.awake();
+                    drowsy = false;
+                }
+                Turn::Idle(_) | Turn::Worked => {}
+            }
+        };
+        let state = self.shared.take_state();
+        drop(last_words);
+        self.remains(state, finished)
+    }
+
+    /// Takes a batch from each device; says whether there was one.
+    fn receive(&mut self) -> bool {
+        self.now = self.clock.now();
+        self.ports
+            .iter_mut()
+            .fold(false, |any, port| port.receive(self.now) || any)
+    }
+
+    /// Gives the devices what was pulled for them; says whether they took something.
+    fn transmit(&mut self) -> bool {
+        self.ports
+            .iter_mut()
+            .fold(false, |any, port| port.transmit(self.now) || any)
+    }
+
+    /// Everything that needs the lock.
+    fn turn(&mut self) -> Turn {
+        let mut guard = self.shared.lock();
+        let Some(state) = guard.as_mut() else {
+            return Turn::Ended(false);
+        };
+        let now = self.clock.now();
+        self.now = now;
+        let mut worked = false;
+        for port in &mut self.ports {
+            let id = port.id();
+            for packet in port.received() {
+                state.stack.handle_packet(now, id, packet);
+                worked = true;
+            }
+        }
+        if state.stack.poll_timeout().is_some_and(|due| due <= now) {
+            state.stack.handle_timeout(now);
+            worked = true;
+        }
+        if state.stop.is_some() {
+            worked |= state.services.stop(&mut state.stack, now);
+        }
+        worked |= tell(state, now, &mut self.woken);
+        for (port, status) in self.ports.iter_mut().zip(&mut state.interfaces) {
+            let id = port.id();
+            worked |= port.pull(|| state.stack.poll_transmit(now, id));
+            port.refresh(status);
+        }
+        if state.waiters.any_starved() && self.shared.send_pool.reserve().is_ok() {
+            state.waiters.notify_starved(&mut self.woken);
+        }
+        state.services.take_retired(&mut self.retired);
+        match end(state, now, &self.ports, worked) {
+            Some(finished) => {
+                abandon(state, now, &mut self.ports);
+                Turn::Ended(finished)
+            }
+            None if worked => Turn::Worked,
+            None => {
+                state.wakes_at = self.wake_at(state, now);
+                Turn::Idle(state.wakes_at)
+            }
+        }
+    }
+
+    /// The earliest of all reasons to wake up by the clock.
+    fn wake_at(&self, state: &State, now: Instant) -> Option<Instant> {
+        let memory = state.waiters.any_starved().then(|| now + MEMORY_RETRY);
+        let stop = state.stop.map(|stop| stop.deadline);
+        let ports = self.ports.iter().filter_map(|port| port.wake_at(now));
+        ports
+            .chain(state.stack.poll_timeout())
+            .chain(memory)
+            .chain(stop)
+            .min()
+    }
+
+    /// Sleeps until a device or the alarm has something, or until `wake_at`.
+    fn sleep(&self, wake_at: Option<Instant>) {
+        let alarm = self.shared.alarm.fd();
+        let mut fds = Vec::with_capacity(1 + self.ports.len());
+        fds.push(PollFd::new(&alarm, PollFlags::IN));
+        let devices = self.ports.iter().filter_map(Port::fd);
+        fds.extend(devices.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let timeout = wake_at.map(|at| timespec(at - self.clock.now()));
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) if fds[0].revents().is_empty() => {}
+            Ok(_) => self.shared.alarm.clear(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                // The kernel is short of memory: the loop goes on by the clock.
+                tracing::error!(%error, "the event loop cannot sleep on its descriptors");
+                thread::sleep(MEMORY_RETRY);
+            }
+        }
+    }
+
+    fn remains(self, state: Option<State>, finished: bool) -> Shutdown {
+        let interfaces = self.ports.iter().map(Port::status).collect();
+        let counters = state
+            .as_ref()
+            .map(|state| state.stack.counters().clone())
+            .unwrap_or_default();
+        // The stack goes before the devices, so that what it still held of their storage is back.
+        drop(state);
+        Shutdown {
+            finished,
+            counters,
+            interfaces,
+            ledger: self.shared.ledger.clone(),
+            devices: self.ports.into_iter().map(Port::into_device).collect(),
+        }
+    }
+}
+
+/// Passes the stack's events on to services and waiters; says whether there were any.
+fn tell(state: &mut State, now: Instant, woken: &mut Vec<Waker>) -> bool {
+    for told in 0..EVENTS_PER_TURN {
+        let Some(event) = state.stack.poll_event() else {
+            return told > 0;
+        };
+        if !state.services.deliver(&mut state.stack, now, &event) {
+            state.waiters.notify(&event, woken);
+        }
+    }
+    true
+}
+
+/// Whether it is time to end, and then whether everything was delivered.
+fn end(state: &State, now: Instant, ports: &[Port], worked: bool) -> Option<bool> {
+    let stop = state.stop?;
+    let finished = !worked && state.stack.closing() == 0 && ports.iter().all(Port::is_drained);
+    (finished || stop.deadline <= now).then_some(finished)
+}
+
+/// Resets what is still open, so that no peer is left believing in it.
+fn abandon(state: &mut State, now: Instant, ports: &mut [Port]) {
+    for socket in state.open.drain() {
+        state.stack.abort(now, socket);
+    }
+    for port in ports {
+        let id = port.id();
+        port.pull(|| state.stack.poll_transmit(now, id));
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+/// Wakes everybody when the loop ends, however it ends.
+struct LastWords(Arc<Shared>);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        drop(self.0.take_state());
+    }
+}
+
+#[cfg(test)]
+mod tests;

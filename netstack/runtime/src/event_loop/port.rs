@@ -1,0 +1,170 @@
+//! One device of the loop, with the packets on their way to and from it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use std::vec;
+
+use drivers::Device;
+use netstack_core::{IfaceId, Instant};
+use txbuf::Packet;
+
+use crate::shared::InterfaceStatus;
+
+/// How soon to offer packets again to a device that was full, in case its descriptor says nothing.
+const FULL_RETRY: Duration = Duration::from_millis(1);
+
+/// How soon to try a device again that failed, for example because somebody set its link down.
+const FAILED_RETRY: Duration = Duration::from_millis(100);
+
+/// A device with its two bounded queues.
+pub(crate) struct Port {
+    name: String,
+    id: IfaceId,
+    device: Box<dyn Device>,
+    burst: usize,
+    inbox: Vec<Packet>,
+    outbox: VecDeque<Packet>,
+    /// The device took fewer packets than it was given: nothing more is pulled out of the stack for it.
+    full: bool,
+    /// The device failed, and is left alone until then.
+    failed_until: Option<Instant>,
+    error: Option<Arc<io::Error>>,
+    receive_errors: u64,
+    transmit_errors: u64,
+}
+
+impl Port {
+    pub(crate) fn new(name: String, id: IfaceId, device: Box<dyn Device>) -> Self {
+        let burst = device.capabilities().burst.max(1);
+        Port {
+            name,
+            id,
+            device,
+            burst,
+            inbox: Vec::with_capacity(burst),
+            outbox: VecDeque::with_capacity(burst),
+            full: false,
+            failed_until: None,
+            error: None,
+            receive_errors: 0,
+            transmit_errors: 0,
+        }
+    }
+
+    pub(crate) fn id(&self) -> IfaceId {
+        self.id
+    }
+
+    /// Takes a batch from the device; says whether there was one.
+    pub(super) fn receive(&mut self, now: Instant) -> bool {
+        if self.rests(now) {
+            return false;
+        }
+        match self.device.receive(&mut self.inbox, self.burst) {
+            Ok(_) => self.error = None,
+            Err(error) => {
+                self.receive_errors += 1;
+                self.fail(now, error);
+            }
+        }
+        !self.inbox.is_empty()
+    }
+
+    /// What was received, for the stack.
+    pub(super) fn received(&mut self) -> vec::Drain<'_, Packet> {
+        self.inbox.drain(..)
+    }
+
+    /// Pulls packets out of the stack while there is room for them; says whether there were any.
+    pub(super) fn pull(&mut self, mut next: impl FnMut() -> Option<Packet>) -> bool {
+        let before = self.outbox.len();
+        while !self.full
+            && self.outbox.len() < self.burst
+            && let Some(packet) = next()
+        {
+            self.outbox.push_back(packet);
+        }
+        self.outbox.len() > before
+    }
+
+    /// Gives the device what was pulled; says whether it took something.
+    pub(super) fn transmit(&mut self, now: Instant) -> bool {
+        if self.outbox.is_empty() || self.rests(now) {
+            return false;
+        }
+        match self.device.transmit(&mut self.outbox) {
+            Ok(taken) => {
+                self.full = !self.outbox.is_empty();
+                taken > 0
+            }
+            Err(error) => {
+                self.transmit_errors += 1;
+                self.fail(now, error);
+                false
+            }
+        }
+    }
+
+    /// Whether everything that was pulled has left.
+    pub(super) fn is_drained(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// When the device needs another look of its own accord.
+    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
+        self.failed_until
+            .or_else(|| self.full.then(|| now + FULL_RETRY))
+    }
+
+    /// What to sleep on; nothing while the device rests.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.device
+            .poll_fd()
+            .filter(|_| self.failed_until.is_none())
+    }
+
+    pub(crate) fn status(&self) -> InterfaceStatus {
+        InterfaceStatus {
+            name: self.name.clone(),
+            id: self.id,
+            device: self.device.counters(),
+            error: self.error.clone(),
+            receive_errors: self.receive_errors,
+            transmit_errors: self.transmit_errors,
+        }
+    }
+
+    /// Brings `status` up to date.
+    pub(super) fn refresh(&self, status: &mut InterfaceStatus) {
+        status.device = self.device.counters();
+        status.error.clone_from(&self.error);
+        status.receive_errors = self.receive_errors;
+        status.transmit_errors = self.transmit_errors;
+    }
+
+    pub(super) fn into_device(self) -> (String, Box<dyn Device>) {
+        (self.name, self.device)
+    }
+
+    fn rests(&mut self, now: Instant) -> bool {
+        self.failed_until = self.failed_until.filter(|until| *until > now);
+        self.failed_until.is_some()
+    }
+
+    fn fail(&mut self, now: Instant, error: io::Error) {
+        // Each failure is counted; a line for the first of a row and then for every hundredth keeps
+        // a link that stays down out of the log.
+        let errors = self.receive_errors + self.transmit_errors;
+        if errors % 100 == 1 {
+            tracing::warn!(interface = %self.name, %error, errors, "device failed, will be tried again");
+        }
+        self.error = Some(Arc::new(error));
+        self.failed_until = Some(now + FAILED_RETRY);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! A user-mode TCP/IP stack with blocking and tokio sockets.
+//!
+//! A [`Netstack`] owns network devices (see [`drivers`]) and drives the protocols of [`netstack_core`] on a thread of its
+//! own, which sleeps when there is nothing to do. Two front ends work on the same sockets: [`net`] is shaped like
+//! [`std::net`], and [`tokio`] like `tokio::net`. Servers that need no thread of their own run inside the loop as a
+//! [`Service`]; [`services`] has some.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use netstack::{Interface, Netstack, net::TcpStream, services::Echo};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Two stacks on the ends of a link in memory; a TUN device serves as well.
+//! let link = drivers::memory::MemoryConfig { wakeup: true, ..Default::default() };
+//! let (one, other) = drivers::memory::pair(link)?;
+//! let server = Netstack::builder()
+//!     .interface(Interface::new("mem0", one).address("10.0.0.1/24".parse::<netstack::IpCidr>().unwrap()))
+//!     .service(Echo::new(["10.0.0.1:7".parse()?]))
+//!     .start()?;
+//! let client = Netstack::builder()
+//!     .interface(Interface::new("mem0", other).address("10.0.0.2/24".parse::<netstack::IpCidr>().unwrap()))
+//!     .start()?;
+//!
+//! let mut stream = TcpStream::connect(&client, "10.0.0.1:7")?;
+//! stream.write_all(b"hello")?;
+//! let mut reply = [0; 5];
+//! stream.read_exact(&mut reply)?;
+//! assert_eq!(&reply, b"hello");
+//! # drop((stream, server));
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod alarm;
+mod builder;
+mod clock;
+mod copy;
+mod error;
+mod event_loop;
+pub mod net;
+mod netstack;
+mod service;
+pub mod services;
+mod shared;
+mod socket;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+mod waiters;
+
+pub use drivers;
+pub use netstack_core::{
+    Config, ConfigError, Counters, Event, IfaceId, Instant, IpCidr, Pools, SocketId, Stack,
+    TcpConfig, TcpInfo,
+};
+pub use txbuf;
+
+pub use crate::builder::{Builder, Interface, StartError};
+pub use crate::netstack::{Netstack, Shutdown};
+pub use crate::service::{Service, ServiceContext};
+pub use crate::shared::InterfaceStatus;
+
+/// Connections that wait to be accepted, when nothing else is said.
+pub const DEFAULT_BACKLOG: usize = 1024;

@@ -1,0 +1,282 @@
+//! The blocking TCP connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use netstack_core::{SocketOption, TcpInfo};
+
+use super::each_address;
+use super::wait::{Patience, until};
+use crate::Netstack;
+use crate::copy::copy_out;
+use crate::socket::Socket;
+use crate::waiters::{Direction, Waiter};
+
+/// A TCP connection.
+///
+/// Reading and writing work through a shared reference too, so that one thread can read while another writes. When
+/// the last clone is dropped the connection is closed in the background: what was written is still delivered.
+#[derive(Clone)]
+pub struct TcpStream {
+    shared: Arc<(Socket, Patience)>,
+}
+
+impl TcpStream {
+    /// Connects to the first of `addresses` that answers.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable`, `AddrNotAvailable` when no local
+    /// port is free.
+    pub fn connect(net: &Netstack, addresses: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        each_address(addresses, |address| {
+            TcpStream::connect_until(net, address, None)
+        })
+    }
+
+    /// Connects, and gives up after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](TcpStream::connect), with `TimedOut` after `timeout`; `InvalidInput` if that is zero.
+    pub fn connect_timeout(
+        net: &Netstack,
+        address: &SocketAddr,
+        timeout: Duration,
+    ) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a timeout of zero waits for nothing",
+            ));
+        }
+        TcpStream::connect_until(net, *address, Instant::now().checked_add(timeout))
+    }
+
+    fn connect_until(
+        net: &Netstack,
+        address: SocketAddr,
+        deadline: Option<Instant>,
+    ) -> io::Result<TcpStream> {
+        let socket = Socket::connect(net, address)?;
+        until(&socket, Direction::Write, deadline, |waiter| {
+            socket.poll_connected(waiter)
+        })
+        .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(TcpStream::new(socket))
+    }
+
+    pub(super) fn new(socket: Socket) -> TcpStream {
+        TcpStream {
+            shared: Arc::new((socket, Patience::default())),
+        }
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` when the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// Ends one or both directions: after `Write` the peer reads the end of the stream, after `Read` so does this end.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` when the connection is gone.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().shutdown(how)
+    }
+
+    /// Another handle of the same connection.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns a `Result` because `std` does.
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        Ok(self.clone())
+    }
+
+    /// How long a read waits for data: `None`, the default, without limit.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.shared.1.set(Direction::Read, timeout)
+    }
+
+    /// How long a write waits for room: `None`, the default, without limit.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a timeout of zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.shared.1.set(Direction::Write, timeout)
+    }
+
+    /// What [`set_read_timeout`](TcpStream::set_read_timeout) set.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns a `Result` because `std` does.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.shared.1.get(Direction::Read))
+    }
+
+    /// What [`set_write_timeout`](TcpStream::set_write_timeout) set.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns a `Result` because `std` does.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.shared.1.get(Direction::Write))
+    }
+
+    /// Makes calls fail with `WouldBlock` instead of waiting.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns a `Result` because `std` does.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.shared.1.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    /// Whether small writes are sent at once instead of being collected (RFC 9293, 3.7.4).
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket().set_option(SocketOption::NoDelay(nodelay))
+    }
+
+    /// Takes the connection's pending error, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket().take_error()
+    }
+
+    /// Copies from the front of the stream and leaves it there; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.wait(Direction::Read, |socket, waiter| {
+            socket.poll_peek(waiter, buf)
+        })
+    }
+
+    /// What TCP knows of the connection.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn tcp_info(&self) -> io::Result<TcpInfo> {
+        self.socket().tcp_info()
+    }
+
+    fn socket(&self) -> &Socket {
+        &self.shared.0
+    }
+
+    fn wait<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut(&Socket, Option<Waiter<'_>>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        let (socket, patience) = &*self.shared;
+        patience.wait(socket, direction, |waiter| op(socket, waiter))
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("local", &self.local_addr().ok())
+            .field("peer", &self.peer_addr().ok())
+            .finish()
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_vectored(&mut [IoSliceMut::new(buf)])
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let room = bufs.iter().map(|buf| buf.len()).sum();
+        if room == 0 {
+            return Ok(0);
+        }
+        let mut spans = VecDeque::new();
+        let bytes = self.wait(Direction::Read, |socket, waiter| {
+            socket.poll_receive(waiter, room, &mut spans)
+        })?;
+        copy_out(spans, bufs)?;
+        Ok(bytes)
+    }
+}
+
+impl Write for &TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.wait(Direction::Write, |socket, waiter| {
+            socket.poll_send(waiter, bufs)
+        })
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

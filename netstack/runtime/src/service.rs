@@ -1,0 +1,251 @@
+//! Services that run on the loop's own thread.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use netstack_core::{Event, Instant, RecvFlags, SendControl, SendFlags, SocketId, Stack};
+use txbuf::IovIter;
+
+use crate::error::IntoIo as _;
+
+/// A server that runs inside the event loop, without a thread or a task of its own.
+///
+/// Its functions run on the loop's thread while the stack is locked: they must not block, and must not use the
+/// blocking sockets of the same stack. A service that panics is removed and its sockets are closed; everything
+/// else goes on.
+///
+/// [`services`](crate::services) has some.
+pub trait Service: Send {
+    /// A short name, for logs and errors.
+    fn name(&self) -> &str;
+
+    /// Opens the service's sockets. Called once, before the loop runs.
+    ///
+    /// # Errors
+    ///
+    /// When a socket cannot be had, for example because its port is in use: then the stack does not start.
+    fn on_start(&mut self, cx: &mut ServiceContext<'_>) -> io::Result<()>;
+
+    /// Something became possible on a socket of this service.
+    ///
+    /// Events tell changes: the service must go on until it is told `WouldBlock`, or it hears no more. A connection
+    /// must be tried once when it was accepted, because its first data may have come before.
+    fn on_event(&mut self, cx: &mut ServiceContext<'_>, event: &Event);
+}
+
+/// The stack as a [`Service`] sees it.
+///
+/// Sockets made here belong to the service: their events come to it, and they are closed when it ends.
+pub struct ServiceContext<'a> {
+    stack: &'a mut Stack,
+    now: Instant,
+    service: usize,
+    owners: &'a mut HashMap<SocketId, usize>,
+}
+
+impl ServiceContext<'_> {
+    /// The stack itself, for what is not offered here. A socket made with it has to be
+    /// [adopted](ServiceContext::adopt).
+    pub fn stack(&mut self) -> &mut Stack {
+        self.stack
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Takes over the events of a socket.
+    pub fn adopt(&mut self, socket: SocketId) {
+        self.owners.insert(socket, self.service);
+    }
+
+    /// Listens on `local` with room for `backlog` connections that nobody accepted yet.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse`, `AddrNotAvailable`.
+    pub fn listen(&mut self, local: SocketAddr, backlog: usize) -> io::Result<SocketId> {
+        let socket = self
+            .stack
+            .tcp_listen(local, backlog)
+            .map_err(|error| error.into_io())?;
+        self.adopt(socket);
+        Ok(socket)
+    }
+
+    /// Takes a connection from a listener's queue.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is none.
+    pub fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, SocketAddr)> {
+        let (socket, peer) = self
+            .stack
+            .tcp_accept(listener)
+            .map_err(|error| error.into_io())?;
+        self.adopt(socket);
+        Ok((socket, peer))
+    }
+
+    /// Binds a UDP socket.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse`, `AddrNotAvailable`.
+    pub fn bind_udp(&mut self, local: SocketAddr) -> io::Result<SocketId> {
+        let socket = self
+            .stack
+            .udp_bind(local)
+            .map_err(|error| error.into_io())?;
+        self.adopt(socket);
+        Ok(socket)
+    }
+
+    /// Sends from the front of `from`; a datagram goes to `to`. Says how much the socket took over; spans are moved
+    /// out of `from`, not copied.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when the socket is full, otherwise the connection's end.
+    pub fn send(
+        &mut self,
+        socket: SocketId,
+        from: &mut IovIter<'_>,
+        to: Option<SocketAddr>,
+    ) -> io::Result<usize> {
+        let control = SendControl {
+            to,
+            ..SendControl::default()
+        };
+        self.stack
+            .send_message(socket, from, SendFlags::default(), &control)
+            .map_err(|error| error.into_io())
+    }
+
+    /// Receives into `into`: the number of bytes, 0 at the end of a stream, and who sent a datagram.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is nothing, otherwise the connection's end.
+    pub fn receive(
+        &mut self,
+        socket: SocketId,
+        into: &mut IovIter<'_>,
+    ) -> io::Result<(usize, Option<SocketAddr>)> {
+        let received = self
+            .stack
+            .receive_message(socket, into, RecvFlags::default())
+            .map_err(|error| error.into_io())?;
+        Ok((received.bytes, received.from))
+    }
+
+    /// Closes a socket; what was sent is still delivered.
+    pub fn close(&mut self, socket: SocketId) {
+        self.owners.remove(&socket);
+        self.stack.close(self.now, socket);
+    }
+}
+
+/// The services of one loop, and which socket is whose.
+#[derive(Default)]
+pub(crate) struct ServiceHost {
+    /// A service that panicked leaves its place empty.
+    services: Vec<Option<Box<dyn Service>>>,
+    owners: HashMap<SocketId, usize>,
+    /// Services that ended, to be dropped after the lock is given back: they may own handles.
+    retired: Vec<Box<dyn Service>>,
+}
+
+impl ServiceHost {
+    /// Starts the service in `slot`, and takes it out of there if that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// What its `on_start` says.
+    pub(crate) fn start(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        slot: &mut Option<Box<dyn Service>>,
+    ) -> io::Result<()> {
+        let Some(service) = slot else { return Ok(()) };
+        let index = self.services.len();
+        self.services.push(None);
+        let mut cx = ServiceContext {
+            stack,
+            now,
+            service: index,
+            owners: &mut self.owners,
+        };
+        let started = service.on_start(&mut cx);
+        match started {
+            Ok(()) => self.services[index] = slot.take(),
+            Err(_) => {
+                self.close(stack, now, Some(index));
+            }
+        }
+        started
+    }
+
+    /// Tells the service that owns the event's socket; `false` when none does.
+    pub(crate) fn deliver(&mut self, stack: &mut Stack, now: Instant, event: &Event) -> bool {
+        let Some(&index) = self.owners.get(&event.socket) else {
+            return false;
+        };
+        let Some(Some(service)) = self.services.get_mut(index) else {
+            return false;
+        };
+        let mut cx = ServiceContext {
+            stack,
+            now,
+            service: index,
+            owners: &mut self.owners,
+        };
+        // The service is dropped after a panic, so that its broken state is not seen again; of the
+        // stack only calls that returned have an effect that lasts.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| service.on_event(&mut cx, event))) {
+            tracing::error!(
+                service = service.name(),
+                panic = message(&*panic),
+                "a service panicked and was removed"
+            );
+            self.retired.extend(self.services[index].take());
+            self.close(stack, now, Some(index));
+        }
+        true
+    }
+
+    /// Closes all sockets of all services; says whether there were any.
+    pub(crate) fn stop(&mut self, stack: &mut Stack, now: Instant) -> bool {
+        self.retired.extend(self.services.drain(..).flatten());
+        self.close(stack, now, None)
+    }
+
+    /// Moves the services that ended to `into`.
+    pub(crate) fn take_retired(&mut self, into: &mut Vec<Box<dyn Service>>) {
+        into.append(&mut self.retired);
+    }
+
+    /// Closes the sockets of one service, or of all.
+    fn close(&mut self, stack: &mut Stack, now: Instant, of: Option<usize>) -> bool {
+        let before = self.owners.len();
+        self.owners.retain(|socket, owner| {
+            let keep = of.is_some_and(|of| of != *owner);
+            if !keep {
+                stack.close(now, *socket);
+            }
+            keep
+        });
+        self.owners.len() < before
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,154 @@
+//! What the loop thread and the handles share.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use drivers::DeviceCounters;
+use netstack_core::{IfaceId, Instant, SocketId, Stack};
+use parking_lot::{Mutex, MutexGuard};
+use txbuf::{Ledger, Pool};
+
+use crate::alarm::Alarm;
+use crate::clock::Clock;
+use crate::service::ServiceHost;
+use crate::waiters::Waiters;
+
+/// The meeting point of the loop thread and the handles.
+pub(crate) struct Shared {
+    /// `None` once the loop has ended.
+    state: Mutex<Option<State>>,
+    pub(crate) alarm: Alarm,
+    /// Where the segments come from that a send fills outside the lock.
+    pub(crate) send_pool: Pool,
+    pub(crate) ledger: Ledger,
+}
+
+/// What the lock protects.
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) stack: Stack,
+    pub(crate) waiters: Waiters,
+    pub(crate) services: ServiceHost,
+    /// Sockets that a handle owns.
+    pub(crate) open: HashSet<SocketId>,
+    pub(crate) interfaces: Vec<InterfaceStatus>,
+    pub(crate) stop: Option<Stop>,
+    /// When the loop wakes up by itself, if it sleeps.
+    pub(crate) wakes_at: Option<Instant>,
+}
+
+/// A request to end the loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    /// When to end even if connections still have something to deliver.
+    pub(crate) deadline: Instant,
+}
+
+/// What is known of one interface, refreshed by the loop thread.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InterfaceStatus {
+    /// The name it was given.
+    pub name: String,
+    /// Its number in the stack.
+    pub id: IfaceId,
+    /// What the device counted.
+    pub device: DeviceCounters,
+    /// Why the device is not used at present: it failed, and is tried again every now and then.
+    pub error: Option<Arc<io::Error>>,
+    /// Failed receive calls.
+    pub receive_errors: u64,
+    /// Failed transmit calls.
+    pub transmit_errors: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State, alarm: Alarm) -> Self {
+        let send_pool = state.stack.pools().send.clone();
+        let ledger = state.stack.ledger().clone();
+        Shared {
+            state: Mutex::new(Some(state)),
+            alarm,
+            send_pool,
+            ledger,
+        }
+    }
+
+    /// The lock itself; `None` inside means that the loop has ended.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock()
+    }
+
+    /// Runs `f` under the lock, then wakes the loop if it sleeps and has something to do.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down, else what `f` returns.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let (result, work) = match self.state.lock().as_mut() {
+            Some(state) => {
+                let result = f(state);
+                (result, state.has_work())
+            }
+            None => return Err(stopped()),
+        };
+        if work {
+            self.alarm.ring();
+        }
+        result
+    }
+
+    /// Runs `f` under the lock, for what gives the loop nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub(crate) fn with_quietly<T>(&self, f: impl FnOnce(&mut State) -> T) -> io::Result<T> {
+        self.state.lock().as_mut().map(f).ok_or_else(stopped)
+    }
+
+    /// Asks the loop to end in `patience` at the latest; an earlier end wins over a later one.
+    pub(crate) fn stop(&self, patience: Duration) {
+        // Already stopped is what was asked for.
+        let _ = self.with(|state| {
+            let deadline = state.clock.now() + patience;
+            let deadline = state
+                .stop
+                .map_or(deadline, |stop| stop.deadline.min(deadline));
+            state.stop = Some(Stop { deadline });
+            Ok(())
+        });
+        self.alarm.ring();
+    }
+
+    /// Takes the state away for good, and wakes everybody who waits to tell them.
+    pub(crate) fn take_state(&self) -> Option<State> {
+        let mut woken = Vec::new();
+        let mut state = self.state.lock().take();
+        if let Some(state) = state.as_mut() {
+            state.waiters.notify_all(&mut woken);
+        }
+        woken.into_iter().for_each(Waker::wake);
+        state
+    }
+}
+
+impl State {
+    /// Whether a loop that sleeps would be late.
+    fn has_work(&self) -> bool {
+        let earlier = |due| self.wakes_at.is_none_or(|at| due < at);
+        self.stack.has_output()
+            || self.stack.poll_timeout().is_some_and(earlier)
+            || self.waiters.any_starved()
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NetworkDown,
+        "the network stack was shut down",
+    )
+}

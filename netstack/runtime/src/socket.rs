@@ -1,0 +1,175 @@
+//! One socket of the stack, owned by the handles that share it, and the one way to wait for it.
+
+mod datagram;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
+use std::task::Poll;
+
+use netstack_core::{How, Instant, SocketId, SocketOption, Stack, TcpInfo};
+
+use crate::Netstack;
+use crate::error::IntoIo as _;
+use crate::shared::State;
+use crate::waiters::{Direction, Waiter, WaiterKey};
+
+/// A socket; dropping it closes it.
+pub(crate) struct Socket {
+    net: Netstack,
+    id: SocketId,
+    /// Room known to be free in the send buffer, so that a send need not ask. Only a hint: another
+    /// sender may have taken it.
+    room: AtomicUsize,
+}
+
+impl Socket {
+    /// Makes a socket by `open` and takes ownership of it.
+    ///
+    /// # Errors
+    ///
+    /// What `open` returns, `NetworkDown` when the stack was shut down.
+    pub(crate) fn open(
+        net: &Netstack,
+        open: impl FnOnce(&mut Stack, Instant) -> io::Result<SocketId>,
+    ) -> io::Result<Socket> {
+        let id = net.shared().with(|state| {
+            let id = open(&mut state.stack, state.clock.now())?;
+            state.open.insert(id);
+            Ok(id)
+        })?;
+        Ok(Socket {
+            net: net.clone(),
+            id,
+            room: AtomicUsize::new(0),
+        })
+    }
+
+    /// Runs `op`; when it would block, leaves the waiter's waker in the same critical section.
+    ///
+    /// `Pending` without a waiter means that the operation would block.
+    pub(crate) fn poll<T>(
+        &self,
+        direction: Direction,
+        waiter: Option<Waiter<'_>>,
+        op: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        let (result, displaced) = self.net.shared().with(|state| {
+            let result = op(state);
+            let displaced = match (result.as_ref().map_err(io::Error::kind), waiter) {
+                (Err(io::ErrorKind::WouldBlock), Some(waiter)) => {
+                    state.waiters.register(self.id, direction, waiter)
+                }
+                (Err(io::ErrorKind::OutOfMemory), Some(waiter)) => {
+                    state.waiters.register_starved(waiter)
+                }
+                _ => None,
+            };
+            Ok((result, displaced))
+        })?;
+        drop(displaced);
+        match result {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
+                ) =>
+            {
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
+    }
+
+    /// Takes a waker out that was left and will not be waited for any more.
+    pub(crate) fn deregister(&self, direction: Direction, key: WaiterKey) {
+        // Without a stack nobody is registered.
+        let _ = self
+            .net
+            .shared()
+            .with_quietly(|state| state.waiters.deregister(self.id, direction, key));
+    }
+
+    /// Runs `op` once, without waiting.
+    pub(crate) fn attempt<T>(&self, op: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        self.net.shared().with(op)
+    }
+
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.net.shared().with_quietly(|state| {
+            state
+                .stack
+                .local_addr(self.id)
+                .map_err(|error| error.into_io())
+        })?
+    }
+
+    /// # Errors
+    ///
+    /// `NotConnected` without a peer.
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.net.shared().with_quietly(|state| {
+            state
+                .stack
+                .peer_addr(self.id)
+                .map_err(|error| error.into_io())
+        })?
+    }
+
+    pub(crate) fn shutdown(&self, how: std::net::Shutdown) -> io::Result<()> {
+        let how = match how {
+            std::net::Shutdown::Read => How::Read,
+            std::net::Shutdown::Write => How::Write,
+            std::net::Shutdown::Both => How::Both,
+        };
+        self.attempt(|state| {
+            state
+                .stack
+                .shutdown(self.id, how)
+                .map_err(|error| error.into_io())
+        })
+    }
+
+    pub(crate) fn set_option(&self, option: SocketOption) -> io::Result<()> {
+        self.attempt(|state| {
+            state
+                .stack
+                .set_option(state.clock.now(), self.id, option)
+                .map_err(|error| error.into_io())
+        })
+    }
+
+    pub(crate) fn tcp_info(&self) -> io::Result<TcpInfo> {
+        self.net.shared().with_quietly(|state| {
+            state
+                .stack
+                .tcp_info(self.id)
+                .map_err(|error| error.into_io())
+        })?
+    }
+
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.attempt(|state| {
+            let error = state
+                .stack
+                .take_error(self.id)
+                .map_err(|error| error.into_io())?;
+            Ok(error.map(|error| error.into_io()))
+        })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // A stack that was shut down has closed everything already.
+        let _ = self.net.shared().with(|state| {
+            state.open.remove(&self.id);
+            state.stack.close(state.clock.now(), self.id);
+            Ok(state.waiters.forget(self.id))
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! The asynchronous TCP listener.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use super::tcp_stream::TcpStream;
+use super::{poll_handle, wait};
+use crate::socket::Socket;
+use crate::waiters::{Direction, WaiterKey};
+use crate::{DEFAULT_BACKLOG, Netstack};
+
+/// A TCP socket that accepts connections.
+pub struct TcpListener {
+    socket: Socket,
+    key: WaiterKey,
+}
+
+impl TcpListener {
+    /// Listens on `address` with the default backlog. Port 0 takes a free port.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
+    pub fn bind(net: &Netstack, address: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind_with_backlog(net, address, DEFAULT_BACKLOG)
+    }
+
+    /// Listens with room for `backlog` connections that wait to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](TcpListener::bind).
+    pub fn bind_with_backlog(
+        net: &Netstack,
+        address: SocketAddr,
+        backlog: usize,
+    ) -> io::Result<TcpListener> {
+        let socket = Socket::listen(net, address, backlog)?;
+        Ok(TcpListener {
+            socket,
+            key: WaiterKey::unique(),
+        })
+    }
+
+    /// Waits for a connection. Cancel-safe: a connection that was not returned stays in the queue.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, peer) = wait(&self.socket, Direction::Read, |waiter| {
+            self.socket.poll_accept(waiter)
+        })
+        .await?;
+        Ok((TcpStream::new(socket), peer))
+    }
+
+    /// A connection if there is one; else the task of the last call is woken when there is.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](TcpListener::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (socket, peer) = ready!(poll_handle(self.key, cx, |waiter| self
+            .socket
+            .poll_accept(waiter)))?;
+        Poll::Ready(Ok((TcpStream::new(socket), peer)))
+    }
+
+    /// The address and port that are listened on.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("local", &self.local_addr().ok())
+            .finish()
+    }
+}

@@ -1,0 +1,218 @@
+//! The asynchronous TCP connection.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use netstack_core::{SocketOption, TcpInfo};
+
+use super::split::{OwnedReadHalf, OwnedWriteHalf};
+use super::{poll_handle, wait};
+use crate::Netstack;
+use crate::copy::unreadable;
+use crate::socket::Socket;
+use crate::waiters::{Direction, WaiterKey};
+
+/// A TCP connection.
+///
+/// When it is dropped the connection is closed in the background: what was written is still delivered.
+pub struct TcpStream {
+    pub(super) stream: Arc<Stream>,
+}
+
+/// What the two halves of a connection share.
+pub(super) struct Stream {
+    pub(super) socket: Socket,
+    read_key: WaiterKey,
+    write_key: WaiterKey,
+}
+
+impl TcpStream {
+    /// Connects to `address`. Dropping the future gives up.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable`, `AddrNotAvailable` when no local
+    /// port is free.
+    pub async fn connect(net: &Netstack, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = Socket::connect(net, address)?;
+        wait(&socket, Direction::Write, |waiter| {
+            socket.poll_connected(waiter)
+        })
+        .await?;
+        Ok(TcpStream::new(socket))
+    }
+
+    pub(super) fn new(socket: Socket) -> TcpStream {
+        let stream = Stream {
+            socket,
+            read_key: WaiterKey::unique(),
+            write_key: WaiterKey::unique(),
+        };
+        TcpStream {
+            stream: Arc::new(stream),
+        }
+    }
+
+    /// Copies from the front of the stream and leaves it there; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let socket = &self.stream.socket;
+        wait(socket, Direction::Read, |waiter| {
+            socket.poll_peek(waiter, buf)
+        })
+        .await
+    }
+
+    /// The two directions as values of their own, for two tasks. Dropping the write half ends the stream that the
+    /// peer reads.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        OwnedReadHalf::pair(self.stream)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` when the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.socket.peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.socket.local_addr()
+    }
+
+    /// Whether small writes are sent at once instead of being collected (RFC 9293, 3.7.4).
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.stream
+            .socket
+            .set_option(SocketOption::NoDelay(nodelay))
+    }
+
+    /// Takes the connection's pending error, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.stream.socket.take_error()
+    }
+
+    /// What TCP knows of the connection.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn tcp_info(&self) -> io::Result<TcpInfo> {
+        self.stream.socket.tcp_info()
+    }
+}
+
+impl Stream {
+    pub(super) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let mut spans = VecDeque::new();
+        ready!(poll_handle(self.read_key, cx, |waiter| {
+            self.socket
+                .poll_receive(waiter, buf.remaining(), &mut spans)
+        }))?;
+        for span in spans {
+            for extent in span.extents() {
+                buf.put_slice(extent.bytes().map_err(unreadable)?);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll_handle(self.write_key, cx, |waiter| {
+            self.socket.poll_send(waiter, bufs)
+        })
+    }
+
+    /// Ends the stream that the peer reads. A connection that is gone has ended already.
+    pub(super) fn end(&self) -> io::Result<()> {
+        match self.socket.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_write(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.end())
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("local", &self.local_addr().ok())
+            .field("peer", &self.peer_addr().ok())
+            .finish()
+    }
+}

@@ -1,0 +1,177 @@
+//! The asynchronous UDP socket.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::ReadBuf;
+
+use super::{poll_handle, wait};
+use crate::Netstack;
+use crate::copy::{copy_out, unreadable};
+use crate::socket::Socket;
+use crate::waiters::{Direction, WaiterKey};
+
+/// A UDP socket. Its functions take a shared reference, so that tasks may share it in an `Arc`.
+pub struct UdpSocket {
+    socket: Socket,
+    read_key: WaiterKey,
+    write_key: WaiterKey,
+}
+
+impl UdpSocket {
+    /// Binds `address`. Port 0 takes a free port.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
+    pub fn bind(net: &Netstack, address: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = Socket::bind_udp(net, address)?;
+        Ok(UdpSocket {
+            socket,
+            read_key: WaiterKey::unique(),
+            write_key: WaiterKey::unique(),
+        })
+    }
+
+    /// Sets the peer: [`send`](UdpSocket::send) sends to it, and only its datagrams are received.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkUnreachable` without a route.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
+        self.socket.connect_udp(address)
+    }
+
+    /// Sends `datagram` to `to`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if it is too large for a datagram, `NetworkUnreachable` without a route.
+    pub async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.send_message(datagram, Some(to)).await
+    }
+
+    /// Sends `datagram` to the connected peer.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](UdpSocket::send_to); `NotConnected` without a peer, `ConnectionRefused` if the peer answered an
+    /// earlier datagram so.
+    pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
+        self.send_message(datagram, None).await
+    }
+
+    /// Waits for a datagram; says how much of it was copied to `buf`, and who sent it. What `buf` has no room for is
+    /// lost. Cancel-safe: a datagram that was not returned stays in the queue.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let mut spans = VecDeque::new();
+        let datagram = wait(&self.socket, Direction::Read, |waiter| {
+            self.socket.poll_receive_from(waiter, buf.len(), &mut spans)
+        })
+        .await?;
+        copy_out(spans, &mut [IoSliceMut::new(buf)])?;
+        Ok((datagram.bytes, datagram.from))
+    }
+
+    /// As [`recv_from`](UdpSocket::recv_from), for a connected socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from); `ConnectionRefused` if the peer answered an earlier datagram so.
+    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.recv_from(buf).await.map(|(bytes, _)| bytes)
+    }
+
+    /// As [`recv_from`](UdpSocket::recv_from), and leaves the datagram in the queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from).
+    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let datagram = wait(&self.socket, Direction::Read, |waiter| {
+            self.socket.poll_peek_from(waiter, buf)
+        })
+        .await?;
+        Ok((datagram.bytes, datagram.from))
+    }
+
+    /// A datagram if there is one; else the task of the last call is woken when there is.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from).
+    pub fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
+        let mut spans = VecDeque::new();
+        let datagram = ready!(poll_handle(self.read_key, cx, |waiter| {
+            self.socket
+                .poll_receive_from(waiter, buf.remaining(), &mut spans)
+        }))?;
+        for span in spans {
+            for extent in span.extents() {
+                buf.put_slice(extent.bytes().map_err(unreadable)?);
+            }
+        }
+        Poll::Ready(Ok(datagram.from))
+    }
+
+    /// Sends if there is room; else the task of the last call is woken when there is.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](UdpSocket::send_to).
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        datagram: &[u8],
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        poll_handle(self.write_key, cx, |waiter| {
+            self.socket.poll_send_to(waiter, datagram, Some(to))
+        })
+    }
+
+    /// The address and port that are bound.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The connected peer.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` without one.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    async fn send_message(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+        wait(&self.socket, Direction::Write, |waiter| {
+            self.socket.poll_send_to(waiter, datagram, to)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpSocket")
+            .field("local", &self.local_addr().ok())
+            .field("peer", &self.peer_addr().ok())
+            .finish()
+    }
+}

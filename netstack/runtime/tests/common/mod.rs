@@ -1,0 +1,122 @@
+//! Two stacks on the ends of a link in memory.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netstack::drivers::memory::{MemoryConfig, pair};
+use netstack::{Builder, Interface, IpCidr, Netstack, TcpConfig};
+
+/// The addresses of the server's stack.
+pub const SERVER: [&str; 2] = ["10.0.0.1", "fd00::1"];
+
+/// A server and a client.
+pub struct Pair {
+    pub server: Netstack,
+    pub client: Netstack,
+}
+
+pub fn cidr(text: &str) -> IpCidr {
+    text.parse().expect("an address and a prefix length")
+}
+
+/// The address of a port of the server.
+pub fn at(port: u16) -> SocketAddr {
+    SocketAddr::new(SERVER[0].parse().expect("an address"), port)
+}
+
+/// The same over IPv6.
+pub fn at6(port: u16) -> SocketAddr {
+    SocketAddr::new(SERVER[1].parse().expect("an address"), port)
+}
+
+pub fn link() -> MemoryConfig {
+    MemoryConfig {
+        wakeup: true,
+        ..MemoryConfig::default()
+    }
+}
+
+impl Pair {
+    pub fn start() -> Pair {
+        Pair::with(link(), |server| server, |client| client)
+    }
+
+    /// Stacks whose connections hold little, to come to their limits soon.
+    pub fn with_buffers(bytes: usize) -> Pair {
+        let small = move |tcp: &mut TcpConfig| {
+            tcp.send_buffer = bytes;
+            tcp.receive_buffer = bytes;
+        };
+        let configure =
+            move |builder: Builder| builder.configure(move |config| small(&mut config.tcp));
+        Pair::with(link(), configure, configure)
+    }
+
+    pub fn with(
+        link: MemoryConfig,
+        server: impl FnOnce(Builder) -> Builder,
+        client: impl FnOnce(Builder) -> Builder,
+    ) -> Pair {
+        let (one, other) = pair(link).expect("a link");
+        let one = Interface::new("mem0", one)
+            .address(cidr("10.0.0.1/24"))
+            .address(cidr("fd00::1/64"));
+        let other = Interface::new("mem0", other)
+            .address(cidr("10.0.0.2/24"))
+            .address(cidr("fd00::2/64"));
+        Pair {
+            server: server(Netstack::builder().interface(one))
+                .start()
+                .expect("a server"),
+            client: client(Netstack::builder().interface(other))
+                .start()
+                .expect("a client"),
+        }
+    }
+
+    /// Ends both stacks: everything must be delivered, and nothing left alive.
+    pub fn finish(self) {
+        let client = self
+            .client
+            .shutdown(Duration::from_secs(10))
+            .expect("a client that ends");
+        let server = self
+            .server
+            .shutdown(Duration::from_secs(10))
+            .expect("a server that ends");
+        assert!(
+            client.finished,
+            "the client did not deliver everything: {client:?}"
+        );
+        assert!(
+            server.finished,
+            "the server did not deliver everything: {server:?}"
+        );
+        let ledgers = [client.ledger.clone(), server.ledger.clone()];
+        // Packets on the link belong to the devices.
+        drop((client, server));
+        for ledger in ledgers {
+            assert_eq!(ledger.live_nodes(), 0, "{:?}", ledger.report());
+        }
+    }
+}
+
+/// Bytes that tell their place in the stream: `fill` at `position` is the same however it is cut.
+pub fn fill(position: u64, buf: &mut [u8]) {
+    for (byte, place) in buf.iter_mut().zip(position..) {
+        let word = (place / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        *byte = (word >> (place % 8 * 8)) as u8 ^ (word >> 56) as u8;
+    }
+}
+
+/// Checks that `buf` is what [`fill`] puts at `position`.
+pub fn check(position: u64, buf: &[u8]) {
+    let mut expected = vec![0; buf.len()];
+    fill(position, &mut expected);
+    assert!(
+        expected == buf,
+        "the stream differs in {} bytes from {position} on",
+        buf.len()
+    );
+}

@@ -1,0 +1,69 @@
+//! An idle stack uses no CPU. A test binary of its own, so that all loop threads are its own.
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use common::{Pair, at};
+use netstack::net::TcpStream;
+use netstack::services::Echo;
+
+/// Nanoseconds of CPU that the loop threads of this process have used, and how often they went to sleep.
+fn used_by_loops() -> (u64, u64) {
+    let (mut nanos, mut sleeps) = (0, 0);
+    for task in fs::read_dir("/proc/self/task").unwrap() {
+        let task = task.unwrap().path();
+        if fs::read_to_string(task.join("comm")).unwrap().trim() != "netstack-loop" {
+            continue;
+        }
+        let schedstat = fs::read_to_string(task.join("schedstat")).unwrap();
+        nanos += schedstat.split(' ').next().unwrap().parse::<u64>().unwrap();
+        let status = fs::read_to_string(task.join("status")).unwrap();
+        let switches = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sleeps += switches.unwrap().trim().parse::<u64>().unwrap();
+    }
+    (nanos, sleeps)
+}
+
+#[test]
+fn idle_connections_cost_nothing() {
+    let pair = Pair::with(
+        common::link(),
+        |server| server.service(Echo::new([at(7)])),
+        |client| client,
+    );
+    let mut stream = TcpStream::connect(&pair.client, at(7)).unwrap();
+    stream.write_all(b"hello").unwrap();
+    stream.read_exact(&mut [0; 5]).unwrap();
+    thread::scope(|scope| {
+        let waiting = stream.try_clone().unwrap();
+        waiting
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        // Somebody waits for data, which is no reason to be busy either.
+        scope.spawn(move || (&waiting).read(&mut [0; 1]).map(drop).unwrap_err());
+        // Delayed acknowledgements and retransmission timers run out.
+        thread::sleep(Duration::from_millis(600));
+        let (before, sleeps_before) = used_by_loops();
+        thread::sleep(Duration::from_millis(300));
+        let (after, sleeps_after) = used_by_loops();
+        assert!(before > 0, "the loop threads were found");
+        assert!(
+            after - before < 1_000_000,
+            "{} ns of CPU in 300 ms of idleness",
+            after - before
+        );
+        assert!(
+            sleeps_after - sleeps_before <= 2,
+            "{} wake-ups in 300 ms",
+            sleeps_after - sleeps_before
+        );
+    });
+    drop(stream);
+    pair.finish();
+}

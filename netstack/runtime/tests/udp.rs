@@ -1,0 +1,155 @@
+//! UDP sockets, blocking and asynchronous, over a link in memory.
+
+mod common;
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use common::{Pair, at, at6, check, fill};
+use netstack::net;
+use netstack::tokio::UdpSocket as AsyncUdpSocket;
+
+#[test]
+fn datagrams_of_every_size_arrive_whole() {
+    let pair = Pair::start();
+    let server = net::UdpSocket::bind(&pair.server, &[at(53)][..]).unwrap();
+    let server6 = net::UdpSocket::bind(&pair.server, at6(53)).unwrap();
+    for (server, to, any) in [
+        (&server, at(53), "0.0.0.0:0"),
+        (&server6, at6(53), "[::]:0"),
+    ] {
+        let client = net::UdpSocket::bind(&pair.client, any).unwrap();
+        let mut buf = vec![0; 65_535];
+        for size in [0, 1, 1_000, 1_472, 1_473, 20_000, 60_000, 65_507] {
+            let mut datagram = vec![0; size];
+            fill(7, &mut datagram);
+            assert_eq!(client.send_to(&datagram, to).unwrap(), size);
+            let (length, from) = server.recv_from(&mut buf).unwrap();
+            assert_eq!(
+                (length, from.port()),
+                (size, client.local_addr().unwrap().port())
+            );
+            check(7, &buf[..length]);
+            server.send_to(&buf[..length / 2], from).unwrap();
+            assert_eq!(client.recv_from(&mut buf).unwrap(), (size / 2, to));
+        }
+    }
+    drop((server, server6));
+    pair.finish();
+}
+
+#[test]
+fn too_large_is_refused() {
+    let pair = Pair::start();
+    let client = net::UdpSocket::bind(&pair.client, "0.0.0.0:0").unwrap();
+    let error = client.send_to(&vec![0; 65_508], at(53)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(
+        client.send(b"to whom?").unwrap_err().kind(),
+        ErrorKind::NotConnected
+    );
+    drop(client);
+    pair.finish();
+}
+
+#[test]
+fn peeking_leaves_the_datagram_and_short_buffers_cut_it() {
+    let pair = Pair::start();
+    let server = net::UdpSocket::bind(&pair.server, at(53)).unwrap();
+    let client = net::UdpSocket::bind(&pair.client, "10.0.0.2:0").unwrap();
+    client.send_to(b"first", at(53)).unwrap();
+    client.send_to(b"second", at(53)).unwrap();
+    let mut buf = [0; 16];
+    assert_eq!(server.peek_from(&mut buf).unwrap().0, 5);
+    assert_eq!(
+        server.recv_from(&mut buf[..2]).unwrap(),
+        (2, client.local_addr().unwrap())
+    );
+    assert_eq!(&buf[..5], b"first");
+    assert_eq!(server.recv_from(&mut buf).unwrap().0, 6);
+    assert_eq!(&buf[..6], b"second");
+    drop((server, client));
+    pair.finish();
+}
+
+#[test]
+fn timeouts_and_non_blocking_mode() {
+    let pair = Pair::start();
+    let server = net::UdpSocket::bind(&pair.server, at(53)).unwrap();
+    server
+        .set_read_timeout(Some(Duration::from_millis(30)))
+        .unwrap();
+    let before = Instant::now();
+    assert_eq!(
+        server.recv_from(&mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+    assert!(before.elapsed() >= Duration::from_millis(30));
+    server.set_read_timeout(None).unwrap();
+    server.set_nonblocking(true).unwrap();
+    assert_eq!(
+        server.recv_from(&mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+    assert_eq!(
+        net::UdpSocket::bind(&pair.server, at(53))
+            .unwrap_err()
+            .kind(),
+        ErrorKind::AddrInUse
+    );
+    drop(server);
+    pair.finish();
+}
+
+#[test]
+fn a_connected_socket_hears_its_peer_only_and_learns_of_refusals() {
+    let pair = Pair::start();
+    let server = net::UdpSocket::bind(&pair.server, at(53)).unwrap();
+    let stranger = net::UdpSocket::bind(&pair.server, at(54)).unwrap();
+    let client = net::UdpSocket::bind(&pair.client, "10.0.0.2:0").unwrap();
+    client.connect(at(53)).unwrap();
+    assert_eq!(client.peer_addr().unwrap(), at(53));
+    client.send(b"hello").unwrap();
+    let (_, from) = server.recv_from(&mut [0; 8]).unwrap();
+    stranger.send_to(b"stranger", from).unwrap();
+    server.send_to(b"friend", from).unwrap();
+    let mut buf = [0; 8];
+    assert_eq!(client.recv(&mut buf).unwrap(), 6);
+    assert_eq!(&buf[..6], b"friend");
+    drop(server);
+    client.send(b"anybody?").unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    assert_eq!(
+        client.recv(&mut buf).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
+    drop((client, stranger));
+    pair.finish();
+}
+
+#[tokio::test]
+async fn asynchronous_datagrams() {
+    let pair = Pair::start();
+    let server = AsyncUdpSocket::bind(&pair.server, at(53)).unwrap();
+    let client = AsyncUdpSocket::bind(&pair.client, "10.0.0.2:0".parse().unwrap()).unwrap();
+    client.connect(at(53)).unwrap();
+    let mut buf = vec![0; 65_535];
+    for size in [10, 30_000] {
+        // A receive that is given up loses nothing.
+        let early =
+            tokio::time::timeout(Duration::from_millis(10), server.recv_from(&mut buf)).await;
+        assert!(early.is_err());
+        let mut datagram = vec![0; size];
+        fill(1, &mut datagram);
+        client.send(&datagram).await.unwrap();
+        let (length, from) = server.recv_from(&mut buf).await.unwrap();
+        check(1, &buf[..length]);
+        server.send_to(&buf[..length], from).await.unwrap();
+        assert_eq!(client.peek_from(&mut buf).await.unwrap(), (size, at(53)));
+        assert_eq!(client.recv(&mut buf).await.unwrap(), size);
+    }
+    drop((server, client));
+    pair.finish();
+}
