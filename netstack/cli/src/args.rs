@@ -1,0 +1,149 @@
+//! The command line: what can be asked for.
+
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use drivers::netlink::Cidr;
+
+pub(crate) use values::{Service, ServiceKind, TunName};
+
+/// A user-mode TCP/IP stack on a TUN device.
+#[derive(Debug, Parser)]
+#[command(name = "netstack", version, about, propagate_version = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all is well, 1 a check found something, 2 usage or environment (one line on standard
+error says what to do). RUST_LOG=debug (or =drivers=trace,netstack=debug) logs to standard error.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(Demo),
+    Serve(Serve),
+    Verify(Verify),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Move data between the kernel and the stack, check it, and print what it took.
+///
+/// Needs no privilege and no set-up: makes a user and network namespace and a TUN device of its own, which
+/// end with it. Where that is not allowed, runs two stacks over a link in memory and says so.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  netstack demo
+  netstack demo --size 64MiB --out /tmp/demo
+  netstack demo --no-tun --json")]
+pub(crate) struct Demo {
+    /// Keep the capture in this directory [default: a new one among the temporary files]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: Option<PathBuf>,
+    /// Run two stacks over a link in memory, without the kernel
+    #[arg(long)]
+    pub(crate) no_tun: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Bytes to move each way, such as 64MiB
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = values::size)]
+    pub(crate) size: u64,
+}
+
+/// Serve TCP and UDP on a TUN device.
+///
+/// Attaches to the device, or creates it and removes it at the end. Answers ping, and serves echo on port 7,
+/// discard on 9 and chargen on 19 unless services are named. Prints `ready` once it serves; ends by Ctrl-C,
+/// SIGTERM or --for.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A device of its own, with the kernel's side set up (needs CAP_NET_ADMIN):
+    netstack serve --tun tun0 --addr 10.9.0.2/24,fd00:9::2/64 --peer 10.9.0.1/24 --peer fd00:9::1/64
+  A device that exists already, in a network namespace:
+    netstack serve --tun tun0 --netns blue --addr 10.9.0.2/24 --stats --for 20s
+  Files over HTTP, with a capture:
+    netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 \\
+        --service http:80 --http-root ./public --pcap serve.pcapng")]
+pub(crate) struct Serve {
+    /// The TUN device: a name, or fd:N for a descriptor that was inherited
+    #[arg(long, value_name = "NAME|fd:N")]
+    pub(crate) tun: TunName,
+    /// An address of the stack with its prefix length; may be repeated
+    #[arg(long, value_name = "CIDR", required = true, value_delimiter = ',', value_parser = values::host)]
+    pub(crate) addr: Vec<Cidr>,
+    /// An address for the kernel's side of the device; also brings the link up; may be repeated
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = values::host)]
+    pub(crate) peer: Vec<Cidr>,
+    /// Set the device's MTU [default: as the device has it]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65535))]
+    pub(crate) mtu: Option<u32>,
+    /// Use the device of this network namespace
+    #[arg(long, value_name = "NAME")]
+    pub(crate) netns: Option<String>,
+    /// Write every packet to this pcapng file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) pcap: Option<PathBuf>,
+    /// A service and its port: echo, discard, chargen or http; may be repeated
+    #[arg(long, value_name = "NAME:PORT", value_delimiter = ',')]
+    pub(crate) service: Vec<Service>,
+    /// The directory whose files the http service gives out
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) http_root: Option<PathBuf>,
+    /// Print a line of counters each second, and totals at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Print the counters as JSON, one object a line
+    #[arg(long, requires = "stats")]
+    pub(crate) json: bool,
+    /// End after this time, such as 20s, 500ms or 2m
+    #[arg(long = "for", value_name = "TIME", value_parser = values::duration)]
+    pub(crate) run_for: Option<Duration>,
+}
+
+/// Check the packets of pcap and pcapng files.
+///
+/// Reports malformed headers, wrong checksums, contradicting lengths and time that goes backwards.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  netstack verify serve.pcapng")]
+pub(crate) struct Verify {
+    /// Captures taken on a raw IP link
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Print a completion script for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  netstack completions bash > ~/.local/share/bash-completion/completions/netstack")]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+/// Print the manual page, or write the pages of all commands into a directory.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  netstack man | man -l -
+  netstack man /usr/local/share/man/man1")]
+pub(crate) struct Man {
+    /// Where to write one page for each command
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests;

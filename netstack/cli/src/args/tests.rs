@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::values::{duration, host, size};
+use super::{Cli, Command, Service, ServiceKind, TunName};
+
+fn refused<T: std::str::FromStr<Err = String>>(text: &str) -> String {
+    text.parse::<T>()
+        .err()
+        .unwrap_or_else(|| panic!("{text} was accepted"))
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_full_line_parses() {
+    let line = "netstack serve --tun tun0 --addr 10.9.0.2/24,fd00:9::2/64 --addr 10.8.0.2/16 --peer 10.9.0.1/24 \
+                --mtu 1280 --netns blue --pcap x.pcapng --service echo:7 --service http:80 --http-root . --stats \
+                --json --for 1.5s";
+    let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace())
+        .unwrap()
+        .command
+    else {
+        panic!()
+    };
+    assert_eq!(serve.addr.len(), 3);
+    assert_eq!(
+        serve.service[1],
+        Service {
+            kind: ServiceKind::Http,
+            port: 80
+        }
+    );
+    assert_eq!(serve.run_for, Some(Duration::from_millis(1500)));
+    assert_eq!(serve.mtu, Some(1280));
+}
+
+#[test]
+fn devices() {
+    assert_eq!("tun0".parse(), Ok(TunName::Name("tun0".to_owned())));
+    assert_eq!("fd:3".parse(), Ok(TunName::Fd(3)));
+    for text in [
+        "",
+        "a-name-of-16-chr",
+        "a b",
+        "a/b",
+        "a:b",
+        "fd:",
+        "fd:-1",
+        "fd:x",
+        "..",
+        "tun\u{e9}",
+    ] {
+        refused::<TunName>(text);
+    }
+}
+
+#[test]
+fn addresses() {
+    assert_eq!(host("fd00:9::2/64").unwrap().to_string(), "fd00:9::2/64");
+    assert!(
+        host("10.9.0.2")
+            .unwrap_err()
+            .contains("prefix length is missing")
+    );
+    assert!(host("10.9.0/24").unwrap_err().contains("not an IP address"));
+    assert!(host("10.9.0.2/33").unwrap_err().contains("0 to 32"));
+    assert!(host("fd00::1/129").unwrap_err().contains("0 to 128"));
+    for text in [
+        "0.0.0.0/0",
+        "224.0.0.1/4",
+        "255.255.255.255/32",
+        "127.0.0.1/8",
+        "::/0",
+        "ff02::1/64",
+        "::1/128",
+    ] {
+        assert!(
+            host(text)
+                .unwrap_err()
+                .contains("cannot be the address of one host")
+        );
+    }
+}
+
+#[test]
+fn services() {
+    assert_eq!(
+        "chargen:1919".parse(),
+        Ok(Service {
+            kind: ServiceKind::Chargen,
+            port: 1919
+        })
+    );
+    assert!(refused::<Service>("echo").contains("NAME:PORT"));
+    assert!(refused::<Service>("ftp:21").contains("no service `ftp`"));
+    for text in ["echo:", "echo:0", "echo:65536", "echo:x"] {
+        assert!(refused::<Service>(text).contains("1 to 65535"));
+    }
+}
+
+#[test]
+fn times() {
+    assert_eq!(duration("20s"), Ok(Duration::from_secs(20)));
+    assert_eq!(duration("20"), Ok(Duration::from_secs(20)));
+    assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+    assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+    assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+    for text in [
+        "",
+        "s",
+        "-1s",
+        "1d",
+        "1e300s",
+        "nan",
+        "inf",
+        "99999999h",
+        "1 0s",
+    ] {
+        assert!(duration(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(size("1GiB"), Ok(1 << 30));
+    assert_eq!(size("64MiB"), Ok(64 << 20));
+    assert_eq!(size("10kB"), Ok(10_000));
+    assert_eq!(size("7"), Ok(7));
+    for text in [
+        "",
+        "0",
+        "-1",
+        "1.5GiB",
+        "1XiB",
+        "99999999999GiB",
+        "18446744073709551615KiB",
+    ] {
+        assert!(size(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,185 @@
+//! The values of arguments: parsed once, checked once, named by the sentence that refuses them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use drivers::netlink::{Cidr, CidrError};
+
+/// The most bytes that `--size` takes: more would be a slip of the keyboard.
+const MAX_SIZE: u64 = 1 << 44;
+/// The longest time that `--for` takes, ten years: anything a clock can add.
+const MAX_TIME: Duration = Duration::from_secs(10 * 365 * 86400);
+/// The longest name of a device (`IFNAMSIZ` less the terminator).
+const MAX_DEVICE_NAME: usize = 15;
+
+/// Which TUN device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TunName {
+    /// A device by its name.
+    Name(String),
+    /// A descriptor of an attached device that this process inherited.
+    Fd(i32),
+}
+
+impl FromStr for TunName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(number) = text.strip_prefix("fd:") {
+            return match number.parse() {
+                Ok(fd) if fd >= 0 => Ok(TunName::Fd(fd)),
+                _ => {
+                    Err("after `fd:` comes the number of an open descriptor, as in fd:3".to_owned())
+                }
+            };
+        }
+        let is_name = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%');
+        if text.is_empty()
+            || text.len() > MAX_DEVICE_NAME
+            || !text.chars().all(is_name)
+            || matches!(text, "." | "..")
+        {
+            return Err(format!(
+                "a device name is 1 to {MAX_DEVICE_NAME} letters or digits, as in tun0"
+            ));
+        }
+        Ok(TunName::Name(text.to_owned()))
+    }
+}
+
+impl fmt::Display for TunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TunName::Name(name) => f.write_str(name),
+            TunName::Fd(fd) => write!(f, "fd:{fd}"),
+        }
+    }
+}
+
+/// An address of one host with the length of its network's prefix, which must be there.
+pub(crate) fn host(text: &str) -> Result<Cidr, String> {
+    if !text.contains('/') {
+        return Err("the prefix length is missing, as in 10.9.0.2/24 or fd00:9::2/64".to_owned());
+    }
+    let cidr: Cidr = text.parse().map_err(|error: CidrError| error.to_string())?;
+    let address = cidr.address();
+    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
+        return Err(format!("{address} cannot be the address of one host"));
+    }
+    Ok(cidr)
+}
+
+/// What a service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceKind {
+    /// Sends back what it gets (RFC 862).
+    Echo,
+    /// Throws away what it gets (RFC 863).
+    Discard,
+    /// Sends for as long as it may (RFC 864).
+    Chargen,
+    /// Gives out files.
+    Http,
+}
+
+impl ServiceKind {
+    /// The name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ServiceKind::Echo => "echo",
+            ServiceKind::Discard => "discard",
+            ServiceKind::Chargen => "chargen",
+            ServiceKind::Http => "http",
+        }
+    }
+}
+
+/// A service on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) kind: ServiceKind,
+    pub(crate) port: u16,
+}
+
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, port)) = text.split_once(':') else {
+            return Err("a service is written NAME:PORT, as in echo:7".to_owned());
+        };
+        let kinds = [
+            ServiceKind::Echo,
+            ServiceKind::Discard,
+            ServiceKind::Chargen,
+            ServiceKind::Http,
+        ];
+        let Some(kind) = kinds.into_iter().find(|kind| kind.name() == name) else {
+            return Err(format!(
+                "there is no service `{name}`; choose echo, discard, chargen or http"
+            ));
+        };
+        match port.parse() {
+            Ok(port) if port > 0 => Ok(Service { kind, port }),
+            _ => Err("a port is a number from 1 to 65535".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.name(), self.port)
+    }
+}
+
+/// A time such as `20s`, `500ms`, `2m`, `1h`; a bare number is seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let factor = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time ends in ms, s, m or h, as in 20s".to_owned()),
+    };
+    match number
+        .parse::<f64>()
+        .map(|n| Duration::try_from_secs_f64(n * factor))
+    {
+        Ok(Ok(time)) if time <= MAX_TIME => Ok(time),
+        _ => Err("a time is a number and a unit, as in 20s, 500ms or 2m".to_owned()),
+    }
+}
+
+/// A number of bytes such as `1GiB`, `64MiB`, `10kB` or `4096`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let factor: u64 = match unit {
+        "" | "B" => 1,
+        "kB" => 1000,
+        "MB" => 1000 * 1000,
+        "GB" => 1000 * 1000 * 1000,
+        "K" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        _ => return Err("a size ends in KiB, MiB or GiB, as in 64MiB".to_owned()),
+    };
+    match number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+    {
+        Some(bytes) if (1..=MAX_SIZE).contains(&bytes) => Ok(bytes),
+        _ => Err("a size is a whole number and a unit, as in 64MiB or 1GiB".to_owned()),
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
+    text.split_at(end)
+}

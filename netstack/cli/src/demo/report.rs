@@ -1,0 +1,159 @@
+//! The result, as a table for people and as JSON for programs.
+
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+/// Everything that the demonstration found out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// `tun`: against the kernel. `memory`: stack to stack.
+    pub(crate) link: &'static str,
+    /// Why it was not against the kernel, when it was to be.
+    pub(crate) fallback: Option<String>,
+    pub(crate) streams: Vec<StreamRow>,
+    pub(crate) short: ShortRow,
+    /// Packets through the stack's device, both ways.
+    pub(crate) packets: u64,
+    pub(crate) retransmits: u64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) live_nodes: usize,
+    /// Whether every connection was closed in order.
+    pub(crate) all_closed: bool,
+    pub(crate) capture: CaptureRow,
+    /// Whether everything is as it must be.
+    pub(crate) passed: bool,
+}
+
+/// One large stream.
+#[derive(Debug, Serialize)]
+pub(crate) struct StreamRow {
+    pub(crate) direction: &'static str,
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) gbit_per_second: f64,
+    pub(crate) sha256: String,
+    pub(crate) intact: bool,
+}
+
+/// The short connections.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShortRow {
+    pub(crate) connections: u32,
+    pub(crate) wrong: u32,
+    pub(crate) seconds: f64,
+    pub(crate) per_second: f64,
+}
+
+/// The capture and what its check found.
+#[derive(Debug, Serialize)]
+pub(crate) struct CaptureRow {
+    pub(crate) file: String,
+    pub(crate) packets: u64,
+    pub(crate) flows: u64,
+    pub(crate) findings: u64,
+    /// The first finding, in words.
+    pub(crate) first: Option<String>,
+}
+
+impl Report {
+    /// Whether all is as it must be; kept in `passed`.
+    pub(crate) fn judge(&self) -> bool {
+        self.streams.iter().all(|stream| stream.intact)
+            && self.short.wrong == 0
+            && self.live_nodes == 0
+            && self.all_closed
+            && self.capture.findings == 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for stream in &self.streams {
+            let verdict = if stream.intact {
+                "SHA-256 agrees"
+            } else {
+                "SHA-256 DIFFERS"
+            };
+            let value = format!("{:.2} Gbit/s", stream.gbit_per_second);
+            let detail = format!(
+                "{} in {:.2} s, {verdict}",
+                bytes(stream.bytes),
+                stream.seconds
+            );
+            row(f, stream.direction, &value, &detail)?;
+        }
+        let short = &self.short;
+        let detail = format!(
+            "{} connections, {} wrong, IPv4 and IPv6, both ways",
+            short.connections, short.wrong
+        );
+        row(
+            f,
+            "short connections",
+            &format!("{:.0} /s", short.per_second),
+            &detail,
+        )?;
+        row(
+            f,
+            "packets",
+            &self.packets.to_string(),
+            "through the device, both ways",
+        )?;
+        row(
+            f,
+            "retransmits",
+            &self.retransmits.to_string(),
+            "segments sent again by the stack",
+        )?;
+        row(
+            f,
+            "CPU",
+            &format!("{:.2} s", self.cpu_seconds),
+            "of this process, kernel's work included",
+        )?;
+        let closed = if self.all_closed {
+            "all connections closed"
+        } else {
+            "NOT all connections closed"
+        };
+        row(
+            f,
+            "live nodes at the end",
+            &self.live_nodes.to_string(),
+            closed,
+        )?;
+        let capture = &self.capture;
+        let checked = match &capture.first {
+            None => format!("first packets, {} flows, {}", capture.flows, capture.file),
+            Some(first) => format!("{} FINDINGS, {first}, {}", capture.findings, capture.file),
+        };
+        row(
+            f,
+            "capture, checked",
+            &format!("{} packets", capture.packets),
+            &checked,
+        )?;
+        f.write_str(if self.passed {
+            "all checks passed"
+        } else {
+            "a check FAILED"
+        })
+    }
+}
+
+/// A number of bytes in the unit that makes it short.
+pub(crate) fn bytes(count: u64) -> String {
+    let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| count >= *unit) {
+        Some((unit, name)) if count.is_multiple_of(unit) => format!("{} {name}", count / unit),
+        Some((unit, name)) => format!("{:.1} {name}", count as f64 / unit as f64),
+        None => format!("{count} B"),
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str, detail: &str) -> fmt::Result {
+    let mut line = String::new();
+    write!(line, "{name:<22} {value:>14}  {detail}")?;
+    writeln!(f, "{}", line.trim_end())
+}

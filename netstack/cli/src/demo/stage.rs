@@ -1,0 +1,208 @@
+//! Where the demonstration takes place: a TUN device in a namespace of its own, or a link in memory.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drivers::memory::{self, MemoryConfig};
+use drivers::netlink::{self, Address, Cidr, LinkConfig};
+use drivers::tap::{Capture, CaptureReport, Tap, TapConfig};
+use drivers::{Tun, TunConfig};
+use netstack::{Interface, Netstack};
+use txbuf::Ledger;
+
+use super::host::{Host, Sockets};
+use crate::failure::Failure;
+use crate::serve::receive_pool;
+
+/// Packets in the capture.
+const CAPTURED: u64 = 20_000;
+/// What a plain TUN device queues for the stack before it drops: the default of 500 is less than a window.
+const TUN_QUEUE: u32 = 4000;
+/// Packets on their way in each direction of the link in memory.
+const MEMORY_QUEUE: usize = 1024;
+/// How long a stack may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+const NEAR_V4: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+const FAR_V4: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+const NEAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 2);
+const FAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 1);
+
+/// Two ends and what joins them.
+pub(crate) struct Stage {
+    /// The stack that is shown.
+    pub(crate) near: Host,
+    /// The kernel, or another stack.
+    pub(crate) far: Host,
+    /// Why the kernel is not the other end, when it was to be.
+    pub(crate) fallback: Option<String>,
+    capture: Capture,
+    /// Of the memory that devices receive into.
+    ledger: Ledger,
+}
+
+/// What is left when the stage is cleared.
+pub(crate) struct Remains {
+    pub(crate) live_nodes: usize,
+    pub(crate) capture: CaptureReport,
+    /// Whether every connection had delivered what it had to.
+    pub(crate) finished: bool,
+    pub(crate) packets: u64,
+    pub(crate) retransmits: u64,
+}
+
+impl Stage {
+    /// The kernel as the other end where that is allowed, a second stack where it is not or `no_tun` says so.
+    ///
+    /// Must be called while the process has one thread.
+    pub(crate) fn set(no_tun: bool, capture: &Path) -> Result<Stage, Failure> {
+        let file = File::create(capture).map_err(|e| {
+            Failure::new(format!(
+                "cannot write {}: {e}; choose another place with --out",
+                capture.display()
+            ))
+        })?;
+        if no_tun {
+            return Stage::in_memory(file, None);
+        }
+        let ledger = Ledger::new();
+        match open_tun(&ledger) {
+            Ok(tun) => Stage::with_kernel(tun, file, ledger),
+            Err(why) => Stage::in_memory(file, Some(why)),
+        }
+    }
+
+    /// Ends everything and says what is left.
+    pub(crate) fn clear(self) -> Result<Remains, Failure> {
+        let Stage {
+            near,
+            far,
+            capture,
+            ledger,
+            ..
+        } = self;
+        wait_until_closed(&[&near, &far]);
+        let mut remains = Remains {
+            live_nodes: 0,
+            capture: CaptureReport::default(),
+            finished: true,
+            packets: 0,
+            retransmits: 0,
+        };
+        let mut ledgers = vec![ledger];
+        let stacks = [far, near]
+            .into_iter()
+            .filter_map(|host| match host.sockets {
+                Sockets::Stack(stack) => Some(stack),
+                Sockets::Kernel => None,
+            });
+        for stack in stacks {
+            let shutdown = stack.shutdown(GRACE).map_err(Failure::of)?;
+            remains.finished &= shutdown.finished;
+            remains.retransmits += shutdown.counters.tcp.retransmits;
+            // Of two ends of one link the last seen counts: what one receives, the other has sent.
+            remains.packets = shutdown
+                .interfaces
+                .iter()
+                .map(|i| i.device.rx_packets + i.device.tx_packets)
+                .sum();
+            ledgers.push(shutdown.ledger);
+        }
+        remains.capture = capture
+            .finish()
+            .map_err(|error| Failure::new(format!("the capture could not be written: {error}")))?;
+        remains.live_nodes = ledgers.iter().map(Ledger::live_nodes).sum();
+        Ok(remains)
+    }
+
+    fn with_kernel(tun: Tun, file: File, ledger: Ledger) -> Result<Stage, Failure> {
+        let (tap, capture) = Tap::new(tun, file, tap_config()).map_err(Failure::of)?;
+        let near = start(Interface::new("demo0", tap), NEAR_V4, NEAR_V6)?;
+        let far = Host {
+            v4: FAR_V4,
+            v6: FAR_V6,
+            sockets: Sockets::Kernel,
+        };
+        Ok(Stage {
+            near,
+            far,
+            fallback: None,
+            capture,
+            ledger,
+        })
+    }
+
+    fn in_memory(file: File, fallback: Option<String>) -> Result<Stage, Failure> {
+        let config = MemoryConfig {
+            queue: MEMORY_QUEUE,
+            wakeup: true,
+            ..MemoryConfig::default()
+        };
+        let (near, far) = memory::raw_pair(config).map_err(Failure::of)?;
+        let (tap, capture) = Tap::new(near, file, tap_config()).map_err(Failure::of)?;
+        let near = start(Interface::new("near", tap), NEAR_V4, NEAR_V6)?;
+        let far = start(Interface::new("far", far), FAR_V4, FAR_V6)?;
+        Ok(Stage {
+            near,
+            far,
+            fallback,
+            capture,
+            ledger: Ledger::new(),
+        })
+    }
+}
+
+/// A TUN device in a namespace of this process alone; why not, when it cannot be had.
+fn open_tun(ledger: &Ledger) -> Result<Tun, String> {
+    netlink::private_namespace().map_err(|error| error.to_string())?;
+    let address =
+        |address, prefix| Cidr::new(address, prefix).map(|local| Address { local, peer: None });
+    let addresses = [address(FAR_V4.into(), 24), address(FAR_V6.into(), 64)];
+    let link = LinkConfig {
+        tx_queue: Some(TUN_QUEUE),
+        addresses: addresses.into_iter().flatten().collect(),
+        up: true,
+        ..LinkConfig::default()
+    };
+    let config = TunConfig {
+        name: "demo0".to_owned(),
+        netns: None,
+        link: Some(link),
+    };
+    Tun::open(&config, &receive_pool(ledger)).map_err(|error| error.to_string())
+}
+
+/// Waits until no connection has anything left to deliver: each end needs the other for that, so that neither may
+/// be taken away before.
+fn wait_until_closed(hosts: &[&Host]) {
+    let deadline = Instant::now() + GRACE;
+    let is_open = |host: &&Host| match &host.sockets {
+        Sockets::Stack(stack) => stack.inspect(|stack| stack.closing() > 0).unwrap_or(false),
+        Sockets::Kernel => false,
+    };
+    while hosts.iter().any(is_open) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn start(interface: Interface, v4: Ipv4Addr, v6: Ipv6Addr) -> Result<Host, Failure> {
+    let interface = interface
+        .address(netstack::IpCidr::new(v4.into(), 24))
+        .address(netstack::IpCidr::new(v6.into(), 64));
+    let stack = Netstack::builder()
+        .interface(interface)
+        .start()
+        .map_err(Failure::of)?;
+    Ok(Host {
+        v4,
+        v6,
+        sockets: Sockets::Stack(stack),
+    })
+}
+
+fn tap_config() -> TapConfig {
+    TapConfig::new("demo0").first(CAPTURED)
+}

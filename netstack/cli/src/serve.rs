@@ -1,0 +1,185 @@
+//! `netstack serve`: a stack on a TUN device, and the services on it.
+
+mod device;
+mod http;
+mod services;
+mod stats;
+mod stop;
+mod web;
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use netstack::{Interface, InterfaceStatus, IpCidr, Netstack};
+use txbuf::Ledger;
+
+use crate::args::{Serve, Service, ServiceKind};
+use crate::failure::{Failure, Outcome};
+use crate::output;
+use device::Opened;
+use http::Files;
+use stats::Meter;
+use stop::Stop;
+use web::Web;
+
+pub(crate) use device::receive_pool;
+
+/// What is served when nothing is named.
+const DEFAULT_SERVICES: [Service; 3] = [
+    Service {
+        kind: ServiceKind::Echo,
+        port: 7,
+    },
+    Service {
+        kind: ServiceKind::Discard,
+        port: 9,
+    },
+    Service {
+        kind: ServiceKind::Chargen,
+        port: 19,
+    },
+];
+/// How long closed connections may take to deliver what they have left when the end has come.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often the device is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Serves until the end has come.
+pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
+    let services = chosen_services(options)?;
+    let files = web_root(options, &services)?;
+    // Before anything is set up, so that a signal from now on takes it down in order.
+    let mut stop = Stop::install()?;
+    let Opened {
+        device,
+        name,
+        capture,
+    } = device::open(options, &Ledger::new())?;
+    let net = start(options, &name, device, &services)?;
+    let web = match files {
+        Some(files) => Some(Web::start(&net, &services, files)?),
+        None => None,
+    };
+    output::line("ready")?;
+    stop.start_clock(options.run_for);
+    let meter = options.stats.then(|| Meter::start(&name, options.json));
+    let served = serve_until(&stop, &net, meter);
+
+    drop(web);
+    let shutdown = net.shutdown(GRACE).map_err(Failure::of)?;
+    drop(shutdown.devices);
+    let captured = capture.map(drivers::tap::Capture::finish).transpose();
+    let meter = served?;
+    let captured = captured
+        .map_err(|error| Failure::new(format!("the capture could not be written: {error}")))?;
+    if let Some(meter) = meter {
+        output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, captured))?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Waits for the end, looking at the device and printing counters on the way.
+fn serve_until(
+    stop: &Stop,
+    net: &Netstack,
+    mut meter: Option<Meter>,
+) -> Result<Option<Meter>, Failure> {
+    let mut tick = Instant::now();
+    let mut told = None;
+    loop {
+        tick += LOOK;
+        if stop.wait(Some(tick)) {
+            return Ok(meter);
+        }
+        let interfaces = net.interfaces().map_err(Failure::of)?;
+        told = tell_of_device(&interfaces, told)?;
+        if let Some(meter) = &mut meter {
+            let counters = net.counters().map_err(Failure::of)?;
+            output::line(&meter.line(&counters, &interfaces))?;
+        }
+    }
+}
+
+/// Says once what is wrong with the device; when it is gone for good, that is the end.
+fn tell_of_device(
+    interfaces: &[InterfaceStatus],
+    told: Option<String>,
+) -> Result<Option<String>, Failure> {
+    let Some(error) = interfaces
+        .iter()
+        .find_map(|interface| interface.error.as_ref())
+    else {
+        return Ok(None);
+    };
+    let sentence = error.to_string();
+    if error.kind() == io::ErrorKind::NotConnected {
+        return Err(Failure::new(sentence));
+    }
+    if told.as_ref() != Some(&sentence) {
+        output::complain(&sentence);
+    }
+    Ok(Some(sentence))
+}
+
+fn start(
+    options: &Serve,
+    name: &str,
+    device: Box<dyn drivers::Device>,
+    services: &[Service],
+) -> Result<Netstack, Failure> {
+    let mut interface = Interface::new(name, device);
+    for addr in &options.addr {
+        interface = interface.address(IpCidr::new(addr.address().into(), addr.prefix()));
+    }
+    // Whoever reaches the stack through the device is answered through it.
+    for everything in services::default_routes(&options.addr) {
+        interface = interface.route(everything, None);
+    }
+    services::add(Netstack::builder().interface(interface), services)
+        .start()
+        .map_err(Failure::of)
+}
+
+/// The services that were asked for, each on a port of its own.
+fn chosen_services(options: &Serve) -> Result<Vec<Service>, Failure> {
+    if options.service.is_empty() {
+        return Ok(DEFAULT_SERVICES.to_vec());
+    }
+    for (index, service) in options.service.iter().enumerate() {
+        if let Some(other) = options.service[..index]
+            .iter()
+            .find(|other| other.port == service.port)
+        {
+            return Err(Failure::new(format!(
+                "port {} is given to both {} and {}; choose another port for one of them",
+                service.port,
+                other.kind.name(),
+                service.kind.name()
+            )));
+        }
+    }
+    Ok(options.service.clone())
+}
+
+/// The files of the http service, when there is one.
+fn web_root(options: &Serve, services: &[Service]) -> Result<Option<Files>, Failure> {
+    let is_web = services
+        .iter()
+        .any(|service| service.kind == ServiceKind::Http);
+    match (&options.http_root, is_web) {
+        (None, false) => Ok(None),
+        (None, true) => Err(Failure::new(
+            "the http service needs a directory of files: add --http-root DIR",
+        )),
+        (Some(_), false) => Err(Failure::new(
+            "--http-root is of use to the http service only: add --service http:80",
+        )),
+        (Some(root), true) => match Files::new(root) {
+            Ok(files) => Ok(Some(files)),
+            Err(error) => Err(Failure::new(format!(
+                "cannot give out files from {}: {error}; name a readable directory with --http-root",
+                root.display()
+            ))),
+        },
+    }
+}

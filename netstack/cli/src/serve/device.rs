@@ -1,0 +1,160 @@
+//! The TUN device: found or made, its kernel side set up, its packets written to a capture when asked.
+
+use std::fs::File;
+use std::path::Path;
+
+use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
+use drivers::tap::{Capture, Tap, TapConfig};
+use drivers::{Device, Tun, TunConfig};
+use txbuf::{Ledger, Pool, PoolConfig};
+
+use crate::args::{Serve, TunName};
+use crate::failure::Failure;
+
+/// Room for the largest packet that a TUN device carries, and one byte to tell a longer one by.
+const SEGMENT: usize = 64 << 10;
+/// The most memory that received packets may take.
+const RECEIVE_LIMIT: usize = 256 << 20;
+/// Idle segments that are kept.
+const RECEIVE_KEEP: usize = 64;
+
+/// A device that is ready for the stack.
+pub(crate) struct Opened {
+    pub(crate) device: Box<dyn Device>,
+    pub(crate) name: String,
+    pub(crate) capture: Option<Capture>,
+}
+
+/// Opens what the options name and sets the kernel's side up as they say.
+///
+/// # Errors
+/// In a sentence that says what to do. A device that was created is gone again.
+pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> {
+    check_reach(options)?;
+    let netns = match &options.netns {
+        Some(name) => Some(Netns::by_name(name).map_err(Failure::of)?),
+        None => None,
+    };
+    // Before the device, so that a file that cannot be written leaves nothing behind.
+    let capture = options.pcap.as_deref().map(create_capture).transpose()?;
+    let pool = receive_pool(ledger);
+    let tun = open_tun(options, netns, &pool)?;
+    let name = tun.name().to_owned();
+    Ok(match capture {
+        None => Opened {
+            device: Box::new(tun),
+            name,
+            capture: None,
+        },
+        Some(file) => {
+            let (tap, capture) = Tap::new(tun, file, TapConfig::new(&name))
+                .map_err(|error| Failure::new(format!("cannot start the capture: {error}")))?;
+            Opened {
+                device: Box::new(tap),
+                name,
+                capture: Some(capture),
+            }
+        }
+    })
+}
+
+/// The pool that a TUN device reads into.
+pub(crate) fn receive_pool(ledger: &Ledger) -> Pool {
+    Pool::new(
+        ledger,
+        PoolConfig {
+            segment: SEGMENT,
+            limit: RECEIVE_LIMIT,
+            keep: RECEIVE_KEEP,
+        },
+    )
+}
+
+fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<Tun, Failure> {
+    let link = kernel_side(options);
+    match &options.tun {
+        TunName::Name(name) => {
+            let config = TunConfig {
+                name: name.clone(),
+                netns,
+                link,
+            };
+            Tun::open(&config, pool).map_err(Failure::of)
+        }
+        TunName::Fd(number) => {
+            let adopt = |mtu| Tun::adopt_number(*number, mtu, pool).map_err(Failure::of);
+            let tun = match (&netns, options.mtu) {
+                // The device cannot be looked up before its name is known, which the descriptor tells.
+                (Some(netns), None) => {
+                    let name = adopt(Some(SEGMENT - 1))?.name().to_owned();
+                    let state = netlink::link_state(Some(netns), &name).map_err(Failure::of)?;
+                    adopt(Some(state.mtu as usize))?
+                }
+                (_, Some(mtu)) => adopt(Some(mtu as usize))?,
+                (None, None) => adopt(None)?,
+            };
+            if let Some(link) = link {
+                netlink::configure(netns.as_ref(), tun.name(), &link).map_err(Failure::of)?;
+            }
+            Ok(tun)
+        }
+    }
+}
+
+/// What is to be changed on the kernel's side; nothing, when the options say nothing about it.
+fn kernel_side(options: &Serve) -> Option<LinkConfig> {
+    if options.peer.is_empty() && options.mtu.is_none() {
+        return None;
+    }
+    Some(LinkConfig {
+        mtu: options.mtu,
+        addresses: options
+            .peer
+            .iter()
+            .map(|peer| Address {
+                local: *peer,
+                peer: None,
+            })
+            .collect(),
+        up: !options.peer.is_empty(),
+        ..LinkConfig::default()
+    })
+}
+
+/// With `--peer`, the kernel must have a way to each of the stack's addresses: they lie in a peer's network.
+fn check_reach(options: &Serve) -> Result<(), Failure> {
+    let Some(stranded) = options
+        .addr
+        .iter()
+        .find(|addr| !is_reached(addr, &options.peer))
+    else {
+        return Ok(());
+    };
+    let prefix = if stranded.address().is_ipv4() { 24 } else { 64 };
+    Err(Failure::new(format!(
+        "{} lies in the network of no --peer, so the kernel would not find it; add a --peer of the same network, \
+         such as another address of {}/{prefix}",
+        stranded.address(),
+        Cidr::new(stranded.address(), prefix).map_or(stranded.address(), |cidr| cidr.network()),
+    )))
+}
+
+fn is_reached(addr: &Cidr, peers: &[Cidr]) -> bool {
+    let shares = |peer: &Cidr| {
+        Cidr::new(addr.address(), peer.prefix())
+            .is_ok_and(|there| there.network() == peer.network())
+    };
+    peers.is_empty()
+        || peers
+            .iter()
+            .any(|peer| peer.address().is_ipv4() == addr.address().is_ipv4() && shares(peer))
+}
+
+fn create_capture(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| {
+        Failure::new(format!(
+            "cannot write the capture {}: {error}; choose another file with --pcap",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,45 @@
+//! The http service: files below one directory, over HTTP/1.1 by hyper.
+//!
+//! Works over any asynchronous byte stream; [`listen`] gives it those of the stack.
+
+mod body;
+mod files;
+mod listing;
+mod path;
+mod range;
+mod respond;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use files::Files;
+
+/// How long a client may take over the head of a request, and sit idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Answers the requests of one connection until it ends.
+pub(crate) async fn serve_connection<S>(stream: S, files: Arc<Files>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let files = Arc::clone(&files);
+        async move { Ok::<_, std::convert::Infallible>(respond::respond(&request, files).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "http connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Running the command, and places to run it in.
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drivers::netlink::Netns;
+
+/// The command under test.
+pub(crate) const NETSTACK: &str = env!("CARGO_BIN_EXE_netstack");
+
+/// How long `serve` may take until it is ready, and a child until it has ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a command ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ended {
+    /// Asserts that it could not do its work and said in one line why.
+    #[track_caller]
+    pub(crate) fn refused(&self, words: &[&str]) {
+        assert_eq!(self.code, Some(2), "{self:?}");
+        assert_eq!(
+            self.err.lines().count(),
+            1,
+            "one line was expected: {self:?}"
+        );
+        assert!(self.err.starts_with("netstack: "), "{self:?}");
+        for word in words {
+            assert!(self.err.contains(word), "{word:?} is missing: {self:?}");
+        }
+    }
+
+    /// Asserts that all was well.
+    #[track_caller]
+    pub(crate) fn fine(&self) {
+        assert_eq!(self.code, Some(0), "{self:?}");
+    }
+}
+
+/// Runs `netstack` with the words of `line`.
+pub(crate) fn netstack(line: &str) -> Ended {
+    run(Command::new(NETSTACK).args(line.split_whitespace()))
+}
+
+/// Runs any command to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    let output = command.env_remove("RUST_LOG").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
+#[track_caller]
+pub(crate) fn may_use_tun() -> bool {
+    let why = if !rustix::process::geteuid().is_root() {
+        "it takes root to make network namespaces"
+    } else if fs::File::open("/dev/net/tun").is_err() {
+        "/dev/net/tun cannot be opened"
+    } else {
+        return true;
+    };
+    assert!(
+        std::env::var_os("REQUIRE_TUN").is_none(),
+        "REQUIRE_TUN is set, but {why}"
+    );
+    eprintln!("SKIPPED: {why}");
+    false
+}
+
+/// A named network namespace that goes with this value.
+pub(crate) struct Space {
+    pub(crate) name: String,
+    pub(crate) netns: Netns,
+}
+
+impl Space {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "netstack-{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        );
+        run(Command::new("ip").args(["netns", "add", &name])).fine();
+        run(Command::new("ip").args(["-n", &name, "link", "set", "lo", "up"])).fine();
+        let netns = Netns::by_name(&name).unwrap();
+        Space { name, netns }
+    }
+
+    /// Runs a program inside.
+    pub(crate) fn exec(&self, program: &str, args: &[&str]) -> Ended {
+        run(Command::new("ip")
+            .args(["netns", "exec", &self.name, program])
+            .args(args))
+    }
+
+    /// Whether there is a device of this name inside.
+    pub(crate) fn has_device(&self, name: &str) -> bool {
+        drivers::netlink::link_state(Some(&self.netns), name).is_ok()
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.name])
+            .status();
+    }
+}
+
+/// A running `netstack serve` that has said `ready`.
+pub(crate) struct Server {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Server {
+    /// Starts `netstack serve` with the words of `line` and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start(line: &str) -> Self {
+        Server::spawn(
+            Command::new(NETSTACK)
+                .arg("serve")
+                .args(line.split_whitespace()),
+        )
+    }
+
+    /// As [`start`](Server::start), with a command made by the caller.
+    #[track_caller]
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            out.lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        let mut server = Server { child, lines };
+        match server.lines.recv_timeout(PATIENCE) {
+            Ok(line) => assert_eq!(line, "ready"),
+            Err(_) => panic!("not ready: {:?}", server.wait()),
+        }
+        server
+    }
+
+    /// Sends a signal and waits for the end.
+    #[track_caller]
+    pub(crate) fn end(mut self, signal: rustix::process::Signal) -> Ended {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        self.wait()
+    }
+
+    /// Ends it as Ctrl-C does and asserts that it ended well.
+    #[track_caller]
+    pub(crate) fn stop(self) {
+        let ended = self.end(rustix::process::Signal::INT);
+        ended.fine();
+        assert_eq!(ended.err, "");
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > deadline => panic!("netstack serve does not end"),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let mut err = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        let out = self.lines.iter().map(|line| line + "\n").collect();
+        Ended {
+            code: status.code(),
+            out,
+            err,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A copy of the command that every user may run, wherever the original lies.
+pub(crate) fn public_copy(dir: &Path) -> PathBuf {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = dir.join("netstack");
+    fs::copy(NETSTACK, &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
+/// Runs a shell script in a mount namespace whose `/dev/net/tun` has `mode`; the machine's own is not touched.
+/// `$NOBODY` in the script runs what follows it as a user without rights.
+pub(crate) fn with_tun_mode(mode: &str, script: &str) -> Ended {
+    let dir = tempfile::tempdir().unwrap();
+    let setup = "set -e; mount -t tmpfs none \"$DIR\"; mknod \"$DIR/tun\" c 10 200; chmod \"$MODE\" \"$DIR/tun\"; \
+                 mount --bind \"$DIR/tun\" /dev/net/tun; NOBODY='setpriv --reuid=65534 --regid=65534 --clear-groups'; ";
+    run(Command::new("unshare")
+        .args(["--mount", "sh", "-c", &format!("{setup}{script}")])
+        .env("DIR", dir.path())
+        .env("MODE", mode))
+}

@@ -1,0 +1,363 @@
+//! `netstack serve` against the real kernel: ping, curl and kernel sockets, over both versions of IP, at three MTUs.
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use common::{Server, Space, may_use_tun, netstack};
+use rustix::process::Signal;
+use sha2::{Digest as _, Sha256};
+
+const V4: &str = "10.9.0.2";
+const V6: &str = "fd00:9::2";
+const ADDRESSES: &str = "--addr 10.9.0.2/24,fd00:9::2/64 --peer 10.9.0.1/24 --peer fd00:9::1/64";
+
+/// What curl downloads.
+const FILE: usize = 200_000_000;
+/// What goes through the echo service.
+const ECHO: u64 = 1 << 30;
+
+fn serve(space: &Space, rest: &str) -> Server {
+    Server::start(&format!(
+        "--tun tun0 --netns {} {ADDRESSES} {rest}",
+        space.name
+    ))
+}
+
+fn address(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
+}
+
+/// A kernel socket of the namespace, connected to the stack.
+fn connect(space: &Space, ip: &str, port: u16) -> TcpStream {
+    let stream = space
+        .netns
+        .run(|| TcpStream::connect_timeout(&address(ip, port), Duration::from_secs(10)));
+    let stream = stream.unwrap().unwrap();
+    let _ = rustix::net::sockopt::set_tcp_congestion(&stream, "cubic");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+}
+
+/// Sends `size` bytes to the echo service and compares what comes back by hash.
+fn echo(space: &Space, ip: &str, size: u64) {
+    let mut receiver = connect(space, ip, 7);
+    let mut sender = receiver.try_clone().unwrap();
+    let sending = thread::spawn(move || {
+        let mut hash = Sha256::new();
+        let mut block: Vec<u8> = (0..1u32 << 16)
+            .flat_map(|i| i.wrapping_mul(0x9e37_79b9).to_le_bytes())
+            .collect();
+        let mut left = size;
+        while left > 0 {
+            block[..8].copy_from_slice(&left.to_le_bytes());
+            let length = block.len().min(usize::try_from(left).unwrap());
+            hash.update(&block[..length]);
+            sender.write_all(&block[..length]).unwrap();
+            left -= length as u64;
+        }
+        sender.shutdown(std::net::Shutdown::Write).unwrap();
+        hash.finalize()
+    });
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 << 10];
+    let mut received = 0;
+    loop {
+        match receiver.read(&mut buffer).unwrap() {
+            0 => break,
+            read => {
+                hash.update(&buffer[..read]);
+                received += read as u64;
+            }
+        }
+    }
+    assert_eq!(received, size);
+    assert!(
+        hash.finalize() == sending.join().unwrap(),
+        "the echo over {ip} differs"
+    );
+}
+
+fn ping(space: &Space, ip: &str, size: &str) {
+    let ended = space.exec("ping", &["-c", "3", "-i", "0.2", "-W", "5", "-s", size, ip]);
+    ended.fine();
+    assert!(ended.out.contains(" 0% packet loss"), "{ended:?}");
+}
+
+fn download(space: &Space, ip: &str, dir: &Path, hash: &[u8]) {
+    let target = dir.join("downloaded");
+    let host = if ip.contains(':') {
+        format!("[{ip}]")
+    } else {
+        ip.to_owned()
+    };
+    let url = format!("http://{host}/file");
+    let ended = space.exec(
+        "curl",
+        &[
+            "-sSfg",
+            "--max-time",
+            "120",
+            "-o",
+            target.to_str().unwrap(),
+            &url,
+        ],
+    );
+    ended.fine();
+    let file = fs::read(&target).unwrap();
+    assert_eq!(file.len(), FILE);
+    assert!(
+        Sha256::digest(&file)[..] == *hash,
+        "the file over {ip} differs"
+    );
+}
+
+/// Everything at one MTU. The file that curl gets is made once for all.
+fn at_mtu(mtu: u32) {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let file: Vec<u8> = (0..FILE as u32 / 4)
+        .flat_map(|i| i.wrapping_mul(0x85eb_ca6b).to_le_bytes())
+        .collect();
+    fs::write(root.join("file"), &file).unwrap();
+    let hash = Sha256::digest(&file);
+    drop(file);
+
+    let space = Space::new();
+    let rest = format!(
+        "--mtu {mtu} --service echo:7,http:80 --http-root {}",
+        root.display()
+    );
+    let server = serve(&space, &rest);
+    for ip in [V4, V6] {
+        ping(&space, ip, "56");
+        ping(&space, ip, "4000");
+        download(&space, ip, dir.path(), &hash);
+        echo(&space, ip, ECHO);
+    }
+    server.stop();
+    assert!(!space.has_device("tun0"));
+}
+
+#[test]
+fn everything_at_mtu_1500() {
+    at_mtu(1500);
+}
+
+#[test]
+fn everything_at_mtu_1280() {
+    at_mtu(1280);
+}
+
+#[test]
+fn everything_at_mtu_65535() {
+    at_mtu(65535);
+}
+
+#[test]
+fn default_services_over_tcp_and_udp() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    let server = serve(&space, "");
+    for ip in [V4, V6] {
+        echo(&space, ip, 100_000);
+        let mut discard = connect(&space, ip, 9);
+        discard.write_all(&vec![1; 1 << 20]).unwrap();
+        discard.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(discard.read(&mut [0; 16]).unwrap(), 0);
+        let mut chargen = connect(&space, ip, 19);
+        let mut characters = vec![0; 1 << 20];
+        chargen.read_exact(&mut characters).unwrap();
+        assert!(
+            characters
+                .iter()
+                .all(|c| c.is_ascii_graphic() || b" \r\n".contains(c))
+        );
+        drop(chargen);
+        let any = if ip == V4 { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = space.netns.run(|| UdpSocket::bind(any)).unwrap().unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        // The larger one is more than a packet: fragments, both ways.
+        for size in [1, 1000, 9000] {
+            let datagram = vec![7; size];
+            socket.send_to(&datagram, address(ip, 7)).unwrap();
+            let mut answer = vec![0; 65535];
+            let length = socket.recv(&mut answer).unwrap();
+            assert!(
+                answer[..length] == datagram,
+                "a datagram of {size} over {ip}"
+            );
+        }
+        // A port without a service refuses at once.
+        let refused = space
+            .netns
+            .run(|| TcpStream::connect_timeout(&address(ip, 81), Duration::from_secs(5)))
+            .unwrap();
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            std::io::ErrorKind::ConnectionRefused
+        );
+        socket.connect(address(ip, 81)).unwrap();
+        socket.send(b"anybody?").unwrap();
+        assert_eq!(
+            socket.recv(&mut [0; 16]).unwrap_err().kind(),
+            std::io::ErrorKind::ConnectionRefused
+        );
+    }
+    server.stop();
+}
+
+#[test]
+fn nothing_is_left_by_any_end() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let server = serve(&space, "");
+        // With a connection in the middle of everything.
+        let mut chargen = connect(&space, V4, 19);
+        chargen.read_exact(&mut [0; 4096]).unwrap();
+        assert!(space.has_device("tun0"));
+        server.end(signal).fine();
+        assert!(!space.has_device("tun0"));
+    }
+    let ended = netstack(&format!(
+        "serve --tun tun0 --netns {} {ADDRESSES} --for 300ms",
+        space.name
+    ));
+    ended.fine();
+    assert_eq!((ended.out.as_str(), ended.err.as_str()), ("ready\n", ""));
+    assert!(!space.has_device("tun0"));
+}
+
+#[test]
+fn a_device_that_was_there_stays() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    for args in [
+        &["tuntap", "add", "dev", "tun0", "mode", "tun"][..],
+        &["addr", "add", "10.9.0.1/24", "dev", "tun0"],
+        &["link", "set", "tun0", "up"],
+    ] {
+        space.exec("ip", args).fine();
+    }
+    let server = Server::start(&format!(
+        "--tun tun0 --netns {} --addr 10.9.0.2/24",
+        space.name
+    ));
+    ping(&space, V4, "56");
+    echo(&space, V4, 1 << 20);
+    server.stop();
+    assert!(space.has_device("tun0"));
+}
+
+#[test]
+fn a_descriptor_that_was_inherited() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    let ledger = txbuf::Ledger::new();
+    let pool = txbuf::Pool::new(
+        &ledger,
+        txbuf::PoolConfig {
+            segment: 65536,
+            limit: 1 << 20,
+            keep: 1,
+        },
+    );
+    let config = drivers::TunConfig {
+        netns: Some(space.netns.clone()),
+        ..drivers::TunConfig::new("tun0")
+    };
+    let tun = drivers::Tun::open(&config, &pool).unwrap();
+    let fd = drivers::Device::poll_fd(&tun)
+        .unwrap()
+        .try_clone_to_owned()
+        .unwrap();
+    drop(tun);
+    let line = format!(
+        "serve --tun fd:0 --netns {} {ADDRESSES} --service echo:7",
+        space.name
+    );
+    let server = Server::spawn(
+        std::process::Command::new(common::NETSTACK)
+            .args(line.split_whitespace())
+            .stdin(std::process::Stdio::from(fd)),
+    );
+    echo(&space, V6, 1 << 20);
+    server.stop();
+    assert!(!space.has_device("tun0"));
+}
+
+#[test]
+fn counters_and_capture() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    let dir = tempfile::tempdir().unwrap();
+    let pcap = dir.path().join("serve.pcapng");
+    let rest = format!("--stats --json --pcap {}", pcap.display());
+    let server = serve(&space, &rest);
+    ping(&space, V4, "56");
+    echo(&space, V6, 1 << 20);
+    thread::sleep(Duration::from_millis(1100));
+    let ended = server.end(Signal::TERM);
+    ended.fine();
+    let lines: Vec<serde_json::Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (total, seconds) = lines.split_last().unwrap();
+    assert!(
+        !seconds.is_empty() && seconds.iter().all(|line| line["kind"] == "second"),
+        "{ended:?}"
+    );
+    assert_eq!(total["kind"], "total");
+    assert!(total["devices"]["tun0"]["rx_packets"].as_u64().unwrap() > 100);
+    assert!(
+        total["counters"]["ip"]["icmp_in_echo_requests"]
+            .as_u64()
+            .unwrap()
+            >= 3
+    );
+    let checked = netstack(&format!("verify {}", pcap.display()));
+    checked.fine();
+    let report = pcap_verify::check_file(&pcap).unwrap();
+    assert_eq!(Some(report.packets), total["capture"]["packets"].as_u64());
+
+    let ended = netstack(&format!(
+        "serve --tun tun0 --netns {} {ADDRESSES} --stats --for 1200ms",
+        space.name
+    ));
+    ended.fine();
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(
+        lines[1].contains("packets/s") && lines[1].contains("Gbit/s"),
+        "{ended:?}"
+    );
+    assert!(lines[2].starts_with("total of 1."), "{ended:?}");
+}

@@ -1,0 +1,142 @@
+//! What is wrong with a command line is said in one line, with exit code 2.
+
+mod common;
+
+use std::fs;
+
+use common::netstack;
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let help = netstack("--help");
+    help.fine();
+    for command in ["demo", "serve", "verify", "completions", "man"] {
+        assert!(help.out.contains(command), "{help:?}");
+        let own = netstack(&format!("{command} --help"));
+        own.fine();
+        assert!(own.out.contains("Example"), "{own:?}");
+    }
+    assert!(netstack("--version").out.starts_with("netstack 0."));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_understood() {
+    netstack("").refused(&["demo, serve, verify", "--help"]);
+    netstack("sevre").refused(&["sevre", "serve"]);
+    netstack("serve").refused(&["--tun", "--addr"]);
+    netstack("serve --tun tun0").refused(&["--addr"]);
+    netstack("serve --tun tun0 --addres 10.9.0.2/24").refused(&["--addres", "--addr"]);
+    netstack("verify").refused(&["FILE"]);
+    netstack("completions tcsh").refused(&["tcsh", "bash"]);
+    netstack("serve --tun tun0 --addr 10.9.0.2/24 --json").refused(&["--stats"]);
+}
+
+#[test]
+fn values_that_make_no_sense() {
+    let serve = |rest: &str| netstack(&format!("serve --tun tun0 --addr 10.9.0.2/24 {rest}"));
+    netstack("serve --tun tun0 --addr 10.9.0.2").refused(&["prefix length", "10.9.0.2/24"]);
+    netstack("serve --tun tun0 --addr 10.9.0.299/24").refused(&["10.9.0.299", "IP address"]);
+    netstack("serve --tun tun0 --addr 10.9.0.2/33").refused(&["0 to 32"]);
+    netstack("serve --tun tun0 --addr 224.0.0.1/24").refused(&["one host"]);
+    netstack("serve --tun a/b --addr 10.9.0.2/24").refused(&["device name"]);
+    netstack("serve --tun fd:x --addr 10.9.0.2/24").refused(&["fd:3"]);
+    serve("--service smtp:25").refused(&["no service `smtp`", "chargen"]);
+    serve("--service echo").refused(&["NAME:PORT"]);
+    serve("--service echo:70000").refused(&["1 to 65535"]);
+    serve("--mtu 67").refused(&["67", "68"]);
+    serve("--mtu 70000").refused(&["65535"]);
+    serve("--for soon").refused(&["20s"]);
+    netstack("demo --size big").refused(&["64MiB"]);
+}
+
+#[test]
+fn options_that_do_not_go_together() {
+    let serve = |rest: &str| netstack(&format!("serve --tun tun0 --addr 10.9.0.2/24 {rest}"));
+    serve("--service echo:7 --service discard:7").refused(&["port 7", "echo and discard"]);
+    serve("--service http:80").refused(&["--http-root"]);
+    serve("--http-root /tmp").refused(&["--service http:80"]);
+    serve("--service http:80 --http-root /nonexistent").refused(&["/nonexistent", "--http-root"]);
+    serve("--peer 10.8.0.1/24").refused(&["10.9.0.2", "--peer", "10.9.0.0/24"]);
+    serve("--peer fd00:9::1/64").refused(&["10.9.0.2", "--peer"]);
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_understood() {
+    let mut command = std::process::Command::new(common::NETSTACK);
+    let output = command
+        .args(["completions", "bash"])
+        .env("RUST_LOG", "a=b=c")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .starts_with("netstack: RUST_LOG")
+    );
+}
+
+#[test]
+fn completions_for_each_shell() {
+    for (shell, mark) in [
+        ("bash", "complete"),
+        ("zsh", "#compdef netstack"),
+        ("fish", "complete -c netstack"),
+    ] {
+        let script = netstack(&format!("completions {shell}"));
+        script.fine();
+        assert!(
+            script.out.contains(mark) && script.out.contains("http-root"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn manual_pages() {
+    let page = netstack("man");
+    page.fine();
+    assert!(page.out.contains(".TH netstack 1"), "{page:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("man1");
+    netstack(&format!("man {}", place.display())).fine();
+    for name in [
+        "netstack.1",
+        "netstack-serve.1",
+        "netstack-demo.1",
+        "netstack-verify.1",
+    ] {
+        assert!(
+            fs::read_to_string(place.join(name))
+                .unwrap()
+                .contains(".TH"),
+            "{name}"
+        );
+    }
+    netstack("man /dev/null/x").refused(&["/dev/null/x"]);
+}
+
+#[test]
+fn verify_tells_good_from_bad_from_unreadable() {
+    netstack("verify /nonexistent.pcap").refused(&["/nonexistent.pcap", "cannot open"]);
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("text"), "this is no capture at all").unwrap();
+    netstack(&format!("verify {}", path("text").display())).refused(&["not a capture"]);
+    // A header of a microsecond pcap of raw IP, and one record.
+    let header: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 101];
+    let mut file: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+    fs::write(path("empty.pcap"), &file).unwrap();
+    let fine = netstack(&format!("verify {}", path("empty.pcap").display()));
+    fine.fine();
+    assert!(fine.out.contains("0 packets"), "{fine:?}");
+    file.extend([0u32, 0, 4, 4].iter().flat_map(|word| word.to_le_bytes()));
+    file.extend([0x45, 0, 0, 4]);
+    fs::write(path("short.pcap"), &file).unwrap();
+    let found = netstack(&format!(
+        "verify {0}/empty.pcap {0}/short.pcap",
+        dir.path().display()
+    ));
+    assert_eq!(found.code, Some(1), "{found:?}");
+    assert!(found.out.contains("packet 1: malformed: "), "{found:?}");
+}

@@ -1,0 +1,383 @@
+//! Generated captures in both formats and both resolutions, and packets broken one way at a time.
+
+mod packets;
+
+use std::borrow::Cow;
+use std::io::Cursor;
+use std::time::Duration;
+
+use packets::{icmp4, icmp6, tcp4, tcp6, udp4, udp6};
+use pcap_file::pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriter};
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
+};
+use pcap_file::{DataLink, Endianness};
+use pcap_verify::{Report, Rule, VerifyError, check_file, check_reader};
+use proptest::prelude::*;
+
+type Stamped = (Duration, Vec<u8>);
+
+fn pcap(resolution: PcapTsResolution, endianness: Endianness, packets: &[Stamped]) -> Vec<u8> {
+    let header = PcapHeader {
+        version_major: 2,
+        version_minor: 4,
+        ts_correction: 0,
+        ts_accuracy: 0,
+        snaplen: 1 << 17,
+        datalink: DataLink::RAW,
+        ts_resolution: resolution,
+        endianness,
+    };
+    let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
+    for (time, data) in packets {
+        writer
+            .write_packet(&PcapPacket::new(*time, data.len() as u32, data).unwrap())
+            .unwrap();
+    }
+    writer.into_inner()
+}
+
+fn pcapng(resolution: InterfaceTsResolution, link: DataLink, packets: &[Stamped]) -> Vec<u8> {
+    let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+    let mut interface = InterfaceDescriptionBlock::new(link, 0);
+    interface
+        .options
+        .push(InterfaceDescriptionOption::IfTsResol(resolution));
+    writer.write_pcapng_block(interface).unwrap();
+    for (time, data) in packets {
+        let packet = EnhancedPacketBlock {
+            timestamp: *time,
+            original_len: data.len() as u32,
+            data: Cow::Borrowed(data),
+            ..Default::default()
+        };
+        writer.write_pcapng_block(packet).unwrap();
+    }
+    writer.into_inner()
+}
+
+/// The four kinds of file with the same packets.
+fn every_format(packets: &[Stamped]) -> Vec<Vec<u8>> {
+    vec![
+        pcap(PcapTsResolution::MicroSecond, Endianness::Little, packets),
+        pcap(PcapTsResolution::NanoSecond, Endianness::Big, packets),
+        pcapng(InterfaceTsResolution::MICRO, DataLink::RAW, packets),
+        pcapng(InterfaceTsResolution::NANO, DataLink::RAW, packets),
+    ]
+}
+
+fn check(bytes: &[u8]) -> Report {
+    check_reader(Cursor::new(bytes)).unwrap()
+}
+
+fn check_one(packet: Vec<u8>) -> Vec<Rule> {
+    let file = pcapng(
+        InterfaceTsResolution::NANO,
+        DataLink::RAW,
+        &[(Duration::from_secs(1), packet)],
+    );
+    check(&file)
+        .findings
+        .iter()
+        .map(|finding| finding.rule)
+        .collect()
+}
+
+fn good_packets() -> Vec<Stamped> {
+    [
+        tcp4(b"abc"),
+        tcp6(b"abcd"),
+        udp4(b"x"),
+        udp6(b"yz"),
+        icmp4(b"ping"),
+        icmp6(b"ping6"),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(i, packet)| (Duration::from_micros(1_000_000 + i as u64), packet))
+    .collect()
+}
+
+#[test]
+fn good_files_of_every_format_are_clean() {
+    for file in every_format(&good_packets()) {
+        let report = check(&file);
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(
+            (report.packets, report.flows, report.fragments, report.cut),
+            (6, 6, 0, 0)
+        );
+    }
+}
+
+#[test]
+fn both_directions_are_one_flow() {
+    let packets = [tcp4(b"there"), packets::tcp4_back(b"and back")];
+    let packets: Vec<Stamped> = packets
+        .into_iter()
+        .map(|p| (Duration::from_secs(1), p))
+        .collect();
+    assert_eq!(check(&every_format(&packets)[0]).flows, 1);
+}
+
+#[test]
+fn time_is_read_in_the_resolution_of_the_file() {
+    // One nanosecond back: visible to a nanosecond file, the same microsecond to the others.
+    let back = [
+        (Duration::from_nanos(5_000_000_500), tcp4(b"")),
+        (Duration::from_nanos(5_000_000_499), tcp4(b"")),
+    ];
+    let found: Vec<u64> = every_format(&back)
+        .iter()
+        .map(|file| check(file).found)
+        .collect();
+    assert_eq!(found, [0, 1, 0, 1]);
+    // One microsecond back is visible to all.
+    let back = [
+        (Duration::from_micros(7_000_001), tcp4(b"")),
+        (Duration::from_micros(7_000_000), tcp4(b"")),
+    ];
+    for file in every_format(&back) {
+        let report = check(&file);
+        assert_eq!(report.findings.len(), 1);
+        assert_eq!(
+            (report.findings[0].rule, report.findings[0].packet),
+            (Rule::TimeOrder, 2)
+        );
+        assert!(report.findings[0].sentence.contains("1µs"), "{report}");
+    }
+}
+
+#[test]
+fn each_checksum_has_its_rule() {
+    let flip_last = |mut packet: Vec<u8>| {
+        *packet.last_mut().unwrap() ^= 0x40;
+        packet
+    };
+    assert_eq!(check_one(flip_last(tcp4(b"abc"))), [Rule::TcpChecksum]);
+    assert_eq!(check_one(flip_last(tcp6(b"abc"))), [Rule::TcpChecksum]);
+    assert_eq!(check_one(flip_last(udp4(b"abc"))), [Rule::UdpChecksum]);
+    assert_eq!(check_one(flip_last(udp6(b"abc"))), [Rule::UdpChecksum]);
+    assert_eq!(check_one(flip_last(icmp4(b"abc"))), [Rule::IcmpChecksum]);
+    assert_eq!(check_one(flip_last(icmp6(b"abc"))), [Rule::Icmpv6Checksum]);
+    let mut ttl = tcp4(b"abc");
+    ttl[8] ^= 1;
+    assert_eq!(check_one(ttl), [Rule::Ipv4Checksum]);
+}
+
+#[test]
+fn an_absent_udp_checksum_is_legal_over_ipv4_only() {
+    let mut packet = udp4(b"abc");
+    packet[26..28].fill(0);
+    assert_eq!(check_one(packet), []);
+    let mut packet = udp6(b"abc");
+    packet[46..48].fill(0);
+    assert_eq!(check_one(packet), [Rule::UdpChecksum]);
+}
+
+#[test]
+fn lengths_must_agree() {
+    let mut longer = tcp4(b"abc");
+    longer.push(0);
+    assert_eq!(check_one(longer), [Rule::Length]);
+    let mut shorter = tcp6(b"abc");
+    shorter.pop();
+    assert_eq!(check_one(shorter), [Rule::Length]);
+    let mut total = packets::with_total_len(tcp4(b"abc"), 19);
+    assert_eq!(check_one(total.clone()), [Rule::Length]);
+    total.truncate(19);
+    assert_eq!(check_one(total), [Rule::Malformed]);
+    let mut udp = udp4(b"abc");
+    udp[24..26].copy_from_slice(&7u16.to_be_bytes());
+    assert_eq!(check_one(udp), [Rule::Length]);
+    let mut udp = udp6(b"abc");
+    udp[44..46].copy_from_slice(&12u16.to_be_bytes());
+    assert_eq!(check_one(udp), [Rule::Length]);
+}
+
+#[test]
+fn malformed_headers_are_named() {
+    assert_eq!(check_one(vec![0x50; 40]), [Rule::Malformed]);
+    assert_eq!(check_one(vec![0x44; 40]), [Rule::Malformed]);
+    assert_eq!(check_one(vec![0x60; 39]), [Rule::Malformed]);
+    assert_eq!(check_one(Vec::new()), [Rule::Malformed]);
+    let mut offset = tcp4(b"");
+    offset[32] = 0x40;
+    assert_eq!(check_one(offset), [Rule::Malformed]);
+    assert_eq!(check_one(packets::ip4_of(1, &[8, 0, 0])), [Rule::Malformed]);
+    assert_eq!(
+        check_one(packets::ip6_of(58, &[128, 0, 0])),
+        [Rule::Malformed]
+    );
+    assert_eq!(
+        check_one(packets::ip6_of(0, &[6, 4, 0, 0, 0, 0, 0, 0])),
+        [Rule::Malformed]
+    );
+    // Maximum segment size with a length of three.
+    assert_eq!(
+        check_one(packets::tcp4_options([2, 3, 5, 0])),
+        [Rule::Malformed]
+    );
+    // An option of an unknown kind is nothing to complain about.
+    assert_eq!(check_one(packets::tcp4_options([253, 4, 5, 0])), []);
+}
+
+#[test]
+fn the_link_type_promises_a_version() {
+    let packets = [(Duration::ZERO, tcp4(b""))];
+    let file = pcapng(InterfaceTsResolution::MICRO, DataLink::IPV6, &packets);
+    assert_eq!(check(&file).findings[0].rule, Rule::Malformed);
+    let file = pcapng(InterfaceTsResolution::MICRO, DataLink::ETHERNET, &packets);
+    assert!(matches!(
+        check_reader(Cursor::new(file)),
+        Err(VerifyError::Link(1))
+    ));
+}
+
+#[test]
+fn fragments_are_counted_and_only_their_geometry_is_judged() {
+    let report = |packet| {
+        check(&pcapng(
+            InterfaceTsResolution::MICRO,
+            DataLink::RAW,
+            &[(Duration::ZERO, packet)],
+        ))
+    };
+    let good = report(packets::fragment4(17, &[1; 16], 0, true));
+    assert_eq!((good.fragments, good.flows, good.found), (1, 0, 0));
+    let odd = report(packets::fragment4(17, &[1; 15], 0, true));
+    assert_eq!(odd.findings[0].rule, Rule::Length);
+    let far = report(packets::fragment4(17, &[1; 16], 8191, false));
+    assert_eq!(far.findings[0].rule, Rule::Length);
+    let good = report(packets::fragment6(17, &[1; 16], 2, true));
+    assert_eq!((good.fragments, good.found), (1, 0));
+    let odd = report(packets::fragment6(17, &[1; 15], 2, true));
+    assert_eq!(odd.findings[0].rule, Rule::Length);
+}
+
+#[test]
+fn a_packet_cut_by_the_snap_length_is_judged_by_its_headers() {
+    let whole = tcp4(&[7; 100]);
+    let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+    writer
+        .write_pcapng_block(InterfaceDescriptionBlock::new(DataLink::RAW, 60))
+        .unwrap();
+    for end in [60, 30] {
+        let packet = EnhancedPacketBlock {
+            original_len: whole.len() as u32,
+            data: Cow::Borrowed(&whole[..end]),
+            ..Default::default()
+        };
+        writer.write_pcapng_block(packet).unwrap();
+    }
+    let report = check(&writer.into_inner());
+    assert_eq!(
+        (report.packets, report.cut, report.found),
+        (2, 2, 0),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_file_that_ends_early_is_a_finding_after_what_could_be_read() {
+    for file in every_format(&good_packets()) {
+        let report = check(&file[..file.len() - 3]);
+        assert_eq!(report.packets, 5);
+        assert_eq!(report.findings.len(), 1);
+        assert_eq!(report.findings[0].rule, Rule::DamagedFile);
+    }
+}
+
+#[test]
+fn what_is_no_capture_is_an_error() {
+    assert!(matches!(
+        check_reader(Cursor::new(b"")),
+        Err(VerifyError::Format(_))
+    ));
+    assert!(matches!(
+        check_reader(Cursor::new([9; 100])),
+        Err(VerifyError::Format(_))
+    ));
+    let missing = check_file("/nonexistent/capture".as_ref()).unwrap_err();
+    assert!(
+        missing
+            .to_string()
+            .starts_with("cannot open /nonexistent/capture: "),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_file_on_disk_and_its_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("broken.pcap");
+    let mut broken = tcp4(b"abc");
+    *broken.last_mut().unwrap() ^= 1;
+    let packets = [(Duration::ZERO, udp4(b"")), (Duration::ZERO, broken)];
+    std::fs::write(
+        &path,
+        pcap(PcapTsResolution::NanoSecond, Endianness::Little, &packets),
+    )
+    .unwrap();
+    let text = check_file(&path).unwrap().to_string();
+    let (totals, finding) = text.trim_end().split_once('\n').unwrap();
+    assert_eq!(
+        totals,
+        "2 packets, 71 bytes, 2 flows, 0 fragments, 0 cut short: 1 findings"
+    );
+    assert!(
+        finding.starts_with("packet 2: tcp-checksum: TCP checksum 0x"),
+        "{finding}"
+    );
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted() {
+    let packets: Vec<Stamped> = (0..1500).map(|_| (Duration::ZERO, vec![0; 20])).collect();
+    let report = check(&pcapng(
+        InterfaceTsResolution::NANO,
+        DataLink::RAW,
+        &packets,
+    ));
+    assert_eq!(
+        (report.found, report.findings.len()),
+        (1500, pcap_verify::KEPT_FINDINGS)
+    );
+    assert!(report.to_string().ends_with("and 500 more\n"));
+}
+
+proptest! {
+    /// Whatever the bytes, the answer is a report or an error.
+    #[test]
+    fn broken_files_never_panic(
+        format in 0usize..4,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut file = every_format(&good_packets()).swap_remove(format);
+        for (at, value) in changes {
+            let at = at.index(file.len());
+            file[at] = value;
+        }
+        let _ = check_reader(Cursor::new(&file));
+        let _ = check_reader(Cursor::new(&file[..cut.index(file.len())]));
+    }
+
+    /// Whatever the packet, the answer is a report.
+    #[test]
+    fn broken_packets_never_panic(
+        which in 0usize..6,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut packet = good_packets().swap_remove(which).1;
+        for (at, value) in changes {
+            let at = at.index(packet.len());
+            packet[at] = value;
+        }
+        check_one(packet[..cut.index(packet.len() + 1)].to_vec());
+        check_one(packet);
+    }
+}
