@@ -1,0 +1,4 @@
+//! Measurements that compare this stack with its peers on the same work in one run.
+
+pub mod memory_link;
+pub mod stats;

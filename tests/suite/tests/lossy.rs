@@ -1,0 +1,85 @@
+//! Stack to stack over a bad link, in virtual time.
+
+use core::time::Duration;
+use netstack_core::Instant;
+use suite::sim::{Impairment, Transfer, World, WorldConfig};
+
+const BAD_LINK: Impairment = Impairment {
+    delay: Duration::from_millis(5),
+    loss: 50,
+    duplicate: 20,
+    reorder: 20,
+    corrupt: 10,
+};
+
+/// Runs one transfer to its end, TIME-WAIT included, and returns the world as it is then.
+fn run(config: &WorldConfig, v6: bool, size: u64) -> World {
+    let mut world = World::new(config);
+    let mut transfer = Transfer::start(&mut world, v6, 7, size);
+    let limit = Instant::from_secs(3600);
+    loop {
+        transfer.work(&mut world);
+        if !world.step() {
+            break;
+        }
+        assert!(
+            world.now < limit,
+            "seed {}: no end after an hour",
+            config.seed
+        );
+    }
+    assert!(
+        transfer.is_done(),
+        "seed {}: stalled at {:?}",
+        config.seed,
+        world.now
+    );
+    world
+}
+
+fn check_seed(seed: u64) {
+    let config = WorldConfig {
+        seed,
+        impairment: BAD_LINK,
+        ..WorldConfig::default()
+    };
+    let v6 = seed % 2 == 1;
+    let mut world = run(&config, v6, 200_000);
+    for host in &world.hosts {
+        assert_eq!(
+            host.stack.tcp_connections().count(),
+            0,
+            "seed {seed}: a connection is left"
+        );
+    }
+    assert_eq!(
+        world.live_nodes(),
+        0,
+        "seed {seed}: {:?}",
+        world.hosts[0].stack.ledger().report()
+    );
+    if seed < 20 {
+        let again = run(&config, v6, 200_000);
+        assert_eq!(
+            again.fingerprint(),
+            world.fingerprint(),
+            "seed {seed} is not reproducible"
+        );
+    }
+}
+
+#[test]
+fn a_clean_link_carries_everything_without_a_retransmission() {
+    let mut world = run(&WorldConfig::default(), false, 3_000_000);
+    for host in &world.hosts {
+        assert_eq!(host.stack.counters().tcp.retransmits, 0);
+    }
+    assert_eq!(world.live_nodes(), 0);
+}
+
+#[test]
+fn two_hundred_bad_links_lose_nothing() {
+    for seed in 0..200 {
+        check_seed(seed);
+    }
+}
