@@ -56,8 +56,11 @@ pub trait Device: Send {
     /// The device is unusable: it is down, or was deleted. Packets that were not sent stay in `from`.
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize>;
 
-    /// A descriptor that is readable when [`receive`](Device::receive) has something, or when a device that took
-    /// fewer packets than it was given has room again. `None` if the device was made without one.
+    /// A descriptor that is readable when [`receive`](Device::receive) has something. `None` if the device was made
+    /// without one.
+    ///
+    /// A memory link's is readable too when it took fewer packets than it was given and has room again. A TUN device
+    /// has no way to tell that: its kernel queue is full only for moments, so try again within a millisecond or so.
     fn poll_fd(&self) -> Option<BorrowedFd<'_>>;
 
     /// What has passed and what has not.
@@ -143,6 +146,8 @@ device_counters! {
     super_packets,
     /// Segments they were cut into.
     segments,
+    /// Received segments that were joined to the one before them.
+    joined,
     /// Packets that could not be captured because the capture queue was full or its writer had failed.
     capture_dropped,
 }

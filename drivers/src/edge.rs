@@ -1,6 +1,7 @@
 //! The edge of a stack towards a device that lacks offloads: cuts super-packets, completes checksums.
 
 mod cutter;
+mod joiner;
 mod template;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use txbuf::{Checksum, Offloads, Packet};
 use crate::device::cuts;
 use crate::{Capabilities, Device, DeviceCounters};
 use cutter::{CutError, Cutter};
+use joiner::Joiner;
 
 /// A device that takes whatever a stack sends, around one that does not.
 ///
@@ -24,18 +26,21 @@ pub struct Edge<D> {
     capabilities: Capabilities,
     /// What goes to the inner device in one call. Empty between calls; kept for its allocation.
     outgoing: VecDeque<Packet>,
+    joiner: Joiner,
     counters: DeviceCounters,
 }
 
 impl<D: Device> Edge<D> {
     /// Wraps `inner`.
     pub fn new(inner: D) -> Edge<D> {
-        let capabilities = inner.capabilities();
+        let mut capabilities = inner.capabilities();
+        capabilities.burst = capabilities.burst.max(1);
         let outgoing = VecDeque::with_capacity(capabilities.burst);
         Edge {
             inner,
             capabilities,
             outgoing,
+            joiner: Joiner::default(),
             counters: DeviceCounters::default(),
         }
     }
@@ -189,7 +194,15 @@ impl<D: Device> Device for Edge<D> {
     }
 
     fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
-        self.inner.receive(into, max)
+        let start = into.len();
+        let received = self.inner.receive(into, max);
+        if into.len() > start + 1 && !self.capabilities.offloads.tso {
+            let arrived = into.len() - start;
+            let left = self.joiner.join(into, start);
+            self.counters.joined += (arrived - left) as u64;
+            return received.map(|_| left);
+        }
+        received
     }
 
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {

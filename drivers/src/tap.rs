@@ -141,7 +141,7 @@ impl<D: Device> Tap<D> {
     /// Hands at most one burst from `from` to the inner device. Returns how many were taken, and whether it has
     /// no room for more.
     fn transmit_burst(&mut self, from: &mut VecDeque<Packet>) -> io::Result<(usize, bool)> {
-        let count = from.len().min(self.inner.capabilities().burst);
+        let count = from.len().min(self.inner.capabilities().burst.max(1));
         self.outgoing.extend(from.drain(..count));
         self.offered.extend(self.outgoing.iter().cloned());
         let result = self.inner.transmit(&mut self.outgoing);

@@ -4,6 +4,6 @@ mod machine;
 mod packets;
 mod script;
 
-pub(crate) use machine::{netns_or_skip, wait_readable};
+pub(crate) use machine::{netns_or_skip, skip, wait_readable};
 pub(crate) use packets::{Spec, Wire, parse, pool, udp};
 pub(crate) use script::Scripted;

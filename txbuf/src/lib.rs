@@ -84,6 +84,8 @@
 
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
+mod area;
 mod chain;
 pub mod checksum;
 mod error;
@@ -109,6 +111,7 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod test_support;
 
+pub use area::HEADER_AREA;
 pub use chain::{Chain, RUN_BYTES, RUN_NODES};
 pub use error::{
     ChecksumError, NoMemory, NoRoom, OutOfRange, PullError, TooLong, TooManyParts, Unreadable,
@@ -119,7 +122,7 @@ pub use iov::IovIter;
 pub use ledger::{Kind, Ledger, LedgerReport, Usage};
 pub use meta::{Checksum, Gso, GsoKind, Meta, Offloads};
 pub use owned::StableBytes;
-pub use packet::{HEADER_AREA, HEADROOM, INLINE_MAX, Packet};
+pub use packet::{HEADROOM, INLINE_MAX, Packet};
 pub use pool::{Pool, PoolConfig};
 pub use reservation::{DetachedReservation, Reservation};
 pub use span::{Segments, Span};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::area::{Area, HEADER_AREA};
 use crate::chain::Chain;
 use crate::checksum;
 use crate::error::{ChecksumError, NoMemory, NoRoom, OutOfRange, PullError, Unreadable};
@@ -9,9 +10,6 @@ use crate::meta::{Checksum, Meta};
 use crate::span::Span;
 
 mod payload;
-
-/// Bytes of a packet's exclusive header area.
-pub const HEADER_AREA: usize = 160;
 
 /// Bytes that received packets keep free in front of their headers.
 pub const HEADROOM: usize = 16;
@@ -27,12 +25,11 @@ const UDP_CHECKSUM_AT: u16 = 6;
 /// span.
 ///
 /// The area belongs to this packet alone and may be written; the span is shared
-/// and cannot be, by no method. A packet is a plain value: making, moving and
-/// dropping one allocates nothing. A clone copies the area and takes at most one
-/// increment.
-#[derive(Clone)]
+/// and cannot be, by no method. A packet is a small value whose area comes from a
+/// pool of the thread: in the steady state making, moving and dropping one
+/// allocates nothing. A clone copies the headers and takes at most one increment.
 pub struct Packet {
-    area: [u8; HEADER_AREA],
+    area: Area,
     /// The headers are `area[head..tail]`.
     head: u8,
     tail: u8,
@@ -42,7 +39,22 @@ pub struct Packet {
     pub meta: Meta,
 }
 
-const _: () = assert!(size_of::<Packet>() <= 256 && HEADER_AREA <= u8::MAX as usize);
+const _: () = assert!(size_of::<Packet>() <= 80 && HEADER_AREA <= u8::MAX as usize);
+
+impl Clone for Packet {
+    #[inline]
+    fn clone(&self) -> Self {
+        let mut area = Area::take();
+        area[self.head as usize..self.tail as usize].copy_from_slice(self.headers());
+        Packet {
+            area,
+            head: self.head,
+            tail: self.tail,
+            span: self.span.clone(),
+            meta: self.meta,
+        }
+    }
+}
 
 /// Making packets.
 impl Packet {
@@ -96,7 +108,7 @@ impl Packet {
     #[inline]
     fn at(place: u8, span: Option<Span>) -> Self {
         Self {
-            area: [0; HEADER_AREA],
+            area: Area::take(),
             head: place,
             tail: place,
             span: span.filter(|span| !span.is_empty()),

@@ -48,7 +48,7 @@ fn cloning_cutting_and_packing_allocate_nothing() {
     let pool = pool();
     let mut chain = Chain::stream(&pool);
     chain.append(&vec![1; 200_000]).unwrap();
-    let count = allocations(|| {
+    let work = || {
         let mut span = chain.span(1000, 64 * 1024);
         let copy = span.clone();
         let front = span.split_to(2000).unwrap();
@@ -59,7 +59,10 @@ fn cloning_cutting_and_packing_allocate_nothing() {
         received.pull(40).unwrap();
         span.into_segments(1460).for_each(drop);
         drop((packet, clone, received));
-    });
+    };
+    // The first packets of a thread bring their header areas into being.
+    work();
+    let count = allocations(work);
     assert_eq!(count, 0);
 }
 

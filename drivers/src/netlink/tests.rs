@@ -1,9 +1,10 @@
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
 
 use super::{
     Address, Cidr, CidrError, LinkConfig, NetlinkError, Netns, Route, configure, delete, link_state,
 };
-use crate::testing::{netns_or_skip, pool};
+use crate::testing::{netns_or_skip, pool, skip};
 use crate::{Tun, TunConfig};
 
 fn cidr(text: &str) -> Cidr {
@@ -272,6 +273,31 @@ fn mixed_families_are_refused() {
     )
     .unwrap_err();
     assert!(matches!(error, NetlinkError::PeerFamily { .. }), "{error}");
+}
+
+/// Namespaces are known by the names that `ip netns` gives them.
+#[test]
+fn a_namespace_is_found_by_its_name() {
+    if netns_or_skip("a_namespace_is_found_by_its_name").is_none() {
+        return;
+    }
+    let name = format!("drivers-test-{}", std::process::id());
+    let ip = |action: &str| Command::new("ip").args(["netns", action, &name]).status();
+    if !ip("add").is_ok_and(|status| status.success()) {
+        skip(
+            "a_namespace_is_found_by_its_name",
+            "`ip netns add` does not work here",
+        );
+        return;
+    }
+    let found = Netns::by_name(&name)
+        .and_then(|netns| configure(Some(&netns), "lo", &LinkConfig::default()));
+    assert!(ip("delete").unwrap().success());
+    assert!(!found.unwrap().up);
+    assert!(matches!(
+        Netns::by_name(&name),
+        Err(NetlinkError::NoSuchNamespace { .. })
+    ));
 }
 
 #[test]

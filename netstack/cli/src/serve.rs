@@ -10,6 +10,7 @@ mod web;
 use std::io;
 use std::time::{Duration, Instant};
 
+use drivers::tap::Capture;
 use netstack::{Interface, InterfaceStatus, IpCidr, Netstack};
 use txbuf::Ledger;
 
@@ -63,15 +64,14 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     output::line("ready")?;
     stop.start_clock(options.run_for);
     let meter = options.stats.then(|| Meter::start(&name, options.json));
-    let served = serve_until(&stop, &net, meter);
+    let served = serve_until(&stop, &net, capture.as_ref(), meter);
 
     drop(web);
     let shutdown = net.shutdown(GRACE).map_err(Failure::of)?;
     drop(shutdown.devices);
-    let captured = capture.map(drivers::tap::Capture::finish).transpose();
+    let captured = capture.map(Capture::finish).transpose();
     let meter = served?;
-    let captured = captured
-        .map_err(|error| Failure::new(format!("the capture could not be written: {error}")))?;
+    let captured = captured.map_err(|error| device::capture_failure(&error))?;
     if let Some(meter) = meter {
         output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, captured))?;
     }
@@ -82,10 +82,12 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
 fn serve_until(
     stop: &Stop,
     net: &Netstack,
+    capture: Option<&Capture>,
     mut meter: Option<Meter>,
 ) -> Result<Option<Meter>, Failure> {
     let mut tick = Instant::now();
     let mut told = None;
+    let mut is_capture_lost = false;
     loop {
         tick += LOOK;
         if stop.wait(Some(tick)) {
@@ -93,6 +95,12 @@ fn serve_until(
         }
         let interfaces = net.interfaces().map_err(Failure::of)?;
         told = tell_of_device(&interfaces, told)?;
+        if !is_capture_lost && capture.is_some_and(Capture::has_failed) {
+            is_capture_lost = true;
+            output::complain(
+                "the capture cannot be written any more; the service goes on without it",
+            );
+        }
         if let Some(meter) = &mut meter {
             let counters = net.counters().map_err(Failure::of)?;
             output::line(&meter.line(&counters, &interfaces))?;

@@ -94,8 +94,10 @@ fn a_kernel_that_allows_no_user_namespaces() {
         "echo 0 > /proc/sys/user/max_user_namespaces && exec {} demo --size 1MiB --json",
         common::NETSTACK
     );
-    let ended =
-        run(Command::new("unshare").args(["--user", "--map-root-user", "sh", "-c", &script]));
+    let dir = tempfile::tempdir().unwrap();
+    let ended = run(Command::new("unshare")
+        .args(["--user", "--map-root-user", "sh", "-c", &script])
+        .env("TMPDIR", dir.path()));
     assert_eq!(result(&ended)["link"], "memory");
     assert!(
         ended.err.contains("in memory") && ended.err.contains("max_user_namespaces"),

@@ -200,7 +200,9 @@ fn default_services_over_tcp_and_udp() {
             let datagram = vec![7; size];
             socket.send_to(&datagram, address(ip, 7)).unwrap();
             let mut answer = vec![0; 65535];
-            let length = socket.recv(&mut answer).unwrap();
+            let length = socket
+                .recv(&mut answer)
+                .unwrap_or_else(|error| panic!("no answer to a datagram of {size} over {ip}: {error}"));
             assert!(
                 answer[..length] == datagram,
                 "a datagram of {size} over {ip}"

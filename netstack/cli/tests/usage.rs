@@ -58,6 +58,8 @@ fn options_that_do_not_go_together() {
     serve("--service http:80 --http-root /nonexistent").refused(&["/nonexistent", "--http-root"]);
     serve("--peer 10.8.0.1/24").refused(&["10.9.0.2", "--peer", "10.9.0.0/24"]);
     serve("--peer fd00:9::1/64").refused(&["10.9.0.2", "--peer"]);
+    serve("--addr 10.9.0.3/24,10.9.0.2/16").refused(&["10.9.0.2 is given twice"]);
+    serve("--peer 10.9.0.2/24").refused(&["10.9.0.2", "both --addr and --peer"]);
 }
 
 #[test]
@@ -122,14 +124,14 @@ fn verify_tells_good_from_bad_from_unreadable() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     fs::write(path("text"), "this is no capture at all").unwrap();
-    netstack(&format!("verify {}", path("text").display())).refused(&["not a capture"]);
+    netstack(&format!("verify {}", path("text").display())).refused(&["not a pcap"]);
     // A header of a microsecond pcap of raw IP, and one record.
     let header: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 101];
     let mut file: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
     fs::write(path("empty.pcap"), &file).unwrap();
     let fine = netstack(&format!("verify {}", path("empty.pcap").display()));
     fine.fine();
-    assert!(fine.out.contains("0 packets"), "{fine:?}");
+    assert!(fine.out.contains("packets 0, "), "{fine:?}");
     file.extend([0u32, 0, 4, 4].iter().flat_map(|word| word.to_le_bytes()));
     file.extend([0x45, 0, 0, 4]);
     fs::write(path("short.pcap"), &file).unwrap();

@@ -101,8 +101,6 @@ counters! {
         /// Datagrams whose headers made no sense once they were whole.
         reassembly_malformed,
 
-        /// Packets cut into fragments.
-        out_fragmented,
         /// Fragments made.
         out_fragments,
         /// Packets too big for their path that may not be fragmented.
@@ -115,11 +113,7 @@ counters! {
         out_no_room,
         /// Packets that found the queue of their device full.
         out_queue_full,
-        /// Packets that no memory was left for.
-        out_no_memory,
 
-        /// ICMP messages received.
-        icmp_in_received,
         /// ICMP messages shorter than their header.
         icmp_in_truncated,
         /// ICMP messages with a wrong checksum.
@@ -128,26 +122,18 @@ counters! {
         icmp_in_unknown_type,
         /// ICMP errors whose quotation cannot be understood.
         icmp_in_bad_quote,
-        /// ICMP errors that quote a packet this host did not send.
-        icmp_in_not_ours,
         /// Echo requests received.
         icmp_in_echo_requests,
         /// Echo replies received.
         icmp_in_echo_replies,
         /// ICMP errors received.
         icmp_in_errors,
-        /// Echo replies sent.
-        icmp_out_echo_replies,
         /// ICMP errors sent.
         icmp_out_errors,
         /// ICMP errors not sent because the packet in question must not be answered.
         icmp_out_suppressed,
         /// ICMP errors not sent because of the rate limit.
         icmp_out_rate_limited,
-        /// Path MTU estimates lowered by a report.
-        pmtu_reduced,
-        /// Reports of a packet too big that changed nothing.
-        pmtu_refused,
     }
 }
 
@@ -176,8 +162,6 @@ counters! {
         in_no_memory,
         /// Received in memory that the CPU may not read.
         in_unreadable,
-        /// Errors reported for a datagram of a socket.
-        in_errors,
     }
 }
 

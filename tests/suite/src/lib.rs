@@ -1,3 +1,9 @@
-//! What the integration tests share: simulated networks in virtual time, and peers.
+//! What the integration tests share: simulated networks in virtual time, peers, hand-made packets, and
+//! a stack to be attacked.
 
+pub mod calls;
+pub mod lab;
+pub mod peer;
 pub mod sim;
+pub mod victim;
+pub mod wire;

@@ -115,7 +115,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} packets, {} bytes, {} flows, {} fragments, {} cut short: {} findings",
+            "packets {}, bytes {}, flows {}, fragments {}, cut short {}, findings {}",
             self.packets, self.bytes, self.flows, self.fragments, self.cut, self.found
         )?;
         for finding in &self.findings {

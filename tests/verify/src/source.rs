@@ -25,10 +25,10 @@ pub enum VerifyError {
     #[error("reading the capture failed: {0}")]
     Read(#[source] io::Error),
     /// Neither pcap nor pcapng.
-    #[error("not a capture file: {0}")]
+    #[error("not a pcap or pcapng file: {0}")]
     Format(String),
     /// The capture was not taken on a raw IP link.
-    #[error("link type {0} is not raw IP (101, 228 or 229)")]
+    #[error("link type {0} is not raw IP (101, 228 or 229): capture on a TUN device")]
     Link(u32),
 }
 

@@ -325,7 +325,7 @@ fn a_file_on_disk_and_its_text() {
     let (totals, finding) = text.trim_end().split_once('\n').unwrap();
     assert_eq!(
         totals,
-        "2 packets, 71 bytes, 2 flows, 0 fragments, 0 cut short: 1 findings"
+        "packets 2, bytes 71, flows 2, fragments 0, cut short 0, findings 1"
     );
     assert!(
         finding.starts_with("packet 2: tcp-checksum: TCP checksum 0x"),

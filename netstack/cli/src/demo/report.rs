@@ -125,8 +125,11 @@ impl fmt::Display for Report {
         )?;
         let capture = &self.capture;
         let checked = match &capture.first {
-            None => format!("first packets, {} flows, {}", capture.flows, capture.file),
-            Some(first) => format!("{} FINDINGS, {first}, {}", capture.findings, capture.file),
+            None => format!("of the first, in {}", capture.file),
+            Some(first) => format!(
+                "findings {}, first {first}; see {}",
+                capture.findings, capture.file
+            ),
         };
         row(
             f,

@@ -1,6 +1,7 @@
 //! The TUN device: found or made, its kernel side set up, its packets written to a capture when asked.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
@@ -30,6 +31,7 @@ pub(crate) struct Opened {
 /// # Errors
 /// In a sentence that says what to do. A device that was created is gone again.
 pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> {
+    check_addresses(options)?;
     check_reach(options)?;
     let netns = match &options.netns {
         Some(name) => Some(Netns::by_name(name).map_err(Failure::of)?),
@@ -48,7 +50,7 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
         },
         Some(file) => {
             let (tap, capture) = Tap::new(tun, file, TapConfig::new(&name))
-                .map_err(|error| Failure::new(format!("cannot start the capture: {error}")))?;
+                .map_err(|error| capture_failure(&error))?;
             Opened {
                 device: Box::new(tap),
                 name,
@@ -121,6 +123,25 @@ fn kernel_side(options: &Serve) -> Option<LinkConfig> {
     })
 }
 
+/// Each address belongs to one end, and is given once.
+fn check_addresses(options: &Serve) -> Result<(), Failure> {
+    for (index, addr) in options.addr.iter().enumerate() {
+        let address = addr.address();
+        let has = |list: &[Cidr]| list.iter().any(|other| other.address() == address);
+        if has(&options.addr[..index]) {
+            return Err(Failure::new(format!(
+                "the address {address} is given twice; give each --addr once"
+            )));
+        }
+        if has(&options.peer) {
+            return Err(Failure::new(format!(
+                "the address {address} is given to both --addr and --peer; the two ends of a device need one each"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// With `--peer`, the kernel must have a way to each of the stack's addresses: they lie in a peer's network.
 fn check_reach(options: &Serve) -> Result<(), Failure> {
     let Some(stranded) = options
@@ -148,6 +169,13 @@ fn is_reached(addr: &Cidr, peers: &[Cidr]) -> bool {
         || peers
             .iter()
             .any(|peer| peer.address().is_ipv4() == addr.address().is_ipv4() && shares(peer))
+}
+
+/// What to say of a capture that could not be written.
+pub(crate) fn capture_failure(error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "the capture could not be written: {error}; choose another file with --pcap"
+    ))
 }
 
 fn create_capture(path: &Path) -> Result<File, Failure> {

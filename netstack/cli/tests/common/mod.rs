@@ -229,10 +229,11 @@ pub(crate) fn public_copy(dir: &Path) -> PathBuf {
 /// `$NOBODY` in the script runs what follows it as a user without rights.
 pub(crate) fn with_tun_mode(mode: &str, script: &str) -> Ended {
     let dir = tempfile::tempdir().unwrap();
-    let setup = "set -e; mount -t tmpfs none \"$DIR\"; mknod \"$DIR/tun\" c 10 200; chmod \"$MODE\" \"$DIR/tun\"; \
+    let setup = "set -e; mount -t tmpfs -o mode=1777 none \"$DIR\"; mknod \"$DIR/tun\" c 10 200; chmod \"$MODE\" \"$DIR/tun\"; \
                  mount --bind \"$DIR/tun\" /dev/net/tun; NOBODY='setpriv --reuid=65534 --regid=65534 --clear-groups'; ";
     run(Command::new("unshare")
         .args(["--mount", "sh", "-c", &format!("{setup}{script}")])
         .env("DIR", dir.path())
+        .env("TMPDIR", dir.path())
         .env("MODE", mode))
 }

@@ -59,19 +59,6 @@ impl Addresses {
         Ok(())
     }
 
-    /// Takes `cidr`'s address from `iface`; false if the interface does not have it.
-    pub(crate) fn remove(&mut self, iface: IfaceId, cidr: IpCidr) -> bool {
-        let found = match cidr {
-            IpCidr::Ipv4(cidr) => take(&mut self.v4, &(iface, cidr)),
-            IpCidr::Ipv6(cidr) => take(&mut self.v6, &(iface, cidr)),
-        };
-        if found {
-            self.owners.remove(&IpAddr::from(cidr.address()));
-            self.rebuild_broadcasts();
-        }
-        found
-    }
-
     /// Whether `addr` is an address of this host.
     pub(crate) fn owns(&self, addr: IpAddr) -> bool {
         self.owners.contains_key(&addr)
@@ -199,14 +186,6 @@ fn rank(
     let common = (cidr.address().to_bits() ^ dst.to_bits()).leading_zeros();
     let common = common.min(u32::from(cidr.prefix_len()));
     (cidr.address() == dst, reaches, fit, *owner == iface, common)
-}
-
-fn take<T: PartialEq>(list: &mut Vec<T>, wanted: &T) -> bool {
-    let Some(index) = list.iter().position(|entry| entry == wanted) else {
-        return false;
-    };
-    list.remove(index);
-    true
 }
 
 #[cfg(test)]

@@ -34,10 +34,8 @@ pub(crate) fn may_be_destination(addr: IpAddr) -> bool {
                 && (!is_class_e(addr) || addr.is_broadcast())
         }
         IpAddr::V6(addr) => {
-            !addr.is_unspecified()
-                && !addr.is_loopback()
-                && !is_v4_mapped(addr)
-                && !(addr.is_multicast() && multicast_scope(addr) < LINK_LOCAL)
+            let stays_in_node = addr.is_multicast() && multicast_scope(addr) < LINK_LOCAL;
+            !(addr.is_unspecified() || addr.is_loopback() || is_v4_mapped(addr) || stays_in_node)
         }
     }
 }
@@ -48,14 +46,6 @@ pub(crate) fn names_one_host(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(_) => may_be_source(addr),
         IpAddr::V6(v6) => may_be_source(addr) && !v6.is_unspecified(),
-    }
-}
-
-/// Whether `addr` is an IPv6 link-local unicast address or 169.254/16.
-pub(crate) fn is_link_local(addr: IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(addr) => addr.is_link_local(),
-        IpAddr::V6(addr) => addr.is_unicast_link_local(),
     }
 }
 

@@ -143,7 +143,8 @@ impl From<PullError> for IpDrop {
 /// What is wrong with the packet; it must be dropped, counted, and answered with what
 /// [`IpDrop::error`] gives.
 pub(crate) fn parse(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
-    packet.pull(1)?;
+    // The shorter of the two headers: no packet is shorter, and most are read with one copy.
+    packet.pull(IPV4_HEADER)?;
     match packet.headers().first().map(|byte| byte >> 4) {
         Some(4) => parse_v4(packet),
         Some(6) => input6::parse(packet),
@@ -170,7 +171,6 @@ const V4_PROTOCOL_AT: u16 = 9;
 const MAX_DATAGRAM: usize = 65_535;
 
 fn parse_v4(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
-    packet.pull(IPV4_HEADER)?;
     let view = Ipv4Packet::new_unchecked(packet.headers());
     let (header_len, total_len) = (
         usize::from(view.header_len()),
@@ -229,7 +229,7 @@ fn parse_v4(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
 
 /// RFC 6274 section 4.1.2: lengths that no correct sender makes.
 fn check_fragment_v4(header: &IpHeader, fragment: FragmentInfo) -> Result<(), IpDrop> {
-    if header.payload_len == 0 || (fragment.more && header.payload_len % 8 != 0) {
+    if header.payload_len == 0 || (fragment.more && !header.payload_len.is_multiple_of(8)) {
         return Err(IpDrop::BadFragmentLength { v6: false });
     }
     if header.header_len + usize::from(fragment.offset) + header.payload_len > MAX_DATAGRAM {

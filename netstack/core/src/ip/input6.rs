@@ -159,7 +159,7 @@ fn read_fragment(
         return Ok(None);
     }
     let len = packet.len() - header.header_len;
-    if len == 0 || (fragment.more && len % 8 != 0) {
+    if len == 0 || (fragment.more && !len.is_multiple_of(8)) {
         return Err(IpDrop::BadFragmentLength { v6: true });
     }
     // What the reassembled packet's payload length would have to hold.

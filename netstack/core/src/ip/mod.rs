@@ -90,11 +90,6 @@ impl IpHeader {
         self.traffic_class & 0b11
     }
 
-    /// Whether this is a fragment that does not hold the start of its datagram.
-    pub(crate) fn is_later_fragment(&self) -> bool {
-        self.fragment.is_some_and(|fragment| fragment.offset > 0)
-    }
-
     /// The folded, not inverted pseudo-header sum of this packet's transport.
     ///
     /// The final destination of an IPv6 routing header is `dst`: a packet with segments left is

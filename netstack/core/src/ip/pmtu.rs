@@ -119,11 +119,6 @@ impl PmtuCache {
         Some(path)
     }
 
-    /// How many destinations are remembered.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     fn estimate_v4(&self, reported: usize, sent_len: usize) -> PathMtu {
         let mtu = if reported == 0 {
             PLATEAUS

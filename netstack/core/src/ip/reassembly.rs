@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use txbuf::{Chain, HEADER_AREA, Meta, NoMemory, Packet, Pool};
 
 use super::input::{self, least_transport};
-use super::join::{JoinError, join};
+use super::join::join;
 use super::{FragmentInfo, IpHeader};
 use crate::counters::IpCounters;
 use crate::storage;
@@ -57,12 +57,12 @@ pub(crate) enum Outcome {
     /// It is kept; others are missing.
     Pending,
     /// It was dropped, and maybe the rest of its datagram with it.
-    Dropped(ReassemblyDrop),
+    Dropped,
 }
 
 /// Why a fragment was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReassemblyDrop {
+enum ReassemblyDrop {
     /// It had been received before.
     Duplicate,
     /// It overlaps another: the whole datagram is refused (RFC 5722), here for IPv4 too.
@@ -80,10 +80,8 @@ pub(crate) enum ReassemblyDrop {
     BadEcn,
     /// No memory was left to copy what must be copied.
     NoMemory,
-    /// The payload must be copied, but the CPU may not read it.
-    Unreadable,
     /// The datagram is whole, but its headers make no sense.
-    Malformed(input::IpDrop),
+    Malformed,
 }
 
 impl ReassemblyDrop {
@@ -97,20 +95,9 @@ impl ReassemblyDrop {
             ReassemblyDrop::Refused => &mut counters.reassembly_refused,
             ReassemblyDrop::BadEcn => &mut counters.reassembly_bad_ecn,
             ReassemblyDrop::NoMemory => &mut counters.reassembly_no_memory,
-            ReassemblyDrop::Unreadable => &mut counters.in_unreadable,
-            ReassemblyDrop::Malformed(_) => &mut counters.reassembly_malformed,
+            ReassemblyDrop::Malformed => &mut counters.reassembly_malformed,
         };
         *counter += 1;
-    }
-}
-
-impl From<JoinError> for ReassemblyDrop {
-    fn from(error: JoinError) -> Self {
-        match error {
-            JoinError::NoMemory => ReassemblyDrop::NoMemory,
-            JoinError::Unreadable => ReassemblyDrop::Unreadable,
-            JoinError::TooLong => ReassemblyDrop::TooLarge,
-        }
     }
 }
 
@@ -196,7 +183,7 @@ impl Reassembly {
             Ok(None) => Outcome::Pending,
             Err(reason) => {
                 reason.count(counters);
-                Outcome::Dropped(reason)
+                Outcome::Dropped
             }
         }
     }
@@ -227,11 +214,6 @@ impl Reassembly {
             }
         }
         None
-    }
-
-    /// Bytes held, the overhead included.
-    pub(crate) fn held(&self) -> usize {
-        self.held
     }
 
     fn try_insert(
@@ -384,7 +366,7 @@ impl Reassembly {
         };
         let payload = packet.into_payload(header.header_len, &mut self.small);
         let payload = payload.map_err(|NoMemory| ReassemblyDrop::NoMemory)?;
-        let span = payload.ok_or(ReassemblyDrop::Malformed(input::IpDrop::Truncated))?;
+        let span = payload.ok_or(ReassemblyDrop::Malformed)?;
         let span =
             storage::bounded(span, &mut self.small).map_err(|NoMemory| ReassemblyDrop::NoMemory)?;
         Ok(Fragment { head, meta, span })
@@ -392,9 +374,10 @@ impl Reassembly {
 
     /// Joins all fragments to a packet and reads its headers as if it had just come in.
     fn assemble(&self, datagram: Datagram) -> Result<(IpHeader, Packet), ReassemblyDrop> {
-        let malformed = ReassemblyDrop::Malformed(input::IpDrop::Truncated);
+        let malformed = ReassemblyDrop::Malformed;
         let whole = datagram.into_whole().ok_or(malformed)?;
-        let payload = join(self.small.pool(), &whole.pieces)?;
+        let payload = join(self.small.pool(), &whole.pieces);
+        let payload = payload.map_err(|NoMemory| ReassemblyDrop::NoMemory)?;
         let mut packet = Packet::inline(&whole.header).ok_or(malformed)?;
         packet.set_span(payload);
         packet.meta = Meta {
@@ -402,7 +385,7 @@ impl Reassembly {
             timestamp: whole.meta.timestamp,
             ..Meta::default()
         };
-        let header = input::parse(&mut packet).map_err(ReassemblyDrop::Malformed)?;
+        let header = input::parse(&mut packet).map_err(|_| ReassemblyDrop::Malformed)?;
         Ok((header, packet))
     }
 }

@@ -1,6 +1,6 @@
 //! The routing table: longest prefix match, one table for each IP version.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use prefix_trie::{Prefix, PrefixMap};
 use smoltcp::wire::IpCidr;
@@ -43,18 +43,6 @@ impl Routes {
         }
     }
 
-    /// Takes out the route for exactly `cidr`.
-    pub(crate) fn remove(&mut self, cidr: IpCidr) -> Option<Route> {
-        match cidr {
-            IpCidr::Ipv4(cidr) => self
-                .v4
-                .remove(&V4Prefix(cidr.address().to_bits(), cidr.prefix_len())),
-            IpCidr::Ipv6(cidr) => self
-                .v6
-                .remove(&V6Prefix(cidr.address().to_bits(), cidr.prefix_len())),
-        }
-    }
-
     /// The route of the longest prefix that holds `dst` (RFC 1812 section 5.2.4.3).
     pub(crate) fn lookup(&self, dst: IpAddr) -> Option<Route> {
         match dst {
@@ -67,23 +55,6 @@ impl Routes {
                 .get_lpm(&V6Prefix(dst.to_bits(), 128))
                 .map(|(_, route)| *route),
         }
-    }
-
-    /// Every route, by prefix, IPv4 first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (IpCidr, Route)> {
-        let v4 = self.v4.iter().map(|(prefix, route)| {
-            (
-                IpCidr::new(Ipv4Addr::from_bits(prefix.0).into(), prefix.1),
-                *route,
-            )
-        });
-        let v6 = self.v6.iter().map(|(prefix, route)| {
-            (
-                IpCidr::new(Ipv6Addr::from_bits(prefix.0).into(), prefix.1),
-                *route,
-            )
-        });
-        v4.chain(v6)
     }
 }
 

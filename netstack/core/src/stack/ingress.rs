@@ -44,7 +44,7 @@ impl Stack {
             .insert(now, &header, packet, &mut self.counters.ip)
         {
             Outcome::Complete(header, packet) => self.deliver(now, iface, header, packet),
-            Outcome::Pending | Outcome::Dropped(_) => {}
+            Outcome::Pending | Outcome::Dropped => {}
         }
     }
 

@@ -99,6 +99,10 @@ impl Incoming {
 
 /// What a datagram costs beside its payload: a queue entry and its share of a node.
 const OVERHEAD: usize = 256;
+/// Payloads up to this length cost less to copy than to keep alive where they are.
+const COPYBREAK: usize = 512;
+/// A reader with more than this queued does not keep up.
+const KEEPS_UP: usize = 16 << 10;
 /// The longest packet.
 const MAX_PACKET: usize = 65_535;
 
@@ -135,11 +139,6 @@ impl UdpSocket {
         self.error = None;
     }
 
-    /// Changes the limits. What exceeds a lower one stays until it is read or sent.
-    pub(crate) fn set_limits(&mut self, limits: UdpLimits) {
-        self.limits = limits;
-    }
-
     /// Whether a receive would return at once.
     pub(crate) fn is_readable(&self) -> bool {
         !self.incoming.is_empty() || self.error.is_some()
@@ -167,7 +166,8 @@ impl UdpSocket {
     /// Queues what `packet` holds, one datagram or several that the device had joined, and returns how
     /// many.
     ///
-    /// A payload that would pin much more than it holds is copied into `small`.
+    /// A payload that would pin much more than it holds is copied into `small` if it is small, or if the
+    /// reader is behind, so that it will be held for long; for a reader that keeps up nothing is copied.
     ///
     /// # Errors
     ///
@@ -197,8 +197,13 @@ impl UdpSocket {
             if self.is_full() {
                 return Err(UdpDrop::QueueFull);
             }
-            let payload = storage::bounded(payload, small).map_err(|NoMemory| UdpDrop::NoMemory)?;
-            self.enqueue(header, Some(payload));
+            let waits = payload.len() <= COPYBREAK || self.incoming_charge > KEEPS_UP;
+            let payload = if waits {
+                storage::bounded(payload, small)
+            } else {
+                Ok(payload)
+            };
+            self.enqueue(header, Some(payload.map_err(|NoMemory| UdpDrop::NoMemory)?));
             delivered += 1;
         }
         Ok(delivered)
@@ -313,11 +318,6 @@ impl UdpSocket {
         self.outgoing_charge += outgoing.charge();
         self.outgoing.push_back(outgoing);
         Ok(len)
-    }
-
-    /// Whether something waits to be sent.
-    pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
     }
 
     /// Takes the next datagram to send.

@@ -2,10 +2,11 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use netstack::drivers::memory::{MemoryConfig, pair};
-use netstack::{Builder, Interface, IpCidr, Netstack, TcpConfig};
+use netstack::{Builder, Interface, IpCidr, Netstack, Stack, TcpConfig};
 
 /// The addresses of the server's stack.
 pub const SERVER: [&str; 2] = ["10.0.0.1", "fd00::1"];
@@ -77,25 +78,33 @@ impl Pair {
 
     /// Ends both stacks: everything must be delivered, and nothing left alive.
     pub fn finish(self) {
-        let client = self
-            .client
-            .shutdown(Duration::from_secs(10))
-            .expect("a client that ends");
-        let server = self
-            .server
-            .shutdown(Duration::from_secs(10))
-            .expect("a server that ends");
-        assert!(
-            client.finished,
-            "the client did not deliver everything: {client:?}"
-        );
-        assert!(
-            server.finished,
-            "the server did not deliver everything: {server:?}"
-        );
-        let ledgers = [client.ledger.clone(), server.ledger.clone()];
-        // Packets on the link belong to the devices.
-        drop((client, server));
+        // One stack is done when its own side is delivered; the other still needs it for its answers.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for stack in [&self.client, &self.server] {
+            while stack.inspect(Stack::closing).expect("a running stack") > 0
+                && Instant::now() < deadline
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let mut ledgers = Vec::new();
+        for (name, stack) in [("client", self.client), ("server", self.server)] {
+            let ended = stack
+                .shutdown(Duration::from_secs(10))
+                .expect("a stack that ends");
+            let counters: Vec<_> = ended
+                .counters
+                .iter()
+                .filter(|counter| counter.2 > 0)
+                .collect();
+            assert!(
+                ended.finished,
+                "the {name} did not deliver everything: {ended:?} {counters:?}"
+            );
+            // Its device goes here: packets on the link belong to it, and the other end shall not
+            // wait for room.
+            ledgers.push(ended.ledger.clone());
+        }
         for ledger in ledgers {
             assert_eq!(ledger.live_nodes(), 0, "{:?}", ledger.report());
         }

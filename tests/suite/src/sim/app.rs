@@ -1,6 +1,7 @@
 //! Applications that move a known pattern both ways over one connection and check every byte.
 
-use super::world::{Host, World};
+use super::host::Host;
+use super::world::World;
 use netstack_core::{
     AcceptError, How, Instant, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId,
 };

@@ -21,7 +21,7 @@ pub struct Impairment {
 }
 
 /// One direction of a link.
-pub(super) struct Direction {
+pub struct Direction {
     impairment: Impairment,
     random: ChaCha8Rng,
     /// Where damaged copies live: apart from the stacks' own storage.
@@ -29,7 +29,8 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    pub(super) fn new(impairment: Impairment, seed: u64) -> Self {
+    /// A direction whose every decision follows from `seed`.
+    pub fn new(impairment: Impairment, seed: u64) -> Self {
         Direction {
             impairment,
             random: ChaCha8Rng::seed_from_u64(seed),
@@ -38,7 +39,11 @@ impl Direction {
     }
 
     /// What arrives of `packet` at the other end, and after what time.
-    pub(super) fn carry(&mut self, packet: Packet) -> Vec<(Duration, Packet)> {
+    ///
+    /// # Panics
+    ///
+    /// When the packet lies in memory that cannot be read, or is empty.
+    pub fn carry(&mut self, packet: Packet) -> Vec<(Duration, Packet)> {
         if self.happens(self.impairment.loss) {
             return Vec::new();
         }

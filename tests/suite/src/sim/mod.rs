@@ -1,9 +1,11 @@
 //! Two stacks on one simulated link, in virtual time: the same seed gives the same run, bit for bit.
 
 mod app;
+mod host;
 mod impair;
 mod world;
 
 pub use app::{Transfer, pattern};
-pub use impair::Impairment;
-pub use world::{Host, World, WorldConfig};
+pub use host::Host;
+pub use impair::{Direction, Impairment};
+pub use world::{World, WorldConfig};

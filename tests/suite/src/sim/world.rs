@@ -1,25 +1,13 @@
 //! Two hosts, one link, one clock.
 
+use super::host::Host;
 use super::impair::{Direction, Impairment};
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
-use drivers::memory::{MemoryConfig, MemoryEnd, raw_pair};
-use drivers::{Device, Edge};
-use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack, TcpConfig};
-use std::collections::{BTreeMap, VecDeque, hash_map::DefaultHasher};
+use netstack_core::{Instant, TcpConfig};
+use std::collections::{BTreeMap, hash_map::DefaultHasher};
 use std::net::{IpAddr, SocketAddr};
 use txbuf::{Offloads, Packet};
-
-/// A stack, its device, and the far end of that device, which the world carries packets from.
-pub struct Host {
-    /// The stack.
-    pub stack: Stack,
-    /// Its one interface.
-    pub iface: IfaceId,
-    device: Edge<MemoryEnd>,
-    wire: MemoryEnd,
-    waiting: VecDeque<Packet>,
-}
 
 /// How to build a world.
 #[derive(Clone, Debug)]
@@ -38,19 +26,13 @@ pub struct WorldConfig {
 
 impl Default for WorldConfig {
     fn default() -> Self {
-        let impairment = Impairment {
-            delay: Duration::from_millis(5),
-            ..Impairment::default()
-        };
-        WorldConfig {
-            seed: 0,
-            mtu: 1500,
-            offloads: Offloads::default(),
-            impairment,
-            tcp: TcpConfig::default(),
-        }
+        let impairment = Impairment { delay: Duration::from_millis(5), ..Impairment::default() };
+        WorldConfig { seed: 0, mtu: 1500, offloads: Offloads::default(), impairment, tcp: TcpConfig::default() }
     }
 }
+
+/// Says of a packet whether it is lost.
+type Filter = Box<dyn FnMut(Instant, &Packet) -> bool>;
 
 /// Two hosts on a link. The first has 10.0.0.1 and fd00::1, the second 10.0.0.2 and fd00::2.
 pub struct World {
@@ -59,6 +41,7 @@ pub struct World {
     /// The hosts.
     pub hosts: [Host; 2],
     directions: [Direction; 2],
+    filters: [Option<Filter>; 2],
     /// Packets on their way, by arrival time and a running number that keeps their order.
     flying: BTreeMap<(Instant, u64), (usize, Packet)>,
     sent: u64,
@@ -68,40 +51,17 @@ pub struct World {
 impl World {
     /// A world at time zero.
     pub fn new(config: &WorldConfig) -> World {
-        let host = |number: u8| {
-            let (near, wire) = raw_pair(MemoryConfig::symmetric(config.mtu, config.offloads))
-                .expect("no descriptor");
-            let mut seed = [number; 32];
-            seed[..8].copy_from_slice(&config.seed.to_le_bytes());
-            let mut stack_config = Config::new(seed);
-            stack_config.tcp = config.tcp.clone();
-            let mut stack = Stack::new(stack_config);
-            let interface = InterfaceConfig {
-                name: format!("sim{number}"),
-                mtu: config.mtu,
-                offloads: config.offloads,
-            };
-            let iface = stack.add_interface(interface).expect("a possible MTU");
-            for address in [format!("10.0.0.{number}/24"), format!("fd00::{number}/64")] {
-                if config.mtu >= 1280 || address.contains('.') {
-                    stack
-                        .add_address(iface, address.parse().expect("literal"))
-                        .expect("a new address");
-                }
-            }
-            Host {
-                stack,
-                iface,
-                device: Edge::new(near),
-                wire,
-                waiting: VecDeque::new(),
-            }
-        };
+        World::of([Host::new(1, config), Host::new(2, config)], config)
+    }
+
+    /// A world of two hosts that were made otherwise, numbered 1 and 2.
+    pub fn of(hosts: [Host; 2], config: &WorldConfig) -> World {
         let direction = |number: u64| Direction::new(config.impairment, config.seed ^ number << 56);
         World {
             now: Instant::ZERO,
-            hosts: [host(1), host(2)],
+            hosts,
             directions: [direction(1), direction(2)],
+            filters: [None, None],
             flying: BTreeMap::new(),
             sent: 0,
             trace: DefaultHasher::new(),
@@ -109,46 +69,59 @@ impl World {
     }
 
     /// An address of host 0 or 1.
+    ///
+    /// # Panics
+    ///
+    /// Never: the addresses are well-formed.
     pub fn address(host: usize, v6: bool, port: u16) -> SocketAddr {
-        let ip: IpAddr = if v6 {
-            format!("fd00::{}", host + 1)
-        } else {
-            format!("10.0.0.{}", host + 1)
-        }
-        .parse()
-        .expect("literal");
+        let ip: IpAddr = if v6 { format!("fd00::{}", host + 1) } else { format!("10.0.0.{}", host + 1) }
+            .parse()
+            .expect("literal");
         SocketAddr::new(ip, port)
+    }
+
+    /// Loses, beside what the impairment loses, the packets from host `from` that `filter` says.
+    pub fn lose(&mut self, from: usize, filter: impl FnMut(Instant, &Packet) -> bool + 'static) {
+        self.filters[from] = Some(Box::new(filter));
     }
 
     /// Sends what the hosts have to send, then lets time pass until the next packet arrives or the next
     /// timer goes off, and handles that. Returns false when nothing will ever happen again.
     pub fn step(&mut self) -> bool {
+        self.step_until(Instant::FAR_FUTURE)
+    }
+
+    /// As [`step`](Self::step), but lets no more time pass than until `limit`.
+    pub fn step_until(&mut self, limit: Instant) -> bool {
         for from in 0..2 {
             self.transmit(from);
         }
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
-        let timers = self
-            .hosts
-            .iter()
-            .filter_map(|host| host.stack.poll_timeout());
-        let Some(next) = timers.chain(arrival).min() else {
+        let timers = self.hosts.iter().filter_map(|host| host.stack.poll_timeout());
+        let next = timers.chain(arrival).min();
+        let ends = next.is_none() && limit == Instant::FAR_FUTURE;
+        if ends {
             return false;
-        };
-        self.now = self.now.max(next);
+        }
+        self.now = self.now.max(next.unwrap_or(limit).min(limit));
         while let Some(entry) = self.flying.first_entry()
             && entry.key().0 <= self.now
         {
             let (to, packet) = entry.remove();
-            let host = &mut self.hosts[to];
-            host.stack.handle_packet(self.now, host.iface, packet);
+            self.hosts[to].receive(self.now, packet);
         }
         for host in &mut self.hosts {
-            if host.stack.poll_timeout().is_some_and(|at| at <= self.now) {
-                host.stack.handle_timeout(self.now);
-            }
-            while host.stack.poll_event().is_some() {}
+            host.pass_time(self.now);
         }
         true
+    }
+
+    /// Lets everything happen that happens within `time`.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step_until(end);
+        }
     }
 
     /// A number that depends on every packet sent so far and on when it was sent.
@@ -163,40 +136,20 @@ impl World {
 
     /// Nodes of storage that are alive in either stack.
     pub fn live_nodes(&mut self) -> usize {
-        let live = |host: &mut Host| {
-            host.stack.shrink();
-            host.stack.ledger().live_nodes()
-        };
-        self.hosts.iter_mut().map(live).sum()
+        self.hosts.iter_mut().map(Host::live_nodes).sum()
     }
 
     fn transmit(&mut self, from: usize) {
-        let host = &mut self.hosts[from];
-        loop {
-            while host.waiting.len() < 64
-                && let Some(packet) = host.stack.poll_transmit(self.now, host.iface)
-            {
-                host.waiting.push_back(packet);
+        for packet in self.hosts[from].sent(self.now) {
+            self.sent += 1;
+            packet.to_vec().expect("readable").hash(&mut self.trace);
+            self.now.as_nanos().hash(&mut self.trace);
+            if self.filters[from].as_mut().is_some_and(|lost| lost(self.now, &packet)) {
+                continue;
             }
-            if host.waiting.is_empty() {
-                return;
-            }
-            host.device
-                .transmit(&mut host.waiting)
-                .expect("a link does not fail");
-            let mut carried = Vec::new();
-            host.wire
-                .receive(&mut carried, usize::MAX)
-                .expect("a link does not fail");
-            for packet in carried {
+            for (delay, packet) in self.directions[from].carry(packet) {
                 self.sent += 1;
-                packet.to_vec().expect("readable").hash(&mut self.trace);
-                self.now.as_nanos().hash(&mut self.trace);
-                for (delay, packet) in self.directions[from].carry(packet) {
-                    self.sent += 1;
-                    self.flying
-                        .insert((self.now + delay, self.sent), (1 - from, packet));
-                }
+                self.flying.insert((self.now + delay, self.sent), (1 - from, packet));
             }
         }
     }

@@ -89,10 +89,3 @@ fn scopes_are_ordered() {
     assert!(scope_of("fe80::1") < scope_of("fec0::1"));
     assert!(scope_of("fec0::1") < scope_of("2001:db8::1"));
 }
-
-#[test]
-fn link_local() {
-    assert!(is_link_local(ip("fe80::1")));
-    assert!(is_link_local(ip("169.254.0.1")));
-    assert!(!is_link_local(ip("10.0.0.1")));
-}

@@ -147,7 +147,7 @@ fn the_oldest_estimate_makes_room() {
         );
     }
     let later = NOW + Duration::from_secs(3);
-    assert_eq!(cache.len(), 2);
+    assert_eq!(cache.entries.len(), 2);
     assert_eq!(cache.lookup(later, dst(0), 1500).mtu, 1500);
     assert_eq!(cache.lookup(later, dst(2), 1500).mtu, 1000);
 }
@@ -168,8 +168,8 @@ proptest! {
             prop_assert!(after <= before);
             let floor = if is_v4 { 576 } else { 1280 };
             prop_assert!(after >= floor);
-            prop_assert!(cache.len() <= 2);
-            prop_assert_eq!(cache.len(), cache.ages.len());
+            prop_assert!(cache.entries.len() <= 2);
+            prop_assert_eq!(cache.entries.len(), cache.ages.len());
         }
     }
 }

