@@ -12,6 +12,8 @@ pub const HEADER_AREA: usize = 160;
 const SPARE: usize = 1024;
 
 thread_local! {
+    // Boxed, because it is the boxes that move between packets and pool.
+    #[allow(clippy::vec_box)]
     static POOL: RefCell<Vec<Box<[u8; HEADER_AREA]>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -3,11 +3,24 @@
 //! Sums are ones-complement sums of big-endian 16-bit words, not inverted. An odd
 //! last byte counts as a word with a zero low byte.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 /// The sum of the bytes.
 ///
 /// The sum does not care about byte order until the end (RFC 1071, section 2), so
 /// native words are added, in lanes wide enough to hold all carries.
+#[inline]
 pub fn sum(data: &[u8]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some((front, summed)) = avx2::sum_front(data) {
+        return finish(front + sum_words(&data[summed..]));
+    }
+    finish(sum_portable(data))
+}
+
+/// The sum of native words with all its carries.
+fn sum_portable(data: &[u8]) -> u64 {
     let (blocks, rest) = data.as_chunks::<64>();
     let (mut low, mut high) = ([0_u64; 4], [0_u64; 4]);
     for block in blocks {
@@ -19,14 +32,25 @@ pub fn sum(data: &[u8]) -> u16 {
             high[lane] += (a >> 32) + (b >> 32);
         }
     }
-    let mut sum: u64 = low.iter().chain(&high).sum();
-    let (words, rest) = rest.as_chunks::<4>();
-    for word in words {
-        sum += u64::from(u32::from_ne_bytes(*word));
-    }
+    low.iter().chain(&high).sum::<u64>() + sum_words(rest)
+}
+
+/// The same for a few bytes.
+#[inline]
+fn sum_words(data: &[u8]) -> u64 {
+    let (words, rest) = data.as_chunks::<4>();
+    let sum: u64 = words
+        .iter()
+        .map(|word| u64::from(u32::from_ne_bytes(*word)))
+        .sum();
     let mut last = [0; 4];
     last[..rest.len()].copy_from_slice(rest);
-    sum += u64::from(u32::from_ne_bytes(last));
+    sum + u64::from(u32::from_ne_bytes(last))
+}
+
+/// A sum of native words as one of big-endian ones.
+#[inline]
+fn finish(sum: u64) -> u16 {
     u16::from_be(fold(sum))
 }
 

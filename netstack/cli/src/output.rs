@@ -22,7 +22,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Prints one line and flushes.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }

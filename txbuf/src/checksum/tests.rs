@@ -17,6 +17,33 @@ fn empty_and_single_bytes() {
     assert_eq!(sum(&[0xff; 2]), 0xffff);
 }
 
+/// All lengths around those of the vectors, at all alignments, with the greatest words and with others.
+#[test]
+fn every_length_at_every_alignment() {
+    let bytes: Vec<u8> = (0..700_u32).map(|i| (i * 151 + i / 7) as u8).collect();
+    for data in [&bytes[..], &[0xff; 700], &[0x80, 0x00, 0x7f, 0xff].repeat(175)] {
+        for start in 0..32 {
+            for len in 0..=640 {
+                let data = &data[start..start + len];
+                let expected = !u16::from_be_bytes(internet_checksum::checksum(data));
+                assert_eq!(sum(data), expected, "{len} bytes from {start}");
+                assert_eq!(finish(sum_portable(data)), expected);
+            }
+        }
+    }
+}
+
+/// Longer than what fits the lanes of a vector, and all carries.
+#[test]
+fn megabytes() {
+    for byte in [0x00, 0x7f, 0x80, 0xff] {
+        let data = vec![byte; (5 << 20) + 3];
+        let expected = !u16::from_be_bytes(internet_checksum::checksum(&data));
+        assert_eq!(sum(&data), expected);
+        assert_eq!(finish(sum_portable(&data)), expected);
+    }
+}
+
 #[test]
 fn updates_the_example_of_rfc_1624() {
     assert_eq!(update(0xdd2f, 0x5555, 0x3285), 0x0000);

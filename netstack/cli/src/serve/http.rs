@@ -1,6 +1,6 @@
 //! The http service: files below one directory, over HTTP/1.1 by hyper.
 //!
-//! Works over any asynchronous byte stream; [`listen`] gives it those of the stack.
+//! Works over any asynchronous byte stream: those of the stack come from the module `web`.
 
 mod body;
 mod files;

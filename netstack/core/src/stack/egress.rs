@@ -7,7 +7,7 @@ use super::{HOP_LIMIT, Stack};
 use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::output::OutHeader;
-use crate::ip::{IfaceId, fragment};
+use crate::ip::{IfaceId, fragment, quote};
 use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
@@ -50,7 +50,7 @@ impl Stack {
     fn socket_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
         match self.table.get_mut(id).ok()? {
             Socket::Tcp(_) => self.tcp_transmit(now, iface, id),
-            Socket::Udp(_) => self.udp_transmit(iface, id),
+            Socket::Udp(_) => self.udp_transmit(now, iface, id),
             Socket::Listener(_) => None,
         }
     }
@@ -91,7 +91,7 @@ impl Stack {
         let header = tcp_header(flow);
         self.counters.tcp.out_resets += 1;
         if let Ok(packet) = segment::build(reset, None, usize::MAX, &header) {
-            self.send_control(iface, packet);
+            self.send_answer(iface, packet);
         }
     }
 
@@ -104,6 +104,7 @@ impl Stack {
         original: &Packet,
     ) {
         let Some(to) = icmp::recipient(error, original, &self.addresses) else {
+            self.counters.ip.icmp_out_suppressed += 1;
             return;
         };
         if !self.limiter.allow(now, to, &mut self.random) {
@@ -121,19 +122,20 @@ impl Stack {
         );
         if let Some(packet) = packet {
             self.counters.ip.icmp_out_errors += 1;
-            self.send_control(iface, packet);
+            self.send_answer(iface, packet);
         }
     }
 
-    /// Queues a packet that belongs to no socket, in fragments where the interface needs them.
-    pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet) {
-        let Some(mtu) = self.interface(iface).map(|interface| interface.mtu()) else {
-            return;
-        };
+    /// Queues a packet that belongs to no socket, in fragments if it is longer than `mtu`.
+    pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet, mtu: usize) {
         if packet.len() <= mtu {
             return self.push_control(iface, packet);
         }
-        let ident = self.random.next_u32();
+        let Some(sent) = quote::read(&packet, 0) else {
+            self.counters.ip.out_fragment_failed += 1;
+            return;
+        };
+        let ident = self.ident(sent.src.ip(), sent.dst.ip(), sent.protocol);
         match fragment::fragment(packet, mtu, ident) {
             Ok(fragments) => {
                 for fragment in fragments {
@@ -142,6 +144,13 @@ impl Stack {
                 }
             }
             Err(_) => self.counters.ip.out_fragment_failed += 1,
+        }
+    }
+
+    /// Queues an answer to a packet that came in by `iface`.
+    pub(super) fn send_answer(&mut self, iface: IfaceId, packet: Packet) {
+        if let Some(mtu) = self.interface(iface).map(|interface| interface.mtu()) {
+            self.send_control(iface, packet, mtu);
         }
     }
 

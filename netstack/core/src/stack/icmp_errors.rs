@@ -16,7 +16,7 @@ impl Stack {
         self.counters.ip.icmp_in_errors += 1;
         match quoted.protocol {
             IpProtocol::Tcp => self.tcp_icmp_error(now, error, quoted),
-            IpProtocol::Udp => self.udp_icmp_error(error, quoted),
+            IpProtocol::Udp => self.udp_icmp_error(now, error, quoted),
             _ => {}
         }
     }

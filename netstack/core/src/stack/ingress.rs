@@ -132,7 +132,7 @@ impl Stack {
         };
         self.counters.ip.icmp_in_echo_requests += 1;
         match icmp::echo_reply(header, packet, &from) {
-            Ok(reply) => self.send_control(iface, reply),
+            Ok(reply) => self.send_answer(iface, reply),
             Err(reason) => reason.count(&mut self.counters.ip),
         }
     }

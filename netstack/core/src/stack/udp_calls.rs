@@ -152,12 +152,16 @@ impl Stack {
     }
 
     /// The socket's next datagram, if it leaves by `iface`; one for another interface is handed there.
-    pub(super) fn udp_transmit(&mut self, iface: IfaceId, id: SocketId) -> Option<Packet> {
+    pub(super) fn udp_transmit(
+        &mut self,
+        now: Instant,
+        iface: IfaceId, id: SocketId) -> Option<Packet> {
         let udp = self.table.udp_mut(id).ok()?;
         udp.ready = false;
         let was_full = !udp.socket.is_writable();
         let outgoing = udp.socket.pop_outgoing()?;
         let local = udp.socket.local();
+        let to = outgoing.to.ip();
         if was_full && udp.socket.is_writable() {
             self.udp_news(id, News::WRITABLE);
         }
@@ -167,11 +171,12 @@ impl Stack {
             return None;
         };
         self.counters.udp.out_datagrams += 1;
-        let mtu = self.interface(out_iface)?.mtu();
+        let interface_mtu = self.interface(out_iface)?.mtu();
+        let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
         if out_iface == iface && packet.len() <= mtu {
             return Some(packet);
         }
-        self.send_control(out_iface, packet);
+        self.send_control(out_iface, packet, mtu);
         None
     }
 
@@ -201,13 +206,17 @@ impl Stack {
         Some((route.iface, packet))
     }
 
-    pub(super) fn udp_icmp_error(&mut self, error: IcmpError, quoted: &Quoted) {
-        let Some(id) = self.ports.udp.holder(quoted.src) else {
-            return;
-        };
-        let Ok(udp) = self.table.udp_mut(id) else {
-            return;
-        };
+    pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
+        let Some(id) = self.ports.udp.holder(quoted.src) else { return };
+        if let IcmpError::TooBig { mtu } = error
+            && let Some(route) = self.routes.lookup(quoted.dst.ip())
+            && let Some(interface) = self.interface(route.iface)
+        {
+            let interface_mtu = interface.mtu();
+            let sent = quoted.total_len.min(interface_mtu);
+            self.pmtu.reduce(now, quoted.dst.ip(), mtu, sent, interface_mtu);
+        }
+        let Ok(udp) = self.table.udp_mut(id) else { return };
         if udp.socket.report(quoted.dst, &error) {
             self.udp_news(id, News::READABLE);
         }

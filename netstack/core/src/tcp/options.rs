@@ -88,7 +88,7 @@ impl Options {
             }
             (KIND_SACK_PERMITTED, []) => self.sack_permitted = true,
             (KIND_TIMESTAMPS, _) if body.len() == 8 => self.timestamps = timestamps(body),
-            (KIND_SACK, _) if body.len() % 8 == 0 => {
+            (KIND_SACK, _) if body.len().is_multiple_of(8) => {
                 self.sack = body
                     .chunks_exact(8)
                     .take(MAX_SACK_BLOCKS)
