@@ -16,6 +16,9 @@ pub struct Capabilities {
     pub offloads: Offloads,
     /// The most packets that are worth handing over or asking for in one call.
     pub burst: usize,
+    /// Most bytes worth handing over in one call: what goes beyond is sent before what arrived meanwhile, such as
+    /// acknowledgements, is looked at.
+    pub burst_bytes: usize,
 }
 
 impl Capabilities {
@@ -25,6 +28,7 @@ impl Capabilities {
             mtu,
             offloads: Offloads::default(),
             burst,
+            burst_bytes: burst * mtu,
         }
     }
 }

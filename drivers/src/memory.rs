@@ -200,6 +200,7 @@ impl Device for MemoryEnd {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             offloads: self.offloads,
+            burst_bytes: BURST * if self.offloads.tso { usize::from(u16::MAX) } else { self.mtu },
             ..Capabilities::plain(self.mtu, BURST)
         }
     }

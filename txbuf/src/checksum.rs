@@ -4,6 +4,7 @@
 //! last byte counts as a word with a zero low byte.
 
 #[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 mod avx2;
 
 /// The sum of the bytes.

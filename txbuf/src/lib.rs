@@ -80,7 +80,9 @@
 //! All of it lies in the few modules that `lib.rs` lets use it, each block with
 //! its reason: the count and the links (`node`), the three kinds of storage
 //! (`segment`, `owned`, `gather`), the two views (`extent` to read, `reservation`
-//! to write), and one change of lifetime (`iov::vectors`).
+//! to write), one change of lifetime (`iov::vectors`), one move out of a field on
+//! drop (`area`), and one call of code for a processor that was asked for it
+//! (`checksum::avx2`).
 
 #![deny(unsafe_code)]
 

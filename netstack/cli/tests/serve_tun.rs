@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +87,21 @@ fn echo(space: &Space, ip: &str, size: u64) {
         hash.finalize() == sending.join().unwrap(),
         "the echo over {ip} differs"
     );
+}
+
+/// The packets of a capture that tshark finds malformed or whose checksum it finds wrong.
+fn complaints_of_tshark(pcap: &Path) -> String {
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-r").arg(pcap);
+    let mut filter = "_ws.malformed".to_owned();
+    for protocol in ["ip", "tcp", "udp"] {
+        tshark.args(["-o", &format!("{protocol}.check_checksum:TRUE")]);
+        filter.push_str(&format!(" || {protocol}.checksum.status == \"Bad\""));
+    }
+    filter.push_str(" || icmp.checksum.status == \"Bad\" || icmpv6.checksum.status == \"Bad\"");
+    let ended = common::run(tshark.args(["-Y", &filter]));
+    ended.fine();
+    ended.out
 }
 
 fn ping(space: &Space, ip: &str, size: &str) {
@@ -307,9 +323,9 @@ fn a_descriptor_that_was_inherited() {
         space.name
     );
     let server = Server::spawn(
-        std::process::Command::new(common::NETSTACK)
+        Command::new(common::NETSTACK)
             .args(line.split_whitespace())
-            .stdin(std::process::Stdio::from(fd)),
+            .stdin(Stdio::from(fd)),
     );
     echo(&space, V6, 1 << 20);
     server.stop();
@@ -351,6 +367,7 @@ fn counters_and_capture() {
     );
     let checked = netstack(&format!("verify {}", pcap.display()));
     checked.fine();
+    assert_eq!(complaints_of_tshark(&pcap), "");
     let report = pcap_verify::check_file(&pcap).unwrap();
     assert_eq!(Some(report.packets), total["capture"]["packets"].as_u64());
 

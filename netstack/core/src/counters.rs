@@ -198,7 +198,7 @@ counters! {
         in_bad_checksum,
         /// Dropped: port 0.
         in_bad_port,
-        /// Dropped: flags that contradict each other.
+        /// Dropped: flags that contradict each other, or the state of the connection.
         in_bad_flags,
         /// Dropped: in memory that may not be read.
         in_unreadable,
@@ -218,6 +218,10 @@ counters! {
         in_no_timestamp,
         /// Dropped: beyond so many holes that no more are kept.
         in_assembler_full,
+        /// Dropped: data behind the peer's FIN.
+        in_after_fin,
+        /// Dropped: resets of a connection in TIME-WAIT (RFC 1337).
+        in_resets_ignored,
         /// Data for a connection that the application has closed; answered with a reset.
         in_after_close,
         /// SYNs dropped because a listener's queues were full.

@@ -61,10 +61,13 @@ impl Interface {
     }
 }
 
+/// A change to the core's configuration.
+type Change = Box<dyn FnOnce(&mut Config)>;
+
 /// What a stack is made with; [`start`](Builder::start) makes it.
 pub struct Builder {
     seed: Option<[u8; 32]>,
-    configure: Vec<Box<dyn FnOnce(&mut Config)>>,
+    configure: Vec<Change>,
     interfaces: Vec<Interface>,
     services: Vec<Box<dyn Service>>,
     linger: Duration,

@@ -99,16 +99,20 @@ impl EventLoop {
     /// Takes a batch from each device; says whether there was one.
     fn receive(&mut self) -> bool {
         self.now = self.clock.now();
-        self.ports
-            .iter_mut()
-            .fold(false, |any, port| port.receive(self.now) || any)
+        let mut any = false;
+        for port in &mut self.ports {
+            any |= port.receive(self.now);
+        }
+        any
     }
 
     /// Gives the devices what was pulled for them; says whether they took something.
     fn transmit(&mut self) -> bool {
-        self.ports
-            .iter_mut()
-            .fold(false, |any, port| port.transmit(self.now) || any)
+        let mut any = false;
+        for port in &mut self.ports {
+            any |= port.transmit(self.now);
+        }
+        any
     }
 
     /// Everything that needs the lock.

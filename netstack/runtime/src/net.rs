@@ -5,7 +5,7 @@
 //! * `TcpListener::bind` takes the default backlog, [`bind_with_backlog`](TcpListener::bind_with_backlog) any;
 //! * an unspecified IPv6 address stands for IPv6 only, so that both families can be bound side by side;
 //! * host names are not resolved: addresses are given as such, or as anything that
-//!   [`ToSocketAddrs`](std::net::ToSocketAddrs) turns into one with the help of the host's resolver.
+//!   [`ToSocketAddrs`] turns into one with the help of the host's resolver.
 //!
 //! A socket may be used by several threads at once, through a reference or a `try_clone`. As with `std`, clones share
 //! the timeouts and the non-blocking mode, and a call that runs into its timeout fails with `WouldBlock`.

@@ -117,10 +117,7 @@ impl ServiceContext<'_> {
         from: &mut IovIter<'_>,
         to: Option<SocketAddr>,
     ) -> io::Result<usize> {
-        let control = SendControl {
-            to,
-            ..SendControl::default()
-        };
+        let control = SendControl { to };
         self.stack
             .send_message(socket, from, SendFlags::default(), &control)
             .map_err(|error| error.into_io())

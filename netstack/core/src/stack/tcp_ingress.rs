@@ -13,6 +13,7 @@ use crate::tcp::flow::FlowKey;
 use crate::tcp::handshake::{Agreed, Answer, Request};
 use crate::tcp::reset;
 use crate::tcp::segment::{self, Flags, Segment, SegmentError};
+use crate::tcp::seq::Seq;
 use std::net::{IpAddr, SocketAddr};
 use txbuf::{Packet, Span};
 
@@ -47,30 +48,35 @@ impl Stack {
         let local = SocketAddr::new(header.dst, segment.dst_port);
         let remote = SocketAddr::new(header.src, segment.src_port);
         let key = FlowKey::new(local, remote);
-        let flow = match self.table.flow(&key) {
-            Some(Flow::Connection(id)) if segment.flags.has(Flags::SYN) => {
-                self.make_way(id, &segment)
-            }
-            flow => flow,
-        };
-        match flow {
-            Some(Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
+        match self.table.flow(&key) {
+            Some(Flow::Connection(id)) => match self.make_way(id, &segment, local) {
+                Some(beyond) => self.listener_input(now, iface, key, &segment, Some(beyond)),
+                None => self.connection_input(now, id, segment, payload),
+            },
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
-            None => self.listener_input(now, iface, key, &segment),
+            None => self.listener_input(now, iface, key, &segment, None),
         }
     }
 
-    /// A SYN for an existing connection: one in TIME-WAIT may give way to the new one.
-    fn make_way(&mut self, id: SocketId, syn: &Segment) -> Option<Flow> {
-        let fresh = !syn.flags.has(Flags::ACK) && !syn.flags.has(Flags::RST);
-        let tcp = self.table.tcp_mut(id).ok()?;
-        if !fresh || !tcp.connection.gives_way_to(syn) {
-            return Some(Flow::Connection(id));
+    /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
+    /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
+    fn make_way(&mut self, id: SocketId, segment: &Segment, local: SocketAddr) -> Option<Seq> {
+        if segment.flags.without(Flags::PSH) != Flags::SYN {
+            return None;
         }
+        let listener = self.ports.tcp.holder(local)?;
+        if !self.table.listener_mut(listener).is_ok_and(|listener| listener.takes_syn()) {
+            return None;
+        }
+        let connection = &mut self.table.tcp_mut(id).ok()?.connection;
+        if !connection.gives_way_to(segment) {
+            return None;
+        }
+        let beyond = connection.snd.max;
+        connection.enter_closed();
         self.counters.tcp.time_wait_reused += 1;
-        tcp.connection.enter_closed();
         self.settle(id);
-        None
+        Some(beyond)
     }
 
     fn connection_input(
@@ -175,7 +181,16 @@ impl Stack {
     }
 
     /// A segment that belongs to nothing yet (RFC 9293, 3.10.7.1 and 3.10.7.2).
-    fn listener_input(&mut self, now: Instant, iface: IfaceId, key: FlowKey, segment: &Segment) {
+    ///
+    /// A connection that follows another of the same name begins behind `beyond`.
+    fn listener_input(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        key: FlowKey,
+        segment: &Segment,
+        beyond: Option<Seq>,
+    ) {
         let listener = self.ports.tcp.holder(key.local());
         let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
         let (Some(listener), true) = (listener, is_syn) else {
@@ -197,7 +212,14 @@ impl Stack {
             self.counters.tcp.syn_overflows += 1;
             return;
         }
-        let origin = self.origin(now, iface, key);
+        let mut origin = self.origin(now, iface, key);
+        if let Some(beyond) = beyond
+            && !origin.iss.after(beyond)
+        {
+            // Sent faster than the clock of RFC 6528 ticks. An unscaled window ahead, so that no old
+            // segment is acceptable.
+            origin.iss = beyond + (usize::from(u16::MAX) + 2);
+        }
         let is_v4 = key.remote().is_ipv4();
         let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
         let request = Request::new(origin, agreed, now, &self.tcp_config);

@@ -14,6 +14,7 @@ use super::timer::{Timer, Timers};
 use super::{Context, KeepAlive, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
+use core::time::Duration;
 use txbuf::{IovIter, NoMemory, Unreadable};
 
 /// What happened to a connection that its owner wants to know.
@@ -31,10 +32,40 @@ pub(crate) struct TimestampState {
     /// What our clock is ahead of the stack's.
     pub(crate) offset: u32,
     /// TS.Recent.
-    pub(crate) recent: u32,
+    recent: u32,
+    /// When TS.Recent was set.
+    recent_at: Instant,
 }
 
+/// A TS.Recent older than this says nothing about what is old (RFC 7323, 5.5): by then a clock of one
+/// tick per millisecond may have come half around.
+const RECENT_LIFETIME: Duration = Duration::from_secs(24 * 24 * 3600);
+
 impl TimestampState {
+    pub(crate) fn new(offset: u32, recent: u32, now: Instant) -> Self {
+        TimestampState {
+            offset,
+            recent,
+            recent_at: now,
+        }
+    }
+
+    /// TS.Recent, to be echoed.
+    pub(crate) fn recent(&self) -> u32 {
+        self.recent
+    }
+
+    /// Sets TS.Recent.
+    pub(crate) fn set_recent(&mut self, val: u32, now: Instant) {
+        self.recent = val;
+        self.recent_at = now;
+    }
+
+    /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
+    pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
+        (val.wrapping_sub(self.recent) as i32) < 0 && now.since(self.recent_at) < RECENT_LIFETIME
+    }
+
     /// Our timestamp clock, in milliseconds.
     pub(crate) fn clock(&self, now: Instant) -> u32 {
         (now.as_millis() as u32).wrapping_add(self.offset)
@@ -97,10 +128,8 @@ impl Connection {
         let config = ctx.config;
         let mut connection = Connection::new(origin, ctx, Seq(0), 0);
         connection.handshake_due = true;
-        connection.timestamps = config.timestamps.then_some(TimestampState {
-            offset: origin.timestamp_offset,
-            recent: 0,
-        });
+        let timestamps = TimestampState::new(origin.timestamp_offset, 0, ctx.now);
+        connection.timestamps = config.timestamps.then_some(timestamps);
         connection.sack = config.sack;
         connection
     }
@@ -113,7 +142,7 @@ impl Connection {
         snd.max = origin.iss + 1;
         snd.nxt = snd.max;
         connection.state = State::SynReceived;
-        connection.agree(agreed, ctx.config);
+        connection.agree(agreed, ctx);
         connection.last_ack = connection.rcv.nxt;
         connection
     }
@@ -151,8 +180,9 @@ impl Connection {
     }
 
     /// Settles what both SYNs said.
-    pub(crate) fn agree(&mut self, agreed: &Agreed, config: &TcpConfig) {
-        let mut mss = usize::from(agreed.mss.min(self.our_mss));
+    pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
+        let config = ctx.config;
+        let mss = usize::from(agreed.mss.min(self.our_mss));
         self.snd.scale = agreed.scale.unwrap_or(0);
         let our_scale = if agreed.scale.is_some() {
             self.our_scale
@@ -160,21 +190,18 @@ impl Connection {
             0
         };
         self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
-        self.rcv.mss = mss;
         self.sack = agreed.sack && config.sack;
         match (&mut self.timestamps, agreed.timestamp) {
             (_, None) => self.timestamps = None,
-            (Some(state), Some(recent)) => state.recent = recent,
+            (Some(state), Some(recent)) => state.set_recent(recent, ctx.now),
             (None, Some(recent)) => {
-                self.timestamps = Some(TimestampState {
-                    offset: agreed.timestamp_offset,
-                    recent,
-                });
+                let offset = agreed.timestamp_offset;
+                self.timestamps = Some(TimestampState::new(offset, recent, ctx.now));
             }
         }
-        if self.timestamps.is_some() {
-            mss = mss.saturating_sub(super::options::TIMESTAMPS_LEN).max(1);
-        }
+        let mss = self.without_options(mss);
+        // Until larger segments are seen: the peer may send smaller ones than both allow.
+        self.rcv.mss = self.rcv.mss.min(mss);
         self.snd.mss = mss;
         self.snd.congestion.set_mss(mss);
     }
@@ -320,13 +347,18 @@ impl Connection {
 
     /// The path takes segments of `mss` bytes, options included.
     pub(crate) fn reduce_path(&mut self, mss: u16) {
+        let mss = self.without_options(usize::from(mss));
+        self.snd.reduce_mss(mss);
+    }
+
+    /// What is left for payload of a segment of `mss` bytes with the options that every one carries.
+    pub(crate) fn without_options(&self, mss: usize) -> usize {
         let options = if self.timestamps.is_some() {
             super::options::TIMESTAMPS_LEN
         } else {
             0
         };
-        self.snd
-            .reduce_mss(usize::from(mss).saturating_sub(options).max(1));
+        mss.saturating_sub(options).max(1)
     }
 
     /// Notes an event for [`take_happened`](Self::take_happened).
@@ -356,7 +388,7 @@ impl Connection {
     /// its sequence number (RFC 1122, 4.2.2.13) or its timestamp (RFC 6191).
     pub(crate) fn gives_way_to(&self, syn: &Segment) -> bool {
         let newer = match (&self.timestamps, syn.options.timestamps) {
-            (Some(state), Some(ts)) => (ts.val.wrapping_sub(state.recent) as i32) > 0,
+            (Some(state), Some(ts)) => (ts.val.wrapping_sub(state.recent()) as i32) > 0,
             _ => false,
         };
         self.state == State::TimeWait && (newer || syn.seq.after(self.rcv.nxt))

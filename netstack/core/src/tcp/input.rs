@@ -58,21 +58,22 @@ impl Connection {
         let has_ack = segment.flags.has(Flags::ACK);
         let acceptable = segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.max);
         if has_ack && !acceptable {
+            ctx.counters.in_bad_ack += 1;
             return Step::Reset(segment.clone());
         }
-        if segment.flags.has(Flags::RST) {
-            if has_ack {
-                self.fail(ConnectionError::Refused);
-            }
+        if has_ack && segment.flags.has(Flags::RST) {
+            ctx.counters.in_resets += 1;
+            self.fail(ConnectionError::Refused);
             return Step::Done;
         }
-        if !segment.flags.has(Flags::SYN) {
+        if segment.flags.has(Flags::RST) || !segment.flags.has(Flags::SYN) {
+            ctx.counters.in_bad_flags += 1;
             return Step::Done;
         }
         let offset = self.timestamps.as_ref().map_or(0, |ts| ts.offset);
         let is_v4 = self.flow.remote().is_ipv4();
         let agreed = Agreed::from_syn(segment, is_v4, offset, ctx.config);
-        self.agree(&agreed, ctx.config);
+        self.agree(&agreed, ctx);
         // The window of a SYN is never scaled (RFC 7323, 2.2).
         self.snd.open_window(segment, 0);
         if has_ack {
@@ -115,11 +116,13 @@ impl Connection {
             }
         }
         let pushed = segment.flags.has(Flags::PSH);
+        let untrimmed = segment.seq;
         self.trim_to_window(&mut segment, &mut payload);
         match self.check_ack(ctx, &segment) {
             Step::Next => {}
             done => return done,
         }
+        self.note_timestamp(ctx, untrimmed, &segment);
         if let Some(span) = payload
             && let Step::Reset(segment) = self.process_text(ctx, &segment, span, pushed)
         {
@@ -129,10 +132,9 @@ impl Connection {
         Step::Done
     }
 
-    /// PAWS (RFC 7323, 5) and the update of TS.Recent (4.3).
+    /// PAWS (RFC 7323, 5.3, R1).
     fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
-        let last_ack = self.last_ack;
-        let Some(state) = &mut self.timestamps else {
+        let Some(state) = &self.timestamps else {
             return Step::Next;
         };
         if segment.flags.has(Flags::RST) {
@@ -142,15 +144,23 @@ impl Connection {
             ctx.counters.in_no_timestamp += 1;
             return Step::Done;
         };
-        if (val.wrapping_sub(state.recent) as i32) < 0 {
+        if state.is_old(val, ctx.now) {
             ctx.counters.in_paws += 1;
             self.challenge(ctx);
             return Step::Done;
         }
-        if segment.seq.at_or_before(last_ack) {
-            state.recent = val;
-        }
         Step::Next
+    }
+
+    /// The update of TS.Recent (RFC 7323, 5.3, R3), from a segment that began at `seq`. Only one that
+    /// proved acceptable counts: who cannot see the connection must not set its clock forward.
+    fn note_timestamp(&mut self, ctx: &Context<'_>, seq: Seq, segment: &Segment) {
+        if let Some(state) = &mut self.timestamps
+            && let Some(Timestamps { val, .. }) = segment.options.timestamps
+            && seq.at_or_before(self.last_ack)
+        {
+            state.set_recent(val, ctx.now);
+        }
     }
 
     /// Second in RFC 9293, but judged on the untrimmed sequence number (RFC 5961, 3.2).
@@ -160,6 +170,7 @@ impl Connection {
         }
         // A reset does not shorten TIME-WAIT (RFC 1337, fix F1).
         if self.state == State::TimeWait {
+            ctx.counters.in_resets_ignored += 1;
             return Step::Done;
         }
         if segment.seq == self.rcv.nxt {
@@ -252,11 +263,13 @@ impl Connection {
     /// Fifth: the acknowledgement.
     fn check_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::ACK) {
+            ctx.counters.in_bad_flags += 1;
             return Step::Done;
         }
         let ack = segment.ack;
         if self.state == State::SynReceived {
             if !ack.after(self.snd.iss) || ack.after(self.snd.max) {
+                ctx.counters.in_bad_ack += 1;
                 return Step::Reset(segment.clone());
             }
             self.snd.open_window(segment, self.snd.scale);
@@ -349,6 +362,7 @@ impl Connection {
         pushed: bool,
     ) -> Step {
         if !self.state.may_receive() {
+            ctx.counters.in_after_fin += 1;
             return Step::Next;
         }
         if self.is_orphan() {
@@ -361,7 +375,8 @@ impl Connection {
             self.keep_out_of_order(ctx, segment.seq, span);
             return Step::Next;
         }
-        self.rcv.mss = self.rcv.mss.max(segment.len.min(usize::from(self.our_mss)));
+        let largest = self.without_options(usize::from(self.our_mss));
+        self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span);
         if self.read_shut {

@@ -61,7 +61,7 @@ impl Connection {
         let clock = self
             .timestamps
             .as_ref()
-            .map(|ts| (ts.clock(ctx.now), ts.recent));
+            .map(|ts| (ts.clock(ctx.now), ts.recent()));
         let segment = Segment {
             src_port: self.flow.local().port(),
             dst_port: self.flow.remote().port(),
@@ -231,7 +231,7 @@ impl Connection {
         let clock = self
             .timestamps
             .as_ref()
-            .map(|ts| (ts.clock(ctx.now), ts.recent));
+            .map(|ts| (ts.clock(ctx.now), ts.recent()));
         let mut options = Options {
             timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
             ..Options::default()

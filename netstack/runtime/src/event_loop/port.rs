@@ -25,6 +25,7 @@ pub(crate) struct Port {
     id: IfaceId,
     device: Box<dyn Device>,
     burst: usize,
+    burst_bytes: usize,
     inbox: Vec<Packet>,
     outbox: VecDeque<Packet>,
     /// The device took fewer packets than it was given: nothing more is pulled out of the stack for it.
@@ -38,12 +39,14 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) fn new(name: String, id: IfaceId, device: Box<dyn Device>) -> Self {
-        let burst = device.capabilities().burst.max(1);
+        let capabilities = device.capabilities();
+        let burst = capabilities.burst.max(1);
         Port {
             name,
             id,
             device,
             burst,
+            burst_bytes: capabilities.burst_bytes,
             inbox: Vec::with_capacity(burst),
             outbox: VecDeque::with_capacity(burst),
             full: false,
@@ -81,10 +84,13 @@ impl Port {
     /// Pulls packets out of the stack while there is room for them; says whether there were any.
     pub(super) fn pull(&mut self, mut next: impl FnMut() -> Option<Packet>) -> bool {
         let before = self.outbox.len();
+        let mut bytes = self.outbox.iter().map(Packet::len).sum::<usize>();
         while !self.full
             && self.outbox.len() < self.burst
+            && (bytes < self.burst_bytes || self.outbox.is_empty())
             && let Some(packet) = next()
         {
+            bytes += packet.len();
             self.outbox.push_back(packet);
         }
         self.outbox.len() > before

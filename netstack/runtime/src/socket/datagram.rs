@@ -56,10 +56,7 @@ impl Socket {
             staged.push_back(segment.commit(datagram.len()));
         }
         self.poll(Direction::Write, waiter, |state| {
-            let control = SendControl {
-                to,
-                ..SendControl::default()
-            };
+            let control = SendControl { to };
             let bufs = [IoSlice::new(datagram)];
             let mut from = if staged.is_empty() {
                 IovIter::source(&bufs)

@@ -1,1 +1,93 @@
-//! x
+//! One stack whose network is the test: it makes every packet that arrives and looks at every packet
+//! that leaves, in virtual time.
+
+mod remote;
+
+pub use remote::{Offer, Remote};
+
+use crate::sim::{Host, WorldConfig};
+use core::time::Duration;
+use netstack_core::Instant;
+use std::net::IpAddr;
+use txbuf::{Ledger, Packet, Span};
+
+/// The stack of host 1 (10.0.0.1 and fd00::1) and its clock.
+pub struct Lab {
+    /// The virtual time.
+    pub now: Instant,
+    /// The host.
+    pub host: Host,
+    /// Storage of what arrives.
+    ledger: Ledger,
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Lab::new(&WorldConfig::default())
+    }
+}
+
+impl Lab {
+    /// A lab at a time when the stack has run for some days.
+    pub fn new(config: &WorldConfig) -> Lab {
+        Lab { now: Instant::from_secs(300_000), host: Host::new(1, config), ledger: Ledger::new() }
+    }
+
+    /// The address of the stack.
+    pub fn address(v6: bool) -> IpAddr {
+        crate::sim::World::address(0, v6, 0).ip()
+    }
+
+    /// The address of the neighbour that the test plays.
+    pub fn neighbour(v6: bool) -> IpAddr {
+        crate::sim::World::address(1, v6, 0).ip()
+    }
+
+    /// Hands a packet to the stack, as it is.
+    ///
+    /// # Panics
+    ///
+    /// Never: a packet is shorter than a span may be.
+    pub fn inject(&mut self, bytes: &[u8]) {
+        let span = Span::from_bytes(&self.ledger, bytes.to_vec().into()).expect("a packet is short");
+        self.host.stack.handle_packet(self.now, self.host.iface, Packet::from_span(span));
+    }
+
+    /// What the stack sends now.
+    ///
+    /// # Panics
+    ///
+    /// Never: simulated memory is readable.
+    pub fn sent(&mut self) -> Vec<Vec<u8>> {
+        let packets = self.host.sent(self.now);
+        packets.iter().map(|packet| packet.to_vec().expect("readable")).collect()
+    }
+
+    /// Lets time pass until `at`; returns what the stack sends by itself, and when.
+    pub fn until(&mut self, at: Instant) -> Vec<(Instant, Vec<u8>)> {
+        let mut sent = Vec::new();
+        loop {
+            for packet in self.sent() {
+                sent.push((self.now, packet));
+            }
+            let next = self.host.stack.poll_timeout().filter(|next| *next <= at);
+            let Some(next) = next else {
+                self.now = at;
+                return sent;
+            };
+            self.now = self.now.max(next);
+            self.host.stack.handle_timeout(self.now);
+        }
+    }
+
+    /// Lets `time` pass; returns what the stack sends by itself, and how long after now.
+    pub fn pass(&mut self, time: Duration) -> Vec<(Duration, Vec<u8>)> {
+        let start = self.now;
+        self.until(start + time).into_iter().map(|(at, packet)| (at - start, packet)).collect()
+    }
+
+    /// Whether nothing arrived at the stack that still holds storage.
+    pub fn arrived_is_gone(&self) -> bool {
+        self.ledger.live_nodes() == 0
+    }
+}

@@ -1,0 +1,12 @@
+//! What TCP does, segment by segment, in virtual time.
+
+mod closing;
+mod handshake;
+mod icmp;
+mod keepalive;
+mod listening;
+mod loss;
+mod receiving;
+mod resets;
+mod sending;
+mod timestamps;

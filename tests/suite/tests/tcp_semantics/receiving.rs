@@ -1,0 +1,252 @@
+//! What is acknowledged, when, and with which window.
+
+use core::time::Duration;
+use suite::calls;
+use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
+use suite::wire::{ACK, PSH, Tcp};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MSS: usize = 1460;
+
+fn established() -> Remote {
+    Remote::connects(Lab::default(), &Offer::default())
+}
+
+fn with_buffer(bytes: usize, offer: &Offer) -> Remote {
+    let mut config = WorldConfig::default();
+    config.tcp.receive_buffer = bytes;
+    Remote::connects(Lab::new(&config), offer)
+}
+
+/// A segment of `len` bytes at `offset` from what the stack expects next; bytes say where they belong.
+fn piece(remote: &Remote, offset: usize, len: usize) -> Tcp {
+    let payload: Vec<u8> = (offset..offset + len).map(byte).collect();
+    Tcp { seq: remote.nxt.wrapping_add(offset as u32), ..remote.segment(ACK, &payload) }
+}
+
+fn byte(position: usize) -> u8 {
+    (position % 251) as u8
+}
+
+#[test]
+fn a_lone_segment_is_acknowledged_after_forty_milliseconds() {
+    let mut remote = established();
+    remote.send(ACK, b"data");
+    let sent = remote.pass(MILLISECOND * 100);
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].0, sent[0].1.ack), (MILLISECOND * 40, remote.nxt));
+}
+
+#[test]
+fn an_answer_carries_the_acknowledgement() {
+    let mut remote = established();
+    remote.send(ACK, b"question");
+    remote.write(b"answer");
+    let answer = remote.one();
+    assert_eq!((answer.ack, &answer.payload[..]), (remote.nxt, &b"answer"[..]));
+    assert!(remote.pass(MILLISECOND * 100).is_empty(), "and none follows");
+}
+
+#[test]
+fn every_second_full_segment_is_acknowledged_at_once() {
+    for timestamp in [None, Some(1)] {
+        let offer = Offer { timestamp, ..Offer::default() };
+        let mut remote = Remote::connects(Lab::default(), &offer);
+        let len = if timestamp.is_some() { MSS - 12 } else { MSS };
+        for _ in 0..10 {
+            remote.send(ACK, &vec![1; len]);
+            remote.nothing();
+            remote.send(ACK, &vec![1; len]);
+            assert_eq!(remote.one().ack, remote.nxt);
+        }
+    }
+}
+
+#[test]
+fn every_second_segment_of_a_peer_with_a_smaller_path_is_acknowledged_at_once() {
+    // It was told that 1460 bytes are fine, but its packets must fit 576.
+    let mut remote = established();
+    for _ in 0..10 {
+        remote.send(ACK, &[1; 536]);
+        remote.nothing();
+        remote.send(ACK, &[1; 536]);
+        assert_eq!(remote.one().ack, remote.nxt);
+    }
+}
+
+#[test]
+fn the_end_of_a_burst_is_acknowledged_at_once() {
+    let mut remote = established();
+    remote.send(ACK | PSH, b"last");
+    assert_eq!(remote.one().ack, remote.nxt);
+}
+
+#[test]
+fn a_duplicate_is_acknowledged_at_once() {
+    let mut remote = established();
+    let data = remote.segment(ACK | PSH, b"data");
+    remote.send(ACK | PSH, b"data");
+    remote.one();
+    remote.inject(&data);
+    assert_eq!(remote.one().ack, remote.nxt);
+    assert_eq!(remote.read().as_deref(), Some(&b"data"[..]), "and not delivered twice");
+}
+
+#[test]
+fn overlapping_segments_are_cut_to_what_is_new() {
+    let mut remote = established();
+    for (offset, len) in [(0, 10), (5, 10), (3, 2), (20, 10), (14, 8), (0, 40)] {
+        let piece = piece(&remote, offset, len);
+        remote.inject(&piece);
+        remote.sent();
+    }
+    let read = remote.read().expect("open");
+    assert_eq!(read, (0..40).map(byte).collect::<Vec<u8>>());
+}
+
+#[test]
+fn data_beyond_the_window_is_cut_off() {
+    let mut remote = with_buffer(10_000, &Offer::default());
+    for at in 0..6 {
+        let piece = piece(&remote, at * 2_000, 2_000);
+        remote.inject(&piece);
+    }
+    let ack = remote.sent().pop().expect("an acknowledgement");
+    assert_eq!((ack.ack, ack.window), (remote.nxt.wrapping_add(10_000), 0));
+    assert_eq!(remote.read().map(|read| read.len()), Some(10_000));
+}
+
+#[test]
+fn out_of_order_data_may_fill_the_whole_window() {
+    let offer = Offer { sack: true, ..Offer::default() };
+    let mut remote = with_buffer(60_000, &offer);
+    // Everything but the first segment, from the end of the window backwards.
+    for at in (1..60).rev() {
+        let piece = piece(&remote, at * 1_000, 1_000);
+        remote.inject(&piece);
+        assert_eq!(remote.one().ack, remote.nxt, "a duplicate for each");
+    }
+    assert_eq!(remote.info().out_of_order, 59_000);
+    assert_eq!(remote.read().as_deref(), Some(&b""[..]));
+    let first = piece(&remote, 0, 1_000);
+    remote.inject(&first);
+    let ack = remote.one();
+    assert_eq!((ack.ack, ack.sack().len()), (remote.nxt.wrapping_add(60_000), 0));
+    let read = remote.read().expect("open");
+    assert_eq!(read, (0..60_000).map(byte).collect::<Vec<u8>>());
+    remote.nxt = remote.nxt.wrapping_add(60_000);
+    remote.finish();
+}
+
+#[test]
+fn holes_are_reported_newest_first() {
+    let offer = Offer { sack: true, ..Offer::default() };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    let block = |remote: &Remote, at: u32, len: u32| {
+        let left = remote.nxt.wrapping_add(at);
+        (left, left.wrapping_add(len))
+    };
+    let mut expected = Vec::new();
+    for at in [1_000, 5_000, 3_000, 7_000, 9_000] {
+        let piece = piece(&remote, at, 500);
+        remote.inject(&piece);
+        expected.insert(0, block(&remote, at as u32, 500));
+        expected.truncate(4);
+        let ack = remote.one();
+        assert_eq!((ack.ack, ack.sack()), (remote.nxt, expected.clone()));
+    }
+    // Data that joins an older block makes that the newest.
+    let joining = piece(&remote, 5_500, 500);
+    remote.inject(&joining);
+    let sack = remote.one().sack();
+    assert_eq!((sack[0], sack[1]), (block(&remote, 5_000, 1_000), block(&remote, 9_000, 500)));
+}
+
+#[test]
+fn beside_timestamps_three_blocks_fit() {
+    let offer = Offer { sack: true, timestamp: Some(1), ..Offer::default() };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    let mut last = Vec::new();
+    for at in 1..6 {
+        let piece = piece(&remote, at * 1_000, 500);
+        remote.inject(&piece);
+        last = remote.one().sack();
+    }
+    assert_eq!(last.len(), 3);
+}
+
+#[test]
+fn without_agreement_no_blocks_are_sent() {
+    let mut remote = established();
+    let piece = piece(&remote, 1_000, 500);
+    remote.inject(&piece);
+    assert!(remote.one().options.is_empty());
+}
+
+#[test]
+fn a_filled_hole_is_acknowledged_at_once() {
+    let mut remote = established();
+    for at in [1_000, 3_000] {
+        let piece = piece(&remote, at, 1_000);
+        remote.inject(&piece);
+        remote.one();
+    }
+    let filling = piece(&remote, 0, 1_000);
+    remote.inject(&filling);
+    assert_eq!(remote.one().ack, remote.nxt.wrapping_add(2_000));
+}
+
+#[test]
+fn a_reader_of_single_bytes_causes_no_silly_windows() {
+    let mut remote = with_buffer(20_000, &Offer::default());
+    let all = (0..20).map(|at| piece(&remote, at * 1_000, 1_000)).collect::<Vec<_>>();
+    for piece in &all {
+        remote.inject(piece);
+    }
+    let full = remote.sent().pop().expect("an acknowledgement");
+    let mut edge = full.ack.wrapping_add(u32::from(full.window));
+    let mut updates = 0;
+    for _ in 0..20_000 {
+        calls::read(&mut remote.lab.host.stack, remote.socket, 1).expect("data");
+        for update in remote.sent() {
+            let new = update.ack.wrapping_add(u32::from(update.window));
+            assert!(new.wrapping_sub(edge) >= 500, "the window opened by {} bytes", new.wrapping_sub(edge));
+            edge = new;
+            updates += 1;
+        }
+    }
+    assert!((1..=20).contains(&updates), "{updates} updates");
+}
+
+#[test]
+fn a_drained_buffer_is_announced_at_once() {
+    let mut remote = with_buffer(20_000, &Offer::default());
+    for at in 0..20 {
+        let piece = piece(&remote, at * 1_000, 1_000);
+        remote.inject(&piece);
+    }
+    assert_eq!(remote.sent().pop().map(|ack| ack.window), Some(0));
+    remote.read();
+    assert_eq!(remote.one().window, 20_000);
+}
+
+#[test]
+fn a_probe_of_a_shut_window_is_answered_and_not_taken() {
+    let mut remote = with_buffer(10_000, &Offer::default());
+    for at in 0..10 {
+        remote.send(ACK, &[byte(at); 1_000]);
+    }
+    remote.sent();
+    for _ in 0..10 {
+        let probe = remote.segment(ACK, b"?");
+        remote.inject(&probe);
+        let ack = remote.one();
+        assert_eq!((ack.ack, ack.window), (remote.nxt, 0));
+        // The acknowledgement of a probe counts: a full receiver can still send.
+        remote.write(b"x");
+        let data = remote.one();
+        remote.rcv = data.end();
+    }
+    assert_eq!(remote.info().unread, 10_000);
+}

@@ -1,0 +1,229 @@
+//! When data leaves: Nagle, the peer's window, probes.
+
+use core::time::Duration;
+use netstack_core::{ConnectionError, Instant, SendFlags, SocketOption, TcpState};
+use suite::calls;
+use suite::lab::{Lab, Offer, Remote};
+use suite::wire::{ACK, Tcp};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MSS: usize = 1460;
+
+fn established() -> Remote {
+    Remote::accepts(Lab::default(), &Offer::default())
+}
+
+fn with_window(window: u16) -> Remote {
+    Remote::accepts(Lab::default(), &Offer { window, ..Offer::default() })
+}
+
+fn nodelay(remote: &mut Remote) {
+    remote.lab.host.stack.set_option(remote.lab.now, remote.socket, SocketOption::NoDelay(true)).expect("TCP");
+}
+
+#[test]
+fn nagle_holds_a_second_small_segment_until_the_first_is_acknowledged() {
+    let mut remote = established();
+    remote.write(b"a");
+    let first = remote.one();
+    remote.write(b"b");
+    remote.write(b"c");
+    remote.nothing();
+    remote.acknowledge(&first);
+    assert_eq!(remote.one().payload, b"bc");
+}
+
+#[test]
+fn nagle_lets_full_segments_pass() {
+    let mut remote = established();
+    remote.write(b"a");
+    remote.one();
+    remote.write(&[1; MSS + 100]);
+    let full = remote.one();
+    assert_eq!(full.payload.len(), MSS);
+    remote.acknowledge(&full);
+    assert_eq!(remote.one().payload.len(), 101);
+}
+
+#[test]
+fn without_nagle_everything_leaves_at_once() {
+    let mut remote = established();
+    nodelay(&mut remote);
+    for byte in [b"a", b"b", b"c"] {
+        remote.write(byte);
+        assert_eq!(remote.one().payload, byte);
+    }
+}
+
+#[test]
+fn a_message_with_more_to_come_waits_for_the_rest() {
+    let mut remote = established();
+    nodelay(&mut remote);
+    let stack = &mut remote.lab.host.stack;
+    calls::write_with(stack, remote.socket, b"head", SendFlags::MORE).expect("room");
+    remote.nothing();
+    remote.write(b" tail");
+    assert_eq!(remote.one().payload, b"head tail");
+}
+
+#[test]
+fn a_message_whose_rest_never_comes_leaves_after_all() {
+    let mut remote = established();
+    let stack = &mut remote.lab.host.stack;
+    calls::write_with(stack, remote.socket, &[1; MSS + 4], SendFlags::MORE).expect("room");
+    let full = remote.one();
+    assert_eq!(full.payload.len(), MSS, "only whole segments");
+    remote.acknowledge(&full);
+    remote.nothing();
+    let sent = remote.pass(SECOND);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].1.payload.len(), 4);
+    assert!(sent[0].0 <= Duration::from_millis(300), "{:?}", sent[0].0);
+}
+
+#[test]
+fn the_first_flight_is_ten_segments() {
+    let mut remote = established();
+    remote.write(&[1; 100_000]);
+    let sent = remote.sent();
+    assert_eq!(sent.len(), 10);
+    assert!(sent.iter().all(|segment| segment.payload.len() == MSS));
+    // Slow start: each acknowledged segment lets two out.
+    remote.acknowledge(&sent[1]);
+    assert_eq!(remote.sent().len(), 4);
+}
+
+#[test]
+fn no_more_leaves_than_the_window_takes() {
+    let mut remote = with_window(5_000);
+    remote.write(&[1; 20_000]);
+    let sent = remote.sent();
+    assert_eq!(sent.iter().map(|segment| segment.payload.len()).sum::<usize>(), 3 * MSS, "whole segments only");
+    let last = sent.last().expect("three");
+    remote.window = 0;
+    remote.acknowledge(last);
+    remote.nothing();
+}
+
+#[test]
+fn a_window_that_shrinks_is_tolerated() {
+    let mut remote = with_window(20_000);
+    remote.write(&[1; 30_000]);
+    let sent = remote.sent();
+    assert!(sent.len() >= 10);
+    // The right edge moves left behind what was sent.
+    remote.window = 3_000;
+    remote.acknowledge(&sent[1]);
+    remote.nothing();
+    remote.acknowledge(&sent[9]);
+    let next = remote.sent();
+    assert_eq!(next.len(), 2, "it goes on with the small window");
+    // And shut entirely in the middle of a flight.
+    remote.window = 0;
+    remote.send(ACK, b"");
+    remote.window = 20_000;
+    let last = next.last().expect("two").clone();
+    remote.acknowledge(&last);
+    assert!(!remote.sent().is_empty());
+}
+
+#[test]
+fn a_shut_window_is_probed_with_data_for_as_long_as_probes_are_answered() {
+    let mut remote = with_window(0);
+    remote.write(b"waiting");
+    remote.nothing();
+    let hours = remote.lab.now + SECOND * 3600 * 5;
+    let (mut probes, mut gaps, mut last) = (0, Vec::new(), remote.lab.now);
+    while remote.lab.now < hours {
+        for (at, packet) in remote.lab.until(remote.lab.now + SECOND / 10) {
+            let probe = Tcp::parse(&packet).expect("TCP");
+            assert_eq!((probe.seq, probe.payload.len()), (remote.rcv, 1), "a probe carries data");
+            probes += 1;
+            gaps.push(at - last);
+            last = at;
+            remote.send(ACK, b"");
+        }
+    }
+    assert!(gaps.windows(2).all(|pair| pair[1] + SECOND / 5 >= pair[0]), "probes come ever more rarely");
+    assert!(*gaps.iter().max().expect("probes") <= SECOND * 121, "but never more rarely than every two minutes");
+    assert!(probes > 100, "{probes} probes");
+    assert_eq!(remote.state(), TcpState::Established);
+    remote.window = 1_000;
+    remote.send(ACK, b"");
+    assert_eq!(remote.one().payload, b"waiting", "at once, and from the byte that was probed with");
+}
+
+#[test]
+fn a_probe_that_is_taken_moves_on() {
+    let mut remote = with_window(0);
+    remote.write(b"waiting");
+    let probe = remote.pass(SECOND * 2).remove(0).1;
+    remote.window = 0;
+    remote.acknowledge(&probe);
+    let next = remote.pass(SECOND * 30).remove(0).1;
+    assert_eq!((next.seq, &next.payload[..]), (probe.end(), &b"a"[..]));
+}
+
+#[test]
+fn unanswered_probes_end_the_connection() {
+    let mut remote = with_window(0);
+    remote.write(b"waiting");
+    let sent = remote.pass(SECOND * 3600);
+    assert_eq!(sent.len(), 1 + 15, "the first, and R2 of them again");
+    let error = remote.lab.host.stack.take_error(remote.socket);
+    assert_eq!((error, remote.state()), (Ok(Some(ConnectionError::TimedOut)), TcpState::Closed));
+}
+
+#[test]
+fn a_receiver_that_opens_its_window_byte_by_byte_gets_no_silly_segments() {
+    let mut remote = with_window(0);
+    remote.write(&[1; 10_000]);
+    let start = remote.lab.now;
+    let mut small = 0;
+    // The far end reads one byte every millisecond and says so each time.
+    for window in 1..=3 * MSS as u16 {
+        remote.window = window;
+        remote.send(ACK, b"");
+        let now = remote.lab.now + Duration::from_millis(1);
+        for (_, packet) in remote.lab.until(now) {
+            let segment = Tcp::parse(&packet).expect("TCP");
+            if segment.payload.len() < MSS {
+                small += 1;
+            }
+            remote.rcv = segment.end();
+        }
+    }
+    // The override of RFC 9293, 3.8.6.2.1 allows one in a while, not one per window update.
+    let seconds = (remote.lab.now - start).as_secs() as usize + 1;
+    assert!(small <= 3 * seconds, "{small} silly segments in {seconds} s");
+}
+
+#[test]
+fn half_of_the_largest_window_is_worth_a_segment() {
+    // A peer whose whole buffer is smaller than a segment must get data nonetheless.
+    let mut remote = with_window(1_000);
+    remote.write(&[1; 5_000]);
+    let mut received = 0;
+    let start = remote.lab.now;
+    while received < 5_000 {
+        let sent = remote.sent();
+        assert_eq!(sent.len(), 1, "at {received}");
+        received += sent[0].payload.len();
+        remote.acknowledge(&sent[0]);
+    }
+    assert_eq!(remote.lab.now, start, "without waiting for any timer");
+}
+
+#[test]
+fn a_full_buffer_takes_no_more_and_says_when_it_does() {
+    let mut remote = established();
+    let option = SocketOption::SendBuffer(10_000);
+    remote.lab.host.stack.set_option(Instant::ZERO, remote.socket, option).expect("TCP");
+    let taken = calls::write(&mut remote.lab.host.stack, remote.socket, &[1; 20_000]).expect("room");
+    assert_eq!(taken, 10_000);
+    while remote.lab.host.stack.poll_event().is_some() {}
+    let sent = remote.sent();
+    remote.acknowledge(sent.last().expect("data"));
+    let event = remote.lab.host.stack.poll_event().expect("news");
+    assert!(event.writable && event.socket == remote.socket);
+}

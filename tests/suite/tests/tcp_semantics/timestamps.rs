@@ -1,0 +1,126 @@
+//! Timestamps and protection against wrapped sequence numbers (RFC 7323).
+
+use core::time::Duration;
+use netstack_core::TcpState;
+use suite::lab::{Lab, Offer, Remote};
+use suite::wire::{ACK, PSH, RST, Tcp, options};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn established() -> Remote {
+    Remote::connects(Lab::default(), &Offer { timestamp: Some(1_000), ..Offer::default() })
+}
+
+fn echoed(segment: &Tcp) -> Option<u32> {
+    segment.timestamps().map(|(_, ecr)| ecr)
+}
+
+#[test]
+fn the_peers_timestamp_is_echoed_and_ours_advances() {
+    let mut remote = established();
+    let start = remote.syn.timestamps().expect("timestamps").0;
+    for step in 1..10u32 {
+        remote.pass(MILLISECOND * 7);
+        remote.timestamps = Some((1_000 + step, 0));
+        remote.send(ACK | PSH, b"x");
+        let ack = remote.one();
+        assert_eq!(ack.timestamps(), Some((start.wrapping_add(7 * step), 1_000 + step)));
+    }
+}
+
+#[test]
+fn a_delayed_acknowledgement_echoes_the_oldest_segment() {
+    let mut remote = established();
+    remote.timestamps = Some((1_010, 0));
+    remote.send(ACK, b"first");
+    remote.timestamps = Some((1_020, 0));
+    remote.send(ACK | PSH, b"second");
+    assert_eq!(echoed(&remote.one()), Some(1_010));
+}
+
+#[test]
+fn beyond_a_hole_the_last_segment_in_order_is_echoed() {
+    let mut remote = established();
+    remote.timestamps = Some((1_010, 0));
+    let beyond = Tcp { seq: remote.nxt.wrapping_add(100), ..remote.segment(ACK, b"later") };
+    remote.inject(&beyond);
+    assert_eq!(echoed(&remote.one()), Some(1_000));
+}
+
+#[test]
+fn an_old_timestamp_is_dropped_and_acknowledged() {
+    let mut remote = established();
+    remote.timestamps = Some((2_000, 0));
+    remote.send(ACK | PSH, b"new");
+    remote.one();
+    remote.timestamps = Some((1_999, 0));
+    let old = remote.segment(ACK | PSH, b"old");
+    remote.inject(&old);
+    assert_eq!(remote.one().ack, remote.nxt);
+    assert_eq!(remote.read().as_deref(), Some(&b"new"[..]));
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_paws, 1);
+}
+
+#[test]
+fn timestamps_wrap() {
+    let offer = Offer { timestamp: Some(u32::MAX - 1), ..Offer::default() };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    for val in [u32::MAX, 0, 1] {
+        remote.timestamps = Some((val, 0));
+        remote.send(ACK | PSH, b"x");
+        assert_eq!(echoed(&remote.one()), Some(val));
+    }
+}
+
+#[test]
+fn a_segment_outside_the_window_does_not_set_the_clock_forward() {
+    // Who cannot see the connection sends an old sequence number with a timestamp of the future. If that
+    // were believed, everything that the real peer sends would be dropped as old.
+    let mut remote = established();
+    let forged = Tcp {
+        seq: remote.nxt.wrapping_sub(1_000_000),
+        options: options::timestamps(1_000 + 0x7000_0000, 0),
+        ..remote.segment(ACK, b"forged")
+    };
+    remote.inject(&forged);
+    remote.sent();
+    remote.timestamps = Some((1_001, 0));
+    remote.send(ACK | PSH, b"genuine");
+    assert_eq!(remote.read().as_deref(), Some(&b"genuine"[..]));
+}
+
+#[test]
+fn after_twenty_five_days_of_silence_the_old_timestamp_means_nothing() {
+    let mut remote = established();
+    let days = Duration::from_secs(25 * 24 * 3600);
+    remote.pass(days);
+    remote.timestamps = Some((1_000u32.wrapping_add(days.as_millis() as u32), 0));
+    remote.send(ACK | PSH, b"awake");
+    assert_eq!(remote.read().as_deref(), Some(&b"awake"[..]));
+}
+
+#[test]
+fn a_segment_without_the_agreed_timestamp_is_dropped_but_a_reset_counts() {
+    let mut remote = established();
+    let bare = Tcp { options: Vec::new(), ..remote.segment(ACK | PSH, b"bare") };
+    remote.inject(&bare);
+    assert_eq!(remote.read().as_deref(), Some(&b""[..]));
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_no_timestamp, 1);
+    remote.inject(&Tcp { flags: RST, payload: Vec::new(), ..bare });
+    assert_eq!(remote.state(), TcpState::Closed);
+}
+
+#[test]
+fn an_echo_measures_the_round_trip_of_what_was_sent_again() {
+    let mut remote = established();
+    remote.write(b"data");
+    remote.one();
+    let (at, again) = remote.pass(Duration::from_secs(2)).remove(0);
+    let val = again.timestamps().expect("timestamps").0;
+    remote.timestamps = Some((1_001, val));
+    remote.acknowledge(&again);
+    // The echo names the retransmission, which left at `at`, and not the original.
+    let expected = Duration::from_secs(2) - at;
+    let rtt = remote.info().rtt.expect("measured");
+    assert!(rtt <= expected, "{rtt:?} measured, {expected:?} passed");
+}
