@@ -47,10 +47,16 @@ impl Stack {
                 let interface_mtu = interface.mtu();
                 let destination = quoted.dst.ip();
                 let sent = quoted.total_len.min(interface_mtu);
-                if let Some(path) = self.pmtu.reduce(now, destination, mtu, sent, interface_mtu)
-                    && let Ok(tcp) = self.table.tcp_mut(id)
+                if self
+                    .pmtu
+                    .reduce(now, destination, mtu, sent, interface_mtu)
+                    .is_some()
                 {
                     self.counters.tcp.path_mtu_reduced += 1;
+                }
+                // The estimate may have fallen before, for another connection to the same host.
+                let path = self.pmtu.lookup(now, destination, interface_mtu);
+                if let Ok(tcp) = self.table.tcp_mut(id) {
                     tcp.connection
                         .reduce_path(segment_size(path.mtu, destination));
                 }

@@ -65,7 +65,11 @@ impl Stack {
             return None;
         }
         let listener = self.ports.tcp.holder(local)?;
-        if !self.table.listener_mut(listener).is_ok_and(|listener| listener.takes_syn()) {
+        if !self
+            .table
+            .listener_mut(listener)
+            .is_ok_and(|listener| listener.takes_syn())
+        {
             return None;
         }
         let connection = &mut self.table.tcp_mut(id).ok()?.connection;
@@ -115,6 +119,7 @@ impl Stack {
             Answer::Repeat => self.request_ready(number),
             Answer::Forget => self.drop_request(number),
             Answer::Reset => {
+                self.counters.tcp.in_bad_ack += 1;
                 if let Some(reset) = reset::answer(&segment) {
                     self.send_reset(iface, &flow, &reset);
                 }

@@ -155,7 +155,9 @@ impl Stack {
     pub(super) fn udp_transmit(
         &mut self,
         now: Instant,
-        iface: IfaceId, id: SocketId) -> Option<Packet> {
+        iface: IfaceId,
+        id: SocketId,
+    ) -> Option<Packet> {
         let udp = self.table.udp_mut(id).ok()?;
         udp.ready = false;
         let was_full = !udp.socket.is_writable();
@@ -207,16 +209,21 @@ impl Stack {
     }
 
     pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
-        let Some(id) = self.ports.udp.holder(quoted.src) else { return };
+        let Some(id) = self.ports.udp.holder(quoted.src) else {
+            return;
+        };
         if let IcmpError::TooBig { mtu } = error
             && let Some(route) = self.routes.lookup(quoted.dst.ip())
             && let Some(interface) = self.interface(route.iface)
         {
             let interface_mtu = interface.mtu();
             let sent = quoted.total_len.min(interface_mtu);
-            self.pmtu.reduce(now, quoted.dst.ip(), mtu, sent, interface_mtu);
+            self.pmtu
+                .reduce(now, quoted.dst.ip(), mtu, sent, interface_mtu);
         }
-        let Ok(udp) = self.table.udp_mut(id) else { return };
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
         if udp.socket.report(quoted.dst, &error) {
             self.udp_news(id, News::READABLE);
         }

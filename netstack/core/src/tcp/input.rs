@@ -296,8 +296,9 @@ impl Connection {
     fn on_same_ack(&mut self, segment: &Segment) {
         let was_shut = self.snd.wnd == 0;
         let changed = self.snd.update_window(segment);
-        if self.snd.wnd == 0 || was_shut {
-            // The peer is there; that its window stays shut is no reason to give up.
+        if (self.snd.wnd == 0 || was_shut) && !self.is_orphan() {
+            // The peer is there; that its window stays shut is no reason to give up, unless nobody holds
+            // the connection any more.
             self.snd.timeouts = 0;
         }
         if was_shut && self.snd.wnd > 0 {
