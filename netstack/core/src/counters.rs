@@ -30,6 +30,8 @@ counters! {
         in_delivered,
         /// Packets handed to a device.
         out_sent,
+        /// Packets of this host to itself.
+        looped_back,
 
         /// Received shorter than their headers or than the length they claim.
         in_truncated,
@@ -128,6 +130,8 @@ counters! {
         icmp_in_echo_replies,
         /// ICMP errors received.
         icmp_in_errors,
+        /// ICMP errors that quote nothing of a socket of this host.
+        icmp_in_not_ours,
         /// ICMP errors sent.
         icmp_out_errors,
         /// ICMP errors not sent because the packet in question must not be answered.

@@ -12,6 +12,7 @@ use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
 use smoltcp::wire::IpProtocol;
+use std::net::IpAddr;
 use txbuf::Packet;
 
 impl Stack {
@@ -30,10 +31,13 @@ impl Stack {
                     Ready::Request(number) => self.request_transmit(now, number),
                 },
             };
-            if packet.is_some() {
-                self.counters.ip.out_sent += 1;
-                return packet;
+            let Some(packet) = packet else { continue };
+            if destination(&packet).is_some_and(|to| self.addresses.owns(to)) {
+                self.loop_back(now, iface, packet);
+                continue;
             }
+            self.counters.ip.out_sent += 1;
+            return Some(packet);
         }
     }
 
@@ -50,7 +54,10 @@ impl Stack {
     fn socket_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
         match self.table.get_mut(id).ok()? {
             Socket::Tcp(_) => self.tcp_transmit(now, iface, id),
-            Socket::Udp(_) => self.udp_transmit(now, iface, id),
+            Socket::Udp(_) => {
+                self.udp_transmit(now, iface, id);
+                None
+            }
             Socket::Listener(_) => None,
         }
     }
@@ -160,6 +167,21 @@ impl Stack {
         {
             self.counters.ip.out_queue_full += 1;
         }
+    }
+}
+
+/// Whom a packet that this stack made is for.
+fn destination(packet: &Packet) -> Option<IpAddr> {
+    let head = packet.headers();
+    match head.first()? >> 4 {
+        4 => head
+            .get(16..)?
+            .first_chunk::<4>()
+            .map(|bytes| IpAddr::from(*bytes)),
+        _ => head
+            .get(24..)?
+            .first_chunk::<16>()
+            .map(|bytes| IpAddr::from(*bytes)),
     }
 }
 

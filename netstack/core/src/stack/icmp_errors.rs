@@ -17,13 +17,14 @@ impl Stack {
         match quoted.protocol {
             IpProtocol::Tcp => self.tcp_icmp_error(now, error, quoted),
             IpProtocol::Udp => self.udp_icmp_error(now, error, quoted),
-            _ => {}
+            _ => self.counters.ip.icmp_in_not_ours += 1,
         }
     }
 
     fn tcp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let key = FlowKey::new(quoted.src, quoted.dst);
         let Some(id) = self.connection_of(&key) else {
+            self.counters.ip.icmp_in_not_ours += 1;
             return;
         };
         let Ok(tcp) = self.table.tcp_mut(id) else {

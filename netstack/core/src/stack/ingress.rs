@@ -11,15 +11,33 @@ use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use txbuf::Packet;
 
+/// Where a packet comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A device received it.
+    Wire,
+    /// This host sent it to itself.
+    Loop,
+}
+
 impl Stack {
     /// Takes in a packet that the device of `iface` received: an IP packet without a link header.
     ///
     /// The stack owns the packet from here on. What is wrong with it is counted, answered where the
     /// standards say so, and otherwise silent. Packets for unknown interfaces are dropped.
-    pub fn handle_packet(&mut self, now: Instant, iface: IfaceId, mut packet: Packet) {
-        if self.interface(iface).is_none() {
-            return;
+    pub fn handle_packet(&mut self, now: Instant, iface: IfaceId, packet: Packet) {
+        if self.interface(iface).is_some() {
+            self.take_in(now, iface, packet, Origin::Wire);
         }
+    }
+
+    /// Takes in a packet of this host to itself.
+    pub(super) fn loop_back(&mut self, now: Instant, iface: IfaceId, packet: Packet) {
+        self.counters.ip.looped_back += 1;
+        self.take_in(now, iface, packet, Origin::Loop);
+    }
+
+    fn take_in(&mut self, now: Instant, iface: IfaceId, mut packet: Packet, origin: Origin) {
         self.counters.ip.in_received += 1;
         packet.meta.iface = iface.index();
         let header = match parse(&mut packet) {
@@ -32,6 +50,13 @@ impl Stack {
                 return;
             }
         };
+        // A neighbour that speaks as this host, or as a whole subnet, lies: to answer would be to talk to
+        // oneself, or to all (RFC 1122, 3.2.1.3; RFC 6274, 4.3.3).
+        let own = origin == Origin::Wire && self.addresses.owns(header.src);
+        if own || self.addresses.is_broadcast(header.src) {
+            self.counters.ip.in_bad_source += 1;
+            return;
+        }
         if !self.is_for_us(iface, &header) {
             self.counters.ip.in_not_ours += 1;
             return;
@@ -111,6 +136,7 @@ impl Stack {
     }
 
     fn answer_echo(&mut self, iface: IfaceId, header: &IpHeader, packet: Packet) {
+        self.counters.ip.icmp_in_echo_requests += 1;
         // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
         // amplify.
         if header.is_v4() && !self.addresses.owns(header.dst) {
@@ -130,7 +156,6 @@ impl Stack {
             hop_limit: super::HOP_LIMIT,
             ident: self.ident(source, header.src, header.protocol) as u16,
         };
-        self.counters.ip.icmp_in_echo_requests += 1;
         match icmp::echo_reply(header, packet, &from) {
             Ok(reply) => self.send_answer(iface, reply),
             Err(reason) => reason.count(&mut self.counters.ip),

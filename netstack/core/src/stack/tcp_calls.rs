@@ -174,7 +174,7 @@ impl Stack {
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
             Ok(Socket::Listener(_)) => self.close_listener(now, socket),
-            Ok(Socket::Udp(_)) => self.close_udp(socket),
+            Ok(Socket::Udp(_)) => self.close_udp(now, socket),
             Err(_) => {}
         }
     }

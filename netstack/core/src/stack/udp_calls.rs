@@ -151,35 +151,22 @@ impl Stack {
         }
     }
 
-    /// The socket's next datagram, if it leaves by `iface`; one for another interface is handed there.
-    pub(super) fn udp_transmit(
-        &mut self,
-        now: Instant,
-        iface: IfaceId,
-        id: SocketId,
-    ) -> Option<Packet> {
-        let udp = self.table.udp_mut(id).ok()?;
+    /// Hands the socket's next datagram to the interface that it leaves by.
+    pub(super) fn udp_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) {
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
         udp.ready = false;
         let was_full = !udp.socket.is_writable();
-        let outgoing = udp.socket.pop_outgoing()?;
+        let Some(outgoing) = udp.socket.pop_outgoing() else {
+            return;
+        };
         let local = udp.socket.local();
-        let to = outgoing.to.ip();
         if was_full && udp.socket.is_writable() {
             self.udp_news(id, News::WRITABLE);
         }
         self.udp_ready(id, iface);
-        let Some((out_iface, packet)) = self.udp_packet(local, outgoing) else {
-            self.counters.ip.out_no_route += 1;
-            return None;
-        };
-        self.counters.udp.out_datagrams += 1;
-        let interface_mtu = self.interface(out_iface)?.mtu();
-        let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
-        if out_iface == iface && packet.len() <= mtu {
-            return Some(packet);
-        }
-        self.send_control(out_iface, packet, mtu);
-        None
+        self.udp_hand_over(now, local, outgoing);
     }
 
     fn udp_packet(&mut self, local: SocketAddr, outgoing: Outgoing) -> Option<(IfaceId, Packet)> {
@@ -210,9 +197,12 @@ impl Stack {
 
     pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let Some(id) = self.ports.udp.holder(quoted.src) else {
+            self.counters.ip.icmp_in_not_ours += 1;
             return;
         };
+        // In IPv4 routers cut these datagrams themselves: a report about one is forged.
         if let IcmpError::TooBig { mtu } = error
+            && quoted.dst.is_ipv6()
             && let Some(route) = self.routes.lookup(quoted.dst.ip())
             && let Some(interface) = self.interface(route.iface)
         {
@@ -229,12 +219,34 @@ impl Stack {
         }
     }
 
-    pub(super) fn close_udp(&mut self, id: SocketId) {
-        if let Ok(udp) = self.table.udp_mut(id) {
-            let local = udp.socket.local();
-            self.ports.udp.release(local, id);
-            self.table.remove(id);
+    /// Removes a socket. What it was given to send is handed to the interfaces before.
+    pub(super) fn close_udp(&mut self, now: Instant, id: SocketId) {
+        let Ok(udp) = self.table.udp_mut(id) else {
+            return;
+        };
+        let local = udp.socket.local();
+        while let Ok(udp) = self.table.udp_mut(id)
+            && let Some(outgoing) = udp.socket.pop_outgoing()
+        {
+            self.udp_hand_over(now, local, outgoing);
         }
+        self.ports.udp.release(local, id);
+        self.table.remove(id);
+    }
+
+    /// Queues a datagram with the interface that it leaves by.
+    fn udp_hand_over(&mut self, now: Instant, local: SocketAddr, outgoing: Outgoing) {
+        let to = outgoing.to.ip();
+        let Some((iface, packet)) = self.udp_packet(local, outgoing) else {
+            self.counters.ip.out_no_route += 1;
+            return;
+        };
+        self.counters.udp.out_datagrams += 1;
+        let Some(interface_mtu) = self.interface(iface).map(|interface| interface.mtu()) else {
+            return;
+        };
+        let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
+        self.send_control(iface, packet, mtu);
     }
 
     fn udp_news(&mut self, id: SocketId, news: News) {
