@@ -68,6 +68,6 @@ pub use socket::{
     Readiness, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError,
     SocketId, SocketOption,
 };
-pub use stack::{Config, ConfigError, InterfaceConfig, Pools, Stack};
+pub use stack::{Config, ConfigError, InterfaceConfig, Pools, SpliceError, Stack};
 pub use tcp::{KeepAlive, TcpConfig, TcpInfo, TcpState};
 pub use time::Instant;

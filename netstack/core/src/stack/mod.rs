@@ -25,12 +25,14 @@ mod interface;
 mod messages;
 mod ports;
 mod schedule;
+mod splice;
 mod table;
 mod tcp_calls;
 mod tcp_ingress;
 mod udp_calls;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
+pub use splice::SpliceError;
 
 use crate::counters::Counters;
 use crate::ip::IfaceId;

@@ -1,0 +1,57 @@
+//! Moving data from one connection to another without touching it.
+
+use super::Stack;
+use crate::socket::{RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId};
+use std::collections::VecDeque;
+use thiserror::Error;
+use txbuf::{IovIter, Span};
+
+/// Why nothing was moved between two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SpliceError {
+    /// The source has nothing, or failed. After [`RecvError::WouldBlock`] a readable event follows.
+    #[error("the source: {0}")]
+    From(RecvError),
+    /// The destination takes nothing, or failed. After [`SendError::WouldBlock`] a writable event follows.
+    #[error("the destination: {0}")]
+    To(SendError),
+}
+
+impl Stack {
+    /// Moves up to `max` bytes that the connection `from` has received into the send queue of
+    /// the connection `to`, and returns how many. Zero means that `from` is at its end.
+    ///
+    /// The payload is not touched: spans change hands. Only pieces that would pin more than four times
+    /// their length are copied, so that a trickle cannot keep a whole arena alive (see
+    /// [`txbuf::Chain::append_span`]).
+    ///
+    /// # Errors
+    ///
+    /// See [`SpliceError`]. Nothing was moved then, and nothing is lost: what `to` has no room for stays
+    /// with `from`.
+    pub fn splice(
+        &mut self,
+        from: SocketId,
+        to: SocketId,
+        max: usize,
+    ) -> Result<usize, SpliceError> {
+        self.table
+            .tcp(from)
+            .map_err(|error| SpliceError::From(error.into()))?;
+        self.table
+            .tcp(to)
+            .map_err(|error| SpliceError::To(error.into()))?;
+        let room = self.send_room(to).map_err(SpliceError::To)?;
+        let mut spans: VecDeque<Span> = VecDeque::new();
+        let mut sink = IovIter::collect(&mut spans, max.min(room));
+        let received = self.receive_message(from, &mut sink, RecvFlags::NONE);
+        let bytes = received.map_err(SpliceError::From)?.bytes;
+        if bytes == 0 {
+            return Ok(0);
+        }
+        let mut source = IovIter::spans(&mut spans);
+        self.send_message(to, &mut source, SendFlags::NONE, &SendControl::default())
+            .map_err(SpliceError::To)
+    }
+}
