@@ -63,7 +63,8 @@ pub(crate) struct Demo {
 ///
 /// Attaches to the device, or creates it and removes it at the end. Answers ping, and serves echo on port 7,
 /// discard on 9 and chargen on 19 unless services are named. Prints `ready` once it serves; ends by Ctrl-C,
-/// SIGTERM or --for. A device that was there before stays, with what --peer and --mtu have set on it.
+/// SIGTERM or --for. A device that was there before stays, and gets back the addresses, MTU and link state that it
+/// had.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod device;
 mod http;
+mod restore;
 mod services;
 mod stats;
 mod stop;
@@ -55,6 +56,7 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
         device,
         name,
         capture,
+        restore,
     } = device::open(options, &Ledger::new())?;
     let net = start(options, &name, device, &services)?;
     let web = match files {
@@ -69,13 +71,15 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     drop(web);
     let shutdown = net.shutdown(GRACE).map_err(Failure::of)?;
     drop(shutdown.devices);
+    // Before the capture, whose end may be waited for.
+    let restored = restore.finish();
     let captured = capture.map(Capture::finish).transpose();
     let meter = served?;
     let captured = captured.map_err(|error| device::capture_failure(&error))?;
     if let Some(meter) = meter {
         output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, captured))?;
     }
-    Ok(Outcome::Fine)
+    restored.map(|()| Outcome::Fine)
 }
 
 /// Waits for the end, looking at the device and printing counters on the way.

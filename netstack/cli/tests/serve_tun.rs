@@ -270,19 +270,41 @@ fn nothing_is_left_by_any_end() {
     assert!(!space.has_device("tun0"));
 }
 
+/// All that the kernel has on the device.
+fn picture(space: &Space) -> String {
+    let addresses = space.exec("ip", &["-j", "addr", "show", "dev", "tun0"]);
+    addresses.fine();
+    let routes = space.exec("ip", &["route", "show", "table", "all", "dev", "tun0"]);
+    routes.fine();
+    addresses.out + &routes.out
+}
+
+/// A TUN device that does not go with whoever has it open.
+fn persistent(space: &Space, lines: &[&str]) {
+    let mut all = vec![
+        "tuntap add dev tun0 mode tun",
+        // Once up, a device keeps the queueing discipline that it gets.
+        "link set tun0 up",
+        "link set tun0 down",
+    ];
+    all.extend(lines);
+    for line in all {
+        let words: Vec<&str> = line.split(' ').collect();
+        space.exec("ip", &words).fine();
+    }
+}
+
 #[test]
 fn a_device_that_was_there_stays() {
     if !may_use_tun() {
         return;
     }
     let space = Space::new();
-    for args in [
-        &["tuntap", "add", "dev", "tun0", "mode", "tun"][..],
-        &["addr", "add", "10.9.0.1/24", "dev", "tun0"],
-        &["link", "set", "tun0", "up"],
-    ] {
-        space.exec("ip", args).fine();
-    }
+    persistent(
+        &space,
+        &["addr add 10.9.0.1/24 dev tun0", "link set tun0 up"],
+    );
+    let before = picture(&space);
     let server = Server::start(&format!(
         "--tun tun0 --netns {} --addr 10.9.0.2/24",
         space.name
@@ -290,7 +312,78 @@ fn a_device_that_was_there_stays() {
     ping(&space, V4, "56");
     echo(&space, V4, 1 << 20);
     server.stop();
-    assert!(space.has_device("tun0"));
+    assert_eq!(picture(&space), before);
+}
+
+#[test]
+fn a_device_that_was_there_is_as_before() {
+    if !may_use_tun() {
+        return;
+    }
+    let bare = &[][..];
+    let down = &[
+        "addr add 10.9.0.1/24 dev tun0",
+        "addr add fd00:8::1/64 dev tun0",
+    ];
+    let up = &[
+        "addr add 10.9.0.1/24 brd 10.9.0.77 dev tun0",
+        "addr add 10.7.0.1/24 dev tun0",
+        "addr add fd00:9::1/64 dev tun0",
+        "link set tun0 txqueuelen 77 mtu 1400 up",
+        "route add 10.6.0.0/16 dev tun0",
+    ];
+    for lines in [bare, down, up] {
+        let space = Space::new();
+        persistent(&space, lines);
+        let before = picture(&space);
+        for signal in [Signal::INT, Signal::TERM] {
+            let server = serve(&space, "--mtu 1300");
+            for ip in [V4, V6] {
+                echo(&space, ip, 100_000);
+            }
+            // With a connection in the middle of everything.
+            connect(&space, V4, 19).read_exact(&mut [0; 4096]).unwrap();
+            assert_ne!(picture(&space), before);
+            let ended = server.end(signal);
+            ended.fine();
+            assert_eq!(ended.err, "");
+            assert_eq!(picture(&space), before, "after {signal:?}");
+        }
+        // Nor does a command that fails leave anything.
+        space
+            .exec("ip", &["addr", "add", "fd00:a::1/128", "dev", "tun0"])
+            .fine();
+        let before = picture(&space);
+        netstack(&format!(
+            "serve --tun tun0 --netns {} --mtu 1300 --addr 10.9.0.2/24,fd00:a::2/64 --peer 10.9.0.1/24,fd00:a::1/64",
+            space.name
+        ))
+        .refused(&["fd00:a::1/64", "ip address del"]);
+        assert_eq!(picture(&space), before);
+    }
+}
+
+/// A capture that nobody reads any more keeps neither the device nor the command.
+#[test]
+fn a_capture_that_is_not_read() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    persistent(&space, &[]);
+    let before = picture(&space);
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    common::run(Command::new("mkfifo").arg(&pipe)).fine();
+    // Open for both, so that opening waits for nobody.
+    let open = fs::OpenOptions::new().read(true).write(true).open(&pipe);
+    let reader = open.unwrap();
+    let server = serve(&space, &format!("--pcap {}", pipe.display()));
+    echo(&space, V4, 1 << 20);
+    let ended = server.end(Signal::INT);
+    ended.refused(&["capture", "--pcap", "packets"]);
+    assert_eq!(picture(&space), before);
+    drop(reader);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use drivers::tap::{Capture, Tap, TapConfig};
 use drivers::{Device, Tun, TunConfig};
 use txbuf::{Ledger, Pool, PoolConfig};
 
+use super::restore::Restore;
 use crate::args::{Serve, TunName};
 use crate::failure::Failure;
 
@@ -24,12 +25,13 @@ pub(crate) struct Opened {
     pub(crate) device: Box<dyn Device>,
     pub(crate) name: String,
     pub(crate) capture: Option<Capture>,
+    pub(crate) restore: Restore,
 }
 
 /// Opens what the options name and sets the kernel's side up as they say.
 ///
 /// # Errors
-/// In a sentence that says what to do. A device that was created is gone again.
+/// In a sentence that says what to do. A device that was created is gone again, one that was there is as before.
 pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> {
     check_addresses(options)?;
     check_reach(options)?;
@@ -40,13 +42,14 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
     // Before the device, so that a file that cannot be written leaves nothing behind.
     let capture = options.pcap.as_deref().map(create_capture).transpose()?;
     let pool = receive_pool(ledger);
-    let tun = open_tun(options, netns, &pool)?;
+    let (tun, restore) = open_tun(options, netns, &pool)?;
     let name = tun.name().to_owned();
     Ok(match capture {
         None => Opened {
             device: Box::new(tun),
             name,
             capture: None,
+            restore,
         },
         Some(file) => {
             let (tap, capture) = Tap::new(tun, file, TapConfig::new(&name))
@@ -55,6 +58,7 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
                 device: Box::new(tap),
                 name,
                 capture: Some(capture),
+                restore,
             }
         }
     })
@@ -72,7 +76,7 @@ pub(crate) fn receive_pool(ledger: &Ledger) -> Pool {
     )
 }
 
-fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<Tun, Failure> {
+fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, Restore), Failure> {
     let link = kernel_side(options);
     match &options.tun {
         TunName::Name(name) => {
@@ -81,7 +85,9 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<Tun, F
                 netns,
                 link,
             };
-            Tun::open(&config, pool).map_err(Failure::of)
+            let tun = Tun::open(&config, pool).map_err(Failure::of)?;
+            let restore = Restore::new(config.netns, tun.changes().cloned());
+            Ok((tun, restore))
         }
         TunName::Fd(number) => {
             let adopt = |mtu| Tun::adopt_number(*number, mtu, pool).map_err(Failure::of);
@@ -95,10 +101,9 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<Tun, F
                 (_, Some(mtu)) => adopt(Some(mtu as usize))?,
                 (None, None) => adopt(None)?,
             };
-            if let Some(link) = link {
-                netlink::configure(netns.as_ref(), tun.name(), &link).map_err(Failure::of)?;
-            }
-            Ok(tun)
+            let configure = |link| netlink::configure(netns.as_ref(), tun.name(), &link);
+            let changes = link.map(configure).transpose().map_err(Failure::of)?;
+            Ok((tun, Restore::new(netns, changes)))
         }
     }
 }

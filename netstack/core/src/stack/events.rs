@@ -1,7 +1,6 @@
 //! What applications are to be told. Each socket stands in the queue at most once, so that the queue is
 //! never longer than there are sockets.
 
-use super::table::Table;
 use crate::socket::{Event, SocketId};
 use std::collections::VecDeque;
 
@@ -67,11 +66,15 @@ impl Events {
         }
     }
 
-    /// The next socket with news, and all its news.
-    pub(super) fn pop(&mut self, table: &mut Table) -> Option<Event> {
+    /// The next socket with news, and all its news, which `take` takes from the socket; `None` from it
+    /// means that the socket is gone.
+    pub(super) fn pop(
+        &mut self,
+        mut take: impl FnMut(SocketId) -> Option<Pending>,
+    ) -> Option<Event> {
         loop {
             let socket = self.queue.pop_front()?;
-            let Some(pending) = table.pending_mut(socket) else {
+            let Some(pending) = take(socket) else {
                 continue;
             };
             let Pending {
@@ -80,7 +83,7 @@ impl Events {
                 connected,
                 closed,
                 ..
-            } = core::mem::take(pending);
+            } = pending;
             return Some(Event {
                 socket,
                 readable,

@@ -208,7 +208,8 @@ impl Stack {
 
     /// The next thing that applications should know, or `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop(&mut self.table)
+        self.events
+            .pop(|id| self.table.pending_mut(id).map(core::mem::take))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when nothing waits for time

@@ -2,7 +2,7 @@
 
 use super::congestion::Reno;
 use super::flow::FlowKey;
-use super::handshake::Agreed;
+use super::handshake::{Agreed, Origin};
 use super::recv::Receiver;
 use super::recv::window::scale_for;
 use super::segment::Segment;
@@ -110,16 +110,6 @@ pub(crate) struct Connection {
     /// The application will not read any more.
     pub(crate) read_shut: bool,
     error: Option<ConnectionError>,
-}
-
-/// Where a connection starts from, apart from what the peer says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    pub(crate) flow: FlowKey,
-    pub(crate) iss: Seq,
-    /// The largest segment that the path to the peer takes, by what this host knows.
-    pub(crate) mss: u16,
-    pub(crate) timestamp_offset: u32,
 }
 
 impl Connection {

@@ -1,7 +1,7 @@
 //! Half-open connections: what a listener remembers of a SYN (RFC 9293, SYN-RECEIVED).
 
 use super::TcpConfig;
-use super::connection::Origin;
+use super::flow::FlowKey;
 use super::options::{Options, Timestamps};
 use super::recv::window::scale_for;
 use super::segment::{Flags, Segment};
@@ -14,6 +14,16 @@ const DEFAULT_MSS_V4: u16 = 536;
 const DEFAULT_MSS_V6: u16 = 1220;
 /// Segment sizes below this are taken for it: a peer that names one would make every packet a header.
 const MIN_MSS: u16 = 64;
+
+/// Where a connection starts from, apart from what the peer says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) flow: FlowKey,
+    pub(crate) iss: Seq,
+    /// The largest segment that the path to the peer takes, by what this host knows.
+    pub(crate) mss: u16,
+    pub(crate) timestamp_offset: u32,
+}
 
 /// What the two SYNs of a connection settle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
