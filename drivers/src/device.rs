@@ -132,6 +132,8 @@ device_counters! {
     rx_too_big,
     /// Received packets dropped because the pool they are read into was at its cap.
     rx_no_memory,
+    /// Received packets dropped because their offload header did not fit them.
+    rx_bad_offload,
     /// Packets dropped because they were larger than the MTU.
     tx_too_big,
     /// Packets dropped because they needed an offload that the device has not.

@@ -119,16 +119,9 @@ impl<D: Device> Edge<D> {
             Err(error) => return Ok(self.drop_front(from, error)),
         };
         loop {
-            while self.outgoing.len() < self.capabilities.burst
-                && let Some(segment) = cutter.next()
-            {
-                match segment {
-                    Ok(segment) => self.outgoing.push_back(segment),
-                    Err(error) => {
-                        self.outgoing.clear();
-                        return Ok(self.drop_front(from, error));
-                    }
-                }
+            if let Err(error) = cutter.fill(&mut self.outgoing, self.capabilities.burst) {
+                self.outgoing.clear();
+                return Ok(self.drop_front(from, error));
             }
             let made = self.outgoing.len();
             let result = self.inner.transmit(&mut self.outgoing);

@@ -8,6 +8,7 @@ mod signal;
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -161,6 +162,29 @@ impl Direction {
     }
 }
 
+impl Queue {
+    /// Puts up to `max` packets behind those in `into`. All of them to an empty vector, the common case, is an
+    /// exchange of the two buffers.
+    fn hand_over(&mut self, into: &mut Vec<Packet>, max: usize) {
+        if into.is_empty() && self.packets.len() <= max {
+            let spare = mem::take(into);
+            *into = mem::replace(&mut self.packets, spare.into()).into();
+        } else {
+            let arriving = max.min(self.packets.len());
+            into.extend(self.packets.drain(..arriving));
+        }
+    }
+
+    /// Appends all of `from`: to an empty queue, by an exchange of the two buffers.
+    fn take_over(&mut self, from: &mut VecDeque<Packet>) {
+        if self.packets.is_empty() {
+            mem::swap(&mut self.packets, from);
+        } else {
+            self.packets.append(from);
+        }
+    }
+}
+
 impl MemoryEnd {
     fn peer(&self) -> usize {
         1 - self.side
@@ -194,13 +218,29 @@ impl MemoryEnd {
         self.counters.tx_bytes += packet.len() as u64;
         true
     }
+
+    /// Counts a packet that arrived, and says whether it is one that this end takes.
+    fn accept(&mut self, packet: &Packet) -> bool {
+        if wire_length(packet) > self.mtu {
+            self.counters.rx_too_big += 1;
+            return false;
+        }
+        self.counters.rx_packets += 1;
+        self.counters.rx_bytes += packet.len() as u64;
+        true
+    }
 }
 
 impl Device for MemoryEnd {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             offloads: self.offloads,
-            burst_bytes: BURST * if self.offloads.tso { usize::from(u16::MAX) } else { self.mtu },
+            burst_bytes: BURST
+                * if self.offloads.tso {
+                    usize::from(u16::MAX)
+                } else {
+                    self.mtu
+                },
             ..Capabilities::plain(self.mtu, BURST)
         }
     }
@@ -213,17 +253,11 @@ impl Device for MemoryEnd {
         }
         let mut queue = direction.lock();
         let mut received = 0;
-        while received < max
-            && let Some(packet) = queue.packets.pop_front()
-        {
-            if wire_length(&packet) > self.mtu {
-                self.counters.rx_too_big += 1;
-                continue;
-            }
-            self.counters.rx_packets += 1;
-            self.counters.rx_bytes += packet.len() as u64;
-            into.push(packet);
-            received += 1;
+        while received < max && !queue.packets.is_empty() {
+            let before = into.len();
+            queue.hand_over(into, max - received);
+            retain_from(into, before, |packet| self.accept(packet));
+            received += into.len() - before;
         }
         let left = !queue.packets.is_empty();
         let room = queue.starved && queue.packets.len() <= direction.capacity / 2;
@@ -254,15 +288,12 @@ impl Device for MemoryEnd {
             self.counters.tx_no_peer += lost as u64;
             return Ok(lost);
         }
-        let mut taken = 0;
-        while queue.packets.len() < direction.capacity
-            && let Some(packet) = from.pop_front()
-        {
-            taken += 1;
-            if self.admit(&packet) {
-                queue.packets.push_back(packet);
-            }
-        }
+        let room = direction.capacity.saturating_sub(queue.packets.len());
+        let taken = room.min(from.len());
+        let mut rest = from.split_off(taken);
+        from.retain(|packet| self.admit(packet));
+        queue.take_over(from);
+        from.append(&mut rest);
         let arrived = !queue.packets.is_empty();
         if !from.is_empty() {
             queue.starved = true;
@@ -302,6 +333,20 @@ fn wire_length(packet: &Packet) -> usize {
         .meta
         .gso
         .map_or(packet.len(), |gso| gso.headers as usize + gso.size as usize)
+}
+
+/// Keeps those of `packets[start..]` that pass `keep`, in order.
+fn retain_from(packets: &mut Vec<Packet>, start: usize, mut keep: impl FnMut(&Packet) -> bool) {
+    let mut kept = start;
+    for index in start..packets.len() {
+        if keep(&packets[index]) {
+            if kept < index {
+                packets.swap(kept, index);
+            }
+            kept += 1;
+        }
+    }
+    packets.truncate(kept);
 }
 
 #[cfg(test)]

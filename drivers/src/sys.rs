@@ -16,9 +16,21 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 pub(crate) const IFF_TUN: u16 = 0x0001;
 /// A `virtio_net_hdr` stands in front of each packet.
 pub(crate) const IFF_VNET_HDR: u16 = 0x4000;
+/// No packet information in front of each packet.
+const IFF_NO_PI: u16 = 0x1000;
 /// The device outlives its last descriptor.
 pub(crate) const IFF_PERSIST: u16 = 0x0800;
 
+/// The peer may leave checksums to be completed (`TUN_F_CSUM`).
+pub(crate) const TUN_F_CSUM: u32 = 0x01;
+/// Super-packets of TCP over IPv4 and IPv6, also with CWR set, and of UDP over IPv4 and IPv6.
+pub(crate) const TUN_F_TSO4: u32 = 0x02;
+pub(crate) const TUN_F_TSO6: u32 = 0x04;
+pub(crate) const TUN_F_TSO_ECN: u32 = 0x08;
+pub(crate) const TUN_F_USO4: u32 = 0x20;
+pub(crate) const TUN_F_USO6: u32 = 0x40;
+
+const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
 const TUNSETOFFLOAD: Opcode = opcode::write::<c_uint>(b'T', 208);
 const TUNGETIFF: Opcode = opcode::read::<c_uint>(b'T', 210);
 const TUNSETVNETHDRSZ: Opcode = opcode::write::<c_int>(b'T', 216);
@@ -56,6 +68,23 @@ pub(crate) fn tun_flags(fd: BorrowedFd<'_>) -> Result<TunFlags> {
         name: String::from_utf8_lossy(&request.name[..end]).into_owned(),
         flags: request.flags,
     })
+}
+
+/// Attaches `node`, a fresh descriptor of /dev/net/tun, to the device `name` with a `virtio_net_hdr` in front of each
+/// packet. The name must be shorter than 16 bytes.
+pub(crate) fn attach_with_vnet_header(node: BorrowedFd<'_>, name: &str) -> Result<()> {
+    let mut request = InterfaceRequest {
+        name: [0; 16],
+        flags: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR,
+        rest: [0; 22],
+    };
+    let room = request.name[..15]
+        .get_mut(..name.len())
+        .ok_or(rustix::io::Errno::INVAL)?;
+    room.copy_from_slice(name.as_bytes());
+    // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, for which `InterfaceRequest` has room; every bit pattern
+    // is valid for its fields.
+    unsafe { ioctl(node, Updater::<TUNSETIFF, _>::new(&mut request)) }
 }
 
 /// Sets the offloads that the kernel may use towards this descriptor (`TUN_F_*`).

@@ -10,13 +10,18 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use txbuf::Packet;
 
 use crate::{Capabilities, Device, DeviceCounters};
 use queue::{Direction, Queue};
+
+/// A file that takes nothing for so long will not take the rest of a capture either.
+const STALL: Duration = Duration::from_secs(5);
+/// How often the end of a capture is looked for.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// How a capture is made.
 #[derive(Clone, Debug)]
@@ -234,9 +239,13 @@ impl Capture {
     /// Writes what waits, flushes the file, and says what was captured. A tap that is still in use goes on passing
     /// packets, uncaptured and counted as dropped.
     ///
+    /// Blocks while the file takes anything. When it has taken nothing for five seconds, what waits is given up; the
+    /// thread that writes ends once the file lets go of it.
+    ///
     /// # Errors
     ///
     /// The file could not be written, now or earlier: the disk is full, or the reader of a pipe is gone.
+    /// [`TimedOut`](io::ErrorKind::TimedOut): it takes nothing any more, as a pipe that nobody reads from.
     pub fn finish(mut self) -> io::Result<CaptureReport> {
         self.end()
     }
@@ -248,13 +257,39 @@ impl Capture {
 
     fn end(&mut self) -> io::Result<CaptureReport> {
         self.queue.close();
-        match self.writer.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(io::Error::other(
+        let Some(writer) = self.writer.take() else {
+            return Ok(CaptureReport::default());
+        };
+        self.wait_for(&writer)?;
+        writer.join().unwrap_or_else(|_| {
+            Err(io::Error::other(
                 "the thread that writes the capture has panicked",
-            )),
-            None => Ok(CaptureReport::default()),
+            ))
+        })
+    }
+
+    /// Waits until the writer has ended, as long as it gets on.
+    fn wait_for(&self, writer: &JoinHandle<io::Result<CaptureReport>>) -> io::Result<()> {
+        let mut progress = self.queue.progress();
+        let mut since = Instant::now();
+        while !writer.is_finished() {
+            if self.queue.progress() != progress {
+                progress = self.queue.progress();
+                since = Instant::now();
+            } else if since.elapsed() >= STALL {
+                let waiting = self.queue.abandon();
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!(
+                        "it has taken nothing for {} seconds, and {waiting} packets, besides those being written, \
+                         are not in it",
+                        STALL.as_secs()
+                    ),
+                ));
+            }
+            thread::sleep(LOOK);
         }
+        Ok(())
     }
 }
 

@@ -1,16 +1,19 @@
-//! A Linux TUN device, plain: one IP packet for each system call, no offload.
+//! A Linux TUN device: one packet for each system call, which with offload is a super-packet of up to 64 KiB.
 
 mod error;
 mod open;
+mod vnet;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
-use txbuf::{Chain, Checksum, Packet, Pool};
+use txbuf::{Chain, Checksum, Offloads, Packet, Pool};
 
+use crate::device::cuts;
+use crate::netlink::{self, Changes};
 use crate::{Capabilities, Device, DeviceCounters};
 
 pub use error::TunError;
@@ -21,16 +24,28 @@ const BURST: usize = 64;
 /// Vectors for one `writev`. What has more pieces than this (a gather of a gather's width) is copied together.
 const VECTORS: usize = 32;
 
+/// Bytes for one call of sending with offload: the kernel answers in between, and what it answers waits in a queue of
+/// some 500 packets.
+const BURST_BYTES: usize = 512 << 10;
+/// The longest super-packet.
+const LONGEST: usize = 65_535;
+
 /// A TUN device. The interface goes away with it, unless it is persistent or another process has it open too.
 ///
 /// Packets are read straight into the pool given at opening; those that fit a packet's header area are copied
 /// there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
 /// received, and others are dropped and counted.
+///
+/// With offload (`TunConfig::offload`) what the kernel would cut and sum it leaves alone, in both directions: neither
+/// side touches payload but for the one copy at the device. The pool's segments must then hold 64 KiB.
 pub struct Tun {
     fd: OwnedFd,
     name: String,
     mtu: usize,
     persistent: bool,
+    /// What the kernel agreed to do, where each packet has a `virtio_net_hdr` in front.
+    offloads: Option<Offloads>,
+    changes: Option<Changes>,
     arena: Chain,
     /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
     scratch: Box<[u8]>,
@@ -45,7 +60,15 @@ impl Tun {
     ///
     /// Each [`TunError`] says in one sentence what to do.
     pub fn open(config: &TunConfig, pool: &Pool) -> Result<Tun, TunError> {
-        Tun::with_arena(open::open(config)?, pool)
+        let opened = open::open(config)?;
+        let changes = opened.changes.clone();
+        Tun::with_arena(opened, pool).inspect_err(|_| {
+            if let Some(changes) = &changes {
+                // The first error says more.
+                let name = &changes.after().name;
+                let _ = netlink::undo(config.netns.as_ref(), name, changes);
+            }
+        })
     }
 
     /// Takes over a descriptor that is attached to a TUN device already, and makes it non-blocking.
@@ -81,27 +104,38 @@ impl Tun {
         self.persistent
     }
 
+    /// What [`open`](Tun::open) has changed on the kernel's side of the device, for [`netlink::undo`] when a device
+    /// that was there before is closed again. Of an adopted descriptor: nothing.
+    pub fn changes(&self) -> Option<&Changes> {
+        self.changes.as_ref()
+    }
+
     fn with_arena(opened: open::Opened, pool: &Pool) -> Result<Tun, TunError> {
         let open::Opened {
             fd,
             name,
             mtu,
             persistent,
+            offloads,
+            changes,
         } = opened;
+        let longest = if offloads.is_some() { LONGEST } else { mtu };
         // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel.
-        if pool.segment() <= mtu {
+        if pool.segment() <= longest {
             return Err(TunError::ArenaTooSmall {
                 name,
-                mtu,
+                mtu: longest,
                 segment: pool.segment(),
             });
         }
-        let scratch = vec![0; mtu + 1].into_boxed_slice();
+        let scratch = vec![0; longest + 1].into_boxed_slice();
         Ok(Tun {
             fd,
             name,
             mtu,
             persistent,
+            offloads,
+            changes,
             arena: Chain::arena(pool),
             scratch,
             counters: DeviceCounters::default(),
@@ -110,48 +144,80 @@ impl Tun {
 
     /// Reads one packet. `Ok(None)`: one was read and dropped.
     fn read_packet(&mut self) -> Result<Option<Packet>, Errno> {
-        let Ok(mut reservation) = self.arena.reserve(self.mtu + 1) else {
-            return self.read_small_packet();
+        let mut header = [0; vnet::LENGTH];
+        let prefix = if self.offloads.is_some() {
+            vnet::LENGTH
+        } else {
+            0
         };
-        let length = rustix::io::read(&self.fd, &mut reservation[..])?;
-        if length > self.mtu {
+        let read = |room: &mut [u8], header: &mut [u8]| {
+            let mut vectors = [
+                IoSliceMut::new(&mut header[..prefix]),
+                IoSliceMut::new(room),
+            ];
+            rustix::io::readv(&self.fd, &mut vectors).map(|length| length.saturating_sub(prefix))
+        };
+        let packet = match self.arena.reserve(self.scratch.len()) {
+            Ok(mut room) => {
+                let length = read(&mut room, &mut header)?;
+                let small = Packet::inline(&room[..length]);
+                small.or_else(|| Some(Packet::from_span(room.commit(length))))
+            }
+            // With the pool at its cap what fits a packet's own area is worth having: it may free memory.
+            Err(_) => {
+                let length = read(&mut self.scratch, &mut header)?;
+                Packet::inline(&self.scratch[..length])
+            }
+        };
+        let Some(mut packet) = packet else {
+            self.counters.rx_no_memory += 1;
+            return Ok(None);
+        };
+        if prefix > 0 {
+            let Ok(meta) = vnet::decode(&header, &mut packet) else {
+                self.counters.rx_bad_offload += 1;
+                return Ok(None);
+            };
+            packet.meta = meta;
+        }
+        if packet.meta.gso.is_none() && packet.len() > self.mtu {
             self.counters.rx_too_big += 1;
             return Ok(None);
         }
-        let packet = match Packet::inline(&reservation[..length]) {
-            Some(packet) => packet,
-            None => Packet::from_span(reservation.commit(length)),
-        };
         Ok(Some(packet))
-    }
-
-    /// With the pool at its cap: what fits a packet's own area is worth having, for it may free memory.
-    fn read_small_packet(&mut self) -> Result<Option<Packet>, Errno> {
-        let length = rustix::io::read(&self.fd, &mut self.scratch[..])?;
-        if length > self.mtu {
-            self.counters.rx_too_big += 1;
-            return Ok(None);
-        }
-        let packet = Packet::inline(&self.scratch[..length]);
-        self.counters.rx_no_memory += u64::from(packet.is_none());
-        Ok(packet)
     }
 
     fn write_packet(&mut self, packet: &Packet) -> Result<Written, Errno> {
         let length = packet.len();
-        if packet.meta.gso.is_some() || matches!(packet.meta.checksum, Checksum::Partial { .. }) {
+        if !self.takes(packet) {
             self.counters.tx_unsupported += 1;
             return Ok(Written::Dropped);
         }
-        if length > self.mtu {
+        let wire = packet.meta.gso.map_or(length, |gso| {
+            usize::from(gso.headers) + usize::from(gso.size)
+        });
+        if wire > self.mtu || length > self.scratch.len() {
             self.counters.tx_too_big += 1;
             return Ok(Written::Dropped);
         }
+        let header = vnet::encode(&packet.meta);
+        let prefix = if self.offloads.is_some() {
+            vnet::LENGTH
+        } else {
+            0
+        };
         let mut vectors = [IoSlice::new(&[]); VECTORS];
+        vectors[0] = IoSlice::new(&header[..prefix]);
         let written = match gather(packet, &mut vectors) {
             Gathered::Vectors(count) => rustix::io::writev(&self.fd, &vectors[..count]),
             Gathered::TooMany => match packet.copy_to(0, &mut self.scratch[..length]) {
-                Ok(_) => rustix::io::write(&self.fd, &self.scratch[..length]),
+                Ok(_) => {
+                    let vectors = [
+                        IoSlice::new(&header[..prefix]),
+                        IoSlice::new(&self.scratch[..length]),
+                    ];
+                    rustix::io::writev(&self.fd, &vectors)
+                }
                 Err(_) => return Ok(self.unreadable()),
             },
             Gathered::Unreadable => return Ok(self.unreadable()),
@@ -169,6 +235,14 @@ impl Tun {
             }
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Whether the kernel finishes what is left to be done about `packet`.
+    fn takes(&self, packet: &Packet) -> bool {
+        let offloads = self.offloads.unwrap_or_default();
+        let partial = matches!(packet.meta.checksum, Checksum::Partial { .. });
+        (!partial || offloads.tx_checksum)
+            && packet.meta.gso.is_none_or(|gso| cuts(offloads, gso.kind))
     }
 
     fn unreadable(&mut self) -> Written {
@@ -198,7 +272,15 @@ impl Tun {
 
 impl Device for Tun {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::plain(self.mtu, BURST)
+        let plain = Capabilities::plain(self.mtu, BURST);
+        match self.offloads {
+            Some(offloads) => Capabilities {
+                offloads,
+                burst_bytes: BURST_BYTES,
+                ..plain
+            },
+            None => plain,
+        }
     }
 
     fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
@@ -275,13 +357,10 @@ enum Gathered {
     Unreadable,
 }
 
-/// Lays the header area and the extents of the payload out for `writev`.
+/// Lays the header area and the extents of the payload out for `writev`, behind the first vector.
 fn gather<'a>(packet: &'a Packet, vectors: &mut [IoSlice<'a>; VECTORS]) -> Gathered {
-    let mut count = 0;
-    if !packet.headers().is_empty() {
-        vectors[0] = IoSlice::new(packet.headers());
-        count = 1;
-    }
+    vectors[1] = IoSlice::new(packet.headers());
+    let mut count = 2;
     let Some(span) = packet.span() else {
         return Gathered::Vectors(count);
     };

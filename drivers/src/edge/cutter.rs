@@ -1,6 +1,8 @@
 //! Takes a super-packet apart, one segment after the other.
 
-use txbuf::{ChecksumError, Packet, PullError, Segments, Span};
+use std::collections::VecDeque;
+
+use txbuf::{ChecksumError, NoRoom, Packet, PullError, Segments, Span};
 
 use super::template::{Piece, Template};
 
@@ -22,6 +24,12 @@ impl From<ChecksumError> for CutError {
     }
 }
 
+impl From<NoRoom> for CutError {
+    fn from(NoRoom: NoRoom) -> CutError {
+        CutError::Malformed
+    }
+}
+
 impl From<PullError> for CutError {
     fn from(error: PullError) -> CutError {
         match error {
@@ -31,7 +39,7 @@ impl From<PullError> for CutError {
     }
 }
 
-/// Yields the segments of a super-packet, which itself stays whole.
+/// Makes the segments of a super-packet, which itself stays whole.
 pub(super) struct Cutter {
     template: Template,
     /// What the segment in which the header area's payload ends has from the span.
@@ -59,7 +67,7 @@ impl Cutter {
         let mut span = packet.span().cloned();
         if let Some(span) = &mut span {
             let size = template.size();
-            let missing = (size - template.tail().len() % size) % size;
+            let missing = (size - template.tail() % size) % size;
             if missing > 0 {
                 seam = Some(
                     span.split_to(missing.min(span.len()))
@@ -82,61 +90,65 @@ impl Cutter {
         self.segments > 0 && self.made == self.template.payload()
     }
 
-    /// Makes `packet`, from which this cutter was made, the super-packet of what is not sent: all that was not cut
-    /// and the last `unsent` segments.
-    pub(super) fn put_back(&self, packet: &mut Packet, unsent: usize) -> Result<(), CutError> {
-        let sent = ((self.segments - unsent) * self.template.size()).min(self.template.payload());
-        if sent == 0 {
-            return Ok(());
+    /// Appends segments to `out` until it has `most` packets or the super-packet is used up.
+    pub(super) fn fill(&mut self, out: &mut VecDeque<Packet>, most: usize) -> Result<(), CutError> {
+        while out.len() < most && !self.is_finished() {
+            let piece = self.cut()?;
+            self.template.segment(piece, self.complete, out)?;
         }
-        let in_area = sent.min(self.template.tail().len());
-        let mut span = packet.take_span();
-        if let Some(span) = &mut span {
-            span.advance(sent - in_area)
-                .map_err(|_| CutError::Malformed)?;
-        }
-        *packet = self
-            .template
-            .rest(sent, &self.template.tail()[in_area..], span)?;
         Ok(())
     }
 
-    fn cut(&mut self) -> Result<Packet, CutError> {
-        let template = &self.template;
-        let (start, tail) = (self.made, template.tail());
-        let end = (start + template.size()).min(template.payload());
-        let in_area = &tail[start.min(tail.len())..end.min(tail.len())];
-        let span = if in_area.len() == end - start {
+    /// Makes `packet`, from which this cutter was made, the super-packet of what is not sent: all that was not cut
+    /// and the last `unsent` segments.
+    pub(super) fn put_back(&mut self, packet: &mut Packet, unsent: usize) -> Result<(), CutError> {
+        let index = self.segments - unsent;
+        let start = (index * self.template.size()).min(self.template.payload());
+        if start == 0 {
+            return Ok(());
+        }
+        let in_area = start.min(self.template.tail());
+        let mut span = packet.take_span();
+        if let Some(span) = &mut span {
+            span.advance(start - in_area)
+                .map_err(|_| CutError::Malformed)?;
+        }
+        *packet = self.template.rest(Piece {
+            index,
+            start,
+            length: self.template.payload() - start,
+            in_area: in_area..self.template.tail(),
+            span,
+        })?;
+        Ok(())
+    }
+
+    /// The payload of the next segment.
+    #[inline]
+    fn cut(&mut self) -> Result<Piece, CutError> {
+        let (start, tail) = (self.made, self.template.tail());
+        let end = (start + self.template.size()).min(self.template.payload());
+        let length = end - start;
+        let in_area = start.min(tail)..end.min(tail);
+        let span = if in_area.len() == length {
             None
         } else if in_area.is_empty() {
             self.pieces.as_mut().and_then(Iterator::next)
         } else {
             self.seam.take()
         };
-        let length = end - start;
         if in_area.len() + span.as_ref().map_or(0, Span::len) != length {
             return Err(CutError::Malformed);
         }
-        let piece = Piece {
+        let index = self.segments;
+        self.made = end;
+        self.segments += 1;
+        Ok(Piece {
+            index,
             start,
             length,
             in_area,
             span,
-        };
-        template.segment(piece, self.complete)
-    }
-}
-
-impl Iterator for Cutter {
-    type Item = Result<Packet, CutError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_finished() {
-            return None;
-        }
-        let segment = self.cut();
-        self.made = (self.made + self.template.size()).min(self.template.payload());
-        self.segments += 1;
-        Some(segment)
+        })
     }
 }

@@ -1,5 +1,8 @@
 //! The headers of a super-packet, with all that is the same in its segments summed up once.
 
+use core::ops::Range;
+use std::collections::VecDeque;
+
 use txbuf::{Checksum, Gso, GsoKind, HEADER_AREA, Meta, Packet, Span, checksum};
 
 use super::cutter::CutError;
@@ -55,10 +58,12 @@ enum Layer4 {
 
 /// A part of the payload: `length` bytes from `start`, of which some may lie in the header area.
 #[derive(Debug)]
-pub(super) struct Piece<'a> {
+pub(super) struct Piece {
+    /// How many segments there are before it.
+    pub(super) index: usize,
     pub(super) start: usize,
     pub(super) length: usize,
-    pub(super) in_area: &'a [u8],
+    pub(super) in_area: Range<usize>,
     pub(super) span: Option<Span>,
 }
 
@@ -107,111 +112,127 @@ impl Template {
         self.size
     }
 
-    /// Payload that lies in the header area.
-    pub(super) fn tail(&self) -> &[u8] {
-        &self.area[self.headers..self.area_length]
+    /// Bytes of payload that lie in the header area.
+    pub(super) fn tail(&self) -> usize {
+        self.area_length - self.headers
     }
 
-    /// One segment, with a complete checksum or a partial one.
-    pub(super) fn segment(&self, piece: Piece<'_>, complete: bool) -> Result<Packet, CutError> {
+    /// Appends one segment to `out`, with a complete checksum or a partial one.
+    #[inline]
+    pub(super) fn segment(
+        &mut self,
+        piece: Piece,
+        complete: bool,
+        out: &mut VecDeque<Packet>,
+    ) -> Result<(), CutError> {
         let sum = if complete {
-            Some(payload_sum(&piece)?)
+            Some(self.payload_sum(&piece)?)
         } else {
             None
         };
-        let mut segment = self.build(piece, sum)?;
-        segment.meta.gso = None;
-        Ok(segment)
+        let meta = self.set_headers(&piece, sum);
+        if piece.in_area.is_empty() {
+            // Right into the queue: a packet that is moved before it is in memory as a whole costs more than all
+            // the rest of this.
+            let headers = &self.area[..self.headers];
+            out.push_back(Packet::with_headers(headers, piece.span, meta)?);
+        } else {
+            out.push_back(self.with_tail(piece, meta)?);
+        }
+        Ok(())
     }
 
-    /// The super-packet of the payload from `start` on, its checksum partial.
-    pub(super) fn rest(
-        &self,
-        start: usize,
-        in_area: &[u8],
-        span: Option<Span>,
-    ) -> Result<Packet, CutError> {
-        let length = self.payload - start;
-        let mut rest = self.build(
-            Piece {
-                start,
-                length,
-                in_area,
-                span,
-            },
-            None,
-        )?;
-        rest.meta.gso = (length > self.size).then_some(self.gso);
-        Ok(rest)
+    /// The super-packet of the payload that `piece` is, its checksum partial.
+    pub(super) fn rest(&mut self, piece: Piece) -> Result<Packet, CutError> {
+        let mut meta = self.set_headers(&piece, None);
+        meta.gso = (piece.length > self.size).then_some(self.gso);
+        self.with_tail(piece, meta)
     }
 
-    fn build(&self, piece: Piece<'_>, payload_sum: Option<u16>) -> Result<Packet, CutError> {
-        let Piece {
-            start,
-            length,
-            in_area,
-            span,
-        } = piece;
-        let mut packet = match span {
-            Some(span) => Packet::with_payload(span),
-            None => Packet::new(),
-        };
-        let area = packet
-            .push(self.headers + in_area.len())
-            .map_err(|_| CutError::Malformed)?;
-        let (headers, tail) = area.split_at_mut(self.headers);
-        headers.copy_from_slice(&self.area[..self.headers]);
-        tail.copy_from_slice(in_area);
-        self.set_ip(headers, start, length);
-        let offset = self.set_transport(headers, start, length, payload_sum);
-        packet.meta = self.meta;
-        packet.meta.checksum = match payload_sum {
+    /// Makes the headers those of `piece`.
+    #[inline]
+    fn set_headers(&mut self, piece: &Piece, payload_sum: Option<u16>) -> Meta {
+        self.set_ip(piece);
+        let offset = self.set_transport(piece, payload_sum);
+        let checksum = match payload_sum {
             Some(_) => Checksum::Complete,
             None => Checksum::Partial {
                 start: self.transport as u16,
                 offset,
             },
         };
-        Ok(packet)
+        Meta {
+            checksum,
+            gso: None,
+            ..self.meta
+        }
     }
 
-    fn set_ip(&self, headers: &mut [u8], start: usize, length: usize) {
+    /// The headers and `piece`, of which some may lie in the header area.
+    fn with_tail(&self, piece: Piece, meta: Meta) -> Result<Packet, CutError> {
+        let mut front = [0; HEADER_AREA];
+        let length = self.headers + piece.in_area.len();
+        front[..self.headers].copy_from_slice(&self.area[..self.headers]);
+        front[self.headers..length].copy_from_slice(self.in_area(&piece));
+        Ok(Packet::with_headers(&front[..length], piece.span, meta)?)
+    }
+
+    fn in_area(&self, piece: &Piece) -> &[u8] {
+        let tail = &self.area[self.headers..self.area_length];
+        &tail[piece.in_area.clone()]
+    }
+
+    #[inline]
+    fn payload_sum(&self, piece: &Piece) -> Result<u16, CutError> {
+        let in_span = match &piece.span {
+            Some(span) => span.checksum().map_err(|_| CutError::Unreadable)?,
+            None => 0,
+        };
+        if piece.in_area.is_empty() {
+            return Ok(in_span);
+        }
+        let in_area = self.in_area(piece);
+        Ok(checksum::combine(
+            checksum::sum(in_area),
+            in_span,
+            in_area.len() % 2 == 1,
+        ))
+    }
+
+    #[inline]
+    fn set_ip(&mut self, piece: &Piece) {
+        let headers = &mut self.area;
         match self.ip {
             Ip::V4 {
                 identification,
                 fixed,
             } => {
-                let total = (self.headers + length) as u16;
-                let identification = identification.wrapping_add((start / self.size) as u16);
+                let total = (self.headers + piece.length) as u16;
+                let identification = identification.wrapping_add(piece.index as u16);
                 let sum = fold(u32::from(fixed) + u32::from(total) + u32::from(identification));
                 headers[2..4].copy_from_slice(&total.to_be_bytes());
                 headers[4..6].copy_from_slice(&identification.to_be_bytes());
                 headers[10..12].copy_from_slice(&(!sum).to_be_bytes());
             }
             Ip::V6 => {
-                let counted = (self.headers + length - 40) as u16;
+                let counted = (self.headers + piece.length - 40) as u16;
                 headers[4..6].copy_from_slice(&counted.to_be_bytes());
             }
         }
     }
 
     /// Returns where the checksum lies in the transport header.
-    fn set_transport(
-        &self,
-        headers: &mut [u8],
-        start: usize,
-        length: usize,
-        payload_sum: Option<u16>,
-    ) -> u16 {
-        let layer4_length = (self.headers - self.transport + length) as u16;
-        let header = &mut headers[self.transport..];
+    #[inline]
+    fn set_transport(&mut self, piece: &Piece, payload_sum: Option<u16>) -> u16 {
+        let layer4_length = (self.headers - self.transport + piece.length) as u16;
+        let header = &mut self.area[self.transport..self.headers];
         let pseudo = u32::from(self.pseudo) + u32::from(layer4_length);
         let (offset, varying) = match self.layer4 {
             Layer4::Tcp { sequence, flags } => {
-                let sequence = sequence.wrapping_add(start as u32);
-                let last = start + length == self.payload;
+                let sequence = sequence.wrapping_add(piece.start as u32);
+                let last = piece.start + piece.length == self.payload;
                 let mut flags = flags;
-                if start > 0 {
+                if piece.start > 0 {
                     flags &= !CWR;
                 }
                 if !last {
@@ -303,17 +324,6 @@ fn parse_tcp(head: &[u8], transport: usize) -> Option<(Layer4, u16, u16)> {
 fn parse_udp(head: &[u8], transport: usize) -> Option<(Layer4, u16, u16)> {
     let header = head.get(transport..)?;
     (header.len() == 8).then(|| (Layer4::Udp, UDP, checksum::sum(&header[..4])))
-}
-
-fn payload_sum(piece: &Piece<'_>) -> Result<u16, CutError> {
-    let in_span = match &piece.span {
-        Some(span) => span.checksum().map_err(|_| CutError::Unreadable)?,
-        None => 0,
-    };
-    Ok(match piece.in_area.len() {
-        0 => in_span,
-        length => checksum::combine(checksum::sum(piece.in_area), in_span, length % 2 == 1),
-    })
 }
 
 fn fold(sum: u32) -> u16 {

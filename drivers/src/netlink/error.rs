@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 /// Why the kernel's side of a device could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -141,19 +143,57 @@ impl NetlinkError {
         device: &str,
         error: rtnetlink::Error,
     ) -> NetlinkError {
+        let errno = errno_of(&error);
         let source = match error {
             rtnetlink::Error::NetlinkError(message) => message.to_io(),
             other => io::Error::other(other.to_string()),
         };
-        match source
-            .raw_os_error()
-            .map(rustix::io::Errno::from_raw_os_error)
-        {
-            Some(rustix::io::Errno::PERM) => NetlinkError::NoPermission { what },
-            Some(rustix::io::Errno::NODEV) => NetlinkError::NoSuchDevice {
+        match errno {
+            Some(Errno::PERM) => NetlinkError::NoPermission { what },
+            Some(Errno::NODEV) => NetlinkError::NoSuchDevice {
                 name: device.to_owned(),
             },
             _ => NetlinkError::Refused { what, source },
         }
+    }
+
+    /// As [`from_request`](NetlinkError::from_request), for a request that adds an address or a route.
+    pub(super) fn from_add(
+        what: String,
+        device: &str,
+        is_ipv6: bool,
+        error: rtnetlink::Error,
+    ) -> NetlinkError {
+        match errno_of(&error) {
+            // Not EPERM: so the kernel says that IPv6 is switched off for a device.
+            Some(Errno::ACCESS) if is_ipv6 => NetlinkError::Ipv6Disabled {
+                name: device.to_owned(),
+            },
+            Some(Errno::EXIST) => NetlinkError::Exists { what },
+            _ => NetlinkError::from_request(what, device, error),
+        }
+    }
+
+    /// The error of a request, but for one that says that there was nothing to do.
+    pub(super) fn unless(
+        harmless: Errno,
+        what: String,
+        device: &str,
+        result: Result<(), rtnetlink::Error>,
+    ) -> Result<(), NetlinkError> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) if errno_of(&error) == Some(harmless) => Ok(()),
+            Err(error) => Err(NetlinkError::from_request(what, device, error)),
+        }
+    }
+}
+
+fn errno_of(error: &rtnetlink::Error) -> Option<Errno> {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => {
+            message.to_io().raw_os_error().map(Errno::from_raw_os_error)
+        }
+        _ => None,
     }
 }

@@ -1,29 +1,18 @@
-//! Links, their addresses and their routes.
-
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+//! Links: what they are to look like, and what they do.
 
 use futures_util::stream::{StreamExt, TryStreamExt};
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use netlink_packet_route::route::RouteType;
-use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
-use rustix::io::Errno;
+use rtnetlink::{Handle, LinkUnspec};
 
 use super::request::converse;
-use super::{Cidr, NetlinkError, Netns};
+use super::undo::configure_since;
+use super::{Address, Changes, Cidr, NetlinkError, Netns, Route};
 
 /// The smallest MTU of a link that carries IPv6 (RFC 8200 section 5). Below it the kernel gives a device none.
 pub const MIN_IPV6_MTU: u32 = 1280;
 
 /// The largest name of a network device in bytes (`IFNAMSIZ` less the terminating zero).
 const MAX_NAME: usize = 15;
-
-/// How long to wait for the kernel to take an IPv6 address into use: a thousand looks, a millisecond apart. It takes
-/// less than one where the machine is not busy.
-const USABLE_LOOKS: u32 = 1000;
-const USABLE_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What the kernel's side of a device is to look like. What is left out stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -39,24 +28,6 @@ pub struct LinkConfig {
     pub routes: Vec<Route>,
     /// Whether the link is to be brought up. Routes need it.
     pub up: bool,
-}
-
-/// An address of the kernel's on a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// The address, with the prefix the kernel makes a connected route for.
-    pub local: Cidr,
-    /// The other side's address of a point-to-point link. The connected route then leads to its prefix instead.
-    pub peer: Option<Cidr>,
-}
-
-/// A route through a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where it leads: the host bits are ignored.
-    pub destination: Cidr,
-    /// The router to send to, unless the destination is reached directly.
-    pub via: Option<IpAddr>,
 }
 
 /// What the kernel says of a link.
@@ -86,36 +57,33 @@ impl LinkState {
     pub fn carries_ipv6(&self) -> bool {
         self.mtu >= MIN_IPV6_MTU
     }
+
+    pub(super) fn check_family(&self, wanted: Cidr) -> Result<(), NetlinkError> {
+        if wanted.address().is_ipv6() && !self.carries_ipv6() {
+            return Err(NetlinkError::MtuBelowIpv6 {
+                name: self.name.clone(),
+                mtu: self.mtu,
+                address: wanted.to_string(),
+            });
+        }
+        Ok(())
+    }
 }
 
-/// Sets up the kernel's side of the device `name` in `netns` (or the calling thread's namespace) and returns what it
-/// looks like then. Addresses that are there already stay, so that repeating a call is no error. IPv6 addresses are
-/// usable at once: no duplicate address detection (RFC 4862 section 5.4) is made on them.
+/// Sets up the kernel's side of the device `name` in `netns` (or the calling thread's namespace), and returns what has
+/// changed by it, for [`undo`](super::undo). Addresses that are there already stay as they are, so that repeating a
+/// call is no error. IPv6 addresses are usable at once: no duplicate address detection (RFC 4862 section 5.4) is made
+/// on them.
 ///
 /// # Errors
 ///
-/// The sentence says which step failed; steps before it stay done.
+/// The sentence says which step failed; steps before it are undone.
 pub fn configure(
     netns: Option<&Netns>,
     name: &str,
     config: &LinkConfig,
-) -> Result<LinkState, NetlinkError> {
-    check_name(name)?;
-    converse(netns, async |handle| {
-        let before = find(&handle, name).await?;
-        set_link(&handle, &before, config).await?;
-        let after = find(&handle, name).await?;
-        for address in &config.addresses {
-            add_address(&handle, &after, *address).await?;
-        }
-        for address in &config.addresses {
-            wait_until_local(&handle, &after, address.local.address()).await;
-        }
-        for route in &config.routes {
-            add_route(&handle, &after, *route).await?;
-        }
-        Ok(after)
-    })
+) -> Result<Changes, NetlinkError> {
+    configure_since(None, netns, name, config)
 }
 
 /// Looks at the device `name` in `netns` (or the calling thread's namespace). Needs no rights.
@@ -181,7 +149,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), NetlinkError> {
     }
 }
 
-async fn find(handle: &Handle, name: &str) -> Result<LinkState, NetlinkError> {
+pub(super) async fn find(handle: &Handle, name: &str) -> Result<LinkState, NetlinkError> {
     let mut links = handle.link().get().match_name(name).execute().boxed();
     let message = links
         .try_next()
@@ -217,14 +185,23 @@ fn state_of(name: &str, message: &LinkMessage) -> LinkState {
     state
 }
 
-async fn set_link(
+/// What to set on a link. What is left out stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LinkSettings {
+    pub(super) mtu: Option<u32>,
+    pub(super) tx_queue: Option<u32>,
+    pub(super) up: Option<bool>,
+}
+
+/// Asks the kernel only for what `link` does not have already, so that nothing to do takes no rights.
+pub(super) async fn set_link(
     handle: &Handle,
     link: &LinkState,
-    config: &LinkConfig,
+    settings: &LinkSettings,
 ) -> Result<(), NetlinkError> {
     let mut message = LinkUnspec::new_with_index(link.index);
     let mut wanted = Vec::new();
-    if let Some(mtu) = config.mtu.filter(|mtu| *mtu != link.mtu) {
+    if let Some(mtu) = settings.mtu.filter(|mtu| *mtu != link.mtu) {
         if mtu < link.min_mtu || mtu > link.max_mtu {
             let LinkState {
                 name,
@@ -242,13 +219,23 @@ async fn set_link(
         message = message.mtu(mtu);
         wanted.push(format!("set its MTU to {mtu}"));
     }
-    if let Some(packets) = config.tx_queue.filter(|packets| *packets != link.tx_queue) {
+    if let Some(packets) = settings
+        .tx_queue
+        .filter(|packets| *packets != link.tx_queue)
+    {
         message = message.txqueuelen(packets);
         wanted.push(format!("set its queue to {packets} packets"));
     }
-    if config.up && !link.up {
-        message = message.up();
-        wanted.push("bring it up".to_owned());
+    match settings.up.filter(|up| *up != link.up) {
+        Some(true) => {
+            message = message.up();
+            wanted.push("bring it up".to_owned());
+        }
+        Some(false) => {
+            message = message.down();
+            wanted.push("bring it down".to_owned());
+        }
+        None => {}
     }
     if wanted.is_empty() {
         return Ok(());
@@ -256,158 +243,4 @@ async fn set_link(
     let what = format!("change device {} ({})", link.name, wanted.join(", "));
     let changed = handle.link().change(message.build()).execute().await;
     changed.map_err(|error| NetlinkError::from_request(what, &link.name, error))
-}
-
-async fn add_address(
-    handle: &Handle,
-    link: &LinkState,
-    address: Address,
-) -> Result<(), NetlinkError> {
-    let local = address.local.address();
-    check_family(link, address.local)?;
-    if let Some(peer) = address
-        .peer
-        .filter(|peer| peer.address().is_ipv4() != local.is_ipv4())
-    {
-        return Err(NetlinkError::PeerFamily {
-            address: address.local.to_string(),
-            peer: peer.to_string(),
-        });
-    }
-    let message = address_message(link.index, address);
-    let mut request = handle
-        .address()
-        .add(link.index, local, address.local.prefix());
-    *request.message_mut() = message;
-    let what = format!("add the address {} to device {}", address.local, link.name);
-    // Replacing changes an address that is there into itself; adding would be an error.
-    finish(link, local, what, request.replace().execute().await)
-}
-
-/// The kernel takes an IPv6 address into use in a work queue of its own. Before that it drops what is sent there.
-async fn wait_until_local(handle: &Handle, link: &LinkState, address: IpAddr) {
-    let IpAddr::V6(address) = address else { return };
-    if !link.up || !link.carrier {
-        return;
-    }
-    for _ in 0..USABLE_LOOKS {
-        let question = RouteMessageBuilder::<Ipv6Addr>::new()
-            .destination_prefix(address, 128)
-            .build();
-        let mut answers = handle.route().get(question).execute().boxed();
-        if let Ok(Some(route)) = answers.try_next().await
-            && route.header.kind == RouteType::Local
-        {
-            return;
-        }
-        // Nothing else runs on this thread.
-        std::thread::sleep(USABLE_INTERVAL);
-    }
-}
-
-fn address_message(index: u32, address: Address) -> AddressMessage {
-    let Address { local, peer } = address;
-    let far = peer.unwrap_or(local);
-    let mut message = AddressMessage::default();
-    message.header.index = index;
-    message.header.prefix_len = far.prefix();
-    message.attributes = vec![
-        AddressAttribute::Local(local.address()),
-        AddressAttribute::Address(far.address()),
-    ];
-    match local.address() {
-        IpAddr::V4(v4) => {
-            message.header.family = AddressFamily::Inet;
-            if peer.is_none() && local.prefix() < 31 {
-                let broadcast = u32::from(v4) | (u32::MAX >> local.prefix());
-                message
-                    .attributes
-                    .push(AddressAttribute::Broadcast(broadcast.into()));
-            }
-        }
-        IpAddr::V6(_) => {
-            message.header.family = AddressFamily::Inet6;
-            message.header.flags = AddressHeaderFlags::Nodad;
-        }
-    }
-    message
-}
-
-async fn add_route(handle: &Handle, link: &LinkState, route: Route) -> Result<(), NetlinkError> {
-    let destination = route.destination;
-    check_family(link, destination)?;
-    let network = destination.network();
-    let builder = match (network, route.via) {
-        (IpAddr::V4(network), None | Some(IpAddr::V4(_))) => {
-            let mut builder = RouteMessageBuilder::<Ipv4Addr>::new()
-                .destination_prefix(network, destination.prefix())
-                .output_interface(link.index);
-            if let Some(IpAddr::V4(via)) = route.via {
-                builder = builder.gateway(via);
-            }
-            builder.build()
-        }
-        (IpAddr::V6(network), None | Some(IpAddr::V6(_))) => {
-            let mut builder = RouteMessageBuilder::<Ipv6Addr>::new()
-                .destination_prefix(network, destination.prefix())
-                .output_interface(link.index);
-            if let Some(IpAddr::V6(via)) = route.via {
-                builder = builder.gateway(via);
-            }
-            builder.build()
-        }
-        (_, Some(via)) => {
-            return Err(NetlinkError::PeerFamily {
-                address: destination.to_string(),
-                peer: via.to_string(),
-            });
-        }
-    };
-    let what = format!(
-        "add a route to {network}/{} through device {}",
-        destination.prefix(),
-        link.name
-    );
-    // Never by replacing: that would take a destination away from another device.
-    finish(
-        link,
-        network,
-        what,
-        handle.route().add(builder).execute().await,
-    )
-}
-
-fn check_family(link: &LinkState, wanted: Cidr) -> Result<(), NetlinkError> {
-    if wanted.address().is_ipv6() && !link.carries_ipv6() {
-        let LinkState { name, mtu, .. } = link.clone();
-        return Err(NetlinkError::MtuBelowIpv6 {
-            name,
-            mtu,
-            address: wanted.to_string(),
-        });
-    }
-    Ok(())
-}
-
-fn finish(
-    link: &LinkState,
-    address: IpAddr,
-    what: String,
-    result: Result<(), rtnetlink::Error>,
-) -> Result<(), NetlinkError> {
-    let Err(error) = result else { return Ok(()) };
-    let errno = match &error {
-        rtnetlink::Error::NetlinkError(message) => {
-            message.to_io().raw_os_error().map(Errno::from_raw_os_error)
-        }
-        _ => None,
-    };
-    match errno {
-        // Not EPERM: so the kernel says that IPv6 is switched off for a device.
-        Some(Errno::ACCESS) if address.is_ipv6() => Err(NetlinkError::Ipv6Disabled {
-            name: link.name.clone(),
-        }),
-        Some(Errno::EXIST) => Err(NetlinkError::Exists { what }),
-        _ => Err(NetlinkError::from_request(what, &link.name, error)),
-    }
 }

@@ -146,7 +146,10 @@ fn a_device_is_set_up_looked_at_and_deleted() {
         ],
         up: true,
     };
-    let after = configure(Some(&netns), "tun0", &config).unwrap();
+    let after = configure(Some(&netns), "tun0", &config)
+        .unwrap()
+        .after()
+        .clone();
     assert_eq!(
         (after.mtu, after.tx_queue, after.up, after.carries_ipv6()),
         (1280, 4000, true, true)
@@ -182,7 +185,10 @@ fn a_device_is_set_up_looked_at_and_deleted() {
         routes: Vec::new(),
         ..config.clone()
     };
-    assert_eq!(configure(Some(&netns), "tun0", &again).unwrap(), after);
+    assert_eq!(
+        configure(Some(&netns), "tun0", &again).unwrap().after(),
+        &after
+    );
     assert!(matches!(
         configure(Some(&netns), "tun0", &config),
         Err(NetlinkError::Exists { .. })
@@ -221,7 +227,9 @@ fn ipv6_below_its_smallest_mtu_is_refused_with_the_reason() {
         error.to_string(),
         "device tun0 has an MTU of 1000, and IPv6 needs at least 1280: raise the MTU or leave out 2001:db8::1/64"
     );
-    assert!(!link_state(Some(&netns), "tun0").unwrap().carries_ipv6());
+    // What had been set by then is undone.
+    let state = link_state(Some(&netns), "tun0").unwrap();
+    assert!(state.carries_ipv6() && !state.up);
     let off = LinkConfig {
         mtu: Some(1500),
         addresses: vec![address("2001:db8::1/64", None)],
@@ -293,7 +301,7 @@ fn a_namespace_is_found_by_its_name() {
     let found = Netns::by_name(&name)
         .and_then(|netns| configure(Some(&netns), "lo", &LinkConfig::default()));
     assert!(ip("delete").unwrap().success());
-    assert!(!found.unwrap().up);
+    assert!(!found.unwrap().after().up);
     assert!(matches!(
         Netns::by_name(&name),
         Err(NetlinkError::NoSuchNamespace { .. })

@@ -58,6 +58,8 @@ pub(super) struct Queue {
     closed: AtomicBool,
     failed: AtomicBool,
     asleep: AtomicBool,
+    /// Changes whenever the writer gets on.
+    progress: AtomicU64,
     writer: OnceLock<Thread>,
 }
 
@@ -71,6 +73,7 @@ impl Queue {
             closed: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
+            progress: AtomicU64::new(0),
             writer: OnceLock::new(),
         }
     }
@@ -165,10 +168,20 @@ impl Queue {
         Some(record)
     }
 
-    /// For the writer: nothing more will be taken. What waits is let go.
-    pub(super) fn fail(&self) {
+    /// Lets go of what waits, and says how many packets it was. Nothing more is taken.
+    pub(super) fn abandon(&self) -> usize {
         self.failed.store(true, Ordering::Relaxed);
-        while self.take().is_some() {}
+        std::iter::from_fn(|| self.take()).count()
+    }
+
+    /// For the writer: it has got on.
+    pub(super) fn note_progress(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Another value than before: the writer has got on since.
+    pub(super) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
     }
 
     /// For the writer: sleeps for a moment, in which more may come.

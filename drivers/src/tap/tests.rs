@@ -383,6 +383,23 @@ fn a_file_that_cannot_be_written_is_reported() {
 }
 
 #[test]
+fn a_file_that_takes_nothing_is_given_up() {
+    let mut arena = Chain::arena(&pool(&Ledger::new()));
+    let (file, _never) = stalling();
+    let (mut tap, capture) = Tap::new(
+        Scripted::new(Offloads::default(), []),
+        file,
+        TapConfig::new("x"),
+    )
+    .unwrap();
+    let mut packets: VecDeque<Packet> = (0..1000).map(|_| udp(&mut arena, 1500)).collect();
+    assert_eq!(tap.transmit(&mut packets).unwrap(), 1000);
+    let error = capture.finish().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+    assert!(error.to_string().contains("packets"), "{error}");
+}
+
+#[test]
 fn an_idle_capture_is_complete_on_disk_before_it_is_finished() {
     let ledger = Ledger::new();
     let mut arena = Chain::arena(&pool(&ledger));

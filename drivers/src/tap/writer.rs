@@ -25,6 +25,9 @@ use super::{CaptureReport, TapConfig, unix_time};
 const INBOUND: u32 = 0b01;
 const OUTBOUND: u32 = 0b10;
 
+/// The most that is written at once: what a pipe holds.
+const PART: usize = 64 << 10;
+
 /// How often the writer looks for packets in vain before it sleeps until it is woken.
 const IDLE_LOOKS: u32 = 50;
 
@@ -34,6 +37,10 @@ pub(super) fn start<W: Write + Send + 'static>(
     config: TapConfig,
     queue: Arc<Queue>,
 ) -> io::Result<JoinHandle<io::Result<CaptureReport>>> {
+    let file = Noted {
+        file,
+        queue: Arc::clone(&queue),
+    };
     let mut writer = Writer::new(file, &config)?;
     thread::Builder::new()
         .name("capture".into())
@@ -41,10 +48,30 @@ pub(super) fn start<W: Write + Send + 'static>(
             queue.adopt_writer();
             let result = writer.run(&queue);
             if result.is_err() {
-                queue.fail();
+                queue.abandon();
             }
             result
         })
+}
+
+/// A file that tells the queue whenever it has taken something.
+struct Noted<W> {
+    file: W,
+    queue: Arc<Queue>,
+}
+
+impl<W: Write> Write for Noted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A pipe would hold a larger write until all of it is read.
+        let part = &bytes[..bytes.len().min(PART)];
+        let written = self.file.write(part)?;
+        self.queue.note_progress();
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 struct Writer<W: Write> {

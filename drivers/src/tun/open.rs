@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 
+use rustix::fs::{Mode as FileMode, OFlags};
 use rustix::io::Errno;
 use tun_tap::{Iface, Mode};
+use txbuf::Offloads;
 
 use super::TunError;
-use crate::netlink::{self, LinkConfig, LinkState, Netns};
+use crate::netlink::{self, Changes, LinkConfig, Netns};
 use crate::sys;
 
 const DEVICE_NODE: &str = "/dev/net/tun";
@@ -28,6 +30,9 @@ pub struct TunConfig {
     /// What to set on the kernel's side, which takes CAP_NET_ADMIN. `None` leaves the device as it is, which may
     /// then be down: see [`netlink::configure`] for doing it elsewhere.
     pub link: Option<LinkConfig>,
+    /// Whether to ask for offloads: super-packets and partial checksums in both directions. What the kernel does not
+    /// know it is not asked for.
+    pub offload: bool,
 }
 
 impl TunConfig {
@@ -46,24 +51,39 @@ pub(super) struct Opened {
     pub(super) name: String,
     pub(super) mtu: usize,
     pub(super) persistent: bool,
+    /// What the kernel agreed to do, if it was asked.
+    pub(super) offloads: Option<Offloads>,
+    /// What was done to the kernel's side.
+    pub(super) changes: Option<Changes>,
 }
 
 /// Creates the device or attaches to it, resets what an earlier user may have set, and sets the kernel's side up.
 pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
     netlink::check_name(&config.name.replacen("%d", "0", 1))?;
-    let iface = match &config.netns {
-        Some(netns) => netns.run(|| attach(&config.name))?,
-        None => attach(&config.name),
+    // Attaching changes a device that is there, too.
+    let before = netlink::snapshot(config.netns.as_ref(), &config.name)?;
+    let attach = || match config.offload {
+        true => attach_with_offload(&config.name),
+        false => attach(&config.name),
+    };
+    let fd = match &config.netns {
+        Some(netns) => netns.run(attach)?,
+        None => attach(),
     }?;
-    let fd = sys::into_owned_fd(iface);
     let device = sys::tun_flags(fd.as_fd())
         .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
     prepare(&fd)?;
-    let link = match &config.link {
-        Some(link) => netlink::configure(config.netns.as_ref(), &device.name, link)?,
-        None => netlink::link_state(config.netns.as_ref(), &device.name)?,
-    };
-    Ok(opened(fd, device.flags, &link))
+    let offloads = config.offload.then(|| negotiate(&fd)).transpose()?;
+    let link = config.link.clone().unwrap_or_default();
+    let changes = netlink::configure_since(before, config.netns.as_ref(), &device.name, &link)?;
+    Ok(Opened {
+        fd,
+        mtu: changes.after().mtu as usize,
+        name: device.name,
+        persistent: device.flags & sys::IFF_PERSIST != 0,
+        offloads,
+        changes: Some(changes),
+    })
 }
 
 /// Takes over a descriptor that somebody else attached. `mtu`: if the device is not in the calling thread's
@@ -101,6 +121,8 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError>
         name,
         mtu,
         persistent,
+        offloads: None,
+        changes: None,
     })
 }
 
@@ -110,8 +132,53 @@ pub(super) fn adopt_number(number: RawFd, mtu: Option<usize>) -> Result<Opened, 
     adopt(fd, mtu)
 }
 
-fn attach(name: &str) -> Result<Iface, TunError> {
-    Iface::without_packet_info(name, Mode::Tun).map_err(|error| attach_error(name, error))
+fn attach(name: &str) -> Result<OwnedFd, TunError> {
+    let iface = Iface::without_packet_info(name, Mode::Tun);
+    iface
+        .map(sys::into_owned_fd)
+        .map_err(|error| attach_error(name, error))
+}
+
+/// As [`attach`], with a header in front of each packet, which the `tun-tap` crate cannot ask for.
+fn attach_with_offload(name: &str) -> Result<OwnedFd, TunError> {
+    let node = rustix::fs::open(
+        DEVICE_NODE,
+        OFlags::RDWR | OFlags::CLOEXEC,
+        FileMode::empty(),
+    );
+    let attached =
+        node.and_then(|node| sys::attach_with_vnet_header(node.as_fd(), name).map(|()| node));
+    attached.map_err(|errno| attach_error(name, errno.into()))
+}
+
+/// Asks for every offload, and for fewer where the kernel is too old for the newer ones.
+fn negotiate(fd: &OwnedFd) -> Result<Offloads, TunError> {
+    let tso = sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6;
+    let uso = sys::TUN_F_USO4 | sys::TUN_F_USO6;
+    let wishes = [
+        (tso | sys::TUN_F_TSO_ECN | uso, true, true),
+        (tso | sys::TUN_F_TSO_ECN, true, false),
+        (tso, true, false),
+        (sys::TUN_F_CSUM, false, false),
+    ];
+    let mut refusal = Errno::INVAL;
+    for (mask, tso, uso) in wishes {
+        match sys::set_tun_offload(fd.as_fd(), mask) {
+            Ok(()) => {
+                return Ok(Offloads {
+                    tx_checksum: true,
+                    rx_checksum: true,
+                    tso,
+                    uso,
+                });
+            }
+            Err(errno) => refusal = errno,
+        }
+    }
+    Err(refused(
+        "agree on any offload with the kernel; a plain device does without",
+        refusal,
+    ))
 }
 
 /// `tun-tap` reports the `open` and the TUNSETIFF alike; their errors do not overlap but for EBUSY, EPERM and
@@ -157,15 +224,6 @@ fn prepare(fd: &OwnedFd) -> Result<(), TunError> {
         .map_err(|errno| refused("reset the header size of the TUN device", errno))?;
     rustix::io::ioctl_fionbio(fd, true)
         .map_err(|errno| refused("make the TUN descriptor non-blocking", errno))
-}
-
-fn opened(fd: OwnedFd, flags: u16, link: &LinkState) -> Opened {
-    Opened {
-        fd,
-        name: link.name.clone(),
-        mtu: link.mtu as usize,
-        persistent: flags & sys::IFF_PERSIST != 0,
-    }
 }
 
 fn refused(what: &str, errno: Errno) -> TunError {

@@ -35,6 +35,7 @@ fn configured(netns: &Netns, mtu: u32) -> TunConfig {
         name: "tun0".into(),
         netns: Some(netns.clone()),
         link: Some(link),
+        offload: false,
     }
 }
 

@@ -88,6 +88,9 @@ pub(crate) struct Serve {
     /// Set the device's MTU [default: as the device has it]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65535))]
     pub(crate) mtu: Option<u32>,
+    /// Exchange super-packets of up to 64 KiB with the kernel instead of packets of the MTU
+    #[arg(long)]
+    pub(crate) offload: bool,
     /// Use the device of this network namespace
     #[arg(long, value_name = "NAME")]
     pub(crate) netns: Option<String>,

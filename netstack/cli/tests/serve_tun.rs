@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Server, Space, may_use_tun, netstack};
 use rustix::process::Signal;
@@ -270,13 +270,20 @@ fn nothing_is_left_by_any_end() {
     assert!(!space.has_device("tun0"));
 }
 
-/// All that the kernel has on the device.
+/// All that the kernel has on the device and is for users to see.
 fn picture(space: &Space) -> String {
-    let addresses = space.exec("ip", &["-j", "addr", "show", "dev", "tun0"]);
-    addresses.fine();
-    let routes = space.exec("ip", &["route", "show", "table", "all", "dev", "tun0"]);
-    routes.fine();
-    addresses.out + &routes.out
+    let show = |what| {
+        let line = format!("{what} show dev tun0");
+        let ended = space.exec("ip", &line.split(' ').collect::<Vec<_>>());
+        ended.fine();
+        ended.out
+    };
+    // The kernel takes an IPv6 address into use a moment after it was added.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while show("-j addr").contains("tentative") && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    ["-j addr", "-4 route", "-6 route"].map(show).concat()
 }
 
 /// A TUN device that does not go with whoever has it open.

@@ -84,6 +84,7 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, 
                 name: name.clone(),
                 netns,
                 link,
+                offload: options.offload,
             };
             let tun = Tun::open(&config, pool).map_err(Failure::of)?;
             let restore = Restore::new(config.netns, tun.changes().cloned());
