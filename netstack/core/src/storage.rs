@@ -1,13 +1,16 @@
 //! Bounds on what a small piece of data may keep alive.
 
-use txbuf::{Chain, NoMemory, Pool, Span};
+use txbuf::{Chain, Kind, NoMemory, Pool, Span};
 
 /// What may be held for long must not pin more than this many times its length.
 const MAX_PINNED: usize = 4;
+/// Payloads up to this length cost less to copy than to keep alive where they are.
+pub(crate) const COPYBREAK: usize = 512;
 /// The most leaves of a gather.
 const MAX_LEAVES: usize = txbuf::GATHER_MAX;
 
-/// `span`, or a copy of it in `small` when it pins more than four times its length.
+/// `span`, or a copy of it in `small` when it pins more than four times its length. What lies in such a
+/// small segment already stays there.
 ///
 /// For whatever is held for an unbounded time. Memory that may not be read, and data too long for
 /// the small segments, stays as it is: it pins the bounded rest of one node.
@@ -16,7 +19,8 @@ const MAX_LEAVES: usize = txbuf::GATHER_MAX;
 ///
 /// [`NoMemory`] when a copy is needed and there is no storage for it.
 pub(crate) fn bounded(span: Span, small: &mut Chain) -> Result<Span, NoMemory> {
-    if span.footprint() <= MAX_PINNED * span.len() {
+    let copied_before = span.kind() == Kind::Buffered && span.footprint() <= small.pool().segment();
+    if copied_before || span.footprint() <= MAX_PINNED * span.len() {
         return Ok(span);
     }
     let mut parts = arrayvec::ArrayVec::<Span, MAX_LEAVES>::new();

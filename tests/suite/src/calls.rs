@@ -14,14 +14,24 @@ pub fn write(stack: &mut Stack, socket: SocketId, data: &[u8]) -> Result<usize, 
     write_with(stack, socket, data, SendFlags::NONE)
 }
 
-/// [`write`] with flags.
+/// [`write()`] with flags.
 ///
 /// # Errors
 ///
 /// As [`Stack::send_message`].
-pub fn write_with(stack: &mut Stack, socket: SocketId, data: &[u8], flags: SendFlags) -> Result<usize, SendError> {
+pub fn write_with(
+    stack: &mut Stack,
+    socket: SocketId,
+    data: &[u8],
+    flags: SendFlags,
+) -> Result<usize, SendError> {
     let slices = [IoSlice::new(data)];
-    stack.send_message(socket, &mut IovIter::source(&slices), flags, &SendControl::default())
+    stack.send_message(
+        socket,
+        &mut IovIter::source(&slices),
+        flags,
+        &SendControl::default(),
+    )
 }
 
 /// Reads at most `max` bytes; an empty vector is the end of the stream.
@@ -32,7 +42,8 @@ pub fn write_with(stack: &mut Stack, socket: SocketId, data: &[u8], flags: SendF
 pub fn read(stack: &mut Stack, socket: SocketId, max: usize) -> Result<Vec<u8>, RecvError> {
     let mut buffer = vec![0; max];
     let mut slices = [IoSliceMut::new(&mut buffer)];
-    let received = stack.receive_message(socket, &mut IovIter::sink(&mut slices), RecvFlags::NONE)?;
+    let received =
+        stack.receive_message(socket, &mut IovIter::sink(&mut slices), RecvFlags::NONE)?;
     buffer.truncate(received.bytes);
     Ok(buffer)
 }
@@ -49,7 +60,12 @@ pub fn send_to(
     data: &[u8],
 ) -> Result<usize, SendError> {
     let slices = [IoSlice::new(data)];
-    stack.send_message(socket, &mut IovIter::source(&slices), SendFlags::NONE, &SendControl { to })
+    stack.send_message(
+        socket,
+        &mut IovIter::source(&slices),
+        SendFlags::NONE,
+        &SendControl { to },
+    )
 }
 
 /// Receives one datagram of any size, and who sent it.
@@ -61,10 +77,14 @@ pub fn send_to(
 /// # Panics
 ///
 /// When the stack does not say who sent it.
-pub fn receive_from(stack: &mut Stack, socket: SocketId) -> Result<(Vec<u8>, SocketAddr), RecvError> {
+pub fn receive_from(
+    stack: &mut Stack,
+    socket: SocketId,
+) -> Result<(Vec<u8>, SocketAddr), RecvError> {
     let mut buffer = vec![0; 1 << 16];
     let mut slices = [IoSliceMut::new(&mut buffer)];
-    let received = stack.receive_message(socket, &mut IovIter::sink(&mut slices), RecvFlags::NONE)?;
+    let received =
+        stack.receive_message(socket, &mut IovIter::sink(&mut slices), RecvFlags::NONE)?;
     buffer.truncate(received.bytes);
     Ok((buffer, received.from.expect("a datagram has a sender")))
 }

@@ -17,7 +17,12 @@ fn a_connection_to_an_own_address_never_reaches_the_wire() {
         let (server, _) = stack.tcp_accept(listener).expect("a connection");
         let message = vec![7; 100_000];
         let sent = stack
-            .send_message(client, &mut IovIter::bytes(&message), SendFlags::NONE, &SendControl::default())
+            .send_message(
+                client,
+                &mut IovIter::bytes(&message),
+                SendFlags::NONE,
+                &SendControl::default(),
+            )
             .expect("room");
         let mut received = 0;
         let mut buffer = vec![0; 100_000];

@@ -155,7 +155,7 @@ impl Stack {
         }
         if matches!(how, How::Read | How::Both) {
             tcp.connection.read_shut = true;
-            tcp.connection.rcv.discard();
+            tcp.connection.rcv.discard_read();
             tcp.connection.note(|happened| happened.readable = true);
         }
         if matches!(how, How::Write | How::Both) {

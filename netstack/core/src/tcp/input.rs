@@ -376,12 +376,21 @@ impl Connection {
             self.keep_out_of_order(ctx, segment.seq, span);
             return Step::Next;
         }
+        // A peer that sends little at a time must not have much kept for it until somebody reads.
+        let span = match segment.len <= storage::COPYBREAK {
+            true => storage::bounded(span, ctx.small),
+            false => Ok(span),
+        };
+        let Ok(span) = span else {
+            ctx.counters.in_no_memory += 1;
+            return Step::Next;
+        };
         let largest = self.without_options(usize::from(self.our_mss));
         self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span);
         if self.read_shut {
-            self.rcv.discard();
+            self.rcv.discard_read();
         }
         if had_holes {
             // RFC 5681, 4.2: at once while holes are there, and when one is filled.

@@ -99,8 +99,6 @@ impl Incoming {
 
 /// What a datagram costs beside its payload: a queue entry and its share of a node.
 const OVERHEAD: usize = 256;
-/// Payloads up to this length cost less to copy than to keep alive where they are.
-const COPYBREAK: usize = 512;
 /// A reader with more than this queued does not keep up.
 const KEEPS_UP: usize = 16 << 10;
 /// The longest packet.
@@ -197,7 +195,7 @@ impl UdpSocket {
             if self.is_full() {
                 return Err(UdpDrop::QueueFull);
             }
-            let waits = payload.len() <= COPYBREAK || self.incoming_charge > KEEPS_UP;
+            let waits = payload.len() <= storage::COPYBREAK || self.incoming_charge > KEEPS_UP;
             let payload = if waits {
                 storage::bounded(payload, small)
             } else {

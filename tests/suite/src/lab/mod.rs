@@ -9,7 +9,9 @@ use crate::sim::{Host, WorldConfig};
 use core::time::Duration;
 use netstack_core::Instant;
 use std::net::IpAddr;
-use txbuf::{Ledger, Packet, Span};
+use txbuf::{Checksum, Ledger, Packet, Span};
+
+const START: Instant = Instant::from_secs(300_000);
 
 /// The stack of host 1 (10.0.0.1 and fd00::1) and its clock.
 pub struct Lab {
@@ -28,9 +30,18 @@ impl Default for Lab {
 }
 
 impl Lab {
+    /// A lab around a host that was made otherwise.
+    pub fn of(host: Host) -> Lab {
+        Lab {
+            now: START,
+            host,
+            ledger: Ledger::new(),
+        }
+    }
+
     /// A lab at a time when the stack has run for some days.
     pub fn new(config: &WorldConfig) -> Lab {
-        Lab { now: Instant::from_secs(300_000), host: Host::new(1, config), ledger: Ledger::new() }
+        Lab::of(Host::new(1, config))
     }
 
     /// The address of the stack.
@@ -49,8 +60,22 @@ impl Lab {
     ///
     /// Never: a packet is shorter than a span may be.
     pub fn inject(&mut self, bytes: &[u8]) {
-        let span = Span::from_bytes(&self.ledger, bytes.to_vec().into()).expect("a packet is short");
-        self.host.stack.handle_packet(self.now, self.host.iface, Packet::from_span(span));
+        self.inject_with(bytes, Checksum::Complete);
+    }
+
+    /// The same, with what the device says about the transport checksum.
+    ///
+    /// # Panics
+    ///
+    /// Never: a packet is shorter than a span may be.
+    pub fn inject_with(&mut self, bytes: &[u8], checksum: Checksum) {
+        let span =
+            Span::from_bytes(&self.ledger, bytes.to_vec().into()).expect("a packet is short");
+        let mut packet = Packet::from_span(span);
+        packet.meta.checksum = checksum;
+        self.host
+            .stack
+            .handle_packet(self.now, self.host.iface, packet);
     }
 
     /// What the stack sends now.
@@ -60,7 +85,10 @@ impl Lab {
     /// Never: simulated memory is readable.
     pub fn sent(&mut self) -> Vec<Vec<u8>> {
         let packets = self.host.sent(self.now);
-        packets.iter().map(|packet| packet.to_vec().expect("readable")).collect()
+        packets
+            .iter()
+            .map(|packet| packet.to_vec().expect("readable"))
+            .collect()
     }
 
     /// Lets time pass until `at`; returns what the stack sends by itself, and when.
@@ -83,11 +111,18 @@ impl Lab {
     /// Lets `time` pass; returns what the stack sends by itself, and how long after now.
     pub fn pass(&mut self, time: Duration) -> Vec<(Duration, Vec<u8>)> {
         let start = self.now;
-        self.until(start + time).into_iter().map(|(at, packet)| (at - start, packet)).collect()
+        self.until(start + time)
+            .into_iter()
+            .map(|(at, packet)| (at - start, packet))
+            .collect()
     }
 
-    /// Whether nothing arrived at the stack that still holds storage.
-    pub fn arrived_is_gone(&self) -> bool {
-        self.ledger.live_nodes() == 0
+    /// Bytes of packets that arrived and that the stack holds on to.
+    pub fn held(&self) -> usize {
+        self.ledger
+            .report()
+            .iter()
+            .map(|(_, usage)| usage.bytes)
+            .sum()
     }
 }

@@ -26,7 +26,14 @@ pub struct Offer {
 
 impl Default for Offer {
     fn default() -> Self {
-        Offer { v6: false, mss: Some(1460), scale: None, sack: false, timestamp: None, window: 65_535 }
+        Offer {
+            v6: false,
+            mss: Some(1460),
+            scale: None,
+            sack: false,
+            timestamp: None,
+            window: 65_535,
+        }
     }
 }
 
@@ -35,8 +42,16 @@ impl Offer {
     pub fn options(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend(self.mss.map(options::mss).unwrap_or_default());
-        bytes.extend(if self.sack { options::sack_permitted() } else { Vec::new() });
-        bytes.extend(self.timestamp.map(|val| options::timestamps(val, 0)).unwrap_or_default());
+        bytes.extend(if self.sack {
+            options::sack_permitted()
+        } else {
+            Vec::new()
+        });
+        bytes.extend(
+            self.timestamp
+                .map(|val| options::timestamps(val, 0))
+                .unwrap_or_default(),
+        );
         bytes.extend(self.scale.map(options::window_scale).unwrap_or_default());
         bytes
     }
@@ -84,14 +99,27 @@ impl Remote {
     fn connects_to(mut lab: Lab, offer: &Offer, backlog: usize) -> Remote {
         let stack = SocketAddr::new(Lab::address(offer.v6), STACK_PORT);
         let local = SocketAddr::new(Lab::neighbour(offer.v6), REMOTE_PORT);
-        let listener = lab.host.stack.tcp_listen(stack, backlog).expect("a free port");
+        let listener = lab
+            .host
+            .stack
+            .tcp_listen(stack, backlog)
+            .expect("a free port");
         let syn = Remote::syn(local, stack, offer);
         lab.inject(&syn.to_packet());
         let answer = only(&mut lab);
-        assert_eq!((answer.flags, answer.ack), (SYN | ACK, ISS.wrapping_add(1)), "{answer:?}");
+        assert_eq!(
+            (answer.flags, answer.ack),
+            (SYN | ACK, ISS.wrapping_add(1)),
+            "{answer:?}"
+        );
         let mut remote = Remote::of(lab, listener, offer, answer);
         remote.send(ACK, b"");
-        let (socket, from) = remote.lab.host.stack.tcp_accept(listener).expect("a connection");
+        let (socket, from) = remote
+            .lab
+            .host
+            .stack
+            .tcp_accept(listener)
+            .expect("a connection");
         assert_eq!(from, local);
         remote.lab.host.stack.close(remote.lab.now, listener);
         remote.socket = socket;
@@ -106,15 +134,25 @@ impl Remote {
     /// When the handshake goes wrong.
     pub fn accepts(mut lab: Lab, offer: &Offer) -> Remote {
         let local = SocketAddr::new(Lab::neighbour(offer.v6), STACK_PORT);
-        let socket = lab.host.stack.tcp_connect(lab.now, local, None).expect("a route");
+        let socket = lab
+            .host
+            .stack
+            .tcp_connect(lab.now, local, None)
+            .expect("a route");
         let syn = only(&mut lab);
         assert_eq!(syn.flags, SYN, "{syn:?}");
         let mut remote = Remote::of(lab, socket, offer, syn);
         remote.nxt = ISS;
-        let answer = Tcp { options: offer.options(), ..remote.segment(SYN | ACK, b"") };
+        let answer = Tcp {
+            options: offer.options(),
+            ..remote.segment(SYN | ACK, b"")
+        };
         let echoed = remote.syn.timestamps().map_or(0, |(val, _)| val);
         let answer = match offer.timestamp {
-            Some(val) => Tcp { options: with_timestamps(&answer.options, val, echoed), ..answer },
+            Some(val) => Tcp {
+                options: with_timestamps(&answer.options, val, echoed),
+                ..answer
+            },
             None => answer,
         };
         remote.nxt = ISS.wrapping_add(1);
@@ -163,7 +201,10 @@ impl Remote {
             ack: self.rcv,
             flags,
             window: self.window,
-            options: self.timestamps.map(|(val, ecr)| options::timestamps(val, ecr)).unwrap_or_default(),
+            options: self
+                .timestamps
+                .map(|(val, ecr)| options::timestamps(val, ecr))
+                .unwrap_or_default(),
             payload: payload.to_vec(),
         }
     }
@@ -192,7 +233,11 @@ impl Remote {
     ///
     /// When it sends anything but TCP.
     pub fn sent(&mut self) -> Vec<Tcp> {
-        self.lab.sent().iter().map(|packet| Tcp::parse(packet).expect("TCP")).collect()
+        self.lab
+            .sent()
+            .iter()
+            .map(|packet| Tcp::parse(packet).expect("TCP"))
+            .collect()
     }
 
     /// The one segment that the stack sends now.
@@ -225,7 +270,8 @@ impl Remote {
     /// When it sends anything but TCP.
     pub fn pass(&mut self, time: Duration) -> Vec<(Duration, Tcp)> {
         let sent = self.lab.pass(time).into_iter();
-        sent.map(|(at, packet)| (at, Tcp::parse(&packet).expect("TCP"))).collect()
+        sent.map(|(at, packet)| (at, Tcp::parse(&packet).expect("TCP")))
+            .collect()
     }
 
     /// The application writes; all of it must find room.
@@ -261,7 +307,11 @@ impl Remote {
     ///
     /// When the application has closed it.
     pub fn info(&self) -> TcpInfo {
-        self.lab.host.stack.tcp_info(self.socket).expect("a connection")
+        self.lab
+            .host
+            .stack
+            .tcp_info(self.socket)
+            .expect("a connection")
     }
 
     /// The state of the connection.
@@ -294,7 +344,7 @@ impl Remote {
         self.pass(Duration::from_secs(61));
         assert_eq!(self.connections(), 0);
         assert_eq!(self.lab.host.live_nodes(), 0);
-        assert!(self.lab.arrived_is_gone());
+        assert_eq!(self.lab.held(), 0);
     }
 }
 
@@ -309,7 +359,10 @@ fn only(lab: &mut Lab) -> Tcp {
 /// `options` with the timestamps replaced.
 fn with_timestamps(old: &[u8], val: u32, ecr: u32) -> Vec<u8> {
     let stale = options::timestamps(val, 0);
-    let at = old.windows(stale.len()).position(|window| window == stale).expect("timestamps");
+    let at = old
+        .windows(stale.len())
+        .position(|window| window == stale)
+        .expect("timestamps");
     let mut new = old.to_vec();
     new[at..at + stale.len()].copy_from_slice(&options::timestamps(val, ecr));
     new

@@ -43,7 +43,11 @@ pub struct End {
 impl End {
     /// Sends `bytes`, reads at once and closes after sending.
     pub fn sending(bytes: u64) -> End {
-        End { sends: bytes, reads_from: Instant::ZERO, close: Close::AfterSending }
+        End {
+            sends: bytes,
+            reads_from: Instant::ZERO,
+            close: Close::AfterSending,
+        }
     }
 
     /// Closes at another time.
@@ -55,7 +59,10 @@ impl End {
     /// Does not read before `time` has passed.
     #[must_use]
     pub fn reading_after(self, time: Duration) -> End {
-        End { reads_from: Instant::ZERO + time, ..self }
+        End {
+            reads_from: Instant::ZERO + time,
+            ..self
+        }
     }
 }
 
@@ -83,7 +90,12 @@ impl Progress {
 
     fn check(&mut self, side: usize, bytes: &[u8]) {
         for byte in bytes {
-            assert_eq!(*byte, pattern(1 - side, self.received), "end {side}, byte {}", self.received);
+            assert_eq!(
+                *byte,
+                pattern(1 - side, self.received),
+                "end {side}, byte {}",
+                self.received
+            );
             self.received += 1;
         }
     }
@@ -111,7 +123,13 @@ impl Exchange {
             Role::Connects => {
                 world.smol.tcp().listen(PORT).expect("a free socket");
                 let remote = PeerWorld::address(1, v6, PORT);
-                socket = Some(world.ours.stack.tcp_connect(world.now, remote, None).expect("a route"));
+                socket = Some(
+                    world
+                        .ours
+                        .stack
+                        .tcp_connect(world.now, remote, None)
+                        .expect("a route"),
+                );
             }
             Role::Listens => {
                 let local = PeerWorld::address(0, v6, PORT);
@@ -119,7 +137,12 @@ impl Exchange {
                 world.smol.connect(local, 50_000);
             }
         }
-        Exchange { ends, progress: Default::default(), listener, socket }
+        Exchange {
+            ends,
+            progress: Default::default(),
+            listener,
+            socket,
+        }
     }
 
     /// Runs the world until nothing more happens in it.
@@ -130,16 +153,29 @@ impl Exchange {
     pub fn run(&mut self, world: &mut PeerWorld) {
         loop {
             self.work(world);
-            let starts = self.ends.iter().map(|end| end.reads_from).filter(|at| *at > world.now);
+            let starts = self
+                .ends
+                .iter()
+                .map(|end| end.reads_from)
+                .filter(|at| *at > world.now);
             let limit = starts.min().unwrap_or(Instant::FAR_FUTURE);
             if !world.step_until(limit) {
                 // What smoltcp received last, its application has not seen yet.
                 self.work(world);
                 break;
             }
-            assert!(world.now < Instant::from_secs(3600), "no end: {:?}", self.progress);
+            assert!(
+                world.now < Instant::from_secs(3600),
+                "no end: {:?}",
+                self.progress
+            );
         }
-        assert!(self.progress.iter().all(|end| end.done), "stalled at {:?}: {:?}", world.now, self.progress);
+        assert!(
+            self.progress.iter().all(|end| end.done),
+            "stalled at {:?}: {:?}",
+            world.now,
+            self.progress
+        );
     }
 
     /// Lets both applications do what they can.
@@ -175,7 +211,9 @@ impl Exchange {
             match calls::write(stack, socket, &chunk) {
                 Ok(taken) => progress.sent += taken as u64,
                 Err(SendError::WouldBlock) => break,
-                Err(SendError::Connection(ConnectionError::Reset) | SendError::Closed) if reset_expected => {
+                Err(SendError::Connection(ConnectionError::Reset) | SendError::Closed)
+                    if reset_expected =>
+                {
                     reset = true;
                     break;
                 }
@@ -187,7 +225,9 @@ impl Exchange {
                 Ok(bytes) if bytes.is_empty() => progress.end_seen = true,
                 Ok(bytes) => progress.check(0, &bytes),
                 Err(RecvError::WouldBlock) => break,
-                Err(RecvError::Connection(ConnectionError::Reset)) if reset_expected => reset = true,
+                Err(RecvError::Connection(ConnectionError::Reset)) if reset_expected => {
+                    reset = true
+                }
                 Err(error) => panic!("ours receives: {error}"),
             }
         }
@@ -217,7 +257,11 @@ impl Exchange {
         let now = world.now;
         let socket = world.smol.tcp();
         let progress = &mut self.progress[1];
-        let opening = [tcp::State::Listen, tcp::State::SynSent, tcp::State::SynReceived];
+        let opening = [
+            tcp::State::Listen,
+            tcp::State::SynSent,
+            tcp::State::SynReceived,
+        ];
         if opening.contains(&socket.state()) {
             return;
         }
@@ -254,5 +298,7 @@ impl Exchange {
 }
 
 fn chunk(side: usize, from: u64, until: u64) -> Vec<u8> {
-    (from..until.min(from + 10_000)).map(|at| pattern(side, at)).collect()
+    (from..until.min(from + 10_000))
+        .map(|at| pattern(side, at))
+        .collect()
 }

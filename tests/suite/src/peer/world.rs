@@ -83,12 +83,16 @@ impl PeerWorld {
 
     fn launch(&mut self, from: usize, packets: Vec<Packet>) {
         for packet in packets {
-            if self.filters[from].as_mut().is_some_and(|lost| lost(self.now, &packet)) {
+            if self.filters[from]
+                .as_mut()
+                .is_some_and(|lost| lost(self.now, &packet))
+            {
                 continue;
             }
             for (delay, packet) in self.directions[from].carry(packet) {
                 self.sent += 1;
-                self.flying.insert((self.now + delay, self.sent), (1 - from, packet));
+                self.flying
+                    .insert((self.now + delay, self.sent), (1 - from, packet));
             }
         }
     }

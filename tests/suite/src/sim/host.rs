@@ -37,7 +37,11 @@ impl Host {
     /// # Panics
     ///
     /// As [`Host::new`].
-    pub fn tapped(number: u8, config: &WorldConfig, layer: impl FnOnce(MemoryEnd) -> Box<dyn Device>) -> Host {
+    pub fn tapped(
+        number: u8,
+        config: &WorldConfig,
+        layer: impl FnOnce(MemoryEnd) -> Box<dyn Device>,
+    ) -> Host {
         let mut seed = [number; 32];
         seed[..8].copy_from_slice(&config.seed.to_le_bytes());
         let mut stack_config = Config::new(seed);
@@ -60,14 +64,26 @@ impl Host {
         let (near, wire) = raw_pair(link).expect("no descriptor");
         let mut stack = Stack::new(stack_config);
         let name = format!("sim{number}");
-        let interface = InterfaceConfig { name, mtu: config.mtu, offloads: config.offloads };
+        let interface = InterfaceConfig {
+            name,
+            mtu: config.mtu,
+            offloads: config.offloads,
+        };
         let iface = stack.add_interface(interface).expect("a possible MTU");
         for address in [format!("10.0.0.{number}/24"), format!("fd00::{number}/64")] {
             if config.mtu >= 1280 || address.contains('.') {
-                stack.add_address(iface, address.parse().expect("literal")).expect("a new address");
+                stack
+                    .add_address(iface, address.parse().expect("literal"))
+                    .expect("a new address");
             }
         }
-        Host { stack, iface, device: Edge::new(layer(near)), wire, waiting: VecDeque::new() }
+        Host {
+            stack,
+            iface,
+            device: Edge::new(layer(near)),
+            wire,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Hands a packet to the stack.
@@ -77,9 +93,13 @@ impl Host {
     /// When the device fails.
     pub fn receive(&mut self, now: Instant, packet: Packet) {
         let mut packets = VecDeque::from([packet]);
-        self.wire.transmit(&mut packets).expect("a link does not fail");
+        self.wire
+            .transmit(&mut packets)
+            .expect("a link does not fail");
         let mut received = Vec::new();
-        self.device.receive(&mut received, usize::MAX).expect("a link does not fail");
+        self.device
+            .receive(&mut received, usize::MAX)
+            .expect("a link does not fail");
         for packet in received {
             self.stack.handle_packet(now, self.iface, packet);
         }
@@ -109,8 +129,12 @@ impl Host {
             if self.waiting.is_empty() {
                 return carried;
             }
-            self.device.transmit(&mut self.waiting).expect("a link does not fail");
-            self.wire.receive(&mut carried, usize::MAX).expect("a link does not fail");
+            self.device
+                .transmit(&mut self.waiting)
+                .expect("a link does not fail");
+            self.wire
+                .receive(&mut carried, usize::MAX)
+                .expect("a link does not fail");
         }
     }
 

@@ -26,8 +26,17 @@ pub struct WorldConfig {
 
 impl Default for WorldConfig {
     fn default() -> Self {
-        let impairment = Impairment { delay: Duration::from_millis(5), ..Impairment::default() };
-        WorldConfig { seed: 0, mtu: 1500, offloads: Offloads::default(), impairment, tcp: TcpConfig::default() }
+        let impairment = Impairment {
+            delay: Duration::from_millis(5),
+            ..Impairment::default()
+        };
+        WorldConfig {
+            seed: 0,
+            mtu: 1500,
+            offloads: Offloads::default(),
+            impairment,
+            tcp: TcpConfig::default(),
+        }
     }
 }
 
@@ -74,9 +83,13 @@ impl World {
     ///
     /// Never: the addresses are well-formed.
     pub fn address(host: usize, v6: bool, port: u16) -> SocketAddr {
-        let ip: IpAddr = if v6 { format!("fd00::{}", host + 1) } else { format!("10.0.0.{}", host + 1) }
-            .parse()
-            .expect("literal");
+        let ip: IpAddr = if v6 {
+            format!("fd00::{}", host + 1)
+        } else {
+            format!("10.0.0.{}", host + 1)
+        }
+        .parse()
+        .expect("literal");
         SocketAddr::new(ip, port)
     }
 
@@ -97,7 +110,10 @@ impl World {
             self.transmit(from);
         }
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
-        let timers = self.hosts.iter().filter_map(|host| host.stack.poll_timeout());
+        let timers = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.stack.poll_timeout());
         let next = timers.chain(arrival).min();
         let ends = next.is_none() && limit == Instant::FAR_FUTURE;
         if ends {
@@ -144,12 +160,16 @@ impl World {
             self.sent += 1;
             packet.to_vec().expect("readable").hash(&mut self.trace);
             self.now.as_nanos().hash(&mut self.trace);
-            if self.filters[from].as_mut().is_some_and(|lost| lost(self.now, &packet)) {
+            if self.filters[from]
+                .as_mut()
+                .is_some_and(|lost| lost(self.now, &packet))
+            {
                 continue;
             }
             for (delay, packet) in self.directions[from].carry(packet) {
                 self.sent += 1;
-                self.flying.insert((self.now + delay, self.sent), (1 - from, packet));
+                self.flying
+                    .insert((self.now + delay, self.sent), (1 - from, packet));
             }
         }
     }

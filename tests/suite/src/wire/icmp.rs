@@ -21,9 +21,21 @@ pub struct Icmp {
 
 impl Icmp {
     /// An echo request.
-    pub fn echo_request(src: IpAddr, dst: IpAddr, ident: u16, sequence: u16, payload: Vec<u8>) -> Icmp {
+    pub fn echo_request(
+        src: IpAddr,
+        dst: IpAddr,
+        ident: u16,
+        sequence: u16,
+        payload: Vec<u8>,
+    ) -> Icmp {
         let kind = (if src.is_ipv4() { 8 } else { 128 }, 0);
-        Icmp { src, dst, kind, word: u32::from(ident) << 16 | u32::from(sequence), payload }
+        Icmp {
+            src,
+            dst,
+            kind,
+            word: u32::from(ident) << 16 | u32::from(sequence),
+            payload,
+        }
     }
 
     /// The message without the IP header.
@@ -41,7 +53,11 @@ impl Icmp {
 
     /// The protocol number of the message.
     pub fn protocol(&self) -> u8 {
-        if self.src.is_ipv4() { protocol::ICMP } else { protocol::ICMPV6 }
+        if self.src.is_ipv4() {
+            protocol::ICMP
+        } else {
+            protocol::ICMPV6
+        }
     }
 
     /// The whole packet.
@@ -59,7 +75,11 @@ impl Icmp {
         match ip.protocol {
             protocol::ICMP => assert_eq!(sum(bytes), 0xffff, "ICMP checksum"),
             protocol::ICMPV6 => {
-                assert_eq!(transport_checksum(ip.src, ip.dst, protocol::ICMPV6, bytes), 0, "ICMPv6 checksum");
+                assert_eq!(
+                    transport_checksum(ip.src, ip.dst, protocol::ICMPV6, bytes),
+                    0,
+                    "ICMPv6 checksum"
+                );
             }
             _ => return None,
         }

@@ -55,7 +55,10 @@ impl Ip {
         assert!(header_len >= 20, "IHL");
         assert_eq!(usize::from(be16(bytes, 2)), bytes.len(), "total length");
         assert_eq!(sum(&bytes[..header_len]), 0xffff, "header checksum");
-        let (flags, offset) = (be16(bytes, 6) >> 13, usize::from(be16(bytes, 6) & 0x1fff) * 8);
+        let (flags, offset) = (
+            be16(bytes, 6) >> 13,
+            usize::from(be16(bytes, 6) & 0x1fff) * 8,
+        );
         let more = flags & 1 == 1;
         let address = |at: usize| IpAddr::V4(Ipv4Addr::from(be32(bytes, at)));
         Ip {
@@ -70,13 +73,23 @@ impl Ip {
     }
 
     fn parse_v6(bytes: &[u8]) -> Ip {
-        assert_eq!(usize::from(be16(bytes, 4)) + 40, bytes.len(), "payload length");
+        assert_eq!(
+            usize::from(be16(bytes, 4)) + 40,
+            bytes.len(),
+            "payload length"
+        );
         let address = |at: usize| {
             let octets: [u8; 16] = bytes[at..at + 16].try_into().expect("16 bytes");
             IpAddr::V6(Ipv6Addr::from(octets))
         };
         let is_fragment = bytes[6] == protocol::FRAGMENT;
-        let part = || (be32(bytes, 44), usize::from(be16(bytes, 42) & !7), bytes[43] & 1 == 1);
+        let part = || {
+            (
+                be32(bytes, 44),
+                usize::from(be16(bytes, 42) & !7),
+                bytes[43] & 1 == 1,
+            )
+        };
         Ip {
             src: address(8),
             dst: address(24),
@@ -98,10 +111,17 @@ impl Ip {
         parts.sort_by_key(|part| part.fragment.map_or(0, |(_, offset, _)| offset));
         let last = parts.len() - 1;
         let ident = parts[0].fragment.map(|(ident, ..)| ident);
-        let mut whole = Ip { fragment: None, payload: Vec::new(), ..parts[0].clone() };
+        let mut whole = Ip {
+            fragment: None,
+            payload: Vec::new(),
+            ..parts[0].clone()
+        };
         for (i, part) in parts.into_iter().enumerate() {
             if let Some((part_ident, offset, more)) = part.fragment {
-                assert_eq!((Some(part_ident), offset, more), (ident, whole.payload.len(), i < last));
+                assert_eq!(
+                    (Some(part_ident), offset, more),
+                    (ident, whole.payload.len(), i < last)
+                );
             }
             whole.payload.extend(part.payload);
         }
@@ -177,9 +197,15 @@ pub fn fragments(
         let word = (i * size) as u16;
         let more = i + 1 < count;
         match (src, dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                ip4(src, dst, protocol, ident as u16, word / 8 | u16::from(more) << 13, &[], piece)
-            }
+            (IpAddr::V4(src), IpAddr::V4(dst)) => ip4(
+                src,
+                dst,
+                protocol,
+                ident as u16,
+                (word / 8) | (u16::from(more) << 13),
+                &[],
+                piece,
+            ),
             (IpAddr::V6(src), IpAddr::V6(dst)) => {
                 let mut extended = vec![protocol, 0];
                 extended.extend((word | u16::from(more)).to_be_bytes());

@@ -16,7 +16,9 @@ use std::net::IpAddr;
 
 /// The folded ones-complement sum of `data`.
 pub fn sum(data: &[u8]) -> u16 {
-    let words = data.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(*word.get(1).unwrap_or(&0)));
+    let words = data
+        .chunks(2)
+        .map(|word| u32::from(word[0]) << 8 | u32::from(*word.get(1).unwrap_or(&0)));
     let mut total: u64 = words.map(u64::from).sum();
     while total > 0xffff {
         total = (total >> 16) + (total & 0xffff);

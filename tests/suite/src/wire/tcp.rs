@@ -2,6 +2,7 @@
 
 use super::ip::{self, Ip, protocol};
 use super::{be16, be32, transport_checksum};
+use core::fmt;
 use std::net::SocketAddr;
 
 /// No more data.
@@ -53,7 +54,7 @@ pub mod options {
 }
 
 /// A TCP segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tcp {
     /// Who sends it.
     pub src: SocketAddr,
@@ -73,6 +74,30 @@ pub struct Tcp {
     pub payload: Vec<u8>,
 }
 
+impl fmt::Debug for Tcp {
+    /// In one line, the payload as its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(SYN, 'S'), (FIN, 'F'), (RST, 'R'), (PSH, 'P'), (ACK, '.')];
+        let flags: String = names
+            .iter()
+            .filter(|(flag, _)| self.has(*flag))
+            .map(|(_, name)| *name)
+            .collect();
+        write!(
+            f,
+            "{} > {} [{flags}] seq {} ack {}",
+            self.src, self.dst, self.seq, self.ack
+        )?;
+        write!(
+            f,
+            " win {} options {:?} length {}",
+            self.window,
+            self.options,
+            self.payload.len()
+        )
+    }
+}
+
 impl Tcp {
     /// The TCP header and the payload, without the IP header.
     pub fn to_segment(&self) -> Vec<u8> {
@@ -81,7 +106,7 @@ impl Tcp {
         bytes.extend(self.dst.port().to_be_bytes());
         bytes.extend(self.seq.to_be_bytes());
         bytes.extend(self.ack.to_be_bytes());
-        bytes.extend([((20 + self.options.len()) / 4 << 4) as u8, self.flags]);
+        bytes.extend([((20 + self.options.len()) * 4) as u8, self.flags]);
         bytes.extend(self.window.to_be_bytes());
         bytes.extend([0; 4]);
         bytes.extend(&self.options);
@@ -93,7 +118,12 @@ impl Tcp {
 
     /// The whole packet.
     pub fn to_packet(&self) -> Vec<u8> {
-        ip::packet(self.src.ip(), self.dst.ip(), protocol::TCP, &self.to_segment())
+        ip::packet(
+            self.src.ip(),
+            self.dst.ip(),
+            protocol::TCP,
+            &self.to_segment(),
+        )
     }
 
     /// Reads a packet; `None` if it is not TCP.
@@ -107,7 +137,11 @@ impl Tcp {
             return None;
         }
         let bytes = &ip.payload;
-        assert_eq!(transport_checksum(ip.src, ip.dst, protocol::TCP, bytes), 0, "TCP checksum");
+        assert_eq!(
+            transport_checksum(ip.src, ip.dst, protocol::TCP, bytes),
+            0,
+            "TCP checksum"
+        );
         let header_len = usize::from(bytes[12] >> 4) * 4;
         Some(Tcp {
             src: SocketAddr::new(ip.src, be16(bytes, 0)),
@@ -129,7 +163,9 @@ impl Tcp {
     /// The sequence number behind the segment.
     pub fn end(&self) -> u32 {
         let controls = u32::from(self.has(SYN)) + u32::from(self.has(FIN));
-        self.seq.wrapping_add(self.payload.len() as u32).wrapping_add(controls)
+        self.seq
+            .wrapping_add(self.payload.len() as u32)
+            .wrapping_add(controls)
     }
 
     /// The maximum segment size that it names.
@@ -150,7 +186,9 @@ impl Tcp {
     /// Its selective acknowledgements, in their order.
     pub fn sack(&self) -> Vec<(u32, u32)> {
         let body = self.option(5).unwrap_or_default();
-        body.chunks(8).map(|block| (be32(block, 0), be32(block, 4))).collect()
+        body.chunks(8)
+            .map(|block| (be32(block, 0), be32(block, 4)))
+            .collect()
     }
 
     /// Its timestamp and the one it echoes.

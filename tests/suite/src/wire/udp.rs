@@ -35,7 +35,12 @@ impl Udp {
 
     /// The whole packet.
     pub fn to_packet(&self) -> Vec<u8> {
-        ip::packet(self.src.ip(), self.dst.ip(), protocol::UDP, &self.to_segment())
+        ip::packet(
+            self.src.ip(),
+            self.dst.ip(),
+            protocol::UDP,
+            &self.to_segment(),
+        )
     }
 
     /// Reads what is in a whole IP packet; `None` if it is not UDP.
@@ -50,7 +55,11 @@ impl Udp {
         let bytes = &ip.payload;
         assert_eq!(usize::from(be16(bytes, 4)), bytes.len(), "UDP length");
         assert_ne!(be16(bytes, 6), 0, "a checksum");
-        assert_eq!(transport_checksum(ip.src, ip.dst, protocol::UDP, bytes), 0, "UDP checksum");
+        assert_eq!(
+            transport_checksum(ip.src, ip.dst, protocol::UDP, bytes),
+            0,
+            "UDP checksum"
+        );
         Some(Udp {
             src: SocketAddr::new(ip.src, be16(bytes, 0)),
             dst: SocketAddr::new(ip.dst, be16(bytes, 2)),

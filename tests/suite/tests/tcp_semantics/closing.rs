@@ -13,7 +13,12 @@ fn established() -> Remote {
 }
 
 fn shut(remote: &mut Remote) -> Tcp {
-    remote.lab.host.stack.shutdown(remote.socket, How::Write).expect("connected");
+    remote
+        .lab
+        .host
+        .stack
+        .shutdown(remote.socket, How::Write)
+        .expect("connected");
     let fin = remote.one();
     assert!(fin.has(FIN | ACK), "{fin:?}");
     fin
@@ -80,13 +85,20 @@ fn data_flows_from_a_side_whose_peer_has_closed() {
     let written = calls::write(&mut remote.lab.host.stack, remote.socket, b"x");
     assert_eq!(written, Err(SendError::Closed));
     remote.acknowledge(&fin);
-    assert_eq!(remote.state(), TcpState::Closed, "who closes second waits for nothing");
+    assert_eq!(
+        remote.state(),
+        TcpState::Closed,
+        "who closes second waits for nothing"
+    );
 }
 
 #[test]
 fn a_fin_waits_for_the_data_before_it() {
     let mut remote = established();
-    let fin = Tcp { seq: remote.nxt.wrapping_add(5), ..remote.segment(FIN | ACK, b"tail") };
+    let fin = Tcp {
+        seq: remote.nxt.wrapping_add(5),
+        ..remote.segment(FIN | ACK, b"tail")
+    };
     remote.inject(&fin);
     assert_eq!(remote.one().ack, remote.nxt, "the hole is told at once");
     assert_eq!(remote.state(), TcpState::Established);
@@ -103,7 +115,11 @@ fn a_lost_fin_is_sent_again() {
     let fin = shut(&mut remote);
     let again = remote.pass(SECOND * 4);
     assert_eq!(again.len(), 2, "{again:?}");
-    assert!(again.iter().all(|(_, segment)| segment.has(FIN) && segment.seq == fin.seq));
+    assert!(
+        again
+            .iter()
+            .all(|(_, segment)| segment.has(FIN) && segment.seq == fin.seq)
+    );
 }
 
 #[test]
@@ -115,10 +131,16 @@ fn closing_delivers_what_was_written() {
     let mut received = Vec::<u8>::new();
     loop {
         let sent = remote.sent();
-        let Some(last) = sent.last().cloned() else { break };
+        let Some(last) = sent.last().cloned() else {
+            break;
+        };
         for segment in &sent {
             received.extend(&segment.payload);
-            assert_eq!(segment.has(FIN), received.len() == data.len(), "the FIN stands behind the last byte");
+            assert_eq!(
+                segment.has(FIN),
+                received.len() == data.len(),
+                "the FIN stands behind the last byte"
+            );
         }
         remote.acknowledge(&last);
     }
@@ -135,7 +157,10 @@ fn closing_with_unread_data_resets() {
     remote.one();
     remote.lab.host.stack.close(remote.lab.now, remote.socket);
     let reset = remote.one();
-    assert_eq!((reset.flags, reset.seq, reset.ack), (RST | ACK, remote.rcv, remote.nxt));
+    assert_eq!(
+        (reset.flags, reset.seq, reset.ack),
+        (RST | ACK, remote.rcv, remote.nxt)
+    );
     assert_eq!((remote.connections(), remote.lab.host.live_nodes()), (0, 0));
 }
 
@@ -164,7 +189,12 @@ fn an_abort_resets_at_once() {
 #[test]
 fn a_shut_reading_side_throws_data_away_and_acknowledges_it() {
     let mut remote = established();
-    remote.lab.host.stack.shutdown(remote.socket, How::Read).expect("connected");
+    remote
+        .lab
+        .host
+        .stack
+        .shutdown(remote.socket, How::Read)
+        .expect("connected");
     for _ in 0..200 {
         remote.send(ACK | PSH, &[1; 1000]);
         let ack = remote.one();
@@ -223,32 +253,67 @@ fn a_reset_does_not_shorten_time_wait() {
 #[test]
 fn a_newer_syn_reuses_time_wait_and_an_older_one_does_not() {
     let (mut remote, _) = time_wait();
-    let listener = remote.lab.host.stack.tcp_listen(remote.stack, 4).expect("a free port");
-    let syn = Tcp { options: Offer::default().options(), ..remote.segment(SYN, b"") };
-    let old = Tcp { seq: remote.nxt.wrapping_sub(1000), ack: 0, ..syn.clone() };
+    let listener = remote
+        .lab
+        .host
+        .stack
+        .tcp_listen(remote.stack, 4)
+        .expect("a free port");
+    let syn = Tcp {
+        options: Offer::default().options(),
+        ..remote.segment(SYN, b"")
+    };
+    let old = Tcp {
+        seq: remote.nxt.wrapping_sub(1000),
+        ack: 0,
+        ..syn.clone()
+    };
     remote.inject(&old);
     let challenge = remote.one();
     assert_eq!((challenge.flags, challenge.ack), (ACK, remote.nxt));
     assert_eq!(remote.state(), TcpState::TimeWait);
-    let new = Tcp { seq: remote.nxt.wrapping_add(1000), ack: 0, ..syn };
+    let new = Tcp {
+        seq: remote.nxt.wrapping_add(1000),
+        ack: 0,
+        ..syn
+    };
     remote.inject(&new);
     let syn_ack = remote.one();
     assert_eq!((syn_ack.flags, syn_ack.ack), (SYN | ACK, new.end()));
     // 32-bit numbers wrap: newer is ahead on the circle.
-    assert!((syn_ack.seq.wrapping_sub(remote.rcv) as i32) > 0, "the new numbers lie beyond the old");
+    assert!(
+        (syn_ack.seq.wrapping_sub(remote.rcv) as i32) > 0,
+        "the new numbers lie beyond the old"
+    );
     remote.nxt = new.end();
     remote.rcv = syn_ack.end();
     remote.send(ACK | PSH, b"again");
-    let (socket, _) = remote.lab.host.stack.tcp_accept(listener).expect("a connection");
-    assert_eq!(calls::read(&mut remote.lab.host.stack, socket, 9).as_deref(), Ok(&b"again"[..]));
+    let (socket, _) = remote
+        .lab
+        .host
+        .stack
+        .tcp_accept(listener)
+        .expect("a connection");
+    assert_eq!(
+        calls::read(&mut remote.lab.host.stack, socket, 9).as_deref(),
+        Ok(&b"again"[..])
+    );
     assert_eq!(remote.lab.host.stack.counters().tcp.time_wait_reused, 1);
 }
 
 #[test]
 fn a_syn_for_nobody_does_not_end_time_wait() {
     let (mut remote, _) = time_wait();
-    let syn = Tcp { seq: remote.nxt.wrapping_add(1000), ack: 0, ..remote.segment(SYN, b"") };
+    let syn = Tcp {
+        seq: remote.nxt.wrapping_add(1000),
+        ack: 0,
+        ..remote.segment(SYN, b"")
+    };
     remote.inject(&syn);
     remote.sent();
-    assert_eq!(remote.state(), TcpState::TimeWait, "there is no listener for a new connection");
+    assert_eq!(
+        remote.state(),
+        TcpState::TimeWait,
+        "there is no listener for a new connection"
+    );
 }

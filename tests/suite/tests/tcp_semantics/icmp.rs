@@ -9,18 +9,36 @@ use suite::wire::{ACK, Icmp, Tcp};
 /// An error of a router about `segment`, quoting it whole.
 fn error(segment: &Tcp, kind: (u8, u8), word: u32) -> Icmp {
     let quote = segment.to_packet();
-    Icmp { src: segment.dst.ip(), dst: segment.src.ip(), kind, word, payload: quote[..quote.len().min(500)].to_vec() }
+    Icmp {
+        src: segment.dst.ip(),
+        dst: segment.src.ip(),
+        kind,
+        word,
+        payload: quote[..quote.len().min(500)].to_vec(),
+    }
 }
 
 /// That a packet was too big for a link of `mtu` bytes.
 fn too_big(segment: &Tcp, mtu: u32) -> Icmp {
-    error(segment, if segment.src.is_ipv4() { (3, 4) } else { (2, 0) }, mtu)
+    error(
+        segment,
+        if segment.src.is_ipv4() {
+            (3, 4)
+        } else {
+            (2, 0)
+        },
+        mtu,
+    )
 }
 
 fn connecting(v6: bool) -> (Lab, netstack_core::SocketId, Tcp) {
     let mut lab = Lab::default();
     let remote = SocketAddr::new(Lab::neighbour(v6), 80);
-    let socket = lab.host.stack.tcp_connect(lab.now, remote, None).expect("a route");
+    let socket = lab
+        .host
+        .stack
+        .tcp_connect(lab.now, remote, None)
+        .expect("a route");
     let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
     (lab, socket, syn)
 }
@@ -28,7 +46,11 @@ fn connecting(v6: bool) -> (Lab, netstack_core::SocketId, Tcp) {
 #[test]
 fn too_big_lowers_the_segment_size_and_sends_again_at_once() {
     for (v6, mtu, largest) in [(false, 1400, 1360), (true, 1300, 1240)] {
-        let offer = Offer { v6, mss: Some(9_000), ..Offer::default() };
+        let offer = Offer {
+            v6,
+            mss: Some(9_000),
+            ..Offer::default()
+        };
         let mut remote = Remote::accepts(Lab::default(), &offer);
         remote.write(&[1; 4_000]);
         let flight = remote.sent();
@@ -36,13 +58,25 @@ fn too_big_lowers_the_segment_size_and_sends_again_at_once() {
         let report = too_big(&flight[0], mtu);
         remote.lab.inject(&report.to_packet());
         let again = remote.sent();
-        assert_eq!((again[0].seq, again[0].payload.len()), (flight[0].seq, largest), "without a timeout");
+        assert_eq!(
+            (again[0].seq, again[0].payload.len()),
+            (flight[0].seq, largest),
+            "without a timeout"
+        );
         assert!(again.iter().all(|segment| segment.payload.len() <= largest));
-        assert_eq!(again.last().expect("some").end(), flight.last().expect("some").end());
+        assert_eq!(
+            again.last().expect("some").end(),
+            flight.last().expect("some").end()
+        );
         assert_eq!(remote.info().send_mss, largest);
         // A second connection to the same host starts with what was learnt.
         let other = SocketAddr::new(remote.local.ip(), 81);
-        remote.lab.host.stack.tcp_connect(remote.lab.now, other, None).expect("a route");
+        remote
+            .lab
+            .host
+            .stack
+            .tcp_connect(remote.lab.now, other, None)
+            .expect("a route");
         assert_eq!(remote.one().mss(), Some(largest as u16));
     }
 }
@@ -52,8 +86,18 @@ fn too_big_about_nothing_in_flight_is_not_believed() {
     let mut remote = Remote::accepts(Lab::default(), &Offer::default());
     remote.write(&[1; 3_000]);
     let flight = remote.sent();
-    for seq in [flight[0].seq.wrapping_sub(1), flight[2].end(), flight[0].seq.wrapping_add(1 << 31)] {
-        let forged = too_big(&Tcp { seq, ..flight[0].clone() }, 600);
+    for seq in [
+        flight[0].seq.wrapping_sub(1),
+        flight[2].end(),
+        flight[0].seq.wrapping_add(1 << 31),
+    ] {
+        let forged = too_big(
+            &Tcp {
+                seq,
+                ..flight[0].clone()
+            },
+            600,
+        );
         remote.lab.inject(&forged.to_packet());
         remote.nothing();
     }
@@ -65,19 +109,35 @@ fn too_big_about_nothing_in_flight_is_not_believed() {
 fn no_report_makes_segments_tiny() {
     for (v6, floor) in [(false, 576 - 40), (true, 1440)] {
         for mtu in [0, 1, 68, 100] {
-            let mut remote = Remote::accepts(Lab::default(), &Offer { v6, ..Offer::default() });
+            let mut remote = Remote::accepts(
+                Lab::default(),
+                &Offer {
+                    v6,
+                    ..Offer::default()
+                },
+            );
             remote.write(&[1; 3_000]);
             let flight = remote.sent();
             let report = too_big(&flight[0], mtu);
             remote.lab.inject(&report.to_packet());
-            assert!(remote.info().send_mss >= floor, "{v6} {mtu}: {}", remote.info().send_mss);
+            assert!(
+                remote.info().send_mss >= floor,
+                "{v6} {mtu}: {}",
+                remote.info().send_mss
+            );
         }
     }
 }
 
 #[test]
 fn a_larger_report_raises_nothing() {
-    let mut remote = Remote::accepts(Lab::default(), &Offer { mss: Some(500), ..Offer::default() });
+    let mut remote = Remote::accepts(
+        Lab::default(),
+        &Offer {
+            mss: Some(500),
+            ..Offer::default()
+        },
+    );
     remote.write(&[1; 3_000]);
     let flight = remote.sent();
     let report = too_big(&flight[0], 9_000);
@@ -99,24 +159,50 @@ fn unreachable_ends_an_attempt_to_connect() {
         let mut report = error(&syn, kind, 0);
         report.payload.truncate(if v6 { 48 } else { 28 });
         lab.inject(&report.to_packet());
-        assert_eq!(lab.host.stack.take_error(socket), Ok(Some(expected)), "{kind:?}");
+        assert_eq!(
+            lab.host.stack.take_error(socket),
+            Ok(Some(expected)),
+            "{kind:?}"
+        );
     }
 }
 
 #[test]
 fn unreachable_about_another_attempt_is_ignored() {
     let (mut lab, socket, syn) = connecting(false);
-    let forged = error(&Tcp { seq: syn.seq.wrapping_add(1), ..syn.clone() }, (3, 1), 0);
+    let forged = error(
+        &Tcp {
+            seq: syn.seq.wrapping_add(1),
+            ..syn.clone()
+        },
+        (3, 1),
+        0,
+    );
     lab.inject(&forged.to_packet());
-    let other_port = Tcp { src: SocketAddr::new(syn.src.ip(), 1), ..syn };
+    let other_port = Tcp {
+        src: SocketAddr::new(syn.src.ip(), 1),
+        ..syn
+    };
     lab.inject(&error(&other_port, (3, 1), 0).to_packet());
-    assert_eq!(lab.host.stack.tcp_info(socket).map(|info| info.state), Ok(TcpState::SynSent));
+    assert_eq!(
+        lab.host.stack.tcp_info(socket).map(|info| info.state),
+        Ok(TcpState::SynSent)
+    );
 }
 
 #[test]
 fn an_established_connection_survives_errors() {
-    for (v6, kinds) in [(false, [(3, 1), (3, 2), (3, 3), (11, 0)]), (true, [(1, 0), (1, 4), (3, 0), (4, 1)])] {
-        let mut remote = Remote::accepts(Lab::default(), &Offer { v6, ..Offer::default() });
+    for (v6, kinds) in [
+        (false, [(3, 1), (3, 2), (3, 3), (11, 0)]),
+        (true, [(1, 0), (1, 4), (3, 0), (4, 1)]),
+    ] {
+        let mut remote = Remote::accepts(
+            Lab::default(),
+            &Offer {
+                v6,
+                ..Offer::default()
+            },
+        );
         remote.write(b"data");
         let data = remote.one();
         for kind in kinds {

@@ -19,12 +19,19 @@ fn client(port: u16) -> SocketAddr {
 
 fn listening(backlog: usize) -> (Lab, SocketId) {
     let mut lab = Lab::default();
-    let listener = lab.host.stack.tcp_listen(stack(), backlog).expect("a free port");
+    let listener = lab
+        .host
+        .stack
+        .tcp_listen(stack(), backlog)
+        .expect("a free port");
     (lab, listener)
 }
 
 fn sent(lab: &mut Lab) -> Vec<Tcp> {
-    lab.sent().iter().map(|packet| Tcp::parse(packet).expect("TCP")).collect()
+    lab.sent()
+        .iter()
+        .map(|packet| Tcp::parse(packet).expect("TCP"))
+        .collect()
 }
 
 /// Sends a SYN from `port` and returns the SYN-ACK, if one comes.
@@ -56,7 +63,10 @@ fn a_syn_ack_is_repeated_ever_later_and_then_forgotten() {
     assert_eq!(times, [1, 3, 7, 15, 31]);
     for (_, packet) in &again {
         let segment = Tcp::parse(packet).expect("TCP");
-        assert_eq!((segment.flags, segment.seq, segment.ack), (SYN | ACK, syn_ack.seq, syn_ack.ack));
+        assert_eq!(
+            (segment.flags, segment.seq, segment.ack),
+            (SYN | ACK, syn_ack.seq, syn_ack.ack)
+        );
     }
     lab.pass(SECOND * 100);
     lab.inject(&third(&syn_ack, b"").to_packet());
@@ -70,7 +80,11 @@ fn a_repeated_syn_gets_the_same_syn_ack() {
     assert_eq!(syn(&mut lab, 1000), Some(first.clone()));
     lab.inject(&third(&first, b"").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
-    assert_eq!(lab.host.stack.tcp_accept(listener), Err(AcceptError::WouldBlock), "it is one connection");
+    assert_eq!(
+        lab.host.stack.tcp_accept(listener),
+        Err(AcceptError::WouldBlock),
+        "it is one connection"
+    );
 }
 
 #[test]
@@ -79,7 +93,10 @@ fn data_may_come_with_the_third_segment() {
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
     lab.inject(&third(&syn_ack, b"early").to_packet());
     let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
-    assert_eq!(calls::read(&mut lab.host.stack, socket, 100).as_deref(), Ok(&b"early"[..]));
+    assert_eq!(
+        calls::read(&mut lab.host.stack, socket, 100).as_deref(),
+        Ok(&b"early"[..])
+    );
     assert_eq!(sent(&mut lab)[0].ack, syn_ack.ack.wrapping_add(5));
 }
 
@@ -91,7 +108,14 @@ fn a_full_syn_queue_drops_syns_and_recovers() {
     assert_eq!(syn(&mut lab, 1002), None);
     assert_eq!(lab.host.stack.counters().tcp.syn_overflows, 1);
     // One half-open connection goes: its client gives up.
-    lab.inject(&Tcp { flags: RST, seq: first.ack, ..third(&first, b"") }.to_packet());
+    lab.inject(
+        &Tcp {
+            flags: RST,
+            seq: first.ack,
+            ..third(&first, b"")
+        }
+        .to_packet(),
+    );
     assert!(syn(&mut lab, 1002).is_some(), "the next try finds room");
 }
 
@@ -106,14 +130,21 @@ fn a_full_accept_queue_holds_handshakes_up_and_recovers() {
     assert_eq!(syn(&mut lab, 1003), None, "two wait: no new one is begun");
     lab.inject(&third(&c, b"data").to_packet());
     assert_eq!(lab.host.stack.counters().tcp.listen_overflows, 1);
-    assert_eq!(lab.host.stack.counters().tcp.out_resets, 0, "an overflow is no reset");
+    assert_eq!(
+        lab.host.stack.counters().tcp.out_resets,
+        0,
+        "an overflow is no reset"
+    );
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     // The client sends its data again, as it was not acknowledged.
     lab.inject(&third(&c, b"data").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     let (socket, from) = lab.host.stack.tcp_accept(listener).expect("the third");
     assert_eq!(from, client(1002));
-    assert_eq!(calls::read(&mut lab.host.stack, socket, 100).as_deref(), Ok(&b"data"[..]));
+    assert_eq!(
+        calls::read(&mut lab.host.stack, socket, 100).as_deref(),
+        Ok(&b"data"[..])
+    );
     assert!(syn(&mut lab, 1003).is_some(), "and there is room again");
 }
 
@@ -123,9 +154,18 @@ fn a_connection_that_is_reset_before_it_is_accepted_is_gone() {
     for port in [1000, 1001, 1002, 1003] {
         let syn_ack = syn(&mut lab, port).expect("room, because nothing waits");
         lab.inject(&third(&syn_ack, b"").to_packet());
-        lab.inject(&Tcp { flags: RST, ..third(&syn_ack, b"") }.to_packet());
+        lab.inject(
+            &Tcp {
+                flags: RST,
+                ..third(&syn_ack, b"")
+            }
+            .to_packet(),
+        );
     }
-    assert_eq!(lab.host.stack.tcp_accept(listener), Err(AcceptError::WouldBlock));
+    assert_eq!(
+        lab.host.stack.tcp_accept(listener),
+        Err(AcceptError::WouldBlock)
+    );
     assert_eq!(lab.host.stack.tcp_connections().count(), 0);
 }
 
@@ -138,7 +178,10 @@ fn a_closed_listener_resets_what_nobody_accepted() {
     lab.host.stack.close(lab.now, listener);
     let resets = sent(&mut lab);
     assert_eq!(resets.len(), 1);
-    assert_eq!((resets[0].flags, resets[0].seq), (RST | ACK, syn_ack.seq.wrapping_add(1)));
+    assert_eq!(
+        (resets[0].flags, resets[0].seq),
+        (RST | ACK, syn_ack.seq.wrapping_add(1))
+    );
     assert_eq!(lab.host.live_nodes(), 0);
 }
 
@@ -146,10 +189,25 @@ fn a_closed_listener_resets_what_nobody_accepted() {
 fn resets_of_half_open_connections_follow_rfc_5961() {
     let (mut lab, _) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
-    let reset = Tcp { flags: RST, ..third(&syn_ack, b"") };
-    lab.inject(&Tcp { seq: reset.seq.wrapping_sub(1), ..reset.clone() }.to_packet());
+    let reset = Tcp {
+        flags: RST,
+        ..third(&syn_ack, b"")
+    };
+    lab.inject(
+        &Tcp {
+            seq: reset.seq.wrapping_sub(1),
+            ..reset.clone()
+        }
+        .to_packet(),
+    );
     assert!(sent(&mut lab).is_empty(), "outside the window: ignored");
-    lab.inject(&Tcp { seq: reset.seq.wrapping_add(1), ..reset.clone() }.to_packet());
+    lab.inject(
+        &Tcp {
+            seq: reset.seq.wrapping_add(1),
+            ..reset.clone()
+        }
+        .to_packet(),
+    );
     assert_eq!(sent(&mut lab).len(), 1, "inside: challenged");
     lab.inject(&reset.to_packet());
     assert!(lab.pass(SECOND * 10).is_empty(), "exact: gone");
@@ -160,9 +218,18 @@ fn an_acknowledgement_of_no_syn_ack_is_reset() {
     let (mut lab, listener) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
     let wrong = syn_ack.seq.wrapping_add(1000);
-    lab.inject(&Tcp { ack: wrong, ..third(&syn_ack, b"") }.to_packet());
+    lab.inject(
+        &Tcp {
+            ack: wrong,
+            ..third(&syn_ack, b"")
+        }
+        .to_packet(),
+    );
     let reset = sent(&mut lab).pop().expect("a reset");
     assert_eq!((reset.flags, reset.seq), (RST, wrong));
     lab.inject(&third(&syn_ack, b"").to_packet());
-    assert!(lab.host.stack.tcp_accept(listener).is_ok(), "the real one still gets in");
+    assert!(
+        lab.host.stack.tcp_accept(listener).is_ok(),
+        "the real one still gets in"
+    );
 }

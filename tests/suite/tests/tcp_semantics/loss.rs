@@ -33,7 +33,11 @@ fn the_third_duplicate_acknowledgement_repeats_the_first_segment() {
     }
     remote.send(ACK, b"");
     let sent = remote.sent();
-    assert_eq!((sent[0].seq, &sent[0].payload), (flight[0].seq, &flight[0].payload), "at once");
+    assert_eq!(
+        (sent[0].seq, &sent[0].payload),
+        (flight[0].seq, &flight[0].payload),
+        "at once"
+    );
     assert!(remote.info().in_recovery);
     assert_eq!(remote.info().retransmits, 1);
     // The window was halved: more duplicates first have to make up for that.
@@ -56,11 +60,9 @@ fn a_partial_acknowledgement_repeats_the_next_hole_at_once() {
     assert_eq!(again[0].seq, flight[4].seq);
     assert!(remote.info().in_recovery);
     // Everything that was out when the loss was found is acknowledged: recovery is over.
-    let recover = flight[9].end().wrapping_add(2 * MSS as u32);
-    remote.rcv = recover;
-    remote.send(ACK, b"");
+    remote.acknowledge(&flight[9]);
     assert!(!remote.info().in_recovery);
-    assert_eq!(remote.info().congestion_window, remote.info().threshold.min(remote.info().congestion_window));
+    assert!(remote.info().congestion_window <= remote.info().threshold);
 }
 
 #[test]
@@ -72,7 +74,10 @@ fn acknowledgements_with_data_or_a_new_window_are_no_duplicates() {
         remote.window = 60_000 + i;
         remote.send(ACK, b"");
     }
-    assert_eq!((remote.info().retransmits, remote.info().in_recovery), (0, false));
+    assert_eq!(
+        (remote.info().retransmits, remote.info().in_recovery),
+        (0, false)
+    );
 }
 
 #[test]
@@ -81,23 +86,38 @@ fn the_timeout_doubles_until_the_connection_is_given_up() {
     remote.write(b"lost");
     let first = remote.one();
     let sent = remote.pass(SECOND * 3600);
-    assert!(sent.iter().all(|(_, segment)| segment.seq == first.seq && segment.payload == first.payload));
+    assert!(
+        sent.iter()
+            .all(|(_, segment)| segment.seq == first.seq && segment.payload == first.payload)
+    );
     assert_eq!(sent.len(), 15, "R2");
-    let times: Vec<Duration> = core::iter::once(Duration::ZERO).chain(sent.iter().map(|(at, _)| *at)).collect();
+    let times: Vec<Duration> = core::iter::once(Duration::ZERO)
+        .chain(sent.iter().map(|(at, _)| *at))
+        .collect();
     let gaps: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for pair in gaps.windows(2) {
         assert_eq!(pair[1], (pair[0] * 2).min(SECOND * 120), "{gaps:?}");
     }
-    assert!(*times.last().expect("some") > SECOND * 100, "R2 is at least 100 s (RFC 9293, 3.8.3)");
+    assert!(
+        *times.last().expect("some") > SECOND * 100,
+        "R2 is at least 100 s (RFC 9293, 3.8.3)"
+    );
     let error = remote.lab.host.stack.take_error(remote.socket);
-    assert_eq!((error, remote.state()), (Ok(Some(ConnectionError::TimedOut)), TcpState::Closed));
+    assert_eq!(
+        (error, remote.state()),
+        (Ok(Some(ConnectionError::TimedOut)), TcpState::Closed)
+    );
 }
 
 #[test]
 fn the_timeout_follows_the_round_trip_time() {
     let mut lab = Lab::default();
     let remote_address = (Lab::neighbour(false), 80).into();
-    let socket = lab.host.stack.tcp_connect(lab.now, remote_address, None).expect("a route");
+    let socket = lab
+        .host
+        .stack
+        .tcp_connect(lab.now, remote_address, None)
+        .expect("a route");
     let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
     lab.pass(MILLISECOND * 100);
     let answer = Tcp {
@@ -114,14 +134,17 @@ fn the_timeout_follows_the_round_trip_time() {
     lab.sent();
     // RFC 6298, 2.2: SRTT = R, RTTVAR = R/2, RTO = R + 4 R/2.
     let info = lab.host.stack.tcp_info(socket).expect("TCP");
-    assert_eq!((info.rtt, info.rto), (Some(MILLISECOND * 100), MILLISECOND * 300));
+    assert_eq!(
+        (info.rtt, info.rto),
+        (Some(MILLISECOND * 100), MILLISECOND * 300)
+    );
 }
 
 #[test]
 fn a_timeout_sends_one_segment_and_then_slow_starts() {
     let mut remote = established();
     let flight = in_flight(&mut remote);
-    let sent = remote.pass(MILLISECOND * 1_100);
+    let sent = remote.pass(MILLISECOND * 250);
     assert_eq!(sent.len(), 1, "one segment: {sent:?}");
     assert_eq!(sent[0].1.seq, flight[0].seq);
     assert_eq!(remote.info().congestion_window, MSS);
@@ -137,12 +160,15 @@ fn a_timeout_sends_one_segment_and_then_slow_starts() {
 fn acknowledged_bytes_are_never_sent_again() {
     let mut remote = established();
     let flight = in_flight(&mut remote);
-    remote.pass(MILLISECOND * 1_100);
+    remote.pass(MILLISECOND * 250);
     // An acknowledgement in the middle of a segment.
     remote.rcv = flight[2].seq.wrapping_add(700);
     remote.send(ACK, b"");
     for segment in remote.sent() {
-        assert!(segment.seq.wrapping_sub(remote.rcv) < 1 << 30, "{segment:?}");
+        assert!(
+            segment.seq.wrapping_sub(remote.rcv) < 1 << 30,
+            "{segment:?}"
+        );
     }
     let (_, again) = remote.pass(SECOND * 4).remove(0);
     assert_eq!(again.seq, remote.rcv);
@@ -174,5 +200,9 @@ fn an_idle_connection_starts_from_a_small_window() {
     assert!(remote.info().congestion_window > 10 * MSS);
     remote.pass(SECOND * 10);
     remote.write(&[1; 40 * MSS]);
-    assert_eq!(remote.sent().len(), 10, "the initial window (RFC 5681, 4.1)");
+    assert_eq!(
+        remote.sent().len(),
+        10,
+        "the initial window (RFC 5681, 4.1)"
+    );
 }

@@ -22,7 +22,10 @@ fn with_buffer(bytes: usize, offer: &Offer) -> Remote {
 /// A segment of `len` bytes at `offset` from what the stack expects next; bytes say where they belong.
 fn piece(remote: &Remote, offset: usize, len: usize) -> Tcp {
     let payload: Vec<u8> = (offset..offset + len).map(byte).collect();
-    Tcp { seq: remote.nxt.wrapping_add(offset as u32), ..remote.segment(ACK, &payload) }
+    Tcp {
+        seq: remote.nxt.wrapping_add(offset as u32),
+        ..remote.segment(ACK, &payload)
+    }
 }
 
 fn byte(position: usize) -> u8 {
@@ -44,14 +47,23 @@ fn an_answer_carries_the_acknowledgement() {
     remote.send(ACK, b"question");
     remote.write(b"answer");
     let answer = remote.one();
-    assert_eq!((answer.ack, &answer.payload[..]), (remote.nxt, &b"answer"[..]));
-    assert!(remote.pass(MILLISECOND * 100).is_empty(), "and none follows");
+    assert_eq!(
+        (answer.ack, &answer.payload[..]),
+        (remote.nxt, &b"answer"[..])
+    );
+    assert!(
+        remote.pass(MILLISECOND * 100).is_empty(),
+        "and none follows"
+    );
 }
 
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     for timestamp in [None, Some(1)] {
-        let offer = Offer { timestamp, ..Offer::default() };
+        let offer = Offer {
+            timestamp,
+            ..Offer::default()
+        };
         let mut remote = Remote::connects(Lab::default(), &offer);
         let len = if timestamp.is_some() { MSS - 12 } else { MSS };
         for _ in 0..10 {
@@ -90,7 +102,11 @@ fn a_duplicate_is_acknowledged_at_once() {
     remote.one();
     remote.inject(&data);
     assert_eq!(remote.one().ack, remote.nxt);
-    assert_eq!(remote.read().as_deref(), Some(&b"data"[..]), "and not delivered twice");
+    assert_eq!(
+        remote.read().as_deref(),
+        Some(&b"data"[..]),
+        "and not delivered twice"
+    );
 }
 
 #[test]
@@ -119,7 +135,10 @@ fn data_beyond_the_window_is_cut_off() {
 
 #[test]
 fn out_of_order_data_may_fill_the_whole_window() {
-    let offer = Offer { sack: true, ..Offer::default() };
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
     let mut remote = with_buffer(60_000, &offer);
     // Everything but the first segment, from the end of the window backwards.
     for at in (1..60).rev() {
@@ -132,7 +151,10 @@ fn out_of_order_data_may_fill_the_whole_window() {
     let first = piece(&remote, 0, 1_000);
     remote.inject(&first);
     let ack = remote.one();
-    assert_eq!((ack.ack, ack.sack().len()), (remote.nxt.wrapping_add(60_000), 0));
+    assert_eq!(
+        (ack.ack, ack.sack().len()),
+        (remote.nxt.wrapping_add(60_000), 0)
+    );
     let read = remote.read().expect("open");
     assert_eq!(read, (0..60_000).map(byte).collect::<Vec<u8>>());
     remote.nxt = remote.nxt.wrapping_add(60_000);
@@ -141,7 +163,10 @@ fn out_of_order_data_may_fill_the_whole_window() {
 
 #[test]
 fn holes_are_reported_newest_first() {
-    let offer = Offer { sack: true, ..Offer::default() };
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
     let mut remote = Remote::connects(Lab::default(), &offer);
     let block = |remote: &Remote, at: u32, len: u32| {
         let left = remote.nxt.wrapping_add(at);
@@ -160,12 +185,19 @@ fn holes_are_reported_newest_first() {
     let joining = piece(&remote, 5_500, 500);
     remote.inject(&joining);
     let sack = remote.one().sack();
-    assert_eq!((sack[0], sack[1]), (block(&remote, 5_000, 1_000), block(&remote, 9_000, 500)));
+    assert_eq!(
+        (sack[0], sack[1]),
+        (block(&remote, 5_000, 1_000), block(&remote, 9_000, 500))
+    );
 }
 
 #[test]
 fn beside_timestamps_three_blocks_fit() {
-    let offer = Offer { sack: true, timestamp: Some(1), ..Offer::default() };
+    let offer = Offer {
+        sack: true,
+        timestamp: Some(1),
+        ..Offer::default()
+    };
     let mut remote = Remote::connects(Lab::default(), &offer);
     let mut last = Vec::new();
     for at in 1..6 {
@@ -200,7 +232,9 @@ fn a_filled_hole_is_acknowledged_at_once() {
 #[test]
 fn a_reader_of_single_bytes_causes_no_silly_windows() {
     let mut remote = with_buffer(20_000, &Offer::default());
-    let all = (0..20).map(|at| piece(&remote, at * 1_000, 1_000)).collect::<Vec<_>>();
+    let all = (0..20)
+        .map(|at| piece(&remote, at * 1_000, 1_000))
+        .collect::<Vec<_>>();
     for piece in &all {
         remote.inject(piece);
     }
@@ -211,7 +245,11 @@ fn a_reader_of_single_bytes_causes_no_silly_windows() {
         calls::read(&mut remote.lab.host.stack, remote.socket, 1).expect("data");
         for update in remote.sent() {
             let new = update.ack.wrapping_add(u32::from(update.window));
-            assert!(new.wrapping_sub(edge) >= 500, "the window opened by {} bytes", new.wrapping_sub(edge));
+            assert!(
+                new.wrapping_sub(edge) >= 500,
+                "the window opened by {} bytes",
+                new.wrapping_sub(edge)
+            );
             edge = new;
             updates += 1;
         }

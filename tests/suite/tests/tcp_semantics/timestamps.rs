@@ -8,7 +8,13 @@ use suite::wire::{ACK, PSH, RST, Tcp, options};
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn established() -> Remote {
-    Remote::connects(Lab::default(), &Offer { timestamp: Some(1_000), ..Offer::default() })
+    Remote::connects(
+        Lab::default(),
+        &Offer {
+            timestamp: Some(1_000),
+            ..Offer::default()
+        },
+    )
 }
 
 fn echoed(segment: &Tcp) -> Option<u32> {
@@ -24,7 +30,10 @@ fn the_peers_timestamp_is_echoed_and_ours_advances() {
         remote.timestamps = Some((1_000 + step, 0));
         remote.send(ACK | PSH, b"x");
         let ack = remote.one();
-        assert_eq!(ack.timestamps(), Some((start.wrapping_add(7 * step), 1_000 + step)));
+        assert_eq!(
+            ack.timestamps(),
+            Some((start.wrapping_add(7 * step), 1_000 + step))
+        );
     }
 }
 
@@ -42,7 +51,10 @@ fn a_delayed_acknowledgement_echoes_the_oldest_segment() {
 fn beyond_a_hole_the_last_segment_in_order_is_echoed() {
     let mut remote = established();
     remote.timestamps = Some((1_010, 0));
-    let beyond = Tcp { seq: remote.nxt.wrapping_add(100), ..remote.segment(ACK, b"later") };
+    let beyond = Tcp {
+        seq: remote.nxt.wrapping_add(100),
+        ..remote.segment(ACK, b"later")
+    };
     remote.inject(&beyond);
     assert_eq!(echoed(&remote.one()), Some(1_000));
 }
@@ -63,7 +75,10 @@ fn an_old_timestamp_is_dropped_and_acknowledged() {
 
 #[test]
 fn timestamps_wrap() {
-    let offer = Offer { timestamp: Some(u32::MAX - 1), ..Offer::default() };
+    let offer = Offer {
+        timestamp: Some(u32::MAX - 1),
+        ..Offer::default()
+    };
     let mut remote = Remote::connects(Lab::default(), &offer);
     for val in [u32::MAX, 0, 1] {
         remote.timestamps = Some((val, 0));
@@ -102,11 +117,18 @@ fn after_twenty_five_days_of_silence_the_old_timestamp_means_nothing() {
 #[test]
 fn a_segment_without_the_agreed_timestamp_is_dropped_but_a_reset_counts() {
     let mut remote = established();
-    let bare = Tcp { options: Vec::new(), ..remote.segment(ACK | PSH, b"bare") };
+    let bare = Tcp {
+        options: Vec::new(),
+        ..remote.segment(ACK | PSH, b"bare")
+    };
     remote.inject(&bare);
     assert_eq!(remote.read().as_deref(), Some(&b""[..]));
     assert_eq!(remote.lab.host.stack.counters().tcp.in_no_timestamp, 1);
-    remote.inject(&Tcp { flags: RST, payload: Vec::new(), ..bare });
+    remote.inject(&Tcp {
+        flags: RST,
+        payload: Vec::new(),
+        ..bare
+    });
     assert_eq!(remote.state(), TcpState::Closed);
 }
 

@@ -155,10 +155,16 @@ impl Receiver {
         Ok(taken)
     }
 
-    /// Lets go of everything that waits: nobody will read it.
-    pub(crate) fn discard(&mut self) {
+    /// Lets go of what could be read: nobody will. What waits beyond a hole stays, because the peer was told
+    /// that it is here.
+    pub(crate) fn discard_read(&mut self) {
         self.queue.clear();
         self.queued = 0;
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn discard(&mut self) {
+        self.discard_read();
         self.assembler.clear();
     }
 }
