@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::completion::Token;
 use crate::error::NoMemory;
 use crate::node::{NodeRef, Prepaid};
 use crate::pool::Pool;
@@ -10,6 +11,11 @@ use crate::reservation::Reservation;
 use crate::span::{Gatherer, Span};
 
 mod adopt;
+mod grow;
+mod messages;
+mod report;
+
+pub use report::{ChainReport, EntryReport};
 
 /// Most nodes that may be linked one after the other.
 pub const RUN_NODES: usize = 16;
@@ -41,6 +47,8 @@ pub struct Chain {
     run: Run,
     /// Storage of the nodes this chain fills or has filled and still pins.
     storage: usize,
+    /// Messages by the position after their last byte.
+    messages: VecDeque<(u64, Token)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +112,7 @@ impl Chain {
                 bytes: 0,
             },
             storage: 0,
+            messages: VecDeque::new(),
         }
     }
 
@@ -238,6 +247,7 @@ impl Chain {
             return;
         }
         self.start = pos;
+        self.release_messages();
         while let Some(entry) = self.entries.front_mut() {
             if entry.end() <= pos {
                 self.storage -= entry.storage as usize;
@@ -450,5 +460,7 @@ impl fmt::Debug for Chain {
     }
 }
 
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -14,8 +14,8 @@ mod avx2;
 #[inline]
 pub fn sum(data: &[u8]) -> u16 {
     #[cfg(target_arch = "x86_64")]
-    if let Some((front, summed)) = avx2::sum_front(data) {
-        return finish(front + sum_words(&data[summed..]));
+    if let Some(sum) = avx2::sum(data) {
+        return finish(sum);
     }
     finish(sum_portable(data))
 }
@@ -44,8 +44,12 @@ fn sum_words(data: &[u8]) -> u64 {
         .iter()
         .map(|word| u64::from(u32::from_ne_bytes(*word)))
         .sum();
-    let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
+    let last = match *rest {
+        [a] => [a, 0, 0, 0],
+        [a, b] => [a, b, 0, 0],
+        [a, b, c] => [a, b, c, 0],
+        _ => [0; 4],
+    };
     sum + u64::from(u32::from_ne_bytes(last))
 }
 

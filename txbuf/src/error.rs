@@ -28,6 +28,30 @@ pub struct TooLong;
 #[error("more parts than a gather can hold")]
 pub struct TooManyParts;
 
+/// Why a copy could not be made. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// The pool is at its cap, or its segments are shorter than the bytes.
+    #[error("the buffer pool has no room for a copy")]
+    NoMemory,
+    /// The bytes lie in memory the CPU may not read.
+    #[error("the bytes lie in memory that the CPU may not read")]
+    Unreadable,
+}
+
+impl From<NoMemory> for CopyError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
+    }
+}
+
+impl From<Unreadable> for CopyError {
+    fn from(_: Unreadable) -> Self {
+        Self::Unreadable
+    }
+}
+
 /// The packet's header area has no room for that many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no room in the packet's header area")]

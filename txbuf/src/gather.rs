@@ -6,7 +6,9 @@ use arrayvec::ArrayVec;
 
 use crate::ledger::{Kind, Ledger};
 use crate::node::{Node, NodeRef};
+use crate::segment::Returned;
 use crate::span::Span;
+use crate::sync;
 
 /// Most leaves of one gather node.
 pub const GATHER_MAX: usize = 16;
@@ -21,19 +23,22 @@ struct Gather {
     leaves: Leaves,
 }
 
-/// A node that lists `leaves`, none of which is a gather itself; `len` is the
-/// sum of their lengths.
-pub(crate) fn node(ledger: &Ledger, leaves: Leaves, len: u32) -> NodeRef {
+/// A node that lists `leaves`, none of which is a gather itself.
+pub(crate) fn node(ledger: &Ledger, leaves: Leaves) -> NodeRef {
     debug_assert!(leaves.iter().all(|leaf| leaf.kind() != Kind::Gather));
     let gather = Box::new(Gather {
-        header: Node::new(Kind::Gather, NonNull::dangling(), len, 0, free),
+        // No bytes of its own: whoever walks by offsets comes to the list at once.
+        header: Node::new(Kind::Gather, NonNull::dangling(), 0, 0, free),
         ledger: ledger.clone(),
         leaves,
     });
-    ledger.enter(Kind::Gather, size_of::<Gather>());
+    // The count of the ledger's `Arc`.
+    sync::note(1);
     let header = NonNull::from(Box::leak(gather)).cast::<Node>();
     // SAFETY: fresh, its header first, and `free` takes it apart.
-    unsafe { NodeRef::from_first(header) }
+    let node = unsafe { NodeRef::from_first(header) };
+    ledger.enter(&node, size_of::<Gather>());
+    node
 }
 
 /// The list of a node of kind Gather.
@@ -44,13 +49,27 @@ pub(crate) fn leaves(node: &NodeRef) -> &[Span] {
     unsafe { &(*node.as_ptr().cast::<Gather>().as_ptr()).leaves }
 }
 
+/// The list of a node of kind Gather that nobody else pins, to be filled further.
+pub(crate) fn fillable(node: &mut NodeRef) -> Option<&mut Leaves> {
+    if node.kind() != Kind::Gather || !node.is_unique() {
+        return None;
+    }
+    // SAFETY: as for `leaves`. The only pin is borrowed mutably, so nobody reads
+    // the list or can begin to; `is_unique` has all former readers behind it.
+    Some(unsafe { &mut (*node.as_ptr().cast::<Gather>().as_ptr()).leaves })
+}
+
 /// # Safety
 ///
 /// As [`Free`](crate::node::Free) says; the object is a `Gather`.
-unsafe fn free(node: NonNull<Node>) {
+unsafe fn free(node: NonNull<Node>, _: &mut Returned) {
+    let gather = node.cast::<Gather>();
     // SAFETY: made by `node` from a box; the last pin is gone.
-    let gather = unsafe { Box::from_raw(node.cast::<Gather>().as_ptr()) };
-    gather.ledger.leave(Kind::Gather, size_of::<Gather>());
+    let gather = unsafe {
+        gather.as_ref().ledger.unlist(node);
+        Box::from_raw(gather.as_ptr())
+    };
+    gather.ledger.leave(Kind::Gather, 1, size_of::<Gather>());
     // The leaves go with the box, one after the other. None is a gather, so
     // this nests no deeper, and each frees its own run in a loop.
 }

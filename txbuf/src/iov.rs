@@ -5,8 +5,10 @@ use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
 
 use crate::error::{OutOfRange, Unreadable};
+use crate::extent::Extent;
 use crate::span::Span;
 
+mod segments;
 #[allow(unsafe_code)]
 mod vectors;
 
@@ -16,7 +18,7 @@ use vectors::Vectors;
 /// the cursor moves by exactly what was taken or put.
 ///
 /// A *source* is read from ([`source`](Self::source), [`bytes`](Self::bytes),
-/// [`spans`](Self::spans)), a *sink* is written to ([`sink`](Self::sink),
+/// [`spans`](Self::spans), [`span`](Self::span)), a *sink* is written to ([`sink`](Self::sink),
 /// [`buffer`](Self::buffer), [`collect`](Self::collect),
 /// [`discard`](Self::discard)). Reading from a sink or writing to a source moves
 /// nothing and returns zero.
@@ -32,6 +34,8 @@ enum Place<'a> {
     Source(&'a [IoSlice<'a>], Cursor),
     Bytes(&'a [u8]),
     Spans(&'a mut VecDeque<Span>),
+    /// The cursor is [`IovIter::done`].
+    Whole(Span),
     Sink(Vectors<'a>, Cursor),
     Buffer(&'a mut [u8]),
     Collect(&'a mut VecDeque<Span>),
@@ -62,6 +66,15 @@ impl<'a> IovIter<'a> {
     pub fn spans(queue: &'a mut VecDeque<Span>) -> Self {
         let total = queue.iter().map(Span::len).sum();
         Self::new(Place::Spans(queue), total)
+    }
+
+    /// A source over one span, which the cursor keeps whole: buffers with an owner
+    /// ([`Span::from_bytes`]), lent ones ([`Region::lend_all`](crate::Region::lend_all)).
+    /// Spans taken from it are parts, at one increment each, so that it can be
+    /// [reverted](Self::revert).
+    pub fn span(span: Span) -> Self {
+        let total = span.len();
+        Self::new(Place::Whole(span), total)
     }
 
     /// A sink over vectors.
@@ -111,18 +124,18 @@ impl IovIter<'_> {
         self.done
     }
 
-    /// True for a source of spans, from which [`take_span`](Self::take_span)
-    /// takes without copying.
+    /// True for a source of spans, or of one, from which
+    /// [`take_span`](Self::take_span) takes without copying.
     #[inline]
     pub fn is_spans(&self) -> bool {
-        matches!(self.place, Place::Spans(_))
+        matches!(self.place, Place::Spans(_) | Place::Whole(_))
     }
 
     /// True for a source.
     pub fn is_source(&self) -> bool {
         matches!(
             self.place,
-            Place::Source(..) | Place::Bytes(_) | Place::Spans(_)
+            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) | Place::Whole(_)
         )
     }
 
@@ -141,7 +154,11 @@ impl IovIter<'_> {
             Place::Source(vectors, cursor) => cursor.forward(n, |index| length(vectors, index)),
             Place::Sink(vectors, cursor) => cursor.forward(n, |index| vectors.len(index)),
             Place::Spans(queue) => drop_front(queue, n),
-            Place::Bytes(_) | Place::Buffer(_) | Place::Collect(_) | Place::Discard => {}
+            Place::Bytes(_)
+            | Place::Whole(_)
+            | Place::Buffer(_)
+            | Place::Collect(_)
+            | Place::Discard => {}
         }
         self.moved(n);
         Ok(())
@@ -152,17 +169,21 @@ impl IovIter<'_> {
     ///
     /// # Errors
     ///
-    /// [`OutOfRange`] when fewer were moved over, and for a source of spans, whose
+    /// [`OutOfRange`] when fewer were moved over, and for a queue of spans, whose
     /// spans are gone (see [`put_back`](Self::put_back)); nothing moves.
     pub fn revert(&mut self, n: usize) -> Result<(), OutOfRange> {
-        if n > self.done || self.is_spans() && n > 0 {
+        if n > self.done || matches!(self.place, Place::Spans(_)) && n > 0 {
             return Err(OutOfRange);
         }
         match &mut self.place {
             Place::Source(vectors, cursor) => cursor.back(n, |index| length(vectors, index)),
             Place::Sink(vectors, cursor) => cursor.back(n, |index| vectors.len(index)),
             Place::Collect(queue) => drop_back(queue, n),
-            Place::Spans(_) | Place::Bytes(_) | Place::Buffer(_) | Place::Discard => {}
+            Place::Spans(_)
+            | Place::Whole(_)
+            | Place::Bytes(_)
+            | Place::Buffer(_)
+            | Place::Discard => {}
         }
         self.done -= n;
         self.remaining += n;
@@ -195,6 +216,7 @@ impl IovIter<'_> {
                 want
             }
             Place::Spans(queue) => copy_out_of_spans(queue, dst),
+            Place::Whole(span) => copy_out(span, done, dst),
             Place::Sink(..) | Place::Buffer(_) | Place::Collect(_) | Place::Discard => 0,
         };
         self.moved(n);
@@ -214,7 +236,11 @@ impl IovIter<'_> {
                 want
             }
             Place::Discard => want,
-            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) | Place::Collect(_) => 0,
+            Place::Source(..)
+            | Place::Bytes(_)
+            | Place::Spans(_)
+            | Place::Whole(_)
+            | Place::Collect(_) => 0,
         };
         self.moved(n);
         n
@@ -227,8 +253,14 @@ impl IovIter<'_> {
     /// it. None at the end, and for every other source and sink.
     pub fn take_span(&mut self, max: usize) -> Option<Span> {
         let max = max.min(self.remaining);
-        let Place::Spans(queue) = &mut self.place else {
-            return None;
+        let queue = match &mut self.place {
+            Place::Spans(queue) => queue,
+            Place::Whole(span) if max > 0 => {
+                let part = span.slice(self.done..self.done + max).ok()?;
+                self.moved(max);
+                return Some(part);
+            }
+            _ => return None,
         };
         while queue.front().is_some_and(Span::is_empty) {
             queue.pop_front();
@@ -261,6 +293,7 @@ impl IovIter<'_> {
                 self.remaining += n;
                 Ok(())
             }
+            Place::Whole(_) => self.revert(n).map_err(|OutOfRange| span),
             _ => Err(span),
         }
     }
@@ -292,13 +325,12 @@ impl IovIter<'_> {
                 let before = *cursor;
                 let mut left = n;
                 for extent in span.extents() {
-                    let bytes = extent.bytes().inspect_err(|_| *cursor = before)?;
-                    let take = bytes.len().min(left);
-                    left -= cursor.copy_in(vectors, &bytes[..take]);
+                    let put = cursor.copy_extent(vectors, &extent, left);
+                    left -= put.inspect_err(|_| *cursor = before)?;
                 }
                 n - left
             }
-            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) => 0,
+            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) | Place::Whole(_) => 0,
         };
         self.moved(put);
         Ok(put)
@@ -364,6 +396,28 @@ impl Cursor {
         done
     }
 
+    /// Copies an extent, at most `max` bytes of it; returns how many fitted.
+    fn copy_extent(
+        &mut self,
+        vectors: &mut Vectors<'_>,
+        extent: &Extent<'_>,
+        max: usize,
+    ) -> Result<usize, Unreadable> {
+        let mut done = 0;
+        let max = extent.len().min(max);
+        while done < max
+            && let Some(vector) = vectors.get(self.index)
+        {
+            let len = vector.len();
+            let room = &mut vector[self.offset..];
+            let n = room.len().min(max - done);
+            extent.copy_to(done, &mut room[..n])?;
+            done += n;
+            self.step(n, len);
+        }
+        Ok(done)
+    }
+
     /// `n` bytes on in a vector of `len` bytes.
     fn step(&mut self, n: usize, len: usize) {
         self.offset += n;
@@ -415,6 +469,23 @@ fn collect(queue: &mut VecDeque<Span>, span: Span) {
         None => Some(span),
     };
     queue.extend(apart);
+}
+
+/// Copies from `at` on, as far as the CPU may read.
+fn copy_out(span: &Span, at: usize, dst: &mut [u8]) -> usize {
+    let (mut skip, mut done) = (at, 0);
+    for extent in span.extents() {
+        if done == dst.len() {
+            break;
+        }
+        let passed = extent.len().min(skip);
+        skip -= passed;
+        match extent.copy_to(passed, &mut dst[done..]) {
+            Ok(n) => done += n,
+            Err(Unreadable) => break,
+        }
+    }
+    done
 }
 
 fn copy_out_of_spans(queue: &mut VecDeque<Span>, dst: &mut [u8]) -> usize {

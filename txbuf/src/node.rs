@@ -22,6 +22,7 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
 use crate::ledger::Kind;
+use crate::segment::Returned;
 use crate::span::Span;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
@@ -31,7 +32,7 @@ use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 ///
 /// The count has reached zero and the caller has synchronised with every
 /// former holder; the link to the next node was taken out.
-pub(crate) type Free = unsafe fn(NonNull<Node>);
+pub(crate) type Free = unsafe fn(NonNull<Node>, &mut Returned);
 
 /// The header of every kind of storage.
 #[repr(C)]
@@ -81,6 +82,22 @@ impl Node {
 
     pub(crate) fn capacity(&self) -> u32 {
         self.capacity
+    }
+
+    /// Number of pins, for reports.
+    pub(crate) fn pins(&self) -> usize {
+        self.refs.load(Ordering::Relaxed)
+    }
+
+    /// The node below this one on a pile of idle nodes.
+    pub(crate) fn below(&self) -> Option<NonNull<Node>> {
+        NonNull::new(self.next.load(Ordering::Relaxed))
+    }
+
+    /// Puts this node, which is idle, on top of `below`.
+    pub(crate) fn set_below(&self, below: Option<NonNull<Node>>) {
+        let below = below.map_or(ptr::null_mut(), NonNull::as_ptr);
+        self.next.store(below, Ordering::Relaxed);
     }
 
     /// Makes a recycled header as good as new: one pin, no link, no end.
@@ -206,10 +223,9 @@ impl NodeRef {
         }
     }
 
-    /// Number of pins, for tests.
-    #[cfg(all(test, not(loom)))]
+    /// Number of pins, for reports and tests.
     pub(crate) fn pins(&self) -> usize {
-        self.node().refs.load(Ordering::Acquire)
+        self.node().pins()
     }
 }
 
@@ -248,6 +264,21 @@ impl Prepaid {
             node: node.0,
             left: pins,
         }
+    }
+
+    /// The pin `first` and as many `more` on its node, in one addition.
+    pub(crate) fn with(first: NodeRef, more: usize) -> Self {
+        let mut pins = Self::new(first.at(), more);
+        // Its pin is one of those handed out.
+        let _ = core::mem::ManuallyDrop::new(first);
+        pins.left += 1;
+        pins
+    }
+
+    /// Whether all pins are handed out.
+    #[inline]
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.left == 0
     }
 
     /// One of the pins; none when all are handed out.
@@ -321,6 +352,21 @@ impl<'a> NodeAt<'a> {
         self.0 == other.0
     }
 
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        self.node().kind
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(self) -> NonNull<Node> {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn same(self, other: NodeAt<'_>) -> bool {
+        self.0 == other.0
+    }
+
     /// Goes forward along the links until `offset` lies inside a node.
     #[inline]
     pub(crate) fn seek(self, offset: u32) -> (NodeAt<'a>, u32) {
@@ -360,7 +406,7 @@ fn unpin(node: NonNull<Node>, pins: usize) {
 /// only its link kept.
 #[inline(never)]
 fn free_run(first: NonNull<Node>) {
-    let mut node = first;
+    let (mut node, mut returned) = (first, Returned::default());
     loop {
         let next = {
             // SAFETY: the count is zero, so the header is ours alone and lives
@@ -373,16 +419,18 @@ fn free_run(first: NonNull<Node>) {
         // every decrement. The link is ours from here on, not the node's.
         unsafe {
             let free = node.as_ref().free;
-            free(node);
+            free(node, &mut returned);
         }
         let Some(next) = NonNull::new(next) else {
             return;
         };
         // SAFETY: the freed node's link was a pin on `next`; we now give it up.
-        let before = unsafe { next.as_ref() }
-            .refs
-            .fetch_sub(1, Ordering::Release);
-        if before != 1 {
+        let header = unsafe { next.as_ref() };
+        // If it is the only one, nobody can add to it or take from it: as in
+        // `is_unique`, all former holders are behind us, without an atomic.
+        if header.refs.load(Ordering::Acquire) != 1
+            && header.refs.fetch_sub(1, Ordering::Release) != 1
+        {
             return;
         }
         node = next;
@@ -390,7 +438,7 @@ fn free_run(first: NonNull<Node>) {
 }
 
 /// `free` of the node that lives for ever.
-unsafe fn keep(_: NonNull<Node>) {}
+unsafe fn keep(_: NonNull<Node>, _: &mut Returned) {}
 
 /// A count that high can only come from pins leaked in a loop; going on would
 /// end in a use after free.

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use crate::error::TooLong;
 use crate::ledger::{Kind, Ledger};
 use crate::node::{Node, NodeRef};
+use crate::segment::Returned;
+use crate::sync;
 
 /// An owner of bytes that can stand behind a [`Span`](crate::Span). It is
 /// dropped when the last span on it goes, on whatever thread that happens.
@@ -72,6 +74,19 @@ unsafe impl StableBytes for &'static [u8] {
     }
 }
 
+// SAFETY: moving the pair moves the owner, whose bytes stay where they are.
+/// An owner together with what is to go with it: a message's [`Token`](crate::Token),
+/// a [`Charge`](crate::Charge) for the storage. The owner is dropped first.
+unsafe impl<O: StableBytes, T: Send + Sync + 'static> StableBytes for (O, T) {
+    fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    fn footprint(&self) -> usize {
+        self.0.footprint()
+    }
+}
+
 #[repr(C)]
 struct Owned<O> {
     header: Node,
@@ -86,24 +101,31 @@ pub(crate) fn node<O: StableBytes>(ledger: &Ledger, owner: O) -> Result<(NodeRef
     let len = u32::try_from(bytes.len()).map_err(|_| TooLong)?;
     let base = NonNull::from_ref(bytes).cast::<u8>();
     let footprint = owner.footprint();
+    // The count of the ledger's `Arc`.
+    sync::note(1);
     let owned = Box::new(Owned {
         header: Node::new(Kind::Owned, base, len, footprint, free::<O>),
         ledger: ledger.clone(),
         footprint,
         owner,
     });
-    ledger.enter(Kind::Owned, footprint);
     let header = NonNull::from(Box::leak(owned)).cast::<Node>();
     // SAFETY: fresh, its header first, and `free::<O>` takes it apart.
-    Ok((unsafe { NodeRef::from_first(header) }, len))
+    let node = unsafe { NodeRef::from_first(header) };
+    ledger.enter(&node, footprint);
+    Ok((node, len))
 }
 
 /// # Safety
 ///
 /// As [`Free`](crate::node::Free) says; the object is an `Owned<O>`.
-unsafe fn free<O>(node: NonNull<Node>) {
+unsafe fn free<O>(node: NonNull<Node>, _: &mut Returned) {
+    let owned = node.cast::<Owned<O>>();
     // SAFETY: made by `node` from a box; the last pin is gone.
-    let owned = unsafe { Box::from_raw(node.cast::<Owned<O>>().as_ptr()) };
+    let owned = unsafe {
+        owned.as_ref().ledger.unlist(node);
+        Box::from_raw(owned.as_ptr())
+    };
     let Owned {
         ledger,
         footprint,
@@ -111,5 +133,5 @@ unsafe fn free<O>(node: NonNull<Node>) {
         ..
     } = *owned;
     drop(owner);
-    ledger.leave(Kind::Owned, footprint);
+    ledger.leave(Kind::Owned, 1, footprint);
 }

@@ -10,6 +10,7 @@ use crate::meta::{Checksum, Meta};
 use crate::span::Span;
 
 mod payload;
+mod shape;
 
 /// Bytes that received packets keep free in front of their headers.
 pub const HEADROOM: usize = 16;
@@ -70,6 +71,26 @@ impl Packet {
     #[inline]
     pub fn with_payload(span: Span) -> Self {
         Self::at(HEADER_AREA as u8, Some(span))
+    }
+
+    /// A packet to be sent of which the headers are known: a copy of them, and the
+    /// payload. The packet owns the span.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`] when the area cannot hold the headers; the span is dropped.
+    #[inline(always)]
+    pub fn with_headers(headers: &[u8], payload: Option<Span>, meta: Meta) -> Result<Self, NoRoom> {
+        let head = HEADER_AREA.checked_sub(headers.len()).ok_or(NoRoom)?;
+        let mut area = Area::take();
+        area[head..].copy_from_slice(headers);
+        Ok(Self {
+            area,
+            head: head as u8,
+            tail: HEADER_AREA as u8,
+            span: payload.filter(|span| !span.is_empty()),
+            meta,
+        })
     }
 
     /// A received packet of which no byte was copied yet; its headers are
@@ -193,7 +214,7 @@ impl Packet {
         let mut bytes = Vec::with_capacity(self.len());
         bytes.extend_from_slice(self.headers());
         for extent in self.span.iter().flat_map(Span::extents) {
-            bytes.extend_from_slice(extent.bytes()?);
+            extent.append_to(&mut bytes)?;
         }
         Ok(bytes)
     }

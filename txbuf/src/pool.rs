@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::account::Account;
 use crate::error::NoMemory;
 use crate::ledger::Ledger;
 use crate::node::NodeRef;
@@ -37,6 +38,16 @@ pub struct Pool(Arc<Home>);
 impl Pool {
     /// A pool without any segment yet. Sizes out of range are brought into it.
     pub fn new(ledger: &Ledger, config: PoolConfig) -> Self {
+        Self::build(ledger, config, None)
+    }
+
+    /// A pool whose segments in use are charged to `account` as well, which several
+    /// pools may share.
+    pub fn charged_to(ledger: &Ledger, config: PoolConfig, account: &Account) -> Self {
+        Self::build(ledger, config, Some(account.clone()))
+    }
+
+    fn build(ledger: &Ledger, config: PoolConfig, account: Option<Account>) -> Self {
         let segment = config.segment.clamp(SMALLEST, LARGEST);
         let segment = segment.next_multiple_of(SMALLEST);
         let most = config.limit / segment;
@@ -46,6 +57,7 @@ impl Pool {
             u32::try_from(segment).unwrap_or(u32::MAX),
             most,
             keep,
+            account,
         )))
     }
 

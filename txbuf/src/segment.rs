@@ -1,20 +1,19 @@
 //! Pool segments: allocation, hand-out and recycling of Buffered nodes.
 //!
-//! A header and its segment are made together and stay together: an idle pair
-//! is one pointer in the queue, and taking it allocates nothing.
+//! A header and its segment are made together and stay together: idle pairs are
+//! linked by their headers, so that taking one allocates nothing and a whole run
+//! comes back in one step.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::alloc::{alloc_zeroed, dealloc};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-use crossbeam_queue::ArrayQueue;
-
+use crate::account::Account;
 use crate::error::NoMemory;
 use crate::ledger::{Kind, Ledger};
 use crate::node::{Node, NodeRef};
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{self, Mutex};
 
 /// A cache line, so that no two segments share one.
 const ALIGN: usize = 64;
@@ -29,44 +28,61 @@ pub(crate) struct Home {
     most: usize,
     /// Segments kept when idle.
     keep: usize,
-    /// Segments that are not idle. A node's charge is taken before the node and
-    /// given back after the node is idle again, so segments in existence never
-    /// pass `most`.
-    in_use: AtomicUsize,
-    /// The segment that became idle last, and is likely still in the cache.
-    hot: AtomicPtr<Node>,
-    idle: ArrayQueue<Idle>,
+    shelf: Mutex<Shelf>,
+    /// Where segments in use are charged as well.
+    account: Option<Account>,
 }
 
-/// A node nobody pins, together with its segment.
-struct Idle(NonNull<Node>);
+/// The segments in existence: never more than the most that may be in use.
+#[derive(Default)]
+struct Shelf {
+    /// Segments that are not idle.
+    in_use: usize,
+    /// Keeps the pool while there are any; idle ones do not.
+    lease: Option<Arc<Home>>,
+    /// The one that became idle last is on top: it is likely still in the cache.
+    idle: Pile,
+}
 
-// SAFETY: an idle node has exactly one holder, and its bytes belong to nobody.
-unsafe impl Send for Idle {}
+/// Nodes that nobody pins, with their segments, linked by their headers.
+#[derive(Default)]
+struct Pile {
+    top: Option<NonNull<Node>>,
+    len: usize,
+}
 
-#[repr(C)]
+// SAFETY: the nodes of a pile have no other holder, and their bytes belong to nobody.
+unsafe impl Send for Pile {}
+
+/// A cache line: nodes of different packets, which different threads count on, share
+/// none.
+#[repr(C, align(64))]
 struct Pooled {
     header: Node,
-    /// Set while the node is pinned, so that idle nodes do not keep the pool.
-    home: Option<Arc<Home>>,
+    /// The pool's, which lives as long as any node is in use.
+    home: *const Home,
 }
 
 impl Home {
-    pub(crate) fn new(ledger: Ledger, segment: u32, most: usize, keep: usize) -> Self {
+    pub(crate) fn new(
+        ledger: Ledger,
+        segment: u32,
+        most: usize,
+        keep: usize,
+        account: Option<Account>,
+    ) -> Self {
         Self {
             ledger,
             segment,
             most,
             keep,
-            in_use: AtomicUsize::new(0),
-            hot: AtomicPtr::new(core::ptr::null_mut()),
-            // One more is held in `hot`.
-            idle: ArrayQueue::new(keep.saturating_sub(1).max(1)),
+            shelf: Mutex::new(Shelf::default()),
+            account,
         }
     }
 
     pub(crate) fn in_use(&self) -> usize {
-        self.in_use.load(Ordering::Relaxed)
+        sync::lock(&self.shelf).in_use
     }
 
     pub(crate) fn most(&self) -> usize {
@@ -76,56 +92,138 @@ impl Home {
     /// A node with one pin, whole segment unused; its bytes are initialised but
     /// may be those of an earlier use.
     pub(crate) fn take(self: &Arc<Self>) -> Result<NodeRef, NoMemory> {
-        let charge = |used: usize| (used < self.most).then_some(used + 1);
-        self.in_use
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, charge)
-            .map_err(|_| NoMemory)?;
-        let idle = self
-            .pop()
-            .or_else(|| allocate(self.segment))
-            .ok_or_else(|| {
-                self.in_use.fetch_sub(1, Ordering::AcqRel);
-                NoMemory
-            })?;
-        let node = idle.0;
-        // SAFETY: an idle node is ours alone; the object behind the header is a
-        // `Pooled`, made by `allocate`. The pin handed over is its first.
+        let node = self.take_charged()?;
+        // SAFETY: a node off the shelf is ours alone; the object behind the header is
+        // a `Pooled`, made by `allocate`. The pin handed over is its first.
         let node = unsafe {
             node.as_ref().renew();
-            (*node.cast::<Pooled>().as_ptr()).home = Some(Arc::clone(self));
+            (*node.cast::<Pooled>().as_ptr()).home = Arc::as_ptr(self);
             NodeRef::from_first(node)
         };
-        self.ledger.enter(Kind::Buffered, self.segment as usize);
+        self.ledger.enter(&node, self.segment as usize);
         Ok(node)
     }
 
-    fn pop(&self) -> Option<Idle> {
-        let hot = self.hot.swap(core::ptr::null_mut(), Ordering::AcqRel);
-        NonNull::new(hot).map(Idle).or_else(|| self.idle.pop())
+    /// An idle or a new node, counted as in use and charged to the account.
+    fn take_charged(self: &Arc<Self>) -> Result<NonNull<Node>, NoMemory> {
+        let idle = {
+            let mut shelf = sync::lock(&self.shelf);
+            if shelf.in_use >= self.most {
+                return Err(NoMemory);
+            }
+            shelf.more(self);
+            shelf.idle.pop()
+        };
+        let account = self.account.as_ref();
+        let refused = account.and_then(|account| account.add(self.segment as usize).err());
+        if refused.is_none() {
+            if let Some(node) = idle.or_else(|| allocate(self.segment)) {
+                return Ok(node);
+            }
+            account
+                .into_iter()
+                .for_each(|account| account.give_back(self.segment as usize));
+        }
+        let mut shelf = sync::lock(&self.shelf);
+        idle.into_iter().for_each(|node| shelf.idle.push(node));
+        // The caller has the pool too, so it does not go with the lease.
+        drop(shelf.less(1));
+        Err(NoMemory)
     }
 
-    fn push(&self, idle: Idle) {
-        if self.keep == 0 {
-            return deallocate(idle);
+    /// Takes back what became idle: `pile`, of which `bottom` is the lowest. The
+    /// caller has a share in the pool, which thus outlives the lock.
+    fn put(&self, pile: Pile, bottom: NonNull<Node>) {
+        let len = pile.len;
+        let (surplus, lease) = {
+            let mut shelf = sync::lock(&self.shelf);
+            shelf.idle.put_on_top(pile, bottom);
+            let surplus = shelf.idle.len.saturating_sub(self.keep);
+            let surplus = shelf.idle.take_below(self.keep.min(1), surplus);
+            // What is to be freed still exists, so it stays in use.
+            let lease = shelf.less(len - surplus.len);
+            (surplus, lease)
+        };
+        if surplus.len > 0 {
+            let gone = surplus.len;
+            drop(surplus);
+            drop(sync::lock(&self.shelf).less(gone));
         }
-        let before = self.hot.swap(idle.0.as_ptr(), Ordering::AcqRel);
-        if let Some(before) = NonNull::new(before).map(Idle) {
-            let refused = if self.keep > 1 {
-                self.idle.push(before).err()
-            } else {
-                Some(before)
-            };
-            if let Some(surplus) = refused {
-                deallocate(surplus);
-            }
+        drop(lease);
+    }
+}
+
+impl Shelf {
+    #[inline]
+    fn more(&mut self, home: &Arc<Home>) {
+        if self.in_use == 0 {
+            sync::note(1);
+            self.lease = Some(Arc::clone(home));
+        }
+        self.in_use += 1;
+    }
+
+    /// Returns the lease with the last segment in use, to be dropped after the lock.
+    #[inline]
+    fn less(&mut self, segments: usize) -> Option<Arc<Home>> {
+        self.in_use -= segments;
+        if self.in_use == 0 {
+            self.lease.take()
+        } else {
+            None
         }
     }
 }
 
-impl Drop for Home {
+impl Pile {
+    fn push(&mut self, node: NonNull<Node>) {
+        // SAFETY: nodes that are given to a pile have no other holder.
+        unsafe { node.as_ref() }.set_below(self.top);
+        self.top = Some(node);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<NonNull<Node>> {
+        let node = self.top?;
+        // SAFETY: nodes of a pile have no other holder.
+        self.top = unsafe { node.as_ref() }.below();
+        self.len -= 1;
+        Some(node)
+    }
+
+    /// Puts a pile with the given lowest node on top of this one.
+    fn put_on_top(&mut self, pile: Pile, bottom: NonNull<Node>) {
+        let mut pile = core::mem::ManuallyDrop::new(pile);
+        // SAFETY: nodes of a pile have no other holder.
+        unsafe { bottom.as_ref() }.set_below(self.top);
+        self.top = pile.top.take();
+        self.len += pile.len;
+    }
+
+    /// Takes out `n` nodes from below the first `spared`.
+    fn take_below(&mut self, spared: usize, n: usize) -> Pile {
+        let mut taken = Pile::default();
+        if n == 0 {
+            return taken;
+        }
+        let mut above = Pile::default();
+        for _ in 0..spared {
+            self.pop().into_iter().for_each(|node| above.push(node));
+        }
+        for _ in 0..n {
+            self.pop().into_iter().for_each(|node| taken.push(node));
+        }
+        while let Some(node) = above.pop() {
+            self.push(node);
+        }
+        taken
+    }
+}
+
+impl Drop for Pile {
     fn drop(&mut self) {
-        while let Some(idle) = self.pop() {
-            deallocate(idle);
+        while let Some(node) = self.pop() {
+            deallocate(node);
         }
     }
 }
@@ -135,25 +233,81 @@ fn layout(segment: u32) -> Option<Layout> {
 }
 
 /// A new node and its segment, zeroed once for its whole life.
-fn allocate(segment: u32) -> Option<Idle> {
+fn allocate(segment: u32) -> Option<NonNull<Node>> {
     let layout = layout(segment).filter(|layout| layout.size() > 0)?;
     // SAFETY: the size is not zero.
     let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
     let pooled = Box::new(Pooled {
         header: Node::new(Kind::Buffered, base, segment, segment as usize, recycle),
-        home: None,
+        home: core::ptr::null(),
     });
     let pooled = NonNull::from(Box::leak(pooled));
-    Some(Idle(pooled.cast()))
+    Some(pooled.cast())
 }
 
-fn deallocate(idle: Idle) {
-    // SAFETY: made by `allocate`, and this is its only holder.
-    let pooled = unsafe { Box::from_raw(idle.0.cast::<Pooled>().as_ptr()) };
+fn deallocate(node: NonNull<Node>) {
+    // SAFETY: made by `allocate`, and taken off a pile, hence without a holder.
+    let pooled = unsafe { Box::from_raw(node.cast::<Pooled>().as_ptr()) };
     let base = pooled.header.base();
     if let Some(layout) = layout(pooled.header.capacity()) {
         // SAFETY: allocated in `allocate` with this very layout.
         unsafe { dealloc(base.as_ptr(), layout) };
+    }
+}
+
+/// Nodes that become idle one after the other, on the way back to their pool: as
+/// long as it is the same, they go together.
+#[derive(Default)]
+pub(crate) struct Returned {
+    pile: Pile,
+    bottom: Option<NonNull<Node>>,
+    home: Option<Arc<Home>>,
+}
+
+impl Returned {
+    /// # Safety
+    ///
+    /// `node` is a `Pooled` of which the last pin went.
+    unsafe fn add(&mut self, node: NonNull<Node>) {
+        // SAFETY: the object is ours alone.
+        let home = unsafe { (*node.cast::<Pooled>().as_ptr()).home };
+        let same = |kept: &Arc<Home>| core::ptr::eq(Arc::as_ptr(kept), home);
+        if !self.home.as_ref().is_some_and(same) {
+            self.give_back();
+            // SAFETY: `home` came from an `Arc` of which the lease is a clone, and the
+            // lease is not given up before this node is.
+            self.home = Some(unsafe {
+                sync::note(1);
+                Arc::increment_strong_count(home);
+                Arc::from_raw(home)
+            });
+        }
+        if let Some(home) = &self.home {
+            home.ledger.unlist(node);
+        }
+        self.pile.push(node);
+        self.bottom.get_or_insert(node);
+    }
+
+    fn give_back(&mut self) {
+        let (pile, bottom) = (core::mem::take(&mut self.pile), self.bottom.take());
+        if let (Some(home), Some(bottom)) = (self.home.take(), bottom) {
+            let (nodes, bytes) = (pile.len, pile.len * home.segment as usize);
+            home.ledger.leave(Kind::Buffered, nodes, bytes);
+            home.put(pile, bottom);
+            if let Some(account) = &home.account {
+                account.give_back(bytes);
+            }
+        }
+    }
+}
+
+impl Drop for Returned {
+    #[inline]
+    fn drop(&mut self) {
+        if self.home.is_some() {
+            self.give_back();
+        }
     }
 }
 
@@ -162,12 +316,7 @@ fn deallocate(idle: Idle) {
 /// # Safety
 ///
 /// As [`Free`](crate::node::Free) says; the object is a `Pooled`.
-unsafe fn recycle(node: NonNull<Node>) {
-    // SAFETY: the last pin went, so the object is ours alone.
-    let home = unsafe { (*node.cast::<Pooled>().as_ptr()).home.take() };
-    if let Some(home) = home {
-        home.ledger.leave(Kind::Buffered, home.segment as usize);
-        home.push(Idle(node));
-        home.in_use.fetch_sub(1, Ordering::AcqRel);
-    }
+unsafe fn recycle(node: NonNull<Node>, returned: &mut Returned) {
+    // SAFETY: as promised by our caller.
+    unsafe { returned.add(node) };
 }

@@ -3,18 +3,25 @@
 use core::fmt;
 use core::ops::{Bound, RangeBounds};
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::checksum;
+use crate::completion::Token;
+use crate::device::{self, DeviceMemory};
 use crate::error::{OutOfRange, TooLong, TooManyParts, Unreadable};
 use crate::extent::Extents;
 use crate::ledger::{Kind, Ledger};
 use crate::node::{self, NodeRef};
 use crate::owned::{self, StableBytes};
 
+mod copying;
+mod fill;
 mod gather;
 mod segments;
 
+pub use copying::OVERPIN;
 pub(crate) use gather::{Gatherer, pieces as gather_pieces};
 pub use segments::Segments;
 
@@ -56,6 +63,24 @@ impl Span {
     /// [`TooLong`] for more than `u32::MAX` bytes; the owner is dropped.
     pub fn from_owner<O: StableBytes>(ledger: &Ledger, owner: O) -> Result<Self, TooLong> {
         let (node, len) = owned::node(ledger, owner)?;
+        Ok(Self::new(node, 0, len))
+    }
+
+    /// A place in the memory of a device. The `token` of its message, if there is
+    /// one, is dropped after the memory was released.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] for more than `u32::MAX` bytes, or when the end cannot be counted
+    /// in `u64`; nothing is released.
+    pub fn from_device(
+        ledger: &Ledger,
+        memory: Arc<dyn DeviceMemory>,
+        offset: u64,
+        len: usize,
+        token: Option<Token>,
+    ) -> Result<Self, TooLong> {
+        let (node, len) = device::node(ledger, memory, offset, len, token)?;
         Ok(Self::new(node, 0, len))
     }
 
@@ -156,11 +181,8 @@ impl Span {
                 skip -= extent.len();
                 continue;
             }
-            let bytes = &extent.bytes()?[skip..];
-            let room = &mut dst[done..];
-            let n = bytes.len().min(room.len());
-            room[..n].copy_from_slice(&bytes[..n]);
-            (skip, done) = (0, done + n);
+            done += extent.copy_to(skip, &mut dst[done..])?;
+            skip = 0;
         }
         Ok(done)
     }
@@ -173,7 +195,7 @@ impl Span {
     pub fn to_vec(&self) -> Result<Vec<u8>, Unreadable> {
         let mut bytes = Vec::with_capacity(self.len());
         for extent in self.extents() {
-            bytes.extend_from_slice(extent.bytes()?);
+            extent.append_to(&mut bytes)?;
         }
         Ok(bytes)
     }
@@ -184,15 +206,18 @@ impl Span {
     /// # Errors
     ///
     /// [`Unreadable`] when a piece lies in memory the CPU may not read.
+    #[inline]
     pub fn checksum(&self) -> Result<u16, Unreadable> {
-        let mut extents = self.extents();
-        let Some(first) = extents.next() else {
-            return Ok(0);
-        };
-        let mut sum = checksum::sum(first.bytes()?);
-        let mut at = first.len();
-        for extent in extents {
-            let part = checksum::sum(extent.bytes()?);
+        match self.contiguous() {
+            Some(bytes) => Ok(checksum::sum(bytes)),
+            None => self.checksum_of_pieces(),
+        }
+    }
+
+    fn checksum_of_pieces(&self) -> Result<u16, Unreadable> {
+        let (mut sum, mut at) = (0, 0);
+        for extent in self.extents() {
+            let part = extent.sum()?;
             sum = checksum::combine(sum, part, at % 2 == 1);
             at += extent.len();
         }
@@ -207,6 +232,7 @@ impl Span {
     /// # Errors
     ///
     /// [`OutOfRange`] when there are fewer; `self` is unchanged.
+    #[inline]
     pub fn split_to(&mut self, n: usize) -> Result<Span, OutOfRange> {
         let rest = self.split_off(n)?;
         Ok(core::mem::replace(self, rest))
@@ -217,21 +243,13 @@ impl Span {
     /// # Errors
     ///
     /// [`OutOfRange`] when there are fewer than `n`; `self` is unchanged.
+    #[inline]
     pub fn split_off(&mut self, n: usize) -> Result<Span, OutOfRange> {
         let n = self.position(n)?;
-        let rest = self.len - n;
-        if let Some(leaves) = node::leaves(&self.node) {
-            if let Some(back) = gather::within_leaf(self, leaves, n, rest) {
-                self.len = n;
-                return Ok(back);
-            }
-            if let Some(front) = gather::within_leaf(self, leaves, 0, n) {
-                let mut back = core::mem::replace(self, front);
-                (back.offset, back.len) = (back.offset + n, rest);
-                return Ok(back);
-            }
+        if self.kind() == Kind::Gather {
+            return Ok(gather::split_off(self, n));
         }
-        let back = self.cut(n, rest);
+        let back = self.cut(n, self.len - n);
         self.len = n;
         Ok(back)
     }
@@ -268,22 +286,34 @@ impl Span {
     /// # Errors
     ///
     /// [`OutOfRange`] when there are fewer; `self` is unchanged.
+    #[inline]
     pub fn advance(&mut self, n: usize) -> Result<(), OutOfRange> {
         let n = self.position(n)?;
+        let offset = self.offset + n;
+        if offset >= self.node.at().end() {
+            self.go_on(n);
+        } else {
+            (self.offset, self.len) = (offset, self.len - n);
+        }
+        Ok(())
+    }
+
+    /// Advances within a gather, or to where another node may begin.
+    #[cold]
+    fn go_on(&mut self, n: u32) {
         let rest = self.len - n;
         if let Some(leaves) = node::leaves(&self.node) {
             match gather::within_leaf(self, leaves, n, rest) {
                 Some(part) => *self = part,
                 None => (self.offset, self.len) = (self.offset + n, rest),
             }
-            return Ok(());
+            return;
         }
         let (node, offset) = self.node.at().seek(self.offset + n);
         if !node.is(&self.node) {
             self.node = node.pin();
         }
         (self.offset, self.len) = (offset, rest);
-        Ok(())
     }
 
     /// Keeps only the first `n` bytes.
@@ -340,10 +370,11 @@ impl Span {
 
     #[inline]
     fn position(&self, n: usize) -> Result<u32, OutOfRange> {
-        u32::try_from(n)
-            .ok()
-            .filter(|&n| n <= self.len)
-            .ok_or(OutOfRange)
+        if n > self.len() {
+            return Err(OutOfRange);
+        }
+        // No more than the length, a `u32`.
+        Ok(n as u32)
     }
 
     /// Part of the span, starting in the node where its first byte lies; for a

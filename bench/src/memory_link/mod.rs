@@ -24,4 +24,6 @@ pub struct Work {
 }
 
 /// Bytes that the application writes or reads at a time.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 16 << 10;
+
+const TURN: u64 = 128 << 10;

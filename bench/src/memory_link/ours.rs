@@ -1,6 +1,6 @@
 //! This stack on the memory link of `drivers`.
 
-use super::{CHUNK, Work};
+use super::{CHUNK, TURN, Work};
 use core::time::Duration;
 use drivers::memory::{MemoryConfig, MemoryEnd, pair};
 use drivers::{Device, Edge};
@@ -127,7 +127,8 @@ fn transfer(
     let mut sink = vec![0; CHUNK];
     let (mut sent, mut received) = (0, 0);
     while received < bytes {
-        while sent < bytes {
+        let until = bytes.min(sent + TURN);
+        while sent < until {
             let slices = [IoSlice::new(&source)];
             let mut from = IovIter::source(&slices);
             match client.stack.send_message(

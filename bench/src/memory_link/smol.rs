@@ -1,6 +1,6 @@
 //! smoltcp on a link of the same kind: two queues of packets whose buffers are used again.
 
-use super::{CHUNK, Work};
+use super::{CHUNK, TURN, Work};
 use core::time::Duration;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -154,7 +154,8 @@ pub fn smoltcp(work: &Work) -> Duration {
     let mut sink = vec![0; CHUNK];
     let (mut sent, mut received) = (0, 0);
     while received < work.bytes {
-        while sent < work.bytes && client.tcp().can_send() {
+        let until = work.bytes.min(sent + TURN);
+        while sent < until && client.tcp().can_send() {
             sent += client.tcp().send_slice(&source).expect("open") as u64;
         }
         let now = now();

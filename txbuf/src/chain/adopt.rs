@@ -5,9 +5,6 @@ use crate::ledger::Kind;
 use crate::node;
 use crate::span::{Span, gather_pieces};
 
-/// A span that keeps more than this many times its length is copied instead.
-const OVERPIN: usize = 4;
-
 impl Chain {
     /// Appends bytes that somebody else filled, without copying them unless they
     /// pin more than four times their length and there is room for a copy. The
@@ -33,7 +30,7 @@ impl Chain {
         if span.is_empty() {
             return;
         }
-        let overpins = span.footprint() > span.len().saturating_mul(OVERPIN);
+        let overpins = span.overpins();
         let fits_tail = || self.tail_room() as usize >= span.len();
         if overpins && fits_tail() && self.append_copy(&span) {
             return;
@@ -59,6 +56,7 @@ impl Chain {
         if span.copy_to(0, &mut room[..n]) != Ok(n) {
             return false;
         }
+        span.mark_copied();
         room.publish(n);
         true
     }

@@ -13,10 +13,10 @@ const STRETCH: usize = 1 << 19;
 /// Shorter data is not worth the call and the sum over the lanes.
 const WORTHWHILE: usize = 64;
 
-/// The sum of `data` as native 16-bit words with all its carries, and how many bytes were summed: an even number,
-/// 32 or fewer less than all. `None` for short data and where the processor has no AVX2.
+/// The sum of `data` as native 16-bit words with all its carries. `None` for short data, and where the processor has
+/// no AVX2.
 #[inline]
-pub(super) fn sum_front(data: &[u8]) -> Option<(u64, usize)> {
+pub(super) fn sum(data: &[u8]) -> Option<u64> {
     if data.len() < WORTHWHILE || !std::arch::is_x86_feature_detected!("avx2") {
         return None;
     }
@@ -25,8 +25,8 @@ pub(super) fn sum_front(data: &[u8]) -> Option<(u64, usize)> {
 }
 
 #[target_feature(enable = "avx2")]
-fn sum_vectors(data: &[u8]) -> (u64, usize) {
-    let (vectors, _) = data.as_chunks::<32>();
+fn sum_vectors(data: &[u8]) -> u64 {
+    let (vectors, rest) = data.as_chunks::<32>();
     let mut sum = 0_i64;
     for stretch in vectors.chunks(STRETCH / 32) {
         // Two sums, so that one addition need not wait for the other.
@@ -41,8 +41,8 @@ fn sum_vectors(data: &[u8]) -> (u64, usize) {
         sum += add_lanes(_mm256_add_epi32(sums[0], sums[1]));
     }
     // Every word was taken for 2^15 too little.
-    let bytes = vectors.len() * 32;
-    (sum.wrapping_add_unsigned((bytes as u64 / 2) << 15) as u64, bytes)
+    let words = vectors.len() as u64 * 16;
+    sum.wrapping_add_unsigned(words << 15) as u64 + super::sum_words(rest)
 }
 
 /// Adds the sixteen words of a vector, each less 2^15 and so signed as multiplication wants them, in pairs.

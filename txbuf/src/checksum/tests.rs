@@ -21,7 +21,11 @@ fn empty_and_single_bytes() {
 #[test]
 fn every_length_at_every_alignment() {
     let bytes: Vec<u8> = (0..700_u32).map(|i| (i * 151 + i / 7) as u8).collect();
-    for data in [&bytes[..], &[0xff; 700], &[0x80, 0x00, 0x7f, 0xff].repeat(175)] {
+    for data in [
+        &bytes[..],
+        &[0xff; 700],
+        &[0x80, 0x00, 0x7f, 0xff].repeat(175),
+    ] {
         for start in 0..32 {
             for len in 0..=640 {
                 let data = &data[start..start + len];

@@ -45,7 +45,7 @@ impl Packet {
 fn copy_all(ledger: &Ledger, parts: &[Span]) -> Result<Span, NoMemory> {
     let mut bytes = Vec::with_capacity(parts.iter().map(Span::len).sum());
     for extent in parts.iter().flat_map(Span::extents) {
-        bytes.extend_from_slice(extent.bytes().map_err(|_| NoMemory)?);
+        extent.append_to(&mut bytes).map_err(|_| NoMemory)?;
     }
     Span::from_owner(ledger, bytes).map_err(|_| NoMemory)
 }

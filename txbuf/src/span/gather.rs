@@ -43,7 +43,7 @@ impl Gatherer {
 
     pub(crate) fn finish(mut self, ledger: &Ledger) -> Span {
         if self.leaves.len() > 1 {
-            return Span::new(gather::node(ledger, self.leaves, self.len), 0, self.len);
+            return Span::new(gather::node(ledger, self.leaves), 0, self.len);
         }
         self.leaves.pop().unwrap_or_default()
     }
@@ -62,6 +62,25 @@ pub(crate) fn pieces<'a>(
         left -= len;
         (len > 0).then(|| leaf.cut(start, len))
     })
+}
+
+/// Takes out all but the first `n` bytes. A part that lies in one leaf pins only that.
+pub(crate) fn split_off(span: &mut Span, n: u32) -> Span {
+    let rest = span.len - n;
+    if let Some(leaves) = node::leaves(&span.node) {
+        if let Some(back) = within_leaf(span, leaves, n, rest) {
+            span.len = n;
+            return back;
+        }
+        if let Some(front) = within_leaf(span, leaves, 0, n) {
+            let mut back = core::mem::replace(span, front);
+            (back.offset, back.len) = (back.offset + n, rest);
+            return back;
+        }
+    }
+    let back = span.cut(n, rest);
+    span.len = n;
+    back
 }
 
 /// `len` bytes from `at` on, if they lie within one leaf of the gather.

@@ -3,46 +3,46 @@
 use core::iter::FusedIterator;
 
 use crate::ledger::Kind;
-use crate::node::Prepaid;
+use crate::node::{NodeRef, Prepaid};
 use crate::span::Span;
 
 /// Iterator over the pieces of a span, see [`Span::into_segments`].
 pub struct Segments {
-    /// What is not cut off yet; none once the last piece was handed out.
-    rest: Option<Span>,
-    /// Pins for pieces that start in the node in which `rest` starts.
+    /// Pins for the pieces that start in the node in which the next one starts: all of them, as long as there is a
+    /// next one.
     pins: Prepaid,
+    /// Where the next piece starts in that node.
+    offset: u32,
+    /// Bytes that are left.
+    len: u32,
     size: u32,
 }
 
 impl Segments {
     pub(crate) fn new(span: Span, size: usize) -> Self {
         let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
-        let here = match span.kind() {
-            Kind::Gather => span.len,
-            _ => span.node.at().end().saturating_sub(span.offset),
+        let Span { node, offset, len } = span;
+        let here = match node.kind() {
+            Kind::Gather => len,
+            _ => node.at().end().saturating_sub(offset).min(len),
         };
         // The span's own pin serves one of the pieces.
-        let others = starts(here.min(span.len), size).saturating_sub(1);
-        let pins = Prepaid::new(span.node.at(), others);
-        let rest = Some(span).filter(|span| !span.is_empty());
-        Self { rest, pins, size }
+        let others = starts(here, size).saturating_sub(1);
+        Self {
+            pins: Prepaid::with(node, others),
+            offset,
+            len,
+            size,
+        }
     }
 
-    /// Cuts one piece off the front of `rest`, which is longer than that.
-    fn cut(&mut self, mut rest: Span) -> Option<Span> {
-        let (at, len) = (rest.offset + self.size, rest.len - self.size);
-        let (node, offset) = match rest.kind() {
-            Kind::Gather => (rest.node.at(), at),
-            _ => rest.node.at().seek(at),
-        };
-        if !node.is(&rest.node) {
-            let here = node.end().saturating_sub(offset).min(len);
-            self.pins = Prepaid::new(node, starts(here, self.size));
-        }
-        self.rest = Some(Span::new(self.pins.take()?, offset, len));
-        rest.len = self.size;
-        Some(rest)
+    /// Goes on to the node in which the next piece starts, while `node` still pins the one before it.
+    #[cold]
+    fn go_on(&mut self, node: &NodeRef) {
+        let (node, offset) = node.at().seek(self.offset);
+        let here = node.end().saturating_sub(offset).min(self.len);
+        self.pins = Prepaid::new(node, starts(here, self.size));
+        self.offset = offset;
     }
 }
 
@@ -56,15 +56,21 @@ impl Iterator for Segments {
 
     #[inline]
     fn next(&mut self) -> Option<Span> {
-        let rest = self.rest.take()?;
-        if rest.len <= self.size {
-            return Some(rest);
+        if self.len == 0 {
+            return None;
         }
-        self.cut(rest)
+        let node = self.pins.take()?;
+        let (offset, len) = (self.offset, self.len.min(self.size));
+        self.offset += len;
+        self.len -= len;
+        if self.len > 0 && self.pins.is_used_up() {
+            self.go_on(&node);
+        }
+        Some(Span::new(node, offset, len))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let pieces = starts(self.rest.as_ref().map_or(0, |rest| rest.len), self.size);
+        let pieces = starts(self.len, self.size);
         (pieces, Some(pieces))
     }
 }

@@ -85,20 +85,25 @@ fn positions_beyond_the_end_are_refused_and_change_nothing() {
     assert_eq!(vec(&span), b"abc");
 }
 
+fn raw(extent: crate::Extent<'_>) -> (*const u8, usize) {
+    let raw = extent.raw().unwrap();
+    (raw.as_ptr(), raw.len())
+}
+
 #[test]
 fn segments_cost_one_addition_for_each_node() {
     let (_, pool) = pool(65536);
     let chain = stream(&pool, 200_000);
     let (count, span) = adds(|| chain.span(30_000, 64 * 1024));
     assert_eq!((count, span.extents().count()), (1, 2));
-    let addresses: Vec<_> = span.extents().map(|extent| extent.as_raw()).collect();
+    let addresses: Vec<_> = span.extents().map(raw).collect();
     let bytes = vec(&span);
     let (count, segments) = adds(|| span.into_segments(1460).collect::<Vec<_>>());
     assert_eq!((count, segments.len()), (2, 45));
     assert_eq!(segments.iter().flat_map(vec).collect::<Vec<_>>(), bytes);
     for segment in &segments {
         for extent in segment.extents() {
-            let (at, len) = extent.as_raw();
+            let (at, len) = raw(extent);
             let inside = |&(base, room): &(*const u8, usize)| {
                 at >= base && at.wrapping_add(len) <= base.wrapping_add(room)
             };
@@ -228,16 +233,16 @@ fn owners_are_dropped_once_and_charged_as_they_say() {
     assert_eq!((vector.footprint(), vector.len()), (capacity, 3));
     assert_eq!(ledger.report().of(Kind::Owned).bytes, capacity);
 
-    let shared: std::sync::Arc<[u8]> = std::sync::Arc::from(&b"shared"[..]);
+    let shared: Arc<[u8]> = Arc::from(&b"shared"[..]);
     let arc = Span::from_owner(&ledger, shared.clone()).unwrap();
     let boxed = Span::from_owner(&ledger, Box::<[u8]>::from(&b"box"[..])).unwrap();
     let fixed = Span::from_owner(&ledger, &b"static"[..]).unwrap();
     let bytes = Span::from_bytes(&ledger, Bytes::from_static(b"bytes")).unwrap();
     let all = Span::gather(&ledger, [vector, arc, boxed, fixed, bytes]).unwrap();
     assert_eq!(vec(&all), b"abcsharedboxstaticbytes");
-    assert_eq!(std::sync::Arc::strong_count(&shared), 2);
+    assert_eq!(Arc::strong_count(&shared), 2);
     std::thread::spawn(move || drop(all)).join().unwrap();
-    assert_eq!(std::sync::Arc::strong_count(&shared), 1);
+    assert_eq!(Arc::strong_count(&shared), 1);
     assert_eq!(ledger.live_nodes(), 0);
     assert_eq!(ledger.report().of(Kind::Owned).bytes, 0);
 }

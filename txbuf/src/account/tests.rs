@@ -1,0 +1,122 @@
+//! Limits, nesting, pressure and what storage is charged.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::{Ledger, Pool, PoolConfig, Span};
+
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<&'static str>>>);
+
+impl Notes {
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Watch for Notes {
+    fn pressure(&self, on: bool) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(if on { "pressure" } else { "relief" });
+    }
+
+    fn room(&self) {
+        self.0.lock().unwrap().push("room");
+    }
+}
+
+#[test]
+fn charges_count_here_and_outside_and_come_back() {
+    let global = Account::new(100);
+    let (a, b) = (global.within(80), global.within(80));
+    let mut first = a.charge(70).unwrap();
+    assert_eq!(a.charge(11).unwrap_err(), NoMemory);
+    assert_eq!(b.charge(31).unwrap_err(), NoMemory);
+    assert_eq!((a.in_use(), b.in_use(), global.in_use()), (70, 0, 70));
+    let part = first.split(30);
+    assert_eq!((first.bytes(), part.bytes(), a.in_use()), (40, 30, 70));
+    drop(part);
+    let second = b.charge(60).unwrap();
+    assert_eq!(a.charge(1).unwrap_err(), NoMemory);
+    assert_eq!(first.split(1000).bytes(), 40);
+    assert_eq!((a.in_use(), global.in_use()), (0, 60));
+    assert_eq!(b.charge(usize::MAX).unwrap_err(), NoMemory);
+    b.set_limit(50);
+    assert_eq!((b.limit(), b.charge(0).unwrap_err()), (50, NoMemory));
+    drop(second);
+    assert_eq!((b.in_use(), global.in_use()), (0, 0));
+}
+
+#[test]
+fn tells_of_pressure_at_its_edges_and_of_room_to_who_waits() {
+    let notes = Notes::default();
+    let account = Account::watched(80, notes.clone());
+    let mut charge = account.charge(70).unwrap();
+    assert!(notes.take().is_empty() && !account.is_pressed());
+    let more = account.charge(5).unwrap();
+    let again = account.charge(5).unwrap();
+    assert_eq!(
+        (notes.take(), account.is_pressed()),
+        (vec!["pressure"], true)
+    );
+    assert!(account.charge(1).is_err());
+    assert!(account.wait(1));
+    drop((more, again));
+    assert_eq!(notes.take(), ["room"]);
+    assert!(!account.wait(10));
+    drop(charge.split(30));
+    assert_eq!(notes.take(), ["relief", "room"]);
+    assert!(!account.is_pressed());
+    drop(charge);
+    assert!(notes.take().is_empty());
+}
+
+#[test]
+fn storage_is_charged_until_its_last_pin() {
+    let ledger = Ledger::new();
+    let account = Account::new(10_000);
+    let bytes = vec![1_u8; 500];
+    let charge = account.charge(bytes.capacity()).unwrap();
+    let span = Span::from_owner(&ledger, (bytes, charge)).unwrap();
+    let rest = span.slice(490..).unwrap();
+    drop(span);
+    assert_eq!(account.in_use(), 500);
+    std::thread::spawn(move || drop(rest)).join().unwrap();
+    assert_eq!(account.in_use(), 0);
+}
+
+#[test]
+fn pools_share_a_limit() {
+    let (ledger, global) = (Ledger::new(), Account::new(1000));
+    let config = PoolConfig {
+        segment: 256,
+        limit: 768,
+        keep: 2,
+    };
+    let pools = [0; 2].map(|_| Pool::charged_to(&ledger, config, &global));
+    let some = pools[0].reserve().unwrap();
+    let more = [0; 2].map(|_| pools[1].reserve().unwrap().commit(1));
+    assert_eq!((global.in_use(), pools[1].in_use()), (768, 512));
+    assert_eq!(pools[1].reserve().err(), Some(NoMemory));
+    assert_eq!((global.in_use(), pools[1].in_use()), (768, 512));
+    drop(some);
+    assert!(pools[1].reserve().is_ok());
+    drop((more, pools));
+    assert_eq!((global.in_use(), ledger.live_nodes()), (0, 0));
+}
+
+#[test]
+fn a_tally_is_a_number_with_a_limit() {
+    let mut tally = Tally::new(80);
+    assert_eq!(tally.charge(70), Ok(()));
+    assert!(!tally.is_pressed());
+    assert_eq!(tally.charge(11), Err(NoMemory));
+    assert_eq!(tally.charge(10), Ok(()));
+    assert!(tally.is_pressed());
+    tally.credit(20);
+    tally.set_limit(50);
+    assert_eq!((tally.used(), tally.room()), (60, 0));
+    assert_eq!(Tally::new(8).charge(usize::MAX), Err(NoMemory));
+}

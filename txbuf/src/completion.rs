@@ -1,0 +1,175 @@
+//! Completions: telling a sender when its memory is its own again.
+//!
+//! They belong to messages, not to nodes. Each message has a [`Token`]; every piece
+//! of storage lent or handed over for it holds a clone, and so does the queue entry
+//! that stands for it. When the last clone goes, on whatever thread, the token itself
+//! becomes the entry of the queue that [`Completions`] reads: nothing is allocated
+//! then, and nothing can be full.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use thiserror::Error;
+
+#[allow(unsafe_code)]
+mod token;
+
+pub use token::Token;
+use token::{Consumer, Finished};
+
+/// In what order completions are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By number: a message is reported when all before it are done.
+    Stream,
+    /// As they come.
+    Datagram,
+}
+
+/// A range of messages that are done, as `MSG_ZEROCOPY` reports them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Number of the first message of the range.
+    pub first: u32,
+    /// Number of the last; numbers start at 0 and wrap around.
+    pub last: u32,
+    /// The stack copied the bytes after all (`SO_EE_CODE_ZEROCOPY_COPIED`).
+    pub copied: bool,
+}
+
+/// As many messages are outstanding as the limit allows; poll completions first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("too many messages wait for their completion")]
+pub struct TooManyMessages;
+
+/// The consuming end: numbers messages and reports them, each exactly once. A token
+/// may outlive it; its message then is nobody's concern.
+pub struct Completions {
+    consumer: Consumer,
+    order: Order,
+    limit: usize,
+    /// Number of the next message.
+    next: u32,
+    /// Messages numbered and not yet reported.
+    outstanding: usize,
+    /// What came since the last look, newest last.
+    ready: VecDeque<Completion>,
+    /// Messages from the oldest unreported one on, in a stream: done (copied or not)
+    /// or not.
+    window: VecDeque<Option<bool>>,
+}
+
+impl Completions {
+    /// An end without messages. At most `limit` may be outstanding at a time.
+    pub fn new(order: Order, limit: usize) -> Self {
+        Self::build(order, limit, None)
+    }
+
+    /// As [`new`](Self::new); `wake` is called, on the thread of a token's last drop,
+    /// when there is something to poll and was nothing before. It must not block.
+    pub fn with_wake(order: Order, limit: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::build(order, limit, Some(Box::new(wake)))
+    }
+
+    fn build(order: Order, limit: usize, wake: Option<token::Wake>) -> Self {
+        Self {
+            consumer: Consumer::new(wake),
+            order,
+            limit,
+            next: 0,
+            outstanding: 0,
+            ready: VecDeque::new(),
+            window: VecDeque::new(),
+        }
+    }
+
+    /// The token of the next message. In the steady state it is one that was used
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyMessages`] at the limit; no number is used up.
+    pub fn token(&mut self) -> Result<Token, TooManyMessages> {
+        if self.outstanding >= self.limit {
+            return Err(TooManyMessages);
+        }
+        let id = self.next;
+        self.next = id.wrapping_add(1);
+        self.outstanding += 1;
+        if self.order == Order::Stream {
+            self.window.push_back(None);
+        }
+        Ok(self.consumer.issue(id))
+    }
+
+    /// The next range of messages that are done; none if there is none yet.
+    pub fn poll(&mut self) -> Option<Completion> {
+        self.collect();
+        let completion = self.ready.pop_front()?;
+        let messages = completion.last.wrapping_sub(completion.first) as usize + 1;
+        self.outstanding = self.outstanding.saturating_sub(messages);
+        Some(completion)
+    }
+
+    /// Messages that were numbered and not reported yet.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    fn collect(&mut self) {
+        let Self {
+            consumer,
+            order,
+            next,
+            ready,
+            window,
+            ..
+        } = self;
+        match order {
+            Order::Datagram => consumer.take(|done| extend(ready, done)),
+            Order::Stream => {
+                let oldest = |window: &VecDeque<_>| next.wrapping_sub(window.len() as u32);
+                let base = oldest(window);
+                consumer.take(|done| {
+                    let index = done.id.wrapping_sub(base) as usize;
+                    if let Some(state) = window.get_mut(index) {
+                        *state = Some(done.copied);
+                    }
+                });
+                while let Some(Some(copied)) = window.front().copied() {
+                    let id = oldest(window);
+                    window.pop_front();
+                    extend(ready, Finished { id, copied });
+                }
+            }
+        }
+    }
+}
+
+/// Adds a message to the newest range if it continues it, else as a new range.
+fn extend(ready: &mut VecDeque<Completion>, done: Finished) {
+    match ready.back_mut() {
+        Some(range) if range.last.wrapping_add(1) == done.id && range.copied == done.copied => {
+            range.last = done.id;
+        }
+        _ => ready.push_back(Completion {
+            first: done.id,
+            last: done.id,
+            copied: done.copied,
+        }),
+    }
+}
+
+impl fmt::Debug for Completions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completions")
+            .field("order", &self.order)
+            .field("outstanding", &self.outstanding)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;

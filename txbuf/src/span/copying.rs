@@ -1,0 +1,140 @@
+//! Copies of spans, where a copy is what is wanted.
+
+use crate::chain::Chain;
+use crate::error::CopyError;
+use crate::ledger::Kind;
+use crate::node;
+use crate::span::{Gatherer, Span, gather_pieces};
+
+/// A span that keeps more than this many times its length is better copied.
+pub const OVERPIN: usize = 4;
+
+impl Span {
+    /// The bytes as one readable extent (`skb_linearize`): the span itself if it is
+    /// one, else a copy in `into`, which is an arena.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError::NoMemory`] when the pool is at its cap or its segments are
+    /// shorter than the span; [`CopyError::Unreadable`] when a piece lies in memory
+    /// the CPU may not read.
+    pub fn linearise(&self, into: &mut Chain) -> Result<Span, CopyError> {
+        if self.contiguous().is_some() {
+            return Ok(self.clone());
+        }
+        self.copy_into(into)
+    }
+
+    /// True when the span keeps more than [`OVERPIN`] times its length alive, so
+    /// that whoever holds it for an unbounded time should [`compact`](Self::compact)
+    /// it.
+    #[inline]
+    pub fn overpins(&self) -> bool {
+        self.footprint() > self.len().saturating_mul(OVERPIN)
+    }
+
+    /// The span, or a copy in `into` (an arena) if it [`overpins`](Self::overpins)
+    /// and can be copied: the copybreak.
+    pub fn compact(self, into: &mut Chain) -> Span {
+        if self.overpins()
+            && let Ok(copy) = self.copy_into(into)
+        {
+            return copy;
+        }
+        self
+    }
+
+    /// True when some of the bytes are lent ([`Kind::User`]), so that the span must
+    /// not reach anybody who may keep it.
+    #[inline]
+    pub fn is_lent(&self) -> bool {
+        self.contains(Kind::User)
+    }
+
+    /// False when some of the bytes lie in memory the CPU may not read
+    /// ([`Kind::Device`]).
+    #[inline]
+    pub fn is_readable(&self) -> bool {
+        !self.contains(Kind::Device)
+    }
+
+    fn contains(&self, kind: Kind) -> bool {
+        match node::leaves(&self.node) {
+            None => self.kind() == kind,
+            // A leaf is in a list because the span or one it came from showed it.
+            Some(leaves) => {
+                leaves.iter().any(|leaf| leaf.kind() == kind)
+                    && self.extents().any(|extent| extent.kind() == kind)
+            }
+        }
+    }
+
+    /// Puts copies in place of lent pieces (`skb_orphan_frags`), in `into`, which is
+    /// an arena; their messages are reported as copied, and are not held up by this
+    /// span any more. Everything that lets a span out of the sender's reach does this:
+    /// loopback, capture, splice, receiving as spans.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError`]; the span is unchanged.
+    pub fn orphan(&mut self, into: &mut Chain) -> Result<(), CopyError> {
+        if !self.is_lent() {
+            return Ok(());
+        }
+        let copy = self.without_lent(into)?;
+        self.mark_copied();
+        *self = copy;
+        Ok(())
+    }
+
+    /// Reports the messages that lent bytes of this span as copied.
+    pub(crate) fn mark_copied(&self) {
+        self.extents().for_each(|extent| extent.mark_copied());
+    }
+
+    fn without_lent(&self, into: &mut Chain) -> Result<Span, CopyError> {
+        let mut gatherer = Gatherer::new();
+        let mut add = |leaf: Span| -> Result<bool, CopyError> {
+            if leaf.kind() != Kind::User {
+                return Ok(gatherer.add(leaf).is_ok());
+            }
+            let mut done = 0;
+            while done < leaf.len() {
+                let left = leaf.len() - done;
+                let mut room = into.reserve(left.min(into.pool().segment()))?;
+                let n = room.len().min(left);
+                leaf.copy_to(done, &mut room[..n])?;
+                done += n;
+                if gatherer.add(room.commit(n)).is_err() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let whole = match node::leaves(&self.node) {
+            None => add(self.clone())?,
+            Some(leaves) => {
+                let mut leaves = gather_pieces(self, leaves);
+                leaves.try_fold(true, |whole, leaf| Ok::<_, CopyError>(whole && add(leaf)?))?
+            }
+        };
+        if whole {
+            return Ok(gatherer.finish(into.pool().ledger()));
+        }
+        // More pieces than a gather lists: one copy of everything, of its own.
+        let copy = Span::from_owner(into.pool().ledger(), self.to_vec()?);
+        copy.map_err(|_| CopyError::NoMemory)
+    }
+
+    /// One contiguous copy.
+    fn copy_into(&self, into: &mut Chain) -> Result<Span, CopyError> {
+        let len = self.len();
+        let mut room = into.reserve(len)?;
+        self.copy_to(0, &mut room[..len])?;
+        self.mark_copied();
+        Ok(room.commit(len))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
