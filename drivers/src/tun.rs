@@ -285,7 +285,8 @@ impl Device for Tun {
 
     fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
         let mut received = 0;
-        while received < max {
+        // Counted by reads, so that packets which are dropped do not keep the caller here.
+        for _ in 0..max {
             match self.read_packet() {
                 Ok(Some(packet)) => {
                     self.counters.rx_packets += 1;

@@ -30,6 +30,9 @@ counters! {
         in_delivered,
         /// Packets handed to a device.
         out_sent,
+        /// Packets dropped because they were said to come from an interface that the stack does not have. They do not
+        /// count as received.
+        in_unknown_interface,
         /// Packets of this host to itself.
         looped_back,
 
@@ -228,7 +231,9 @@ counters! {
         in_resets_ignored,
         /// Data for a connection that the application has closed; answered with a reset.
         in_after_close,
-        /// SYNs dropped because a listener's queues were full.
+        /// Connections that were reset when closed, because too many had been let go of already.
+        orphans_reset,
+        /// SYNs dropped because a listener's queues, or the stack's tables, were full.
         syn_overflows,
         /// Handshakes held up because the accept queue was full.
         listen_overflows,

@@ -73,10 +73,12 @@ impl Stack {
         // It may have more; others come first.
         tcp.ready = true;
         let mss = tcp.connection.snd.mss;
-        let header = tcp_header(&tcp.connection.flow);
+        let flow = tcp.connection.flow;
+        let fragile = tcp.connection.dont_fragment;
         if let Some(interface) = self.interfaces.get_mut(iface.index() as usize) {
             interface.ready.push_back(Ready::Socket(id));
         }
+        let header = self.tcp_header(&flow, fragile);
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
@@ -88,17 +90,22 @@ impl Stack {
             return None;
         }
         let segment = half_open.request.syn_ack(now);
-        let header = tcp_header(&half_open.request.origin.flow);
+        let origin = half_open.request.origin;
         self.counters.tcp.out_segments += 1;
-        segment::build(&segment, None, usize::MAX, &header).ok()
+        let header = self.tcp_header(&origin.flow, origin.dont_fragment);
+        let packet = segment::build(&segment, None, usize::MAX, &header);
+        packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
 
     /// Queues a reset for the peer of `flow`.
     pub(super) fn send_reset(&mut self, iface: IfaceId, flow: &FlowKey, reset: &Segment) {
-        let header = tcp_header(flow);
-        self.counters.tcp.out_resets += 1;
-        if let Ok(packet) = segment::build(reset, None, usize::MAX, &header) {
-            self.send_answer(iface, packet);
+        let header = self.tcp_header(flow, true);
+        match segment::build(reset, None, usize::MAX, &header) {
+            Ok(packet) => {
+                self.counters.tcp.out_resets += 1;
+                self.send_answer(iface, packet);
+            }
+            Err(_) => self.counters.ip.out_no_room += 1,
         }
     }
 
@@ -161,6 +168,26 @@ impl Stack {
         }
     }
 
+    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
+        let (src, dst) = (flow.local().ip(), flow.remote().ip());
+        // Whole packets need no identification (RFC 6864, 4.1).
+        let ident = if dont_fragment {
+            0
+        } else {
+            self.ident(src, dst, IpProtocol::Tcp) as u16
+        };
+        OutHeader {
+            src,
+            dst,
+            protocol: IpProtocol::Tcp,
+            hop_limit: HOP_LIMIT,
+            traffic_class: 0,
+            ident,
+            dont_fragment,
+            flow_label: 0,
+        }
+    }
+
     fn push_control(&mut self, iface: IfaceId, packet: Packet) {
         if let Some(interface) = self.interfaces.get_mut(iface.index() as usize)
             && !interface.push_control(packet)
@@ -182,19 +209,5 @@ fn destination(packet: &Packet) -> Option<IpAddr> {
             .get(24..)?
             .first_chunk::<16>()
             .map(|bytes| IpAddr::from(*bytes)),
-    }
-}
-
-fn tcp_header(flow: &FlowKey) -> OutHeader {
-    OutHeader {
-        src: flow.local().ip(),
-        dst: flow.remote().ip(),
-        protocol: IpProtocol::Tcp,
-        hop_limit: HOP_LIMIT,
-        traffic_class: 0,
-        // Whole packets need no identification (RFC 6864, 4.1).
-        ident: 0,
-        dont_fragment: true,
-        flow_label: 0,
     }
 }

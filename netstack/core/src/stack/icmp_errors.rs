@@ -59,7 +59,7 @@ impl Stack {
                 let path = self.pmtu.lookup(now, destination, interface_mtu);
                 if let Ok(tcp) = self.table.tcp_mut(id) {
                     tcp.connection
-                        .reduce_path(segment_size(path.mtu, destination));
+                        .reduce_path(segment_size(path.mtu, destination), path.dont_fragment);
                 }
             }
             // RFC 1122, 4.2.3.9 lets hard errors abort; on an established connection they are hints too,

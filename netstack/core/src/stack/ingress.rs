@@ -3,6 +3,7 @@
 use super::Stack;
 use super::schedule::Owner;
 use crate::Instant;
+use crate::ip::classify::names_one_host;
 use crate::ip::icmp::{self, IcmpError, IcmpIn, Problem, ReplyFrom, Unreachable};
 use crate::ip::input::parse;
 use crate::ip::reassembly::Outcome;
@@ -26,8 +27,9 @@ impl Stack {
     /// The stack owns the packet from here on. What is wrong with it is counted, answered where the
     /// standards say so, and otherwise silent. Packets for unknown interfaces are dropped.
     pub fn handle_packet(&mut self, now: Instant, iface: IfaceId, packet: Packet) {
-        if self.interface(iface).is_some() {
-            self.take_in(now, iface, packet, Origin::Wire);
+        match self.interface(iface) {
+            Some(_) => self.take_in(now, iface, packet, Origin::Wire),
+            None => self.counters.ip.in_unknown_interface += 1,
         }
     }
 
@@ -139,7 +141,8 @@ impl Stack {
         self.counters.ip.icmp_in_echo_requests += 1;
         // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
         // amplify.
-        if header.is_v4() && !self.addresses.owns(header.dst) {
+        let amplifies = header.is_v4() && !self.addresses.owns(header.dst);
+        if amplifies || !names_one_host(header.src) {
             self.counters.ip.icmp_out_suppressed += 1;
             return;
         }

@@ -184,6 +184,11 @@ impl Table {
         self.flows.get(key).copied()
     }
 
+    /// How many four-tuples are taken.
+    pub(super) fn flow_count(&self) -> usize {
+        self.flows.len()
+    }
+
     pub(super) fn set_flow(&mut self, key: FlowKey, flow: Flow) {
         self.flows.insert(key, flow);
     }

@@ -196,11 +196,13 @@ impl Stack {
         }
         tcp.waits_in = None;
         let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        let crowded = self.table.orphans >= self.tcp_config.orphans;
+        self.counters.tcp.orphans_reset += u64::from(crowded);
         self.table.orphans += 1;
         let Ok(tcp) = self.table.tcp_mut(id) else {
             return;
         };
-        let abort = tcp.connection.release(now, &self.tcp_config) || abort;
+        let abort = tcp.connection.release(now, &self.tcp_config) || abort || crowded;
         if abort {
             let reset = tcp
                 .connection

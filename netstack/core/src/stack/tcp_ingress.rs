@@ -116,7 +116,8 @@ impl Stack {
         let (flow, iface) = (half_open.request.origin.flow, half_open.iface);
         match half_open.request.judge(&segment) {
             Answer::Establish => self.establish(now, number, segment, payload),
-            Answer::Repeat => self.request_ready(number),
+            Answer::Repeat if half_open.request.quiet_until <= now => self.request_ready(number),
+            Answer::Repeat => self.counters.tcp.challenges_withheld += 1,
             Answer::Forget => self.drop_request(number),
             Answer::Reset => {
                 self.counters.tcp.in_bad_ack += 1;
@@ -153,7 +154,8 @@ impl Stack {
             .disarm(Owner::Request(number), &mut half_open.scheduled);
         let HalfOpen { request, iface, .. } = half_open;
         let context = tcp_context!(self, now);
-        let connection = Connection::established(request.origin, &request.agreed, &context);
+        let connection =
+            Connection::established(request.origin, &request.agreed, request.retries, &context);
         let id = self.add_connection(connection, iface, Some(listener));
         self.counters.tcp.passive_opens += 1;
         if let Ok(listener) = self.table.listener_mut(listener) {
@@ -197,8 +199,13 @@ impl Stack {
         beyond: Option<Seq>,
     ) {
         let listener = self.ports.tcp.holder(key.local());
-        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
-        let (Some(listener), true) = (listener, is_syn) else {
+        let (syn, ack) = (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK));
+        if listener.is_some() && !syn && !ack && !segment.flags.has(Flags::RST) {
+            // RFC 9293, 3.10.7.2, fourth: not worth an answer.
+            self.counters.tcp.in_bad_flags += 1;
+            return;
+        }
+        let (Some(listener), true) = (listener, syn && !ack) else {
             self.counters.tcp.in_no_connection += 1;
             if let Some(reset) = reset::answer(segment) {
                 self.send_reset(iface, &key, &reset);
@@ -212,7 +219,8 @@ impl Stack {
         let room = self
             .table
             .listener_mut(listener)
-            .is_ok_and(|listener| listener.takes_syn());
+            .is_ok_and(|listener| listener.takes_syn())
+            && self.table.flow_count() < self.tcp_config.connections;
         if !room {
             self.counters.tcp.syn_overflows += 1;
             return;
@@ -255,11 +263,12 @@ impl Stack {
         let interface_mtu = self
             .interface(iface)
             .map_or(576, |interface| interface.mtu());
-        let mtu = self.pmtu.lookup(now, key.remote().ip(), interface_mtu).mtu;
+        let path = self.pmtu.lookup(now, key.remote().ip(), interface_mtu);
         Origin {
             flow: key,
             iss: self.secret.isn(now, &key),
-            mss: segment_size(mtu, key.remote().ip()),
+            mss: segment_size(path.mtu, key.remote().ip()),
+            dont_fragment: path.dont_fragment,
             timestamp_offset: self.secret.timestamp_offset(&key),
         }
     }

@@ -203,6 +203,10 @@ impl Stack {
         // In IPv4 routers cut these datagrams themselves: a report about one is forged.
         if let IcmpError::TooBig { mtu } = error
             && quoted.dst.is_ipv6()
+            && self
+                .table
+                .udp_mut(id)
+                .is_ok_and(|udp| udp.socket.speaks_to(quoted.dst))
             && let Some(route) = self.routes.lookup(quoted.dst.ip())
             && let Some(interface) = self.interface(route.iface)
         {

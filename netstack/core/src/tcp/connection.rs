@@ -102,6 +102,10 @@ pub(crate) struct Connection {
     pub(crate) our_mss: u16,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
+    /// Whether the peer's SYN said that it does not scale windows.
+    pub(crate) unscaled: bool,
+    /// Whether packets forbid fragmentation; false only where the path claims to take too little for that.
+    pub(crate) dont_fragment: bool,
     happened: Happened,
     /// The application was refused a write and waits for room.
     starved: bool,
@@ -124,11 +128,17 @@ impl Connection {
         connection
     }
 
-    /// The connection of a handshake that a listener saw through: established.
-    pub(crate) fn established(origin: Origin, agreed: &Agreed, ctx: &Context<'_>) -> Connection {
+    /// The connection of a handshake that a listener saw through, with `retries` SYN-ACKs sent again.
+    pub(crate) fn established(
+        origin: Origin,
+        agreed: &Agreed,
+        retries: u32,
+        ctx: &Context<'_>,
+    ) -> Connection {
         let mut connection = Connection::new(origin, ctx, agreed.irs, agreed.window);
         let snd = &mut connection.snd;
         snd.una = origin.iss;
+        snd.timeouts = retries;
         snd.max = origin.iss + 1;
         snd.nxt = snd.max;
         connection.state = State::SynReceived;
@@ -161,6 +171,8 @@ impl Connection {
             keep_alive_due: false,
             our_mss: origin.mss,
             our_scale,
+            unscaled: false,
+            dont_fragment: origin.dont_fragment,
             happened: Happened::default(),
             starved: false,
             orphan: false,
@@ -174,6 +186,7 @@ impl Connection {
         let config = ctx.config;
         let mss = usize::from(agreed.mss.min(self.our_mss));
         self.snd.scale = agreed.scale.unwrap_or(0);
+        self.unscaled = agreed.scale.is_none();
         let our_scale = if agreed.scale.is_some() {
             self.our_scale
         } else {
@@ -336,7 +349,8 @@ impl Connection {
     }
 
     /// The path takes segments of `mss` bytes, options included.
-    pub(crate) fn reduce_path(&mut self, mss: u16) {
+    pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
+        self.dont_fragment = dont_fragment;
         let mss = self.without_options(usize::from(mss));
         self.snd.reduce_mss(mss);
     }

@@ -2,6 +2,7 @@
 
 use super::TcpConfig;
 use super::flow::FlowKey;
+use super::input::CHALLENGE_INTERVAL;
 use super::options::{Options, Timestamps};
 use super::recv::window::scale_for;
 use super::segment::{Flags, Segment};
@@ -23,6 +24,8 @@ pub(crate) struct Origin {
     /// The largest segment that the path to the peer takes, by what this host knows.
     pub(crate) mss: u16,
     pub(crate) timestamp_offset: u32,
+    /// Whether the path takes packets that forbid fragmentation.
+    pub(crate) dont_fragment: bool,
 }
 
 /// What the two SYNs of a connection settle.
@@ -77,7 +80,9 @@ pub(crate) struct Request {
     pub(crate) agreed: Agreed,
     our_scale: u8,
     /// SYN-ACKs sent again.
-    retries: u32,
+    pub(crate) retries: u32,
+    /// Before this, no SYN-ACK is sent just because somebody asks (RFC 5961, 7).
+    pub(crate) quiet_until: Instant,
     /// When the SYN-ACK is to be sent again.
     pub(crate) deadline: Instant,
     /// A SYN-ACK is to leave.
@@ -91,6 +96,7 @@ impl Request {
             agreed,
             our_scale: scale_for(config.receive_buffer),
             retries: 0,
+            quiet_until: now,
             deadline: now + RttEstimator::default().rto(),
             due: true,
         }
@@ -99,6 +105,7 @@ impl Request {
     /// The SYN-ACK.
     pub(crate) fn syn_ack(&mut self, now: Instant) -> Segment {
         self.due = false;
+        self.quiet_until = now + CHALLENGE_INTERVAL;
         let clock = (now.as_millis() as u32).wrapping_add(self.origin.timestamp_offset);
         Segment {
             src_port: self.origin.flow.local().port(),
@@ -152,16 +159,16 @@ impl Request {
         if segment.flags.has(Flags::SYN) {
             return Answer::Repeat;
         }
-        if !segment.flags.has(Flags::ACK) {
-            return Answer::Ignore;
+        if !in_window {
+            return Answer::Repeat;
         }
-        if segment.ack != self.origin.iss + 1 {
-            return Answer::Reset;
-        }
-        if in_window {
-            Answer::Establish
-        } else {
-            Answer::Repeat
+        match (
+            segment.flags.has(Flags::ACK),
+            segment.ack == self.origin.iss + 1,
+        ) {
+            (false, _) => Answer::Ignore,
+            (true, true) => Answer::Establish,
+            (true, false) => Answer::Reset,
         }
     }
 }

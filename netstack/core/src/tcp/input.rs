@@ -15,7 +15,7 @@ use core::time::Duration;
 use txbuf::Span;
 
 /// Challenge acknowledgements of one connection are at least this far apart (RFC 5961, 7).
-const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether a step lets the segment go on to the next.
 enum Step {
@@ -37,10 +37,6 @@ impl Connection {
         segment: Segment,
         payload: Option<Span>,
     ) -> Option<Segment> {
-        self.probes = 0;
-        if let Some(keep_alive) = self.keep_alive {
-            self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
-        }
         let step = match self.state {
             State::Closed => Step::Reset(segment),
             State::SynSent => self.input_syn_sent(ctx, &segment),
@@ -78,6 +74,7 @@ impl Connection {
         self.snd.open_window(segment, 0);
         if has_ack {
             self.handshake_due = false;
+            self.note_handshake_loss();
             self.advance(ctx, segment);
             self.rcv.ack.demand();
             self.enter_established();
@@ -114,6 +111,11 @@ impl Connection {
                 Step::Next => {}
                 done => return done,
             }
+        }
+        // Only what the window accepts says that the peer is there.
+        self.probes = 0;
+        if let Some(keep_alive) = self.keep_alive {
+            self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
         }
         let pushed = segment.flags.has(Flags::PSH);
         let untrimmed = segment.seq;
@@ -274,6 +276,7 @@ impl Connection {
             }
             self.snd.open_window(segment, self.snd.scale);
             self.handshake_due = false;
+            self.note_handshake_loss();
             self.enter_established();
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
@@ -340,6 +343,13 @@ impl Connection {
             State::Closing => self.enter_time_wait(ctx),
             State::LastAck => self.enter_closed(),
             _ => {}
+        }
+    }
+
+    /// A SYN that was sent again leaves its mark on how data begins.
+    fn note_handshake_loss(&mut self) {
+        if self.snd.timeouts > 0 {
+            self.snd.on_handshake_loss();
         }
     }
 
@@ -421,7 +431,9 @@ impl Connection {
     /// Eighth: the FIN, when everything before it is there.
     fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         if segment.flags.has(Flags::FIN) && self.state.may_receive() {
-            self.rcv.fin.get_or_insert(segment.seq + segment.len);
+            // A FIN that data has overrun was a lie.
+            let known = self.rcv.fin.filter(|fin| fin.at_or_after(self.rcv.nxt));
+            self.rcv.fin = known.or(Some(segment.seq + segment.len));
             self.rcv.ack.demand();
         }
         if self.rcv.fin != Some(self.rcv.nxt) || !self.state.may_receive() {

@@ -51,6 +51,11 @@ pub struct TcpConfig {
     pub retries: u32,
     /// How long a closed connection stays in TIME-WAIT: twice the maximum segment lifetime.
     pub time_wait: Duration,
+    /// Connections that nobody holds any more, TIME-WAIT included: beyond so many, a connection that is closed is
+    /// reset instead of being seen through.
+    pub orphans: usize,
+    /// Connections and half-open connections altogether: beyond so many, SYNs are dropped.
+    pub connections: usize,
     /// How long a connection that nobody holds any more waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_timeout: Duration,
 }
@@ -65,6 +70,8 @@ impl Default for TcpConfig {
             syn_retries: 6,
             synack_retries: 5,
             retries: 15,
+            orphans: 1 << 18,
+            connections: 1 << 21,
             time_wait: Duration::from_secs(60),
             fin_timeout: Duration::from_secs(60),
         }

@@ -75,7 +75,7 @@ impl Connection {
             window: syn_window(ctx.config) as u16,
             options: Options {
                 mss: Some(self.our_mss),
-                window_scale: Some(self.our_scale),
+                window_scale: (!self.unscaled).then_some(self.our_scale),
                 sack_permitted: self.sack,
                 timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
                 ..Options::default()

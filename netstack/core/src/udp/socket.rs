@@ -75,6 +75,8 @@ pub(crate) struct UdpSocket {
     incoming_charge: usize,
     outgoing: VecDeque<Outgoing>,
     outgoing_charge: usize,
+    /// Whom the latest datagram went to.
+    latest: Option<SocketAddr>,
     /// The latest error reported for a datagram to the peer.
     error: Option<ConnectionError>,
 }
@@ -116,6 +118,7 @@ impl UdpSocket {
             incoming_charge: 0,
             outgoing: VecDeque::new(),
             outgoing_charge: 0,
+            latest: None,
             error: None,
         }
     }
@@ -318,10 +321,17 @@ impl UdpSocket {
         Ok(len)
     }
 
+    /// Whether a datagram to `to` may well have been sent: it is the peer, or the last one went there. What the network
+    /// says about others is not believed.
+    pub(crate) fn speaks_to(&self, to: SocketAddr) -> bool {
+        self.peer == Some(to) || self.latest == Some(to)
+    }
+
     /// Takes the next datagram to send.
     pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outgoing.pop_front()?;
         self.outgoing_charge -= outgoing.charge();
+        self.latest = Some(outgoing.to);
         Some(outgoing)
     }
 }

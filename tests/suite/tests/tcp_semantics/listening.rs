@@ -5,7 +5,7 @@ use netstack_core::{AcceptError, SocketId};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
-use suite::wire::{ACK, PSH, RST, SYN, Tcp};
+use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -77,6 +77,12 @@ fn a_syn_ack_is_repeated_ever_later_and_then_forgotten() {
 fn a_repeated_syn_gets_the_same_syn_ack() {
     let (mut lab, listener) = listening(4);
     let first = syn(&mut lab, 1000).expect("a SYN-ACK");
+    assert_eq!(
+        syn(&mut lab, 1000),
+        None,
+        "not twice in half a second (RFC 5961, 7)"
+    );
+    lab.pass(SECOND * 6 / 10);
     assert_eq!(syn(&mut lab, 1000), Some(first.clone()));
     lab.inject(&third(&first, b"").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
@@ -201,6 +207,7 @@ fn resets_of_half_open_connections_follow_rfc_5961() {
         .to_packet(),
     );
     assert!(sent(&mut lab).is_empty(), "outside the window: ignored");
+    lab.pass(SECOND * 6 / 10);
     lab.inject(
         &Tcp {
             seq: reset.seq.wrapping_add(1),
@@ -232,4 +239,32 @@ fn an_acknowledgement_of_no_syn_ack_is_reset() {
         lab.host.stack.tcp_accept(listener).is_ok(),
         "the real one still gets in"
     );
+}
+
+#[test]
+fn a_listener_ignores_what_neither_opens_nor_acknowledges() {
+    let (mut lab, _) = listening(4);
+    let base = Remote::syn(client(1000), stack(), &Offer::default());
+    for flags in [0, FIN, FIN | PSH] {
+        lab.inject(
+            &Tcp {
+                flags,
+                ..base.clone()
+            }
+            .to_packet(),
+        );
+        assert!(sent(&mut lab).is_empty(), "flags {flags:#x}");
+    }
+}
+
+#[test]
+fn after_a_repeated_syn_ack_data_begins_with_one_segment() {
+    let (mut lab, listener) = listening(4);
+    let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
+    lab.pass(SECOND * 3 / 2);
+    lab.inject(&third(&syn_ack, b"").to_packet());
+    let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
+    let info = lab.host.stack.tcp_info(socket).expect("a connection");
+    assert_eq!(info.congestion_window, info.send_mss, "RFC 5681, 3.1");
+    assert_eq!(info.rto, SECOND * 3, "RFC 6298, 5.7");
 }

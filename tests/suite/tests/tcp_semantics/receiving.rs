@@ -4,7 +4,7 @@ use core::time::Duration;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, PSH, Tcp};
+use suite::wire::{ACK, FIN, PSH, Tcp};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MSS: usize = 1460;
@@ -287,4 +287,18 @@ fn a_probe_of_a_shut_window_is_answered_and_not_taken() {
         remote.rcv = data.end();
     }
     assert_eq!(remote.info().unread, 10_000);
+}
+
+#[test]
+fn a_fin_that_data_overruns_does_not_hide_the_real_one() {
+    let mut remote = established();
+    let early = Tcp {
+        flags: ACK | FIN,
+        ..piece(&remote, 10, 0)
+    };
+    remote.inject(&early);
+    remote.send(ACK, &[1; 20]);
+    remote.send(ACK | FIN, b"");
+    assert_eq!(remote.read().map(|bytes| bytes.len()), Some(20));
+    assert_eq!(remote.read(), None, "the end of the stream");
 }

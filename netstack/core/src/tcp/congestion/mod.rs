@@ -24,6 +24,8 @@ pub(crate) trait CongestionControl: Send {
     fn on_timeout(&mut self, flight: usize, again: bool);
     /// Nothing was sent for longer than a retransmission timeout (RFC 5681, 4.1).
     fn on_idle(&mut self);
+    /// A SYN had to be sent again (RFC 5681, 3.1): the first window is one segment.
+    fn on_handshake_loss(&mut self);
     /// The sender's maximum segment size changed.
     fn set_mss(&mut self, mss: usize);
 }

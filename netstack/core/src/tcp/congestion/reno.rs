@@ -96,6 +96,10 @@ impl CongestionControl for Reno {
         self.window = self.window.min(initial_window(self.mss));
     }
 
+    fn on_handshake_loss(&mut self) {
+        self.window = self.mss;
+    }
+
     fn set_mss(&mut self, mss: usize) {
         if self.window == initial_window(self.mss) {
             self.window = initial_window(mss);

@@ -169,7 +169,6 @@ impl Sender {
             }
             Some(_) => {}
         }
-        self.rtt.end_backoff();
         self.timeouts = 0;
         self.una = ack;
         self.nxt = self.nxt.later(ack);
@@ -182,10 +181,17 @@ impl Sender {
         }
     }
 
+    /// A SYN of the handshake had to be sent again: what is known of the path is that it loses packets.
+    pub(crate) fn on_handshake_loss(&mut self) {
+        self.rtt.distrust();
+        self.congestion.on_handshake_loss();
+    }
+
     /// A duplicate acknowledgement arrived (RFC 5681, 2).
     pub(crate) fn on_duplicate(&mut self) {
         if self.recovery.on_duplicate(self.una, self.max, self.mss) == Verdict::Lost {
-            self.congestion.on_loss(self.max.since(self.una));
+            let flight = self.recovery.lost_at().since(self.una);
+            self.congestion.on_loss(flight);
             self.retransmit = true;
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Recovery {
     /// What duplicate acknowledgements add to the congestion window while in recovery: each says
     /// that a segment left the network.
     inflation: isize,
+    /// The highest sequence number sent when the first duplicate came.
+    lost_at: Seq,
 }
 
 impl Recovery {
@@ -40,7 +42,14 @@ impl Recovery {
             recover: iss,
             fast: false,
             inflation: 0,
+            lost_at: iss,
         }
+    }
+
+    /// The highest sequence number sent when the loss was first hinted at: what limited transmit has sent since does
+    /// not count as outstanding (RFC 5681, 3.2, step 2).
+    pub(crate) fn lost_at(&self) -> Seq {
+        self.lost_at
     }
 
     /// Whether fast recovery is under way.
@@ -51,6 +60,9 @@ impl Recovery {
     /// A duplicate acknowledgement of `una` arrived while `max` was the highest number sent.
     pub(crate) fn on_duplicate(&mut self, una: Seq, max: Seq, mss: usize) -> Verdict {
         self.duplicates += 1;
+        if self.duplicates == 1 {
+            self.lost_at = max;
+        }
         if self.fast {
             self.inflation += mss as isize;
             return Verdict::Nothing;

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 /// The timeout before the first measurement (RFC 6298, 2.1).
 const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// The timeout before the first measurement when the SYN was lost (RFC 6298, 5.7).
+const RTO_AFTER_SYN_LOSS: Duration = Duration::from_secs(3);
 /// The smallest timeout. RFC 6298 says one second SHOULD be the least; Linux and its kin use 200 ms,
 /// which a delayed acknowledgement of 40 ms does not meet.
 const MIN_RTO: Duration = Duration::from_millis(200);
@@ -19,6 +21,8 @@ pub(crate) struct RttEstimator {
     variation: Duration,
     /// How often the timeout was doubled since the last measurement.
     backoff: u32,
+    /// The handshake lost a packet.
+    distrusted: bool,
 }
 
 impl RttEstimator {
@@ -42,12 +46,19 @@ impl RttEstimator {
     /// The timeout in force, with its back-off.
     pub(crate) fn rto(&self) -> Duration {
         let base = match self.smoothed {
+            None if self.distrusted => RTO_AFTER_SYN_LOSS,
             None => INITIAL_RTO,
             Some(smoothed) => smoothed + (self.variation * 4).max(GRANULARITY),
         };
         base.clamp(MIN_RTO, MAX_RTO)
             .saturating_mul(1 << self.backoff.min(16))
             .min(MAX_RTO)
+    }
+
+    /// The handshake lost a packet: begins again, with a longer timeout until there is a measurement.
+    pub(crate) fn distrust(&mut self) {
+        self.distrusted = true;
+        self.backoff = 0;
     }
 
     /// Doubles the timeout (RFC 6298, 5.5).
