@@ -90,7 +90,7 @@ fn transport_headers(packet: &mut Packet, start: usize, offset: u16) -> Result<u
     // IPv6 extension headers may stand between: then the offset alone tells the transport.
     let extended = first >> 4 == 6 && start > least;
     let fits = if extended {
-        start % 2 == 0
+        start.is_multiple_of(2)
     } else {
         start == least && start >= 20
     };
