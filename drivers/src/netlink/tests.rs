@@ -162,24 +162,7 @@ fn a_device_is_set_up_looked_at_and_deleted() {
         ("2001:db8::2", "2001:db8::1"),
         ("2001:db8:1::5", "2001:db8::1"),
     ] {
-        let source = netns
-            .run(|| {
-                let any = if to.contains(':') {
-                    "[::]:0"
-                } else {
-                    "0.0.0.0:0"
-                };
-                let socket = UdpSocket::bind(any).unwrap();
-                socket
-                    .connect((to, 9))
-                    .map(|()| socket.local_addr().unwrap().ip())
-            })
-            .unwrap();
-        assert_eq!(
-            source.unwrap(),
-            from.parse::<IpAddr>().unwrap(),
-            "towards {to}"
-        );
+        assert_eq!(source_towards(&netns, to), from, "towards {to}");
     }
     let again = LinkConfig {
         routes: Vec::new(),
@@ -199,6 +182,21 @@ fn a_device_is_set_up_looked_at_and_deleted() {
         matches!(&gone, NetlinkError::NoSuchDevice { name } if name == "tun0"),
         "{gone}"
     );
+}
+
+/// The address that the kernel of `netns` would send from to reach `to`.
+fn source_towards(netns: &Netns, to: &str) -> String {
+    let any = if to.contains(':') {
+        "[::]:0"
+    } else {
+        "0.0.0.0:0"
+    };
+    let source = netns.run(|| {
+        let socket = UdpSocket::bind(any).unwrap();
+        socket.connect((to, 9)).unwrap();
+        socket.local_addr().unwrap().ip()
+    });
+    source.unwrap().to_string()
 }
 
 #[test]

@@ -427,6 +427,28 @@ fn an_idle_capture_is_complete_on_disk_before_it_is_finished() {
     assert_eq!(read_back(&before, "wire0").0.len(), 2);
 }
 
+/// Two super-packets and two packets without payload, of both versions and transports.
+fn for_the_dissector() -> [Spec; 4] {
+    [
+        Spec::tcp(20_000, 1448),
+        Spec {
+            six: true,
+            udp: true,
+            options: 0,
+            ..Spec::tcp(7000, 1000)
+        },
+        Spec {
+            size: 0,
+            ..Spec::tcp(9, 0)
+        },
+        Spec {
+            six: true,
+            size: 0,
+            ..Spec::tcp(1001, 0)
+        },
+    ]
+}
+
 /// The reference dissector finds nothing to complain about, checksums included.
 #[test]
 fn tshark_reads_the_capture_without_complaint() {
@@ -454,35 +476,11 @@ fn tshark_reads_the_capture_without_complaint() {
         let (tap, capture) =
             Tap::new(one, file.try_clone().unwrap(), TapConfig::new("wire0")).unwrap();
         let mut device = Edge::new(tap);
-        let super_packets = [
-            Spec::tcp(20_000, 1448),
-            Spec {
-                six: true,
-                udp: true,
-                options: 0,
-                ..Spec::tcp(7000, 1000)
-            },
-        ];
-        let small = [
-            Spec {
-                size: 0,
-                ..Spec::tcp(9, 0)
-            },
-            Spec {
-                six: true,
-                size: 0,
-                ..Spec::tcp(1001, 0)
-            },
-        ];
-        device
-            .transmit(
-                &mut super_packets
-                    .iter()
-                    .chain(&small)
-                    .map(|spec| spec.build(&pool))
-                    .collect(),
-            )
-            .unwrap();
+        let mut packets = for_the_dissector()
+            .iter()
+            .map(|spec| spec.build(&pool))
+            .collect();
+        device.transmit(&mut packets).unwrap();
         drop(device);
         assert_eq!(capture.finish().unwrap().written, count);
     }
