@@ -92,7 +92,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) offload: bool,
     /// Use the device of this network namespace
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = values::netns)]
     pub(crate) netns: Option<String>,
     /// Write every packet to this pcapng file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

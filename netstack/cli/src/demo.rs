@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::time::{ClockId, clock_gettime};
+use tempfile::TempDir;
 
 use crate::args::Demo;
 use crate::failure::{Failure, Outcome};
@@ -27,7 +28,10 @@ const CAPTURE_NAME: &str = "demo.pcapng";
 
 /// Runs the demonstration.
 pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
-    let capture = capture_path(options.out.as_deref())?;
+    let Place {
+        capture,
+        own: own_directory,
+    } = Place::new(options.out.as_deref())?;
     let stage = Stage::set(options.no_tun, &capture)?;
     if let Some(why) = &stage.fallback {
         output::complain(&format!(
@@ -42,8 +46,11 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
     let remains = stage.clear()?;
     let (streams, short) = traffic.map_err(|error| {
         Failure::new(format!(
-            "the traffic came to a halt: {error}; see {}",
-            capture.display()
+            "the traffic came to a halt: {error}; {}",
+            match options.out {
+                Some(_) => format!("see {}", capture.display()),
+                None => "keep the capture with --out DIR to see how".to_owned(),
+            }
         ))
     })?;
     let checked = pcap_verify::check_file(&capture).map_err(Failure::of)?;
@@ -73,6 +80,8 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
     } else {
         output::line(&report.to_string())?;
     }
+    // The result names the capture. Without a result nothing would: the directory goes then.
+    own_directory.map(TempDir::keep);
     Ok(if report.passed {
         Outcome::Fine
     } else {
@@ -134,28 +143,41 @@ fn short_row(short: &Short) -> ShortRow {
     }
 }
 
-/// Where the capture goes; the directory is made when it is not there.
-fn capture_path(out: Option<&Path>) -> Result<PathBuf, Failure> {
-    let dir = match out {
-        Some(dir) => fs::create_dir_all(dir)
-            .map(|()| dir.to_owned())
-            .map_err(|error| {
+/// Where the capture goes.
+struct Place {
+    capture: PathBuf,
+    /// The directory, when it was made for this run and is to go with it.
+    own: Option<TempDir>,
+}
+
+impl Place {
+    /// In `out`, which is made when it is not there; without it in a new temporary directory.
+    fn new(out: Option<&Path>) -> Result<Place, Failure> {
+        if let Some(dir) = out {
+            fs::create_dir_all(dir).map_err(|error| {
                 Failure::new(format!(
                     "cannot make the directory {}: {error}; choose another with --out",
                     dir.display()
                 ))
-            })?,
-        None => tempfile::Builder::new()
+            })?;
+            return Ok(Place {
+                capture: dir.join(CAPTURE_NAME),
+                own: None,
+            });
+        }
+        let own = tempfile::Builder::new()
             .prefix("netstack-demo-")
             .tempdir()
-            .map(tempfile::TempDir::keep)
             .map_err(|error| {
                 Failure::new(format!(
                     "cannot make a temporary directory: {error}; choose one with --out"
                 ))
-            })?,
-    };
-    Ok(dir.join(CAPTURE_NAME))
+            })?;
+        Ok(Place {
+            capture: own.path().join(CAPTURE_NAME),
+            own: Some(own),
+        })
+    }
 }
 
 /// User and system time of this process so far.

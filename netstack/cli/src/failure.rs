@@ -62,8 +62,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Turns what clap says over several lines into one.
-pub(crate) fn usage(error: &clap::Error) -> Failure {
+/// Turns what clap says over several lines into one. `command` is the subcommand that was asked for, if there is one.
+pub(crate) fn usage(error: &clap::Error, command: Option<&str>) -> Failure {
     use clap::error::ErrorKind;
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Failure::new(
@@ -83,5 +83,6 @@ pub(crate) fn usage(error: &clap::Error) -> Failure {
         }
         sentence.push_str(line);
     }
-    Failure::new(format!("{sentence}; try `netstack --help`"))
+    let command = command.map_or_else(String::new, |name| format!(" {name}"));
+    Failure::new(format!("{sentence}; try `netstack{command} --help`"))
 }

@@ -14,7 +14,7 @@ mod verify;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
@@ -44,12 +44,19 @@ fn run(command: Command) -> Result<Outcome, Failure> {
 /// Help and version are asked for, and go to standard output; everything else is a usage error.
 fn end_of_parsing(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        return end_with(&failure::usage(error));
+        return end_with(&failure::usage(error, named_command().as_deref()));
     }
     match output::print(&error.render().to_string()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end_with(&failure),
     }
+}
+
+/// The subcommand of the command line, which stands first because there are no options before it.
+fn named_command() -> Option<String> {
+    let word = std::env::args_os().nth(1)?;
+    let command = Cli::command();
+    Some(command.find_subcommand(word)?.get_name().to_owned())
 }
 
 fn end_with(failure: &Failure) -> ExitCode {

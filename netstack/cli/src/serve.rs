@@ -162,6 +162,11 @@ fn chosen_services(options: &Serve) -> Result<Vec<Service>, Failure> {
             .iter()
             .find(|other| other.port == service.port)
         {
+            if other.kind == service.kind {
+                return Err(Failure::new(format!(
+                    "{service} is given twice; give each --service once"
+                )));
+            }
             return Err(Failure::new(format!(
                 "port {} is given to both {} and {}; choose another port for one of them",
                 service.port,

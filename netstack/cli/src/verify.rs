@@ -1,6 +1,9 @@
 //! `netstack verify`: judges captures.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pcap_verify::VerifyError;
 
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -19,11 +22,29 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<Outcome, Failure> {
                     outcome = Outcome::Found;
                 }
             }
-            Err(error) => failure = Some(Failure::new(format!("{}: {error}", file.display()))),
+            Err(error) => failure = Some(refusal(file, &error)),
         }
     }
     match failure {
         Some(failure) => Err(failure),
         None => Ok(outcome),
     }
+}
+
+/// Why `file` cannot be judged, and what to do.
+fn refusal(file: &Path, error: &VerifyError) -> Failure {
+    let name = file.display();
+    let is = |test: fn(&fs::Metadata) -> bool| fs::metadata(file).is_ok_and(|data| test(&data));
+    Failure::new(match error {
+        _ if is(fs::Metadata::is_dir) => format!("{name} is a directory; name a capture file"),
+        // The error names the file itself.
+        VerifyError::Open { .. } => format!("{error}; name a capture file that can be read"),
+        VerifyError::Format(_) if is(|data| data.is_file() && data.len() == 0) => {
+            format!("{name} is empty; name a capture file, such as `netstack serve --pcap` writes")
+        }
+        VerifyError::Format(_) => {
+            format!("{name}: {error}; name a capture file, such as `netstack serve --pcap` writes")
+        }
+        _ => format!("{name}: {error}"),
+    })
 }

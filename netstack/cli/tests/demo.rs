@@ -61,6 +61,27 @@ fn a_table_for_people() {
 }
 
 #[test]
+fn a_temporary_directory_stays_with_its_result_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = || std::fs::read_dir(dir.path()).unwrap().count();
+    let demo = |to: &str| {
+        let line = format!(
+            "{} demo --no-tun --size 100kB --json {to}",
+            common::NETSTACK
+        );
+        run(Command::new("sh")
+            .args(["-c", &line])
+            .env("TMPDIR", dir.path()))
+    };
+    demo("> /dev/full").refused(&["standard output"]);
+    assert_eq!(left(), 0);
+    let value = result(&demo(""));
+    assert_eq!(left(), 1);
+    let capture = value["capture"]["file"].as_str().unwrap();
+    assert!(std::path::Path::new(capture).is_file());
+}
+
+#[test]
 fn against_the_kernel_with_and_without_rights() {
     if !may_use_tun() {
         return;

@@ -184,6 +184,33 @@ fn everything_at_mtu_65535() {
     at_mtu(65535);
 }
 
+/// More clients than the stack's memory would have room for if each might hold as much as it wants.
+#[test]
+fn http_clients_that_do_not_read_keep_nobody_waiting() {
+    if !may_use_tun() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("large"), vec![7; 20_000_000]).unwrap();
+    fs::write(root.path().join("small"), "small").unwrap();
+    let space = Space::new();
+    let rest = format!("--service http:80 --http-root {}", root.path().display());
+    let server = serve(&space, &rest);
+    let ask = |file: &str| {
+        let mut client = connect(&space, V4, 80);
+        let request = format!("GET /{file} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        client
+    };
+    let _stalled: Vec<TcpStream> = (0..320).map(|_| ask("large")).collect();
+    // Until each of them is sent as much as it may be.
+    thread::sleep(Duration::from_secs(2));
+    let mut answer = String::new();
+    ask("small").read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nsmall"), "{answer}");
+    server.stop();
+}
+
 #[test]
 fn default_services_over_tcp_and_udp() {
     if !may_use_tun() {

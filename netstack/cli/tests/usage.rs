@@ -3,8 +3,9 @@
 mod common;
 
 use std::fs;
+use std::process::Command;
 
-use common::netstack;
+use common::{netstack, run};
 
 #[test]
 fn help_and_version_are_no_errors() {
@@ -29,6 +30,11 @@ fn a_command_line_that_cannot_be_understood() {
     netstack("verify").refused(&["FILE"]);
     netstack("completions tcsh").refused(&["tcsh", "bash"]);
     netstack("serve --tun tun0 --addr 10.9.0.2/24 --json").refused(&["--stats"]);
+    // The help that says more is that of the command that was named.
+    netstack("sevre").refused(&["try `netstack --help`"]);
+    netstack("serve").refused(&["try `netstack serve --help`"]);
+    netstack("serve --tun a/b").refused(&["try `netstack serve --help`"]);
+    netstack("demo --size big").refused(&["try `netstack demo --help`"]);
 }
 
 #[test]
@@ -37,6 +43,21 @@ fn values_that_make_no_sense() {
     netstack("serve --tun tun0 --addr 10.9.0.2").refused(&["prefix length", "10.9.0.2/24"]);
     netstack("serve --tun tun0 --addr 10.9.0.299/24").refused(&["10.9.0.299", "IP address"]);
     netstack("serve --tun tun0 --addr 10.9.0.2/33").refused(&["0 to 32"]);
+    netstack("serve --tun tun0 --addr 10.9.0.255/24")
+        .refused(&["10.9.0.255 is the broadcast address of 10.9.0.0/24; take another"]);
+    netstack("serve --tun tun0 --addr ::ffff:10.9.0.2/120").refused(&["write it as 10.9.0.2"]);
+    serve("--netns a/b").refused(&["ip netns list"]);
+    let mut nameless = Command::new(common::NETSTACK);
+    nameless.args([
+        "serve",
+        "--tun",
+        "tun0",
+        "--addr",
+        "10.9.0.2/24",
+        "--netns",
+        "",
+    ]);
+    run(&mut nameless).refused(&["ip netns list"]);
     netstack("serve --tun tun0 --addr 224.0.0.1/24").refused(&["one host"]);
     netstack("serve --tun a/b --addr 10.9.0.2/24").refused(&["device name"]);
     netstack("serve --tun fd:x --addr 10.9.0.2/24").refused(&["fd:3"]);
@@ -53,6 +74,7 @@ fn values_that_make_no_sense() {
 fn options_that_do_not_go_together() {
     let serve = |rest: &str| netstack(&format!("serve --tun tun0 --addr 10.9.0.2/24 {rest}"));
     serve("--service echo:7 --service discard:7").refused(&["port 7", "echo and discard"]);
+    serve("--service echo:7,echo:7").refused(&["echo:7 is given twice"]);
     serve("--service http:80").refused(&["--http-root"]);
     serve("--http-root /tmp").refused(&["--service http:80"]);
     serve("--service http:80 --http-root /nonexistent").refused(&["/nonexistent", "--http-root"]);
@@ -64,7 +86,7 @@ fn options_that_do_not_go_together() {
 
 #[test]
 fn a_log_filter_that_cannot_be_understood() {
-    let mut command = std::process::Command::new(common::NETSTACK);
+    let mut command = Command::new(common::NETSTACK);
     let output = command
         .args(["completions", "bash"])
         .env("RUST_LOG", "a=b=c")
@@ -125,6 +147,12 @@ fn verify_tells_good_from_bad_from_unreadable() {
     let path = |name: &str| dir.path().join(name);
     fs::write(path("text"), "this is no capture at all").unwrap();
     netstack(&format!("verify {}", path("text").display())).refused(&["not a pcap"]);
+    netstack(&format!("verify {}", path("text").display())).refused(&["name a capture file"]);
+    netstack(&format!("verify {}", dir.path().display()))
+        .refused(&["is a directory; name a capture file"]);
+    fs::write(path("nothing"), "").unwrap();
+    netstack(&format!("verify {}", path("nothing").display()))
+        .refused(&["is empty; name a capture file"]);
     // A header of a microsecond pcap of raw IP, and one record.
     let header: [u32; 6] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 101];
     let mut file: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -236,6 +236,19 @@ async fn vectors_peeks_and_halves() {
 }
 
 #[tokio::test]
+async fn a_send_buffer_of_its_own() {
+    let pair = Pair::with_buffers(64 << 10);
+    let (server, mut client) = connected(&pair).await;
+    let error = client.set_send_buffer(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    client.set_send_buffer(1000).unwrap();
+    assert_eq!(client.write(&[1; 5000]).await.unwrap(), 1000);
+    drop(server);
+    drop(client);
+    pair.finish();
+}
+
+#[tokio::test]
 async fn halves_find_each_other_again() {
     let pair = Pair::start();
     let (server, client) = connected(&pair).await;

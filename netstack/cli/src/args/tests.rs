@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use super::values::{duration, host, size};
+use super::values::{duration, host, netns, size};
 use super::{Cli, Command, Service, ServiceKind, TunName};
 
 fn refused<T: std::str::FromStr<Err = String>>(text: &str) -> String {
@@ -83,6 +83,52 @@ fn addresses() {
             host(text)
                 .unwrap_err()
                 .contains("cannot be the address of one host")
+        );
+    }
+}
+
+#[test]
+fn addresses_of_networks_and_of_everybody() {
+    for (text, sentence) in [
+        (
+            "10.9.0.255/24",
+            "10.9.0.255 is the broadcast address of 10.9.0.0/24; take another",
+        ),
+        (
+            "10.9.0.0/24",
+            "10.9.0.0 is the network address of 10.9.0.0/24; take another",
+        ),
+        (
+            "10.9.0.3/30",
+            "10.9.0.3 is the broadcast address of 10.9.0.0/30; take another",
+        ),
+    ] {
+        assert_eq!(host(text).unwrap_err(), sentence);
+    }
+    for text in [
+        "10.9.0.0/31",
+        "10.9.0.1/31",
+        "10.9.0.255/32",
+        "10.9.0.255/16",
+        "10.9.0.2/0",
+        "fd00:9::/64",
+    ] {
+        assert!(host(text).is_ok(), "{text}");
+    }
+    assert!(
+        host("::ffff:10.9.0.2/120")
+            .unwrap_err()
+            .contains("write it as 10.9.0.2")
+    );
+}
+
+#[test]
+fn namespaces() {
+    assert_eq!(netns("blue"), Ok("blue".to_owned()));
+    for text in ["", "/var/run/netns/blue", "a/b", ".", ".."] {
+        assert!(
+            netns(text).unwrap_err().contains("ip netns list"),
+            "{text:?}"
         );
     }
 }

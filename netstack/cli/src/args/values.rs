@@ -1,7 +1,7 @@
 //! The values of arguments: parsed once, checked once, named by the sentence that refuses them.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -69,7 +69,45 @@ pub(crate) fn host(text: &str) -> Result<Cidr, String> {
     if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
         return Err(format!("{address} cannot be the address of one host"));
     }
+    match address {
+        IpAddr::V4(v4) => check_host_bits(v4, &cidr)?,
+        IpAddr::V6(v6) => {
+            if let Some(v4) = v6.to_ipv4_mapped() {
+                return Err(format!(
+                    "{v6} is an IPv4 address in the form of IPv6; write it as {v4} with a prefix length of up to 32"
+                ));
+            }
+        }
+    }
     Ok(cidr)
+}
+
+/// The first and the last address of an IPv4 network belong to no host, unless it has two addresses or one (RFC 3021).
+fn check_host_bits(address: Ipv4Addr, cidr: &Cidr) -> Result<(), String> {
+    if cidr.prefix() >= 31 {
+        return Ok(());
+    }
+    let host_bits = u32::MAX >> cidr.prefix();
+    let role = match u32::from(address) & host_bits {
+        0 => "network",
+        bits if bits == host_bits => "broadcast",
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "{address} is the {role} address of {}/{}; take another",
+        cidr.network(),
+        cidr.prefix()
+    ))
+}
+
+/// The name of a network namespace, as `ip netns` knows it.
+pub(crate) fn netns(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains('/') || matches!(text, "." | "..") {
+        return Err(
+            "a network namespace is given by a name from `ip netns list`, not by a path".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// What a service does.

@@ -6,6 +6,7 @@ mod body;
 mod files;
 mod listing;
 mod path;
+mod patient;
 mod range;
 mod respond;
 
@@ -18,9 +19,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use files::Files;
+pub(crate) use patient::Patient;
 
 /// How long a client may take over the head of a request, and sit idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest head of a request, and what is taken from a file before the client has taken what came before.
+const BUFFER: usize = 64 << 10;
 
 /// Answers the requests of one connection until it ends.
 pub(crate) async fn serve_connection<S>(stream: S, files: Arc<Files>)
@@ -35,6 +40,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .half_close(true)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "http connection ended early");

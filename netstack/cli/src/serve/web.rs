@@ -6,17 +6,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use netstack::Netstack;
-use netstack::tokio::TcpListener;
+use netstack::tokio::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::http::{Files, serve_connection};
+use super::http::{Files, Patient, serve_connection};
 use super::services::everywhere;
 use crate::args::{Service, ServiceKind};
 use crate::failure::Failure;
 
 /// Connections that are served at a time; further ones wait in the listener's backlog.
 const CONNECTIONS: usize = 1024;
+/// What one connection may hold of the stack's memory for sending: all of them together, a quarter of it.
+const SEND_BUFFER: usize = 256 << 10;
+/// How long a client may go without taking anything of what it asked for.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait after an accept that failed for want of something that may come back.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -100,7 +104,7 @@ async fn accept(listener: TcpListener, places: Arc<Semaphore>, files: Arc<Files>
                 tracing::debug!(%peer, "http connection");
                 let files = Arc::clone(&files);
                 tokio::spawn(async move {
-                    serve_connection(stream, files).await;
+                    serve(stream, files).await;
                     drop(place);
                 });
             }
@@ -111,4 +115,13 @@ async fn accept(listener: TcpListener, places: Arc<Semaphore>, files: Arc<Files>
             }
         }
     }
+}
+
+/// Serves one connection, whose client may be slow but has to read.
+async fn serve(stream: TcpStream, files: Arc<Files>) {
+    if let Err(error) = stream.set_send_buffer(SEND_BUFFER) {
+        tracing::debug!(%error, "http connection");
+        return;
+    }
+    serve_connection(Patient::new(stream, PATIENCE), files).await;
 }

@@ -107,6 +107,18 @@ impl TcpStream {
             .set_option(SocketOption::NoDelay(nodelay))
     }
 
+    /// How many bytes may wait here to be sent and acknowledged (`SO_SNDBUF`, without Linux's doubling). What waits
+    /// already stays.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for 0 bytes, `NetworkDown` when the stack was shut down.
+    pub fn set_send_buffer(&self, bytes: usize) -> io::Result<()> {
+        self.stream
+            .socket
+            .set_option(SocketOption::SendBuffer(bytes))
+    }
+
     /// Takes the connection's pending error, if there is one.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderName,
     HeaderValue, LOCATION, RANGE,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncSeekExt as _, SeekFrom};
 
 use super::body::Body;
@@ -21,10 +21,19 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers one request.
 pub(crate) async fn respond<B>(request: &Request<B>, files: Arc<Files>) -> Response<Body> {
+    if !names_its_host(request) {
+        return error(StatusCode::BAD_REQUEST);
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let response = error(StatusCode::METHOD_NOT_ALLOWED);
         return with_header(response, ALLOW, "GET, HEAD");
     }
+    // A range is defined for GET alone (RFC 9110 section 14.2).
+    let range = request
+        .headers()
+        .get(RANGE)
+        .filter(|_| request.method() == Method::GET)
+        .and_then(|value| value.to_str().ok());
     let url_path = request.uri().path().to_owned();
     let Some(relative) = path::relative(&url_path) else {
         return error(StatusCode::NOT_FOUND);
@@ -33,15 +42,21 @@ pub(crate) async fn respond<B>(request: &Request<B>, files: Arc<Files>) -> Respo
     let looked_up =
         tokio::task::spawn_blocking(move || look_up(&files, &relative, &url_path)).await;
     match looked_up {
-        Ok(Ok(Answer::File { file, length, mime })) => {
-            give_file(file, length, mime, request.headers()).await
-        }
+        Ok(Ok(Answer::File { file, length, mime })) => give_file(file, length, mime, range).await,
         Ok(Ok(Answer::Page(page))) => response(StatusCode::OK, HTML, Body::text(page)),
         Ok(Ok(Answer::Redirect(to))) => {
             with_header(error(StatusCode::MOVED_PERMANENTLY), LOCATION, &to)
         }
         Ok(Err(cause)) => error(status_of(&cause)),
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// One `Host` is needed since HTTP/1.1, and several are an error (RFC 9112 section 3.2).
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    match request.headers().get_all(HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        count => count == 1,
     }
 }
 
@@ -90,14 +105,10 @@ async fn give_file(
     file: std::fs::File,
     length: u64,
     mime: &'static str,
-    headers: &HeaderMap,
+    range: Option<&str>,
 ) -> Response<Body> {
     let mut file = tokio::fs::File::from_std(file);
-    let range = match headers.get(RANGE).and_then(|value| value.to_str().ok()) {
-        Some(value) => range::parse(value, length),
-        None => Range::Whole,
-    };
-    match range {
+    match range.map_or(Range::Whole, |range| range::parse(range, length)) {
         Range::Whole => {
             let response = response(StatusCode::OK, mime, Body::file(file, length));
             with_header(response, ACCEPT_RANGES, "bytes")

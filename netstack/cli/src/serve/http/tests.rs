@@ -2,12 +2,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::range::{self, Range};
-use super::{Files, path, serve_connection};
+use super::{Files, Patient, path, serve_connection};
 
 /// A root with a few files, and a secret beside it.
 fn site() -> TempDir {
@@ -195,12 +196,64 @@ fn other_methods_and_broken_requests_are_refused() {
 }
 
 #[test]
+fn a_request_names_one_host() {
+    let site = site();
+    let root = site.path().join("root");
+    for (rest, status) in [
+        ("HTTP/1.1\r\nconnection: close\r\n\r\n", 400),
+        (
+            "HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\n\r\n",
+            400,
+        ),
+        ("HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", 200),
+        ("HTTP/1.0\r\n\r\n", 200),
+    ] {
+        let answer = String::from_utf8(ask_raw(&root, &format!("GET /a.txt {rest}"))).unwrap();
+        let told = answer.split(' ').nth(1).unwrap();
+        assert_eq!(told, status.to_string(), "{rest:?}");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let site = site();
+    let files = Arc::new(Files::new(&site.path().join("root")).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async move {
+        let (mut client, server) = tokio::io::duplex(64 << 10);
+        let server = Patient::new(server, Duration::from_millis(100));
+        let server = tokio::spawn(serve_connection(server, files));
+        let request = b"GET /big HTTP/1.1\r\nhost: x\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), server)
+            .await
+            .expect("a connection that ends")
+            .unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.len(), 64 << 10);
+    });
+}
+
+#[test]
 fn a_download_can_be_continued() {
     let site = site();
     let root = site.path().join("root");
     let answer = ask(&root, "GET", "/a.txt", "range: bytes=4-\r\n");
     assert_eq!((answer.status, answer.text()), (206, "456789"));
     assert_eq!(answer.header("content-range"), Some("bytes 4-9/10"));
+    let answer = ask(&root, "HEAD", "/a.txt", "range: bytes=4-\r\n");
+    assert_eq!(
+        (
+            answer.status,
+            answer.header("content-length"),
+            answer.header("content-range")
+        ),
+        (200, Some("10"), None)
+    );
     let answer = ask(&root, "GET", "/a.txt", "range: bytes=10-\r\n");
     assert_eq!(
         (answer.status, answer.header("content-range")),
