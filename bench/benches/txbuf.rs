@@ -25,9 +25,10 @@ fn operations(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(300))
-        .sample_size(60);
+        .warm_up_time(Duration::from_millis(50))
+        .measurement_time(Duration::from_millis(150))
+        .sample_size(30)
+        .nresamples(5_000);
     targets = operations
 }
 criterion_main!(benches);

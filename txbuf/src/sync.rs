@@ -3,7 +3,7 @@
 //! in the unit tests, for the price list.
 //!
 //! Only what decides lifetime goes through loom. Counters that merely report
-//! (ledger, pool level) stay with the standard library there: they order nothing,
+//! (the ledger's) stay with the standard library there: they order nothing,
 //! and in a model they would only multiply the interleavings. They are
 //! [`Level`]s, which the price list counts like the others.
 

@@ -166,3 +166,6 @@ pub fn cases() -> Vec<Case> {
 
 /// A case's work: does it a number of times and says how long that took.
 type Run = Box<dyn FnMut(u64) -> Duration>;
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,12 @@ pub(super) fn run(operation: Operation, extents: usize) -> Option<Run> {
         Operation::SplitBytes if extents == 1 => {
             on(move || span.clone(), |span| span.split_off(SPLIT))
         }
-        Operation::Advance if extents == 1 => on(move || span.clone(), |span| span.advance(STEP)),
+        Operation::Advance if extents == 1 => on(
+            move || span.clone(),
+            |span| {
+                let _ = span.advance(STEP);
+            },
+        ),
         Operation::SplitBytes | Operation::Advance => return None,
     })
 }
@@ -42,10 +47,11 @@ fn cut(packet: &Packet, segments: &mut Vec<Packet>) {
         return;
     };
     let headers = packet.headers();
-    segments.extend(
-        span.into_segments(SEGMENT)
-            .filter_map(|segment| Packet::with_headers(headers, Some(segment), packet.meta).ok()),
-    );
+    let pieces = span.into_segments(SEGMENT);
+    segments.extend(pieces.filter_map(|piece| {
+        // Cannot fail: the headers come from an area of this size.
+        Packet::with_headers(headers, Some(piece), packet.meta).ok()
+    }));
 }
 
 /// Makes packets of 64 KiB.

@@ -49,11 +49,7 @@ pub(super) fn dropping_few<I: 'static>(prepare: impl FnMut() -> I + 'static) -> 
 }
 
 fn each<I, O>(mut operation: impl FnMut(&mut I) -> O) -> impl FnMut(&mut Vec<I>, &mut Vec<O>) {
-    move |inputs, outputs| {
-        for input in inputs {
-            outputs.push(operation(input));
-        }
-    }
+    move |inputs, outputs| outputs.extend(inputs.iter_mut().map(&mut operation))
 }
 
 fn drop_all<I>(inputs: &mut Vec<I>, _: &mut Vec<()>) {

@@ -59,20 +59,22 @@ pub(crate) struct Shared {
 pub(super) const SHARED_SIZE: usize = size_of::<Shared>();
 
 impl Shared {
-    const EMPTY: Shared = Shared {
-        flags: [0; 2],
-        nr_frags: 0,
-        tx_flags: 0,
-        gso_size: 0,
-        gso_segs: 0,
-        hwtstamps: 0,
-        gso_type: 0,
-        tskey: 0,
-        dataref: AtomicU32::new(1),
-        frag_list: None,
-        destructor_arg: 0,
-        frags: [Frag::NONE; MAX_FRAGS],
-    };
+    fn empty() -> Shared {
+        Shared {
+            flags: [0; 2],
+            nr_frags: 0,
+            tx_flags: 0,
+            gso_size: 0,
+            gso_segs: 0,
+            hwtstamps: 0,
+            gso_type: 0,
+            tskey: 0,
+            dataref: AtomicU32::new(1),
+            frag_list: None,
+            destructor_arg: 0,
+            frags: [Frag::NONE; MAX_FRAGS],
+        }
+    }
 
     /// All but the descriptors as if new, which `__build_skb_around` leaves alone as well.
     #[inline]
@@ -166,7 +168,7 @@ impl Head {
     pub(crate) fn alloc() -> Box<Head> {
         let mut head = slab::take(&HEADS, || Head {
             bytes: [0; HEAD_BYTES],
-            shared: Shared::EMPTY,
+            shared: Shared::empty(),
         });
         head.shared.reset();
         head

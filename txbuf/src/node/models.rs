@@ -155,7 +155,6 @@ fn a_published_span_crosses_to_another_thread_while_the_tail_goes_on() {
 fn a_recycled_node_is_new_to_its_next_user() {
     loom::model(|| {
         let ledger = Ledger::new();
-        // Kept in the pool's atomic slot alone: loom does not see into the queue.
         let pool = pool(&ledger, 1);
         let (first, second) = linked(pool.take().unwrap(), pool.take().unwrap());
         drop(second);
