@@ -10,7 +10,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
-use txbuf::{Chain, Checksum, Offloads, Packet, Pool};
+use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, Span};
 
 use crate::device::cuts;
 use crate::netlink::{self, Changes};
@@ -27,6 +27,10 @@ const VECTORS: usize = 32;
 /// Bytes for one call of sending with offload: the kernel answers in between, and what it answers waits in a queue of
 /// some 500 packets.
 const BURST_BYTES: usize = 512 << 10;
+/// The longest headers that are read apart from what follows them: IPv6 and TCP with all options.
+const FRONT: usize = 100;
+/// The protocol number.
+const TCP: u8 = 6;
 /// The longest super-packet.
 const LONGEST: usize = 65_535;
 
@@ -47,6 +51,8 @@ pub struct Tun {
     offloads: Option<Offloads>,
     changes: Option<Changes>,
     arena: Chain,
+    /// Bytes that the last TCP packet had before its payload.
+    front: usize,
     /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
     scratch: Box<[u8]>,
     counters: DeviceCounters,
@@ -137,12 +143,16 @@ impl Tun {
             offloads,
             changes,
             arena: Chain::arena(pool),
+            front: 0,
             scratch,
             counters: DeviceCounters::default(),
         })
     }
 
     /// Reads one packet. `Ok(None)`: one was read and dropped.
+    ///
+    /// The first bytes, as many as the last packet had headers, go elsewhere than the rest: so the payloads of a
+    /// flow lie side by side in the arena, and the edge can join them. Any other packet is merely split at that place.
     fn read_packet(&mut self) -> Result<Option<Packet>, Errno> {
         let mut header = [0; vnet::LENGTH];
         let prefix = if self.offloads.is_some() {
@@ -150,23 +160,30 @@ impl Tun {
         } else {
             0
         };
-        let read = |room: &mut [u8], header: &mut [u8]| {
+        let mut front = [0; FRONT];
+        let front = &mut front[..self.front];
+        let read = |front: &mut [u8], room: &mut [u8], header: &mut [u8]| {
             let mut vectors = [
                 IoSliceMut::new(&mut header[..prefix]),
+                IoSliceMut::new(front),
                 IoSliceMut::new(room),
             ];
             rustix::io::readv(&self.fd, &mut vectors).map(|length| length.saturating_sub(prefix))
         };
         let packet = match self.arena.reserve(self.scratch.len()) {
             Ok(mut room) => {
-                let length = read(&mut room, &mut header)?;
-                let small = Packet::inline(&room[..length]);
-                small.or_else(|| Some(Packet::from_span(room.commit(length))))
+                let length = read(front, &mut room, &mut header)?;
+                let behind = length.saturating_sub(front.len());
+                match small(&front[..length - behind], &room[..behind]) {
+                    Some(packet) => Some(packet),
+                    None => large(front, room.commit(behind)),
+                }
             }
             // With the pool at its cap what fits a packet's own area is worth having: it may free memory.
             Err(_) => {
-                let length = read(&mut self.scratch, &mut header)?;
-                Packet::inline(&self.scratch[..length])
+                let length = read(front, &mut self.scratch, &mut header)?;
+                let behind = length.saturating_sub(front.len());
+                small(&front[..length - behind], &self.scratch[..behind])
             }
         };
         let Some(mut packet) = packet else {
@@ -183,6 +200,9 @@ impl Tun {
         if packet.meta.gso.is_none() && packet.len() > self.mtu {
             self.counters.rx_too_big += 1;
             return Ok(None);
+        }
+        if packet.span().is_some() {
+            self.front = tcp_headers(&packet).unwrap_or(self.front);
         }
         Ok(Some(packet))
     }
@@ -356,6 +376,37 @@ enum Gathered {
     Vectors(usize),
     TooMany,
     Unreadable,
+}
+
+/// A packet that fits its header area as a whole, from the two places it was read into.
+fn small(front: &[u8], behind: &[u8]) -> Option<Packet> {
+    if front.len() + behind.len() > INLINE_MAX {
+        return None;
+    }
+    let mut packet = Packet::inline(front)?;
+    packet.put(behind.len()).ok()?.copy_from_slice(behind);
+    Some(packet)
+}
+
+/// A packet whose payload stays where it was read.
+fn large(front: &[u8], behind: Span) -> Option<Packet> {
+    let mut packet = Packet::inline(front)?;
+    packet.set_span(behind);
+    Some(packet)
+}
+
+/// Bytes of headers of a TCP packet, as far as its first bytes tell.
+fn tcp_headers(packet: &Packet) -> Option<usize> {
+    let mut bytes = [0; FRONT];
+    let read = packet.copy_to(0, &mut bytes).ok()?;
+    let head = &bytes[..read];
+    let transport = match head.first()? >> 4 {
+        4 if *head.get(9)? == TCP => usize::from(head[0] & 0x0f) * 4,
+        6 if *head.get(6)? == TCP => 40,
+        _ => return None,
+    };
+    let headers = transport + usize::from(head.get(transport + 12)? >> 4) * 4;
+    (headers <= FRONT).then_some(headers)
 }
 
 /// Lays the header area and the extents of the payload out for `writev`, behind the first vector.
