@@ -14,14 +14,23 @@ mod avx2;
 #[inline]
 pub fn sum(data: &[u8]) -> u16 {
     #[cfg(target_arch = "x86_64")]
-    if let Some(sum) = avx2::sum(data) {
+    if data.len() >= LONG
+        && let Some(sum) = avx2::sum(data)
+    {
         return finish(sum);
     }
     finish(sum_portable(data))
 }
 
+/// Bytes for which it is worth setting many lanes up.
+const LONG: usize = 64;
+
 /// The sum of native words with all its carries.
+#[inline(never)]
 fn sum_portable(data: &[u8]) -> u64 {
+    if data.len() < LONG {
+        return sum_short(data);
+    }
     let (blocks, rest) = data.as_chunks::<64>();
     let (mut low, mut high) = ([0_u64; 4], [0_u64; 4]);
     for block in blocks {
@@ -33,24 +42,31 @@ fn sum_portable(data: &[u8]) -> u64 {
             high[lane] += (a >> 32) + (b >> 32);
         }
     }
-    low.iter().chain(&high).sum::<u64>() + sum_words(rest)
+    low.iter().chain(&high).sum::<u64>() + sum_short(rest)
 }
 
-/// The same for a few bytes.
+/// The same for a few bytes, as a sum below 2^34.
 #[inline]
-fn sum_words(data: &[u8]) -> u64 {
-    let (words, rest) = data.as_chunks::<4>();
-    let sum: u64 = words
-        .iter()
-        .map(|word| u64::from(u32::from_ne_bytes(*word)))
-        .sum();
-    let last = match *rest {
-        [a] => [a, 0, 0, 0],
-        [a, b] => [a, b, 0, 0],
-        [a, b, c] => [a, b, c, 0],
-        _ => [0; 4],
-    };
-    sum + u64::from(u32::from_ne_bytes(last))
+fn sum_short(data: &[u8]) -> u64 {
+    let (words, rest) = data.as_chunks::<8>();
+    let mut sum = 0_u64;
+    for word in words {
+        // The carry of 64 bits is one of 16, too (RFC 1071, section 2).
+        let (wrapped, carry) = sum.overflowing_add(u64::from_ne_bytes(*word));
+        sum = wrapped + u64::from(carry);
+    }
+    let mut sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let mut rest = rest;
+    if let Some((word, after)) = rest.split_first_chunk() {
+        sum += u64::from(u32::from_ne_bytes(*word));
+        rest = after;
+    }
+    sum + u64::from(match *rest {
+        [a] => u32::from_ne_bytes([a, 0, 0, 0]),
+        [a, b] => u32::from_ne_bytes([a, b, 0, 0]),
+        [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
+        _ => 0,
+    })
 }
 
 /// A sum of native words as one of big-endian ones.
@@ -74,13 +90,14 @@ pub fn update(check: u16, old: u16, new: u16) -> u16 {
     !add(add(!check, !old), new)
 }
 
-/// A sum of words, with all carries brought back in.
+/// A sum of words, with all carries brought back in. Without a loop, whose end would depend on the data and could not
+/// be predicted.
 #[inline]
 fn fold(sum: u64) -> u16 {
-    let mut sum = sum;
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
     sum as u16
 }
 

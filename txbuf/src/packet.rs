@@ -83,7 +83,7 @@ impl Packet {
     pub fn with_headers(headers: &[u8], payload: Option<Span>, meta: Meta) -> Result<Self, NoRoom> {
         let head = HEADER_AREA.checked_sub(headers.len()).ok_or(NoRoom)?;
         let mut area = Area::take();
-        area[head..].copy_from_slice(headers);
+        copy_headers(headers, &mut area[head..]);
         Ok(Self {
             area,
             head: head as u8,
@@ -366,6 +366,21 @@ impl Packet {
         self.area
             .copy_within(self.head as usize..self.tail as usize, to);
         (self.head, self.tail) = (to as u8, (to + len) as u8);
+    }
+}
+
+/// Copies headers to a place of their length. Most have between 32 and 64 bytes:
+/// two moves of known length, which overlap, take half the time of a call.
+#[inline]
+fn copy_headers(from: &[u8], to: &mut [u8]) {
+    if from.len() <= 64
+        && let (Some(first), Some(last)) = (from.first_chunk::<32>(), from.last_chunk::<32>())
+        && let Some(last_at) = to.len().checked_sub(32)
+    {
+        to[..32].copy_from_slice(first);
+        to[last_at..].copy_from_slice(last);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 

@@ -1,9 +1,9 @@
 //! This stack on the memory link of `drivers`.
 
-use super::{CHUNK, TURN, Work};
+use super::{CHUNK, QUEUE, Work, payload};
 use core::time::Duration;
 use drivers::memory::{MemoryConfig, MemoryEnd, pair};
-use drivers::{Device, Edge};
+use drivers::{Capabilities, Device, Edge};
 use netstack_core::{
     Config, IfaceId, Instant, InterfaceConfig, RecvFlags, SendControl, SendFlags, SocketId, Stack,
 };
@@ -11,15 +11,13 @@ use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use txbuf::{IovIter, Offloads, Packet};
 
-/// Super-packets that are asked for at a time: few, so that what is sent is received while it is cached.
-const BURST: usize = 2;
-
 struct Host {
     stack: Stack,
     iface: IfaceId,
     device: Edge<MemoryEnd>,
     waiting: VecDeque<Packet>,
     arrived: Vec<Packet>,
+    capabilities: Capabilities,
 }
 
 impl Host {
@@ -43,18 +41,18 @@ impl Host {
         Host {
             stack,
             iface,
+            capabilities: device.capabilities(),
             device,
             waiting: VecDeque::new(),
             arrived: Vec::new(),
         }
     }
 
-    /// Takes in what arrived and sends what there is to send. Returns whether there was anything.
-    fn poll(&mut self, now: Instant) -> bool {
+    /// Takes in what arrived and sends what there is to send, in the portions that the device names.
+    fn poll(&mut self, now: Instant) {
         self.device
-            .receive(&mut self.arrived, 64)
+            .receive(&mut self.arrived, self.capabilities.burst)
             .expect("a link does not fail");
-        let mut busy = !self.arrived.is_empty();
         for packet in self.arrived.drain(..) {
             self.stack.handle_packet(now, self.iface, packet);
         }
@@ -62,16 +60,16 @@ impl Host {
             self.stack.handle_timeout(now);
         }
         while self.stack.poll_event().is_some() {}
-        while self.waiting.len() < BURST
+        let mut bytes = 0;
+        while bytes < self.capabilities.burst_bytes
             && let Some(packet) = self.stack.poll_transmit(now, self.iface)
         {
+            bytes += packet.len();
             self.waiting.push_back(packet);
         }
-        busy |= !self.waiting.is_empty();
         self.device
             .transmit(&mut self.waiting)
             .expect("a link does not fail");
-        busy
     }
 }
 
@@ -92,7 +90,11 @@ pub fn ours(work: &Work) -> Duration {
     } else {
         Offloads::default()
     };
-    let (a, b) = pair(MemoryConfig::symmetric(work.mtu, offloads)).expect("no descriptor");
+    let link = MemoryConfig {
+        queue: QUEUE,
+        ..MemoryConfig::symmetric(work.mtu, offloads)
+    };
+    let (a, b) = pair(link).expect("no descriptor");
     let mut server = Host::new(1, a, work, offloads);
     let mut client = Host::new(2, b, work, offloads);
     let address = "10.0.0.1:9".parse().expect("literal");
@@ -123,12 +125,11 @@ fn transfer(
     bytes: u64,
     now: impl Fn() -> Instant,
 ) {
-    let source = vec![0x5a; CHUNK];
+    let source = payload();
     let mut sink = vec![0; CHUNK];
     let (mut sent, mut received) = (0, 0);
     while received < bytes {
-        let until = bytes.min(sent + TURN);
-        while sent < until {
+        while sent < bytes {
             let slices = [IoSlice::new(&source)];
             let mut from = IovIter::source(&slices);
             match client.stack.send_message(

@@ -1,6 +1,6 @@
 //! smoltcp on a link of the same kind: two queues of packets whose buffers are used again.
 
-use super::{CHUNK, TURN, Work};
+use super::{CHUNK, QUEUE, Work, payload};
 use core::time::Duration;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -10,9 +10,6 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-
-/// Packets that one direction of the link holds, as the memory link of `drivers` does by default.
-const QUEUE: usize = 1024;
 
 #[derive(Default)]
 struct Wire {
@@ -150,12 +147,11 @@ pub fn smoltcp(work: &Work) -> Duration {
         server.poll(now());
     }
     let start = std::time::Instant::now();
-    let source = vec![0x5a; CHUNK];
+    let source = payload();
     let mut sink = vec![0; CHUNK];
     let (mut sent, mut received) = (0, 0);
     while received < work.bytes {
-        let until = work.bytes.min(sent + TURN);
-        while sent < until && client.tcp().can_send() {
+        while sent < work.bytes && client.tcp().can_send() {
             sent += client.tcp().send_slice(&source).expect("open") as u64;
         }
         let now = now();

@@ -49,9 +49,13 @@ impl Joiner {
         for index in start..packets.len() {
             let (before, rest) = packets.split_at_mut(index);
             let packet = &mut rest[0];
+            if self.append(before, packet) {
+                continue;
+            }
+            let pulled = packet.headers().len();
             let layout = Layout::of(packet);
             if let Some(layout) = layout {
-                if self.append(before, packet, layout) {
+                if packet.headers().len() > pulled && self.append(before, packet) {
                     continue;
                 }
                 self.close(before, packet, layout);
@@ -69,12 +73,11 @@ impl Joiner {
         kept - start
     }
 
-    /// Joins `packet` to the one among those `before` it that it continues. False: there is none, and the packet is
-    /// unchanged.
-    fn append(&mut self, before: &[Packet], packet: &mut Packet, layout: Layout) -> bool {
-        let continues = |open: &&mut Open| {
-            open.layout == layout && layout.says_the_same(&before[open.at], packet)
-        };
+    /// Joins `packet` to the one among those `before` it that it continues. False: there is none, or the headers are
+    /// not all in the header area, and the packet is unchanged.
+    #[inline]
+    fn append(&mut self, before: &[Packet], packet: &mut Packet) -> bool {
+        let continues = |open: &&mut Open| open.layout.says_the_same(&before[open.at], packet);
         let open = self.open.iter_mut().rev().find(continues);
         open.is_some_and(|open| open.append(packet))
     }
@@ -124,11 +127,13 @@ impl Open {
         })
     }
 
-    /// Takes the payload of `packet`, whose headers say the same, if it continues this one and is intact.
+    /// Takes the payload of `packet`, whose headers lie in its header area and say the same, if it continues this one
+    /// and is intact.
     fn append(&mut self, packet: &mut Packet) -> bool {
         let fields = self.layout.fields(packet.headers());
         let length = packet.len() - self.layout.headers;
         let fits = !self.complete
+            && fields.length == packet.len()
             && self.next == fields.sequence
             && length <= self.size
             && self.layout.headers + self.payload.len() + length <= LONGEST

@@ -45,6 +45,8 @@ pub(super) struct Layout {
 
 /// The fields in which segments that are joined may differ.
 pub(super) struct Fields {
+    /// Bytes of the packet.
+    pub(super) length: usize,
     identification: u16,
     header_check: u16,
     pub(super) sequence: u32,
@@ -94,8 +96,8 @@ impl Layout {
             && head[self.transport + 13] & !PSH == ACK
     }
 
-    /// Whether the headers of two packets of this layout say the same but for length, identification, sequence
-    /// number, PSH and checksums.
+    /// Whether all headers of two packets, one of this layout, say the same but for length, identification, sequence
+    /// number, PSH and checksums. The other is then of this layout too, if its length is right.
     #[inline]
     pub(super) fn says_the_same(self, one: &Packet, other: &Packet) -> bool {
         let masks: &[[u8; 4]] = if self.transport == V4_TRANSPORT {
@@ -124,7 +126,13 @@ impl Layout {
     #[inline]
     pub(super) fn fields(self, head: &[u8]) -> Fields {
         let tcp = &head[self.transport..self.headers];
+        let length = if self.transport == V4_TRANSPORT {
+            word(head, 2).into()
+        } else {
+            V6_TRANSPORT + usize::from(word(head, 4))
+        };
         Fields {
+            length,
             identification: word(head, 4),
             header_check: word(head, 10),
             sequence: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
