@@ -1,5 +1,6 @@
 //! A Linux TUN device: one packet for each system call, which with offload is a super-packet of up to 64 KiB.
 
+mod border;
 mod error;
 mod open;
 mod vnet;
@@ -10,7 +11,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
-use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, Span};
+use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool};
 
 use crate::device::cuts;
 use crate::netlink::{self, Changes};
@@ -27,17 +28,13 @@ const VECTORS: usize = 32;
 /// Bytes for one call of sending with offload: the kernel answers in between, and what it answers waits in a queue of
 /// some 500 packets.
 const BURST_BYTES: usize = 512 << 10;
-/// The longest headers that are read apart from what follows them: IPv6 and TCP with all options.
-const FRONT: usize = 100;
-/// The protocol number.
-const TCP: u8 = 6;
 /// The longest super-packet.
 const LONGEST: usize = 65_535;
 
 /// A TUN device. The interface goes away with it, unless it is persistent or another process has it open too.
 ///
-/// Packets are read straight into the pool given at opening; those that fit a packet's header area are copied
-/// there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
+/// Payload is read straight into the pool given at opening, side by side for packets that follow each other; those that
+/// fit a packet's header area are copied there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
 /// received, and others are dropped and counted.
 ///
 /// With offload (`TunConfig::offload`) what the kernel would cut and sum it leaves alone, in both directions: neither
@@ -51,8 +48,8 @@ pub struct Tun {
     offloads: Option<Offloads>,
     changes: Option<Changes>,
     arena: Chain,
-    /// Bytes that the last TCP packet had before its payload.
-    front: usize,
+    /// Bytes of headers that the last packet of some length had, and the next is taken to have.
+    headers: usize,
     /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
     scratch: Box<[u8]>,
     counters: DeviceCounters,
@@ -143,16 +140,13 @@ impl Tun {
             offloads,
             changes,
             arena: Chain::arena(pool),
-            front: 0,
+            headers: 0,
             scratch,
             counters: DeviceCounters::default(),
         })
     }
 
     /// Reads one packet. `Ok(None)`: one was read and dropped.
-    ///
-    /// The first bytes, as many as the last packet had headers, go elsewhere than the rest: so the payloads of a
-    /// flow lie side by side in the arena, and the edge can join them. Any other packet is merely split at that place.
     fn read_packet(&mut self) -> Result<Option<Packet>, Errno> {
         let mut header = [0; vnet::LENGTH];
         let prefix = if self.offloads.is_some() {
@@ -160,9 +154,9 @@ impl Tun {
         } else {
             0
         };
-        let mut front = [0; FRONT];
-        let front = &mut front[..self.front];
-        let read = |front: &mut [u8], room: &mut [u8], header: &mut [u8]| {
+        let mut front = [0; border::LONGEST];
+        let guess = self.headers;
+        let read = |room: &mut [u8], header: &mut [u8], front: &mut [u8]| {
             let mut vectors = [
                 IoSliceMut::new(&mut header[..prefix]),
                 IoSliceMut::new(front),
@@ -172,18 +166,32 @@ impl Tun {
         };
         let packet = match self.arena.reserve(self.scratch.len()) {
             Ok(mut room) => {
-                let length = read(front, &mut room, &mut header)?;
-                let behind = length.saturating_sub(front.len());
-                match small(&front[..length - behind], &room[..behind]) {
-                    Some(packet) => Some(packet),
-                    None => large(front, room.commit(behind)),
+                let length = read(&mut room, &mut header, &mut front[..guess])?;
+                let behind = length.saturating_sub(guess);
+                if length <= INLINE_MAX {
+                    in_area(&front[..guess.min(length)], &room[..behind])
+                } else if length < self.scratch.len() {
+                    let byte = |at: usize| match at.checked_sub(guess) {
+                        Some(at) => room[at],
+                        None => front[at],
+                    };
+                    let headers = border::header_length(byte);
+                    border::shift(&mut front, &mut room, guess, headers, behind);
+                    self.headers = headers;
+                    let packet = Packet::inline(&front[..headers]);
+                    packet.map(|mut packet| {
+                        packet.set_span(room.commit(length - headers));
+                        packet
+                    })
+                } else {
+                    self.counters.rx_too_big += 1;
+                    return Ok(None);
                 }
             }
             // With the pool at its cap what fits a packet's own area is worth having: it may free memory.
             Err(_) => {
-                let length = read(front, &mut self.scratch, &mut header)?;
-                let behind = length.saturating_sub(front.len());
-                small(&front[..length - behind], &self.scratch[..behind])
+                let length = read(&mut self.scratch, &mut header, &mut [])?;
+                Packet::inline(&self.scratch[..length])
             }
         };
         let Some(mut packet) = packet else {
@@ -200,9 +208,6 @@ impl Tun {
         if packet.meta.gso.is_none() && packet.len() > self.mtu {
             self.counters.rx_too_big += 1;
             return Ok(None);
-        }
-        if packet.span().is_some() {
-            self.front = tcp_headers(&packet).unwrap_or(self.front);
         }
         Ok(Some(packet))
     }
@@ -378,35 +383,11 @@ enum Gathered {
     Unreadable,
 }
 
-/// A packet that fits its header area as a whole, from the two places it was read into.
-fn small(front: &[u8], behind: &[u8]) -> Option<Packet> {
-    if front.len() + behind.len() > INLINE_MAX {
-        return None;
-    }
+/// A small packet that was read in two parts, in its header area.
+fn in_area(front: &[u8], behind: &[u8]) -> Option<Packet> {
     let mut packet = Packet::inline(front)?;
     packet.put(behind.len()).ok()?.copy_from_slice(behind);
     Some(packet)
-}
-
-/// A packet whose payload stays where it was read.
-fn large(front: &[u8], behind: Span) -> Option<Packet> {
-    let mut packet = Packet::inline(front)?;
-    packet.set_span(behind);
-    Some(packet)
-}
-
-/// Bytes of headers of a TCP packet, as far as its first bytes tell.
-fn tcp_headers(packet: &Packet) -> Option<usize> {
-    let mut bytes = [0; FRONT];
-    let read = packet.copy_to(0, &mut bytes).ok()?;
-    let head = &bytes[..read];
-    let transport = match head.first()? >> 4 {
-        4 if *head.get(9)? == TCP => usize::from(head[0] & 0x0f) * 4,
-        6 if *head.get(6)? == TCP => 40,
-        _ => return None,
-    };
-    let headers = transport + usize::from(head.get(transport + 12)? >> 4) * 4;
-    (headers <= FRONT).then_some(headers)
 }
 
 /// Lays the header area and the extents of the payload out for `writev`, behind the first vector.

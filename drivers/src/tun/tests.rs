@@ -96,6 +96,40 @@ fn packets_pass_between_kernel_and_device() {
 }
 
 #[test]
+fn payloads_of_packets_in_a_row_lie_side_by_side() {
+    let Some(netns) = netns_or_skip("payloads_of_packets_in_a_row_lie_side_by_side") else {
+        return;
+    };
+    let ledger = Ledger::new();
+    let mut tun = Tun::open(&configured(&netns, 1500), &pool(&ledger)).unwrap();
+    let mut receive = |local: &str, remote: &str, length: usize| {
+        let socket = netns
+            .run(|| UdpSocket::bind((local, 2000)))
+            .unwrap()
+            .unwrap();
+        socket.send_to(&vec![5; length], (remote, 3000)).unwrap();
+        let packet = receive_udp(&mut tun, 3000);
+        assert_eq!(parse(&packet.to_vec().unwrap()).payload, vec![5; length]);
+        packet
+    };
+    // Of whatever length the headers are, a small packet between them or not.
+    let four = ("198.51.100.7", "198.51.100.9", 28);
+    let six = ("2001:db8:ffee::2", "2001:db8:ffee::9", 48);
+    let mut all: Option<txbuf::Span> = None;
+    for (local, remote, headers) in [four, four, six, four, six, six] {
+        let mut packet = receive(local, remote, 1000);
+        assert_eq!(packet.headers().len(), headers);
+        let span = packet.take_span().unwrap();
+        match &mut all {
+            Some(all) => all.try_merge(span).unwrap(),
+            None => all = Some(span),
+        }
+        assert!(receive(local, remote, 10).span().is_none());
+    }
+    assert_eq!(all.unwrap().to_vec().unwrap(), vec![5; 6000]);
+}
+
+#[test]
 fn the_kernel_takes_super_packets_through_the_edge() {
     let Some(netns) = netns_or_skip("the_kernel_takes_super_packets_through_the_edge") else {
         return;
