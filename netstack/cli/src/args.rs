@@ -91,6 +91,9 @@ pub(crate) struct Serve {
     /// Exchange super-packets of up to 64 KiB with the kernel instead of packets of the MTU
     #[arg(long)]
     pub(crate) offload: bool,
+    /// Watch the device for this long before sleeping, such as 50us: answers come sooner and take more processor time
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub(crate) busy_poll: Option<Duration>,
     /// Use the device of this network namespace
     #[arg(long, value_name = "NAME", value_parser = values::netns)]
     pub(crate) netns: Option<String>,

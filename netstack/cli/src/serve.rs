@@ -147,7 +147,10 @@ fn start(
     for everything in services::default_routes(&options.addr) {
         interface = interface.route(everything, None);
     }
-    services::add(Netstack::builder().interface(interface), services)
+    let builder = Netstack::builder()
+        .interface(interface)
+        .busy_poll(options.busy_poll.unwrap_or_default());
+    services::add(builder, services)
         .start()
         .map_err(Failure::of)
 }

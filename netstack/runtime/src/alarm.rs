@@ -2,25 +2,34 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
+
+/// The loop works, and will look for more work before it does anything else.
+const AWAKE: u8 = 0;
+/// The loop looks for work once more, or waits for it with its eyes open.
+const DROWSY: u8 = 1;
+/// The loop sleeps on the descriptor, or is about to.
+const ASLEEP: u8 = 2;
 
 /// Wakes the loop thread out of its sleep.
 ///
 /// The protocol, of which the lock of the stack is a part:
 ///
 /// 1. the loop calls [`prepare`](Alarm::prepare), then takes the lock and looks for work once more;
-/// 2. it sleeps on [`fd`](Alarm::fd) only when there was none, and calls [`awake`](Alarm::awake) afterwards;
-/// 3. everybody else changes the stack under the lock, and calls [`ring`](Alarm::ring) after unlocking.
+/// 2. when there was none, it may watch [`has_rung`](Alarm::has_rung) for a while;
+/// 3. it sleeps on [`fd`](Alarm::fd) only if [`fall_asleep`](Alarm::fall_asleep) allows it, and calls
+///    [`awake`](Alarm::awake) afterwards;
+/// 4. everybody else changes the stack under the lock, and calls [`ring`](Alarm::ring) after unlocking.
 ///
 /// Whoever had the lock before the loop's last look has left work that the look finds; whoever gets it
-/// later sees the flag of step 1, because the loop set it before it took and gave back that same lock.
+/// later sees the state of step 1, because the loop set it before it took and gave back that same lock.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     fd: OwnedFd,
-    drowsy: AtomicBool,
+    state: AtomicU8,
 }
 
 impl Alarm {
@@ -31,23 +40,36 @@ impl Alarm {
         let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Alarm {
             fd,
-            drowsy: AtomicBool::new(false),
+            state: AtomicU8::new(AWAKE),
         })
     }
 
-    /// The descriptor to sleep on: readable when the alarm rang.
+    /// The descriptor to sleep on: readable when the alarm rang during sleep.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// Says that the loop is about to sleep: from here on [`ring`](Alarm::ring) makes the system call.
+    /// Says that the loop is about to sleep: from here on [`ring`](Alarm::ring) is noted.
     pub(crate) fn prepare(&self) {
-        self.drowsy.store(true, Ordering::SeqCst);
+        self.state.store(DROWSY, Ordering::SeqCst);
+    }
+
+    /// Whether the alarm rang since [`prepare`](Alarm::prepare).
+    pub(crate) fn has_rung(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == AWAKE
+    }
+
+    /// Says that the loop sleeps now: from here on [`ring`](Alarm::ring) makes the system call. False when it rang
+    /// since [`prepare`](Alarm::prepare): then there is work.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.state
+            .compare_exchange(DROWSY, ASLEEP, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
     }
 
     /// Says that the loop is awake.
     pub(crate) fn awake(&self) {
-        self.drowsy.store(false, Ordering::SeqCst);
+        self.state.store(AWAKE, Ordering::SeqCst);
     }
 
     /// Empties the descriptor after it was found readable.
@@ -57,9 +79,11 @@ impl Alarm {
         let _ = rustix::io::read(&self.fd, &mut [0_u8; 8]);
     }
 
-    /// Wakes the loop if it sleeps or is about to; the first caller makes the system call.
+    /// Wakes the loop if it sleeps or is about to; the first caller makes the system call if one is needed.
     pub(crate) fn ring(&self) {
-        if self.drowsy.load(Ordering::SeqCst) && self.drowsy.swap(false, Ordering::SeqCst) {
+        if self.state.load(Ordering::SeqCst) != AWAKE
+            && self.state.swap(AWAKE, Ordering::SeqCst) == ASLEEP
+        {
             // A full counter (WouldBlock) already wakes the loop.
             while let Err(Errno::INTR) = rustix::io::write(&self.fd, &1_u64.to_ne_bytes()) {}
         }

@@ -71,6 +71,7 @@ pub struct Builder {
     interfaces: Vec<Interface>,
     services: Vec<Box<dyn Service>>,
     linger: Duration,
+    busy_poll: Duration,
 }
 
 /// Why a stack could not be started.
@@ -126,6 +127,7 @@ impl Builder {
             interfaces: Vec::new(),
             services: Vec::new(),
             linger: LINGER,
+            busy_poll: Duration::ZERO,
         }
     }
 
@@ -166,6 +168,14 @@ impl Builder {
         self
     }
 
+    /// Has the loop watch its devices for this long before it sleeps: it then answers without the delay of a
+    /// wake-up, and takes a processor for that long after each packet. Zero, the default, is not to watch.
+    #[must_use]
+    pub fn busy_poll(mut self, budget: Duration) -> Self {
+        self.busy_poll = budget;
+        self
+    }
+
     /// Makes the stack and starts its thread.
     ///
     /// # Errors
@@ -203,7 +213,7 @@ impl Builder {
             wakes_at: None,
         };
         let shared = Arc::new(Shared::new(state, alarm));
-        let event_loop = EventLoop::new(Arc::clone(&shared), clock, ports);
+        let event_loop = EventLoop::new(Arc::clone(&shared), clock, ports, self.busy_poll);
         let thread = thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || event_loop.run())

@@ -3,10 +3,12 @@
 //! Each turn takes batches from the devices, hands them to the stack under the lock together with whatever
 //! timer is due, tells waiters and services what happened, pulls packets for devices that have room, and
 //! gives the packets to the devices outside the lock. When a turn finds nothing to do, the thread sleeps
-//! until a device, a timer or a handle needs it: an idle stack uses no CPU.
+//! until a device, a timer or a handle needs it: an idle stack uses no CPU. With busy polling it watches
+//! for a while first.
 
 mod port;
 
+use std::hint;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread;
@@ -35,7 +37,20 @@ pub(crate) struct EventLoop {
     ports: Vec<Port>,
     woken: Vec<Waker>,
     retired: Vec<Box<dyn Service>>,
+    /// How long to watch the devices before sleeping.
+    busy_poll: Duration,
     now: Instant,
+}
+
+/// How awake the loop is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The devices are read before the next turn.
+    Awake,
+    /// The next turn is the last look before sleeping. It need not read: a device with packets ends the sleep.
+    Drowsy,
+    /// The devices were read already.
+    Fed,
 }
 
 /// What a turn under the lock came to.
@@ -49,7 +64,12 @@ enum Turn {
 }
 
 impl EventLoop {
-    pub(crate) fn new(shared: Arc<Shared>, clock: Clock, ports: Vec<Port>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        clock: Clock,
+        ports: Vec<Port>,
+        busy_poll: Duration,
+    ) -> Self {
         let now = clock.now();
         EventLoop {
             shared,
@@ -57,6 +77,7 @@ impl EventLoop {
             ports,
             woken: Vec::new(),
             retired: Vec::new(),
+            busy_poll,
             now,
         }
     }
@@ -65,31 +86,31 @@ impl EventLoop {
     pub(crate) fn run(mut self) -> Shutdown {
         // Should a turn panic, nobody may be left waiting for a loop that is gone.
         let last_words = LastWords(Arc::clone(&self.shared));
-        let mut drowsy = false;
+        let mut phase = Phase::Awake;
         let finished = loop {
-            // A second look before sleeping need not read: a device with packets ends the sleep.
-            let received = !drowsy && self.receive();
+            let received = match phase {
+                Phase::Awake => self.receive(),
+                Phase::Drowsy => false,
+                Phase::Fed => true,
+            };
             let turn = self.turn();
             self.woken.drain(..).for_each(Waker::wake);
             self.retired.clear();
             let sent = self.transmit();
-            match turn {
-                Turn::Ended(finished) => break finished,
-                Turn::Idle(wake_at) if !received && !sent => {
-                    if drowsy {
-                        self.sleep(wake_at);
-                        self.shared.alarm.awake();
-                    } else {
-                        self.shared.alarm.prepare();
-                    }
-                    drowsy = !drowsy;
-                }
-                Turn::Idle(_) | Turn::Worked if drowsy => {
+            phase = match (turn, phase) {
+                (Turn::Ended(finished), _) => break finished,
+                (Turn::Idle(wake_at), Phase::Drowsy) if !sent => self.rest(wake_at),
+                (_, Phase::Drowsy) => {
                     self.shared.alarm.awake();
-                    drowsy = false;
+                    Phase::Awake
                 }
-                Turn::Idle(_) | Turn::Worked => {}
-            }
+                (Turn::Idle(_), _) if !received && !sent => {
+                    // From here on handles ring.
+                    self.shared.alarm.prepare();
+                    Phase::Drowsy
+                }
+                _ => Phase::Awake,
+            };
         };
         let state = self.shared.take_state();
         drop(last_words);
@@ -171,6 +192,38 @@ impl EventLoop {
             .chain(memory)
             .chain(stop)
             .min()
+    }
+
+    /// Waits for something to do: watching first, then asleep.
+    fn rest(&mut self, wake_at: Option<Instant>) -> Phase {
+        let phase = if self.watch(wake_at) {
+            Phase::Fed
+        } else {
+            if self.shared.alarm.fall_asleep() {
+                self.sleep(wake_at);
+            }
+            Phase::Awake
+        };
+        self.shared.alarm.awake();
+        phase
+    }
+
+    /// Looks at the devices again and again, for as long as busy polling allows. True: packets came.
+    fn watch(&mut self, wake_at: Option<Instant>) -> bool {
+        if self.busy_poll.is_zero() {
+            return false;
+        }
+        let until = self.clock.now() + self.busy_poll;
+        let until = wake_at.map_or(until, |at| until.min(at));
+        loop {
+            if self.receive() {
+                return true;
+            }
+            if self.shared.alarm.has_rung() || self.now >= until {
+                return false;
+            }
+            hint::spin_loop();
+        }
     }
 
     /// Sleeps until a device or the alarm has something, or until `wake_at`.

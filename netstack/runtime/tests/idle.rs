@@ -1,4 +1,5 @@
-//! An idle stack uses no CPU. A test binary of its own, so that all loop threads are its own.
+//! An idle stack uses no CPU, unless it is told to watch. A test binary of its own, so that all loop threads are its own;
+//! one test, so that the loops of another do not count.
 
 mod common;
 
@@ -32,11 +33,41 @@ fn used_by_loops() -> (u64, u64) {
 
 #[test]
 fn idle_connections_cost_nothing() {
-    let pair = Pair::with(
+    idle_connection_costs_nothing(Duration::ZERO);
+    // Watching ends, too.
+    idle_connection_costs_nothing(Duration::from_millis(50));
+    exchanges_while_watching_sleep_seldom();
+}
+
+fn watching_pair(busy_poll: Duration) -> Pair {
+    Pair::with(
         common::link(),
-        |server| server.service(Echo::new([at(7)])),
-        |client| client,
+        |server| server.service(Echo::new([at(7)])).busy_poll(busy_poll),
+        |client| client.busy_poll(busy_poll),
+    )
+}
+
+fn exchanges_while_watching_sleep_seldom() {
+    const EXCHANGES: u64 = 2000;
+    let pair = watching_pair(Duration::from_millis(50));
+    let mut stream = TcpStream::connect(&pair.client, at(7)).unwrap();
+    let (_, before) = used_by_loops();
+    for _ in 0..EXCHANGES {
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0; 1]).unwrap();
+    }
+    let (_, after) = used_by_loops();
+    assert!(
+        after - before < EXCHANGES / 10,
+        "{} sleeps in {EXCHANGES} exchanges",
+        after - before
     );
+    drop(stream);
+    pair.finish();
+}
+
+fn idle_connection_costs_nothing(busy_poll: Duration) {
+    let pair = watching_pair(busy_poll);
     let mut stream = TcpStream::connect(&pair.client, at(7)).unwrap();
     stream.write_all(b"hello").unwrap();
     stream.read_exact(&mut [0; 5]).unwrap();

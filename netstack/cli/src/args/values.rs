@@ -177,11 +177,12 @@ impl fmt::Display for Service {
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let factor = match unit {
+        "us" => 0.000_001,
         "ms" => 0.001,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err("a time ends in ms, s, m or h, as in 20s".to_owned()),
+        _ => return Err("a time ends in us, ms, s, m or h, as in 20s".to_owned()),
     };
     match number
         .parse::<f64>()

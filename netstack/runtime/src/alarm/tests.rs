@@ -33,7 +33,7 @@ fn no_wake_up_is_lost() {
                 continue;
             }
             alarm.prepare();
-            if *work.lock().unwrap() == 0 && done < THREADS * ITEMS {
+            if *work.lock().unwrap() == 0 && done < THREADS * ITEMS && alarm.fall_asleep() {
                 assert!(sleep(&alarm, 5), "asleep for five seconds with work left");
                 sleeps += 1;
             }
@@ -49,9 +49,20 @@ fn an_alarm_nobody_sleeps_on_is_silent() {
     alarm.ring();
     assert!(!sleep(&alarm, 0));
     alarm.prepare();
+    assert!(alarm.fall_asleep());
     alarm.ring();
     alarm.ring();
     assert!(sleep(&alarm, 0));
+    assert!(!sleep(&alarm, 0));
+}
+
+#[test]
+fn ringing_at_open_eyes_makes_no_system_call() {
+    let alarm = Alarm::new().unwrap();
+    alarm.prepare();
+    assert!(!alarm.has_rung());
+    alarm.ring();
+    assert!(alarm.has_rung() && !alarm.fall_asleep());
     assert!(!sleep(&alarm, 0));
 }
 
