@@ -91,7 +91,7 @@ fn serve_until(
 ) -> Result<Option<Meter>, Failure> {
     let mut tick = Instant::now();
     let mut told = None;
-    let mut is_capture_lost = false;
+    let (mut is_capture_lost, mut is_size_told) = (false, false);
     loop {
         tick += LOOK;
         if stop.wait(Some(tick)) {
@@ -99,6 +99,13 @@ fn serve_until(
         }
         let interfaces = net.interfaces().map_err(Failure::of)?;
         told = tell_of_device(&interfaces, told)?;
+        if !is_size_told && interfaces.iter().any(|one| one.device.rx_too_big > 0) {
+            is_size_told = true;
+            output::complain(
+                "the kernel sends packets larger than the MTU that the device had at the start, which are dropped \
+                 (rx_too_big); set its MTU back, or start the command again",
+            );
+        }
         if !is_capture_lost && capture.is_some_and(Capture::has_failed) {
             is_capture_lost = true;
             output::complain(

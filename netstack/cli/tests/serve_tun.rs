@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Server, Space, may_use_tun, netstack};
+use common::{Server, Space, may_use_tun, netstack, run};
 use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
 
@@ -99,7 +99,7 @@ fn complaints_of_tshark(pcap: &Path) -> String {
         filter.push_str(&format!(" || {protocol}.checksum.status == \"Bad\""));
     }
     filter.push_str(" || icmp.checksum.status == \"Bad\" || icmpv6.checksum.status == \"Bad\"");
-    let ended = common::run(tshark.args(["-Y", &filter]));
+    let ended = run(tshark.args(["-Y", &filter]));
     ended.fine();
     ended.out
 }
@@ -209,6 +209,49 @@ fn http_clients_that_do_not_read_keep_nobody_waiting() {
     ask("small").read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("\r\n\r\nsmall"), "{answer}");
     server.stop();
+}
+
+#[test]
+fn an_error_is_not_lost_behind_a_reset() {
+    if !may_use_tun() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let space = Space::new();
+    let rest = format!("--service http:80 --http-root {}", root.path().display());
+    let server = serve(&space, &rest);
+    let mut client = connect(&space, V4, 80);
+    let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n", "x".repeat(1_000_000));
+    client.write_all(request.as_bytes()).unwrap();
+    // Time for the answer, and for a reset that would take it away.
+    thread::sleep(Duration::from_millis(500));
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    drop(client);
+    server.stop();
+}
+
+#[test]
+fn an_mtu_that_is_raised_while_serving_is_spoken_of() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    let server = serve(&space, "");
+    run(Command::new("ip").args(["-n", &space.name, "link", "set", "tun0", "mtu", "3000"])).fine();
+    let lost = space.exec("ping", &["-c", "1", "-W", "1", "-s", "2500", V4]);
+    assert_eq!(lost.code, Some(1), "{lost:?}");
+    ping(&space, V4, "1400");
+    thread::sleep(Duration::from_secs(2));
+    let ended = server.end(Signal::INT);
+    ended.fine();
+    assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    assert!(
+        ended.err.contains("rx_too_big") && ended.err.contains("set its MTU back"),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]
@@ -408,7 +451,7 @@ fn a_capture_that_is_not_read() {
     let before = picture(&space);
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");
-    common::run(Command::new("mkfifo").arg(&pipe)).fine();
+    run(Command::new("mkfifo").arg(&pipe)).fine();
     // Open for both, so that opening waits for nobody.
     let open = fs::OpenOptions::new().read(true).write(true).open(&pipe);
     let reader = open.unwrap();

@@ -5,7 +5,7 @@ mod stream;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use netstack_core::{How, Instant, SocketId, SocketOption, Stack, TcpInfo};
@@ -22,6 +22,8 @@ pub(crate) struct Socket {
     /// Room known to be free in the send buffer, so that a send need not ask. Only a hint: another
     /// sender may have taken it.
     room: AtomicUsize,
+    /// Dropping the socket resets its connection.
+    zero_linger: AtomicBool,
 }
 
 impl Socket {
@@ -43,6 +45,7 @@ impl Socket {
             net: net.clone(),
             id,
             room: AtomicUsize::new(0),
+            zero_linger: AtomicBool::new(false),
         })
     }
 
@@ -143,6 +146,11 @@ impl Socket {
         })
     }
 
+    /// From now on dropping the socket aborts its connection.
+    pub(crate) fn set_zero_linger(&self) {
+        self.zero_linger.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn tcp_info(&self) -> io::Result<TcpInfo> {
         self.net.shared().with_quietly(|state| {
             state
@@ -168,7 +176,12 @@ impl Drop for Socket {
         // A stack that was shut down has closed everything already.
         let _ = self.net.shared().with(|state| {
             state.open.remove(&self.id);
-            state.stack.close(state.clock.now(), self.id);
+            let now = state.clock.now();
+            if *self.zero_linger.get_mut() {
+                state.stack.abort(now, self.id);
+            } else {
+                state.stack.close(now, self.id);
+            }
             Ok(state.waiters.forget(self.id))
         });
     }

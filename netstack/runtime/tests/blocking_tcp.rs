@@ -380,6 +380,23 @@ fn unread_data_makes_a_close_a_reset() {
 }
 
 #[test]
+fn without_lingering_a_close_is_a_reset() {
+    let pair = Pair::start();
+    let (server, mut client) = connected(&pair, at(7));
+    server.set_zero_linger();
+    drop(server.try_clone().unwrap());
+    (&server).write_all(b"still open").unwrap();
+    client.read_exact(&mut [0; 10]).unwrap();
+    drop(server);
+    assert_eq!(
+        client.read(&mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
+    drop(client);
+    pair.finish();
+}
+
+#[test]
 fn options_and_information_reach_the_connection() {
     let pair = Pair::start();
     let (server, client) = connected(&pair, at(7));

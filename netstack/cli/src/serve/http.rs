@@ -16,7 +16,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 pub(crate) use files::Files;
 pub(crate) use patient::Patient;
@@ -27,10 +28,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest head of a request, and what is taken from a file before the client has taken what came before.
 const BUFFER: usize = 64 << 10;
 
-/// Answers the requests of one connection until it ends.
-pub(crate) async fn serve_connection<S>(stream: S, files: Arc<Files>)
+/// How long, and for how many bytes, to listen on to a client that was given its last answer.
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_BYTES: usize = 16 << 20;
+
+/// Answers the requests of one connection until it ends. What the client sent and nobody read may be left in `stream`.
+pub(crate) async fn serve_connection<S>(stream: &mut S, files: Arc<Files>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let files = Arc::clone(&files);
@@ -45,6 +50,29 @@ where
     if let Err(error) = connection.await {
         tracing::debug!(%error, "http connection ended early");
     }
+}
+
+/// Ends the stream of answers, and throws away what the client still sends until it ends its own.
+///
+/// To close a connection with unread data is to reset it, and a reset overtakes an answer that was not read yet (RFC
+/// 9112 section 9.6).
+pub(crate) async fn linger<S>(stream: &mut S)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let drain = async {
+        stream.shutdown().await?;
+        let (mut waste, mut left) = (vec![0; BUFFER], LINGER_BYTES);
+        while left > 0 {
+            match stream.read(&mut waste).await? {
+                0 => break,
+                length => left = left.saturating_sub(length),
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whoever has not ended by then, or fails, is not waited for.
+    let _ = timeout(LINGER, drain).await;
 }
 
 #[cfg(test)]

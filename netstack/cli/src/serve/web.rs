@@ -10,7 +10,7 @@ use netstack::tokio::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::http::{Files, Patient, serve_connection};
+use super::http::{Files, Patient, linger, serve_connection};
 use super::services::everywhere;
 use crate::args::{Service, ServiceKind};
 use crate::failure::Failure;
@@ -117,11 +117,18 @@ async fn accept(listener: TcpListener, places: Arc<Semaphore>, files: Arc<Files>
     }
 }
 
-/// Serves one connection, whose client may be slow but has to read.
+/// Serves one connection, whose client may be slow but has to read: otherwise the connection is reset, for its end would
+/// never be taken either.
 async fn serve(stream: TcpStream, files: Arc<Files>) {
     if let Err(error) = stream.set_send_buffer(SEND_BUFFER) {
         tracing::debug!(%error, "http connection");
         return;
     }
-    serve_connection(Patient::new(stream, PATIENCE), files).await;
+    let mut stream = Patient::new(stream, PATIENCE);
+    serve_connection(&mut stream, files).await;
+    if stream.has_run_out() {
+        stream.get_ref().set_zero_linger();
+    } else {
+        linger(&mut stream).await;
+    }
 }

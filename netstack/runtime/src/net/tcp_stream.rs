@@ -168,6 +168,12 @@ impl TcpStream {
         self.socket().set_option(SocketOption::NoDelay(nodelay))
     }
 
+    /// From now on dropping the last handle resets the connection instead of closing it: what was not sent is lost, and
+    /// nothing of the connection is left (`SO_LINGER` with a time of zero). For peers that are not worth waiting for.
+    pub fn set_zero_linger(&self) {
+        self.socket().set_zero_linger();
+    }
+
     /// Takes the connection's pending error, if there is one.
     ///
     /// # Errors

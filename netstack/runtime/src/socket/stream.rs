@@ -7,7 +7,7 @@ use std::cmp;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 
 use netstack_core::{RecvFlags, SendControl, SendFlags};
@@ -60,6 +60,7 @@ impl Socket {
                     net: self.net.clone(),
                     id,
                     room: AtomicUsize::new(0),
+                    zero_linger: AtomicBool::new(false),
                 },
                 peer,
             )

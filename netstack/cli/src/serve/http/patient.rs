@@ -17,6 +17,7 @@ pub(crate) struct Patient<S> {
     /// Set while something is pending; what it is set to otherwise means nothing.
     alarm: Pin<Box<Sleep>>,
     is_waiting: bool,
+    has_run_out: bool,
 }
 
 impl<S> Patient<S> {
@@ -30,7 +31,18 @@ impl<S> Patient<S> {
             patience,
             alarm: Box::pin(sleep(patience)),
             is_waiting: false,
+            has_run_out: false,
         }
+    }
+
+    /// Whether a write or a flush failed for want of progress.
+    pub(crate) fn has_run_out(&self) -> bool {
+        self.has_run_out
+    }
+
+    /// The stream.
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.stream
     }
 
     fn watch<T>(
@@ -47,6 +59,7 @@ impl<S> Patient<S> {
             self.alarm.as_mut().reset(Instant::now() + self.patience);
         }
         ready!(self.alarm.as_mut().poll(cx));
+        self.has_run_out = true;
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::range::{self, Range};
-use super::{Files, Patient, path, serve_connection};
+use super::{Files, Patient, linger, path, serve_connection};
 
 /// A root with a few files, and a secret beside it.
 fn site() -> TempDir {
@@ -55,15 +55,16 @@ impl Answer {
     }
 }
 
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap().block_on(work)
+}
+
 fn ask_raw(root: &Path, request: &str) -> Vec<u8> {
     let files = Arc::new(Files::new(root).unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    runtime.block_on(async move {
-        let (mut client, server) = tokio::io::duplex(64 << 10);
-        let server = tokio::spawn(serve_connection(server, files));
+    block_on(async move {
+        let (mut client, mut server) = tokio::io::duplex(64 << 10);
+        let server = tokio::spawn(async move { serve_connection(&mut server, files).await });
         client.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
@@ -218,14 +219,10 @@ fn a_request_names_one_host() {
 fn a_client_that_does_not_read_is_given_up() {
     let site = site();
     let files = Arc::new(Files::new(&site.path().join("root")).unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    runtime.block_on(async move {
+    block_on(async move {
         let (mut client, server) = tokio::io::duplex(64 << 10);
-        let server = Patient::new(server, Duration::from_millis(100));
-        let server = tokio::spawn(serve_connection(server, files));
+        let mut server = Patient::new(server, Duration::from_millis(100));
+        let server = tokio::spawn(async move { serve_connection(&mut server, files).await });
         let request = b"GET /big HTTP/1.1\r\nhost: x\r\n\r\n";
         client.write_all(request).await.unwrap();
         tokio::time::timeout(Duration::from_secs(20), server)
@@ -235,6 +232,26 @@ fn a_client_that_does_not_read_is_given_up() {
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer.len(), 64 << 10);
+    });
+}
+
+#[test]
+fn an_error_reaches_a_client_that_is_still_writing() {
+    let site = site();
+    let files = Arc::new(Files::new(&site.path().join("root")).unwrap());
+    block_on(async move {
+        let (mut client, mut server) = tokio::io::duplex(64 << 10);
+        let server = tokio::spawn(async move {
+            serve_connection(&mut server, files).await;
+            linger(&mut server).await;
+        });
+        let request = format!("GET /{} HTTP/1.1\r\n", "x".repeat(1_000_000));
+        client.write_all(request.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        server.await.unwrap();
     });
 }
 

@@ -23,8 +23,10 @@ fn a_reader_that_has_stopped_ends_the_write() {
         stream.write_all(&[1; 600]).await.unwrap();
         sleep(Duration::from_millis(100)).await;
         stream.write_all(&[1; 400]).await.unwrap();
+        assert!(!stream.has_run_out());
         let error = stream.write_all(&[1]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(stream.has_run_out());
     });
 }
 
