@@ -11,10 +11,7 @@ use crate::{Device, Edge};
 fn send(spec: &Spec, script: &[usize]) -> Vec<Wire> {
     let ledger = Ledger::new();
     let packet = spec.build(&pool(&ledger));
-    let wire = send_packet(packet, script)
-        .iter()
-        .map(|packet| parse(&packet.to_vec().unwrap()))
-        .collect();
+    let wire = read(&send_packet(packet, script));
     assert_eq!(ledger.live_nodes(), 0);
     wire
 }
@@ -32,6 +29,11 @@ fn send_packet(packet: Packet, script: &[usize]) -> Vec<Packet> {
         assert!(calls <= script.len() + 1, "no progress");
     }
     edge.into_inner().sent
+}
+
+fn read(sent: &[Packet]) -> Vec<Wire> {
+    let bytes = sent.iter().map(|packet| packet.to_vec().unwrap());
+    bytes.map(|bytes| parse(&bytes)).collect()
 }
 
 /// Checks the segments against the super-packet, field by field.
@@ -136,13 +138,7 @@ fn what_the_device_does_not_take_stays_as_a_super_packet() {
     assert_eq!(queue[0].len(), spec.header_length() + 1000);
     assert_eq!(queue[0].meta.gso, None);
     assert_eq!(edge.transmit(&mut queue).unwrap(), 1);
-    let wire: Vec<_> = edge
-        .inner()
-        .sent
-        .iter()
-        .map(|packet| parse(&packet.to_vec().unwrap()))
-        .collect();
-    check(&spec, &wire);
+    check(&spec, &read(&edge.inner().sent));
 }
 
 #[test]
@@ -198,13 +194,7 @@ fn an_error_of_the_device_loses_nothing() {
         std::io::ErrorKind::NetworkDown
     );
     assert_eq!(edge.transmit(&mut queue).unwrap(), 1);
-    let wire: Vec<_> = edge
-        .inner()
-        .sent
-        .iter()
-        .map(|packet| parse(&packet.to_vec().unwrap()))
-        .collect();
-    check(&spec, &wire);
+    check(&spec, &read(&edge.inner().sent));
 }
 
 #[test]
@@ -248,11 +238,7 @@ fn a_device_with_checksum_offload_gets_segments_with_partial_checksums() {
         );
         packet.complete_checksum().unwrap();
     }
-    let wire: Vec<_> = sent
-        .iter()
-        .map(|packet| parse(&packet.to_vec().unwrap()))
-        .collect();
-    check(&spec, &wire);
+    check(&spec, &read(&sent));
 }
 
 #[test]

@@ -47,6 +47,12 @@ fn event(socket: SocketId) -> Event {
     }
 }
 
+/// One that waits with `waker` and is like no other.
+fn waiter(waker: &Waker) -> Waiter<'_> {
+    let key = WaiterKey::unique();
+    Waiter { key, waker }
+}
+
 fn wake(waiters: &mut Waiters, event: Event) {
     let mut woken = Vec::new();
     waiters.notify(&event, &mut woken);
@@ -62,38 +68,17 @@ fn an_event_wakes_its_direction_of_its_socket_once() {
     let (others, another) = counting();
     assert!(
         waiters
-            .register(
-                one,
-                Direction::Read,
-                Waiter {
-                    key: WaiterKey::unique(),
-                    waker: &read
-                }
-            )
+            .register(one, Direction::Read, waiter(&read))
             .is_none()
     );
     assert!(
         waiters
-            .register(
-                one,
-                Direction::Write,
-                Waiter {
-                    key: WaiterKey::unique(),
-                    waker: &write
-                }
-            )
+            .register(one, Direction::Write, waiter(&write))
             .is_none()
     );
     assert!(
         waiters
-            .register(
-                other,
-                Direction::Read,
-                Waiter {
-                    key: WaiterKey::unique(),
-                    waker: &another
-                }
-            )
+            .register(other, Direction::Read, waiter(&another))
             .is_none()
     );
     for _ in 0..2 {
@@ -143,11 +128,11 @@ fn all_who_wait_are_woken_and_a_key_counts_once() {
             )
             .is_some()
     );
-    let other = Waiter {
-        key: WaiterKey::unique(),
-        waker: &another,
-    };
-    assert!(waiters.register(socket, Direction::Read, other).is_none());
+    assert!(
+        waiters
+            .register(socket, Direction::Read, waiter(&another))
+            .is_none()
+    );
     wake(
         &mut waiters,
         Event {
@@ -196,17 +181,17 @@ fn at_the_end_everybody_is_told() {
     let [one, other] = sockets();
     let mut waiters = Waiters::default();
     let (count, waker) = counting();
-    let waiter = || Waiter {
-        key: WaiterKey::unique(),
-        waker: &waker,
-    };
-    assert!(waiters.register(one, Direction::Read, waiter()).is_none());
     assert!(
         waiters
-            .register(other, Direction::Write, waiter())
+            .register(one, Direction::Read, waiter(&waker))
             .is_none()
     );
-    assert!(waiters.register_starved(waiter()).is_none());
+    assert!(
+        waiters
+            .register(other, Direction::Write, waiter(&waker))
+            .is_none()
+    );
+    assert!(waiters.register_starved(waiter(&waker)).is_none());
     let mut woken = Vec::new();
     waiters.notify_all(&mut woken);
     woken.into_iter().for_each(Waker::wake);

@@ -13,6 +13,13 @@ fn feed(victim: &mut Victim, packet: &[u8]) {
     victim.packet(packet, Checksum::Complete);
 }
 
+/// Bytes that the stack holds of its own pools and of the packets that came in.
+fn held(victim: &Victim) -> usize {
+    let usage = victim.lab.host.stack.ledger().report();
+    let used: usize = usage.iter().map(|(_, usage)| usage.bytes).sum();
+    used + victim.lab.held()
+}
+
 #[test]
 fn fragments_that_never_become_whole() {
     let mut victim = Victim::new();
@@ -82,19 +89,8 @@ fn single_bytes_beyond_holes() {
             .to_packet(),
         );
     }
-    let used: usize = victim
-        .lab
-        .host
-        .stack
-        .ledger()
-        .report()
-        .iter()
-        .map(|(_, usage)| usage.bytes)
-        .sum();
-    assert!(
-        used + victim.lab.held() <= 8 * BUFFER,
-        "{used} bytes for single bytes"
-    );
+    let held = held(&victim);
+    assert!(held <= 8 * BUFFER, "{held} bytes for single bytes");
     assert!(victim.lab.host.stack.counters().tcp.in_assembler_full > 0);
     victim.finish();
 }
@@ -113,16 +109,7 @@ fn single_bytes_that_nobody_reads() {
         let padded = [segment.to_packet(), vec![0; 1_000]].concat();
         feed(&mut victim, &padded);
     }
-    let used: usize = victim
-        .lab
-        .host
-        .stack
-        .ledger()
-        .report()
-        .iter()
-        .map(|(_, usage)| usage.bytes)
-        .sum();
-    let held = used + victim.lab.held();
+    let held = held(&victim);
     assert!(
         held <= 8 * BUFFER,
         "{held} bytes held for a window of {BUFFER}"
@@ -142,16 +129,7 @@ fn datagrams_that_nobody_reads() {
             );
         }
         assert!(victim.lab.host.stack.counters().udp.in_queue_full > 0);
-        let used: usize = victim
-            .lab
-            .host
-            .stack
-            .ledger()
-            .report()
-            .iter()
-            .map(|(_, usage)| usage.bytes)
-            .sum();
-        let held = used + victim.lab.held();
+        let held = held(&victim);
         assert!(
             held <= 5 << 20,
             "{held} bytes held for datagrams of {len} bytes"
