@@ -1,9 +1,10 @@
-//! What the integration tests share: simulated networks in virtual time, peers, hand-made packets, and
-//! a stack to be attacked.
+//! What the integration tests share: simulated networks in virtual time, peers, hand-made packets, the
+//! requirement tables, and a stack to be attacked.
 
 pub mod calls;
 pub mod lab;
 pub mod peer;
+pub mod requirements;
 pub mod sim;
 pub mod victim;
 pub mod wire;

@@ -144,6 +144,7 @@ proptest! {
     }
 
     /// gVisor #10312, smoltcp #489, #1079: a window whose right edge moves left; sequence arithmetic.
+    // req: MUST-34
     #[test]
     fn any_sequence_of_windows_and_acknowledgements_is_survived(
         steps in vec((any::<u16>(), 0..4u8, 0..3_000u32, 0..400u64), 1..200), scale in prop::option::of(0..15u8),
@@ -248,6 +249,7 @@ proptest! {
     }
 
     /// usque #123, smoltcp #277, demikernel #325: the path gets smaller in the middle of a transfer.
+    // req: RFC1191-01, RFC8201-01
     #[test]
     fn a_path_that_shrinks_is_followed(seed in any::<u64>(), narrow in 1280..1500usize, v6 in any::<bool>(), loss in 0..30u32) {
         let config = WorldConfig { seed, impairment: impairment(loss, loss), ..WorldConfig::default() };
@@ -397,6 +399,7 @@ fn a_small_window_is_not_slowed_by_delayed_acknowledgements() {
 }
 
 /// The right edge of a window is never taken back by this receiver, however ragged the data.
+// req: SHLD-14
 #[test]
 fn the_offered_window_never_shrinks() {
     let offer = Offer::default();

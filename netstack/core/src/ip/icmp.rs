@@ -5,9 +5,10 @@
 use std::net::IpAddr;
 
 use smoltcp::wire::IpProtocol;
-use txbuf::{Chain, Packet};
+use txbuf::{Chain, Packet, checksum};
 
 use super::address::Addresses;
+use super::pseudo::{self, Trust};
 use super::quote::{self, Quoted};
 use super::{IfaceId, IpHeader, classify, icmp4, icmp6};
 use crate::counters::IpCounters;
@@ -100,12 +101,7 @@ pub(crate) enum IcmpIn {
     /// Somebody pings; [`echo_reply`] makes the answer.
     EchoRequest,
     /// An answer to a ping.
-    EchoReply {
-        /// The identifier of the request.
-        ident: u16,
-        /// The sequence number of the request.
-        sequence: u16,
-    },
+    EchoReply,
     /// A packet that was sent met an error.
     Error(IcmpError, Quoted),
     /// The message was dropped.
@@ -158,11 +154,17 @@ pub(crate) struct ReplyFrom {
 
 /// Checks and reads the ICMP message that `header` says is in `packet`.
 pub(crate) fn input(header: &IpHeader, packet: &mut Packet) -> IcmpIn {
-    match header.protocol {
-        IpProtocol::Icmp if header.is_v4() => icmp4::input(header, packet),
-        IpProtocol::Icmpv6 if !header.is_v4() => icmp6::input(header, packet),
-        _ => IcmpIn::Dropped(IcmpDrop::UnknownType),
-    }
+    let read = match header.protocol {
+        IpProtocol::Icmp if header.is_v4() => {
+            message_header(header, packet, 0).and_then(|bytes| icmp4::read(header, packet, bytes))
+        }
+        IpProtocol::Icmpv6 if !header.is_v4() => {
+            message_header(header, packet, header.pseudo_sum())
+                .and_then(|bytes| icmp6::read(header, packet, bytes))
+        }
+        _ => Err(IcmpDrop::UnknownType),
+    };
+    read.unwrap_or_else(IcmpIn::Dropped)
 }
 
 /// Turns an echo request that [`input`] has accepted into its answer, IP header and all. The payload
@@ -217,8 +219,8 @@ pub(crate) fn recipient(
     (!silent).then_some(src)
 }
 
-/// A complete packet that tells the sender of `original` of the error `kind`, or `None` if nobody may
-/// be told ([`recipient`]), the host has no address to tell it from, or memory is out.
+/// A complete packet that tells `to`, the [`recipient`], of the error `kind` that `original` met, or `None` if the host
+/// has no address to tell it from, or memory is out.
 ///
 /// It quotes as much of `original` as fits into 576 bytes in IPv4 (RFC 1812 section 4.3.2.3) and 1280 in
 /// IPv6 (RFC 4443 section 2.4 (c)); the quotation is copied into `small`, so that an answer pins nothing
@@ -227,12 +229,12 @@ pub(crate) fn recipient(
 pub(crate) fn error(
     kind: IcmpError,
     original: &Packet,
+    to: IpAddr,
     iface: IfaceId,
     addresses: &Addresses,
     ident: u16,
     small: &mut Chain,
 ) -> Option<Packet> {
-    let to = recipient(kind, original, addresses)?;
     let sent_to = quote::read(original, 0)?.dst.ip();
     let from = match addresses.owns(sent_to) {
         true => sent_to,
@@ -243,6 +245,65 @@ pub(crate) fn error(
         (IpAddr::V6(from), IpAddr::V6(to)) => icmp6::error(kind, original, from, to, small),
         _ => None,
     }
+}
+
+/// Bytes of an ICMP header with its second word.
+pub(super) const HEADER: usize = 8;
+/// Where in it the checksum is.
+pub(super) const CHECKSUM_AT: u16 = 2;
+
+/// The header of a message whose checksum, over `pseudo` too, is right.
+fn message_header(
+    header: &IpHeader,
+    packet: &Packet,
+    pseudo: u16,
+) -> Result<[u8; HEADER], IcmpDrop> {
+    if header.payload_len < HEADER {
+        return Err(IcmpDrop::Truncated);
+    }
+    match pseudo::verify(packet, header.header_len, CHECKSUM_AT, pseudo) {
+        Ok(Trust::Good) => {}
+        Ok(Trust::Bad) => return Err(IcmpDrop::BadChecksum),
+        Err(_) => return Err(IcmpDrop::Unreadable),
+    }
+    let mut bytes = [0; HEADER];
+    let copied = packet
+        .copy_to(header.header_len, &mut bytes)
+        .map_err(|_| IcmpDrop::Unreadable)?;
+    if copied < HEADER {
+        return Err(IcmpDrop::Truncated);
+    }
+    Ok(bytes)
+}
+
+/// The packet that `message`, an error, is about, of the same IP version as `header`.
+pub(super) fn quoted(header: &IpHeader, packet: &Packet) -> Result<Quoted, IcmpDrop> {
+    quote::read(packet, header.header_len + HEADER)
+        .filter(|quoted| quoted.src.is_ipv4() == header.is_v4())
+        .ok_or(IcmpDrop::BadQuote)
+}
+
+/// A message without IP header: type, code, checksum, a word, and of `original` as much as fits into `most` bytes.
+/// `pseudo` gives the sum of the pseudo-header of so many bytes.
+pub(super) fn quoting(
+    (kind, code, word): (u8, u8, u32),
+    original: &Packet,
+    most: usize,
+    pseudo: impl FnOnce(usize) -> u16,
+    small: &mut Chain,
+) -> Option<Packet> {
+    let quoted = quote::copy(original, most - HEADER, small)?;
+    let sum = quoted.checksum().ok()?;
+    let mut packet = Packet::with_payload(quoted);
+    let mut head = [0; HEADER];
+    head[..2].copy_from_slice(&[kind, code]);
+    head[4..].copy_from_slice(&word.to_be_bytes());
+    let pseudo = pseudo(HEADER + packet.len());
+    let head_sum = checksum::combine(pseudo, checksum::sum(&head), false);
+    let check = !checksum::combine(head_sum, sum, false);
+    head[2..4].copy_from_slice(&check.to_be_bytes());
+    packet.push(HEADER).ok()?.copy_from_slice(&head);
+    Some(packet)
 }
 
 #[cfg(test)]

@@ -5,18 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use smoltcp::wire::{Icmpv4Message, Icmpv4Packet, IpProtocol};
 use txbuf::{Chain, Checksum, Meta, Packet, checksum};
 
-use super::icmp::{IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable};
+use super::icmp::{
+    self, CHECKSUM_AT, HEADER, IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded,
+    Unreachable,
+};
 use super::output::{OutHeader, push_header};
-use super::pseudo::{self, Trust};
-use super::{IPV4_HEADER, IpHeader, quote};
-
-/// Checks and reads the ICMP message in `packet`.
-pub(crate) fn input(header: &IpHeader, packet: &mut Packet) -> IcmpIn {
-    match read(header, packet) {
-        Ok(message) => message,
-        Err(reason) => IcmpIn::Dropped(reason),
-    }
-}
+use super::pseudo;
+use super::{HOP_LIMIT, IPV4_HEADER, IpHeader};
 
 /// Turns an accepted echo request into its reply; see [`super::icmp::echo_reply`].
 pub(crate) fn echo_reply(
@@ -68,24 +63,13 @@ pub(crate) fn error(
     small: &mut Chain,
 ) -> Option<Packet> {
     let (message, code, word) = encode(kind)?;
-    let quoted = quote::copy(original, ERROR_LIMIT - IPV4_HEADER - HEADER, small)?;
-    let sum = quoted.checksum().ok()?;
-    let mut packet = Packet::with_payload(quoted);
-    let bytes = packet.push(HEADER).ok()?;
-    bytes
-        .get_mut(4..HEADER)?
-        .copy_from_slice(&word.to_be_bytes());
-    let mut view = Icmpv4Packet::new_unchecked(bytes);
-    view.set_msg_type(message);
-    view.set_msg_code(code);
-    let head = checksum::sum(packet.headers());
-    let check = !checksum::combine(head, sum, false);
-    Icmpv4Packet::new_unchecked(packet.headers_mut()).set_checksum(check);
+    let message = (message.into(), code, word);
+    let mut packet = icmp::quoting(message, original, ERROR_LIMIT - IPV4_HEADER, |_| 0, small)?;
     let out = OutHeader {
         src: IpAddr::V4(from),
         dst: IpAddr::V4(to),
         protocol: IpProtocol::Icmp,
-        hop_limit: ERROR_TTL,
+        hop_limit: HOP_LIMIT,
         traffic_class: 0,
         ident,
         dont_fragment: false,
@@ -95,30 +79,15 @@ pub(crate) fn error(
     Some(packet)
 }
 
-/// Bytes of an ICMP header with its second word.
-const HEADER: usize = 8;
-const CHECKSUM_AT: u16 = 2;
 /// The largest error packet (RFC 1812 section 4.3.2.3).
 const ERROR_LIMIT: usize = 576;
-const ERROR_TTL: u8 = 64;
 
-fn read(header: &IpHeader, packet: &mut Packet) -> Result<IcmpIn, IcmpDrop> {
-    if header.payload_len < HEADER {
-        return Err(IcmpDrop::Truncated);
-    }
-    match pseudo::verify(packet, header.header_len, CHECKSUM_AT, 0) {
-        Ok(Trust::Good) => {}
-        Ok(Trust::Bad) => return Err(IcmpDrop::BadChecksum),
-        Err(_) => return Err(IcmpDrop::Unreadable),
-    }
-    let mut bytes = [0; HEADER];
-    if packet
-        .copy_to(header.header_len, &mut bytes)
-        .map_err(|_| IcmpDrop::Unreadable)?
-        < HEADER
-    {
-        return Err(IcmpDrop::Truncated);
-    }
+/// Reads the message in `packet` whose header is `bytes`.
+pub(super) fn read(
+    header: &IpHeader,
+    packet: &mut Packet,
+    bytes: [u8; HEADER],
+) -> Result<IcmpIn, IcmpDrop> {
     let view = Icmpv4Packet::new_unchecked(&bytes[..]);
     let error = match view.msg_type() {
         Icmpv4Message::EchoRequest => {
@@ -127,19 +96,10 @@ fn read(header: &IpHeader, packet: &mut Packet) -> Result<IcmpIn, IcmpDrop> {
                 .map_err(|_| IcmpDrop::NoRoom)?;
             return Ok(IcmpIn::EchoRequest);
         }
-        Icmpv4Message::EchoReply => {
-            return Ok(IcmpIn::EchoReply {
-                ident: view.echo_ident(),
-                sequence: view.echo_seq_no(),
-            });
-        }
+        Icmpv4Message::EchoReply => return Ok(IcmpIn::EchoReply),
         message => decode(message, view.msg_code(), bytes).ok_or(IcmpDrop::UnknownType)?,
     };
-    let quoted = quote::read(packet, header.header_len + HEADER).ok_or(IcmpDrop::BadQuote)?;
-    if !quoted.src.is_ipv4() {
-        return Err(IcmpDrop::BadQuote);
-    }
-    Ok(IcmpIn::Error(error, quoted))
+    Ok(IcmpIn::Error(error, icmp::quoted(header, packet)?))
 }
 
 fn decode(message: Icmpv4Message, code: u8, bytes: [u8; HEADER]) -> Option<IcmpError> {

@@ -6,18 +6,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, IpProtocol};
 use txbuf::{Chain, Checksum, Meta, Packet, checksum};
 
-use super::icmp::{IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable};
+use super::icmp::{
+    self, CHECKSUM_AT, HEADER, IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded,
+    Unreachable,
+};
 use super::output::{OutHeader, push_header};
-use super::pseudo::{self, Trust};
-use super::{IPV6_HEADER, IpHeader, pseudo_header_sum, quote};
-
-/// Checks and reads the ICMPv6 message in `packet`.
-pub(crate) fn input(header: &IpHeader, packet: &mut Packet) -> IcmpIn {
-    match read(header, packet) {
-        Ok(message) => message,
-        Err(reason) => IcmpIn::Dropped(reason),
-    }
-}
+use super::pseudo;
+use super::{HOP_LIMIT, IPV6_HEADER, IpHeader, pseudo_header_sum};
 
 /// Turns an accepted echo request into its reply; see [`super::icmp::echo_reply`].
 pub(crate) fn echo_reply(
@@ -80,26 +75,15 @@ pub(crate) fn error(
     small: &mut Chain,
 ) -> Option<Packet> {
     let (message, code, word) = encode(kind)?;
-    let quoted = quote::copy(original, ERROR_LIMIT - IPV6_HEADER - HEADER, small)?;
-    let sum = quoted.checksum().ok()?;
-    let mut packet = Packet::with_payload(quoted);
-    let bytes = packet.push(HEADER).ok()?;
-    bytes
-        .get_mut(4..HEADER)?
-        .copy_from_slice(&word.to_be_bytes());
-    let mut view = Icmpv6Packet::new_unchecked(bytes);
-    view.set_msg_type(message);
-    view.set_msg_code(code);
+    let message = (message.into(), code, word);
     let (from, to) = (IpAddr::V6(from), IpAddr::V6(to));
-    let pseudo = pseudo_header_sum(from, to, IpProtocol::Icmpv6, packet.len());
-    let head = checksum::combine(pseudo, checksum::sum(packet.headers()), false);
-    let check = !checksum::combine(head, sum, false);
-    Icmpv6Packet::new_unchecked(packet.headers_mut()).set_checksum(check);
+    let pseudo = |len| pseudo_header_sum(from, to, IpProtocol::Icmpv6, len);
+    let mut packet = icmp::quoting(message, original, ERROR_LIMIT - IPV6_HEADER, pseudo, small)?;
     let out = OutHeader {
         src: from,
         dst: to,
         protocol: IpProtocol::Icmpv6,
-        hop_limit: ERROR_HOP_LIMIT,
+        hop_limit: HOP_LIMIT,
         traffic_class: 0,
         ident: 0,
         dont_fragment: false,
@@ -109,30 +93,15 @@ pub(crate) fn error(
     Some(packet)
 }
 
-/// Bytes of an ICMPv6 header with its second word.
-const HEADER: usize = 8;
-const CHECKSUM_AT: u16 = 2;
 /// The largest error packet: the minimum IPv6 MTU.
 const ERROR_LIMIT: usize = 1280;
-const ERROR_HOP_LIMIT: u8 = 64;
 
-fn read(header: &IpHeader, packet: &mut Packet) -> Result<IcmpIn, IcmpDrop> {
-    if header.payload_len < HEADER {
-        return Err(IcmpDrop::Truncated);
-    }
-    match pseudo::verify(packet, header.header_len, CHECKSUM_AT, header.pseudo_sum()) {
-        Ok(Trust::Good) => {}
-        Ok(Trust::Bad) => return Err(IcmpDrop::BadChecksum),
-        Err(_) => return Err(IcmpDrop::Unreadable),
-    }
-    let mut bytes = [0; HEADER];
-    if packet
-        .copy_to(header.header_len, &mut bytes)
-        .map_err(|_| IcmpDrop::Unreadable)?
-        < HEADER
-    {
-        return Err(IcmpDrop::Truncated);
-    }
+/// Reads the message in `packet` whose header is `bytes`.
+pub(super) fn read(
+    header: &IpHeader,
+    packet: &mut Packet,
+    bytes: [u8; HEADER],
+) -> Result<IcmpIn, IcmpDrop> {
     let view = Icmpv6Packet::new_unchecked(&bytes[..]);
     let error = match view.msg_type() {
         Icmpv6Message::EchoRequest => {
@@ -141,20 +110,11 @@ fn read(header: &IpHeader, packet: &mut Packet) -> Result<IcmpIn, IcmpDrop> {
                 .map_err(|_| IcmpDrop::NoRoom)?;
             return Ok(IcmpIn::EchoRequest);
         }
-        Icmpv6Message::EchoReply => {
-            return Ok(IcmpIn::EchoReply {
-                ident: view.echo_ident(),
-                sequence: view.echo_seq_no(),
-            });
-        }
+        Icmpv6Message::EchoReply => return Ok(IcmpIn::EchoReply),
         message if message.is_error() => decode(message, view.msg_code(), bytes),
         _ => return Err(IcmpDrop::UnknownType),
     };
-    let quoted = quote::read(packet, header.header_len + HEADER).ok_or(IcmpDrop::BadQuote)?;
-    if !quoted.src.is_ipv6() {
-        return Err(IcmpDrop::BadQuote);
-    }
-    Ok(IcmpIn::Error(error, quoted))
+    Ok(IcmpIn::Error(error, icmp::quoted(header, packet)?))
 }
 
 fn decode(message: Icmpv6Message, code: u8, bytes: [u8; HEADER]) -> IcmpError {

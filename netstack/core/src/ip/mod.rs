@@ -39,6 +39,9 @@ pub(crate) const IPV4_HEADER: usize = 20;
 /// Bytes of the fixed IPv6 header.
 pub(crate) const IPV6_HEADER: usize = 40;
 
+/// The TTL or hop limit of packets that this host makes (RFC 1700).
+pub(crate) const HOP_LIMIT: u8 = 64;
+
 /// An interface of one stack: a small number, in the order in which the interfaces were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IfaceId(u32);

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::icmp::{self, IcmpIn};
+use super::input;
 use bytes::Bytes;
 use txbuf::{Chain, Ledger, Packet, Pool, PoolConfig, Span, checksum};
 
@@ -218,6 +220,14 @@ pub(crate) fn icmp_packet(
     let at = packet.len() - message.len();
     fix_transport(&mut packet, at, 2, protocol);
     packet
+}
+
+/// What the ICMP message of a received packet says.
+pub(crate) fn read_icmp(bytes: &[u8]) -> IcmpIn {
+    let memory = Memory::new();
+    let mut packet = memory.received(bytes);
+    let header = input::parse(&mut packet).unwrap();
+    icmp::input(&header, &mut packet)
 }
 
 pub(crate) fn transport_packet(src: &str, dst: &str, protocol: u8, segment: &[u8]) -> Vec<u8> {

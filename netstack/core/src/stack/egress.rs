@@ -1,13 +1,13 @@
 //! Packets go out: devices pull them, one at a time.
 
+use super::Stack;
 use super::interface::Ready;
 use super::schedule::Owner;
 use super::table::Socket;
-use super::{HOP_LIMIT, Stack};
 use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::output::OutHeader;
-use crate::ip::{IfaceId, fragment, quote};
+use crate::ip::{HOP_LIMIT, IfaceId, fragment, quote};
 use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
@@ -129,6 +129,7 @@ impl Stack {
         let packet = icmp::error(
             error,
             original,
+            to,
             iface,
             &self.addresses,
             ident,

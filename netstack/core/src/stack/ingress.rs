@@ -7,7 +7,7 @@ use crate::ip::classify::names_one_host;
 use crate::ip::icmp::{self, IcmpError, IcmpIn, Problem, ReplyFrom, Unreachable};
 use crate::ip::input::parse;
 use crate::ip::reassembly::Outcome;
-use crate::ip::{IfaceId, IpHeader};
+use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
 use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use txbuf::Packet;
@@ -131,7 +131,7 @@ impl Stack {
     fn icmp_input(&mut self, now: Instant, iface: IfaceId, header: &IpHeader, mut packet: Packet) {
         match icmp::input(header, &mut packet) {
             IcmpIn::EchoRequest => self.answer_echo(iface, header, packet),
-            IcmpIn::EchoReply { .. } => self.counters.ip.icmp_in_echo_replies += 1,
+            IcmpIn::EchoReply => self.counters.ip.icmp_in_echo_replies += 1,
             IcmpIn::Error(error, quoted) => self.icmp_error_input(now, error, &quoted),
             IcmpIn::Dropped(reason) => reason.count(&mut self.counters.ip),
         }
@@ -156,7 +156,7 @@ impl Stack {
         };
         let from = ReplyFrom {
             source,
-            hop_limit: super::HOP_LIMIT,
+            hop_limit: HOP_LIMIT,
             ident: self.ident(source, header.src, header.protocol) as u16,
         };
         match icmp::echo_reply(header, packet, &from) {

@@ -56,9 +56,6 @@ use std::net::IpAddr;
 use table::Table;
 use txbuf::{Chain, Ledger};
 
-/// The hop limit of packets that this host makes (RFC 1700).
-const HOP_LIMIT: u8 = 64;
-
 /// A TCP/IP stack without a clock, a thread or a system call.
 ///
 /// The methods come in classes:

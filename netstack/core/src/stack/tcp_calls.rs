@@ -25,6 +25,7 @@ impl Stack {
     /// # Errors
     ///
     /// The port is taken, the address is not this stack's, or no ephemeral port is free.
+    // req: MUST-41, MUST-42
     pub fn tcp_listen(
         &mut self,
         local: SocketAddr,
@@ -95,6 +96,7 @@ impl Stack {
         Ok(id)
     }
 
+    // req: MUST-43, MUST-44, MUST-46
     fn choose_flow(
         &self,
         remote: SocketAddr,
@@ -170,6 +172,7 @@ impl Stack {
     /// A connection delivers what was written and its FIN in the background. When data it received was
     /// not read, the peer is sent a reset instead: it must not believe that it was. A listener resets
     /// what nobody accepted.
+    // req: MAY-1, SHLD-3, U-38
     pub fn close(&mut self, now: Instant, socket: SocketId) {
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
@@ -180,6 +183,7 @@ impl Stack {
     }
 
     /// Closes a socket at once: a connection sends a reset, and what was not sent is lost.
+    // req: U-37
     pub fn abort(&mut self, now: Instant, socket: SocketId) {
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, true),

@@ -19,6 +19,7 @@ use txbuf::{Packet, Span};
 
 impl Stack {
     /// Takes a TCP packet addressed to this host.
+    // req: MUST-57, MUST-63
     pub(super) fn tcp_input(
         &mut self,
         now: Instant,
@@ -60,6 +61,7 @@ impl Stack {
 
     /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
+    // req: MAY-2, RFC6191-05
     fn make_way(&mut self, id: SocketId, segment: &Segment, local: SocketAddr) -> Option<Seq> {
         if segment.flags.without(Flags::PSH) != Flags::SYN {
             return None;
@@ -190,6 +192,7 @@ impl Stack {
     /// A segment that belongs to nothing yet (RFC 9293, 3.10.7.1 and 3.10.7.2).
     ///
     /// A connection that follows another of the same name begins behind `beyond`.
+    // req: U-04, U-05, U-06, U-08
     fn listener_input(
         &mut self,
         now: Instant,
@@ -264,10 +267,12 @@ impl Stack {
             .interface(iface)
             .map_or(576, |interface| interface.mtu());
         let path = self.pmtu.lookup(now, key.remote().ip(), interface_mtu);
+        let remote = key.remote().ip();
         Origin {
             flow: key,
             iss: self.secret.isn(now, &key),
-            mss: segment_size(path.mtu, key.remote().ip()),
+            mss: segment_size(path.mtu, remote),
+            receive_mss: segment_size(interface_mtu, remote),
             dont_fragment: path.dont_fragment,
             timestamp_offset: self.secret.timestamp_offset(&key),
         }
@@ -393,6 +398,7 @@ impl Stack {
 }
 
 /// The largest TCP payload in a packet of `mtu` bytes, options aside (RFC 6691).
+// req: MUST-67, RFC6691-01, RFC8200-31
 pub(super) fn segment_size(mtu: usize, remote: IpAddr) -> u16 {
     let headers = if remote.is_ipv4() { 40 } else { 60 };
     u16::try_from(mtu.saturating_sub(headers))

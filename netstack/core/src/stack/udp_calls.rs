@@ -1,16 +1,16 @@
 //! UDP: datagrams in and out, and what applications ask of it.
 
+use super::Stack;
 use super::events::News;
 use super::interface::Ready;
 use super::ports::ephemeral;
 use super::table::{Socket, UdpEntry};
-use super::{HOP_LIMIT, Stack};
 use crate::Instant;
 use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::output::{OutHeader, push_header};
 use crate::ip::quote::Quoted;
-use crate::ip::{IfaceId, IpHeader};
+use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
 use crate::socket::{
     BindError, ConnectError, Readiness, Received, RecvError, RecvFlags, SendControl, SendError,
     SocketId,

@@ -98,8 +98,9 @@ pub(crate) struct Connection {
     pub(crate) handshake_due: bool,
     pub(crate) probe_due: bool,
     pub(crate) keep_alive_due: bool,
-    /// What our SYN announces.
-    pub(crate) our_mss: u16,
+    /// What our SYN announces, and the largest segment that the path there takes.
+    pub(crate) receive_mss: u16,
+    path_mss: u16,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
     /// Whether the peer's SYN said that it does not scale windows.
@@ -169,7 +170,8 @@ impl Connection {
             handshake_due: false,
             probe_due: false,
             keep_alive_due: false,
-            our_mss: origin.mss,
+            receive_mss: origin.receive_mss,
+            path_mss: origin.mss,
             our_scale,
             unscaled: false,
             dont_fragment: origin.dont_fragment,
@@ -184,7 +186,7 @@ impl Connection {
     /// Settles what both SYNs said.
     pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
         let config = ctx.config;
-        let mss = usize::from(agreed.mss.min(self.our_mss));
+        let mss = usize::from(agreed.mss.min(self.path_mss));
         self.snd.scale = agreed.scale.unwrap_or(0);
         self.unscaled = agreed.scale.is_none();
         let our_scale = if agreed.scale.is_some() {
@@ -351,6 +353,7 @@ impl Connection {
     /// The path takes segments of `mss` bytes, options included.
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
         self.dont_fragment = dont_fragment;
+        self.path_mss = mss;
         let mss = self.without_options(usize::from(mss));
         self.snd.reduce_mss(mss);
     }

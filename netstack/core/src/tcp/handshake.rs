@@ -23,6 +23,10 @@ pub(crate) struct Origin {
     pub(crate) iss: Seq,
     /// The largest segment that the path to the peer takes, by what this host knows.
     pub(crate) mss: u16,
+    /// The largest segment that the interface takes in. What the SYN announces: the way back may be another one
+    /// than the path there, and finds its own limit (RFC 1191, 6.1).
+    // req: MUST-67, RFC1191-08, RFC2923-04
+    pub(crate) receive_mss: u16,
     pub(crate) timestamp_offset: u32,
     /// Whether the path takes packets that forbid fragmentation.
     pub(crate) dont_fragment: bool,
@@ -46,6 +50,7 @@ pub(crate) struct Agreed {
 
 impl Agreed {
     /// What `syn` says, with what our side offers.
+    // req: MUST-15, RFC7323-03
     pub(crate) fn from_syn(syn: &Segment, is_v4: bool, offset: u32, config: &TcpConfig) -> Agreed {
         let default_mss = if is_v4 {
             DEFAULT_MSS_V4
@@ -69,6 +74,7 @@ impl Agreed {
 }
 
 /// The window that a SYN announces: never scaled (RFC 7323, 2.2).
+// req: RFC7323-05
 pub(crate) fn syn_window(config: &TcpConfig) -> usize {
     config.receive_buffer.min(usize::from(u16::MAX))
 }
@@ -103,6 +109,7 @@ impl Request {
     }
 
     /// The SYN-ACK.
+    // req: U-06, RFC7323-06, RFC7323-11, RFC7323-17
     pub(crate) fn syn_ack(&mut self, now: Instant) -> Segment {
         self.due = false;
         self.quiet_until = now + CHALLENGE_INTERVAL;
@@ -115,7 +122,7 @@ impl Request {
             flags: Flags::SYN | Flags::ACK,
             window: self.agreed.window as u16,
             options: Options {
-                mss: Some(self.origin.mss),
+                mss: Some(self.origin.receive_mss),
                 window_scale: self.agreed.scale.map(|_| self.our_scale),
                 sack_permitted: self.agreed.sack,
                 timestamps: self.agreed.timestamp.map(|recent| Timestamps {
@@ -144,6 +151,7 @@ impl Request {
     }
 
     /// What a segment for this half-open connection means.
+    // req: U-18, U-19
     pub(crate) fn judge(&self, segment: &Segment) -> Answer {
         let nxt = self.agreed.irs + 1;
         let in_window =

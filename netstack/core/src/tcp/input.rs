@@ -395,7 +395,7 @@ impl Connection {
             ctx.counters.in_no_memory += 1;
             return Step::Next;
         };
-        let largest = self.without_options(usize::from(self.our_mss));
+        let largest = self.without_options(usize::from(self.receive_mss));
         self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span);

@@ -22,21 +22,25 @@ impl Secret {
     }
 
     /// ISN = M + F(addresses, ports, secret), M a clock of four microseconds (RFC 6528, 3).
+    // req: MUST-8, SHLD-1, MUST-9, RFC6528-01, RFC6528-02
     pub(crate) fn isn(&self, now: Instant, flow: &FlowKey) -> Seq {
         let clock = (now.as_micros() / 4) as u32;
         Seq(clock.wrapping_add(self.hash(flow, b'i') as u32))
     }
 
     /// What the connection's timestamps are ahead of the clock.
+    // req: RFC7323-41
     pub(crate) fn timestamp_offset(&self, flow: &FlowKey) -> u32 {
         self.hash(flow, b't') as u32
     }
 
     /// Where the search for an ephemeral port begins for this pair of hosts (RFC 6056, 3.3.3).
+    // req: RFC6056-02
     pub(crate) fn port_offset(&self, flow: &FlowKey) -> u32 {
         self.hash(flow, b'p') as u32
     }
 
+    // req: RFC6528-04
     fn hash(&self, flow: &FlowKey, purpose: u8) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
         flow.hash(&mut hasher);

@@ -43,7 +43,9 @@ pub struct TcpConfig {
     pub timestamps: bool,
     /// Whether selective acknowledgement is offered (RFC 2018).
     pub sack: bool,
-    /// How often a SYN is sent again before a connection attempt fails.
+    /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
+    /// three minutes of RFC 9293, 3.8.3.
+    // req: MUST-23
     pub syn_retries: u32,
     /// How often a SYN-ACK is sent again before a half-open connection is dropped.
     pub synack_retries: u32,
@@ -67,7 +69,7 @@ impl Default for TcpConfig {
             receive_buffer: 4 << 20,
             timestamps: true,
             sack: true,
-            syn_retries: 6,
+            syn_retries: 7,
             synack_retries: 5,
             retries: 15,
             orphans: 1 << 18,

@@ -54,6 +54,7 @@ impl Options {
     ///
     /// Unknown options are skipped. An option whose length is impossible ends the reading; what came
     /// before it counts (RFC 9293, 3.1: an illegal length must be handled without a crash, MUST-7).
+    // req: MUST-4, MUST-6, MUST-7, MUST-64
     pub(crate) fn parse(mut bytes: &[u8]) -> Options {
         let mut options = Options::default();
         // Nearly every segment carries just timestamps, aligned by two NOPs.
@@ -120,6 +121,7 @@ impl Options {
     /// Writes the options in Linux's order: MSS, SACK-permitted, timestamps, NOP, window scale, SACK.
     ///
     /// `out` must be [`emitted_len`](Self::emitted_len) long.
+    // req: MUST-68
     pub(crate) fn emit(&self, out: &mut [u8]) {
         let mut out = Writer { out, at: 0 };
         if let Some(mss) = self.mss {

@@ -42,6 +42,7 @@ impl Connection {
     }
 
     /// The reset that aborts this connection.
+    // req: U-37
     pub(crate) fn reset_segment(&self) -> Segment {
         let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
         super::reset::bare(
@@ -53,6 +54,7 @@ impl Connection {
         )
     }
 
+    // req: MUST-14, SHLD-5, U-12
     fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.handshake_due) {
             return None;
@@ -74,7 +76,7 @@ impl Connection {
             },
             window: syn_window(ctx.config) as u16,
             options: Options {
-                mss: Some(self.our_mss),
+                mss: Some(self.receive_mss),
                 window_scale: (!self.unscaled).then_some(self.our_scale),
                 sack_permitted: self.sack,
                 timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
@@ -102,6 +104,7 @@ impl Connection {
     }
 
     /// The segment at SND.UNA, again.
+    // req: U-42
     fn retransmission(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.snd.retransmit) || !self.snd.outstanding() {
             return None;
@@ -122,6 +125,7 @@ impl Connection {
     }
 
     /// New data, or data again after a timeout, and the FIN behind it.
+    // req: U-32, U-33
     fn data(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.state.sends_data() {
             return None;
@@ -146,6 +150,7 @@ impl Connection {
 
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
     /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1).
+    // req: SHLD-7, MUST-17, MUST-38, SHLD-28
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
         let most = (MAX_SUPER / mss).max(1) * mss;
@@ -165,6 +170,7 @@ impl Connection {
     }
 
     /// A little data beyond what the window allows, because nothing else would ever leave.
+    // req: MUST-36
     fn window_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.probe_due) || self.snd.unsent() == 0 || self.snd.outstanding()
         {
@@ -187,6 +193,7 @@ impl Connection {
         })
     }
 
+    // req: SHLD-12
     fn keep_alive_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.keep_alive_due) {
             return None;
@@ -199,6 +206,7 @@ impl Connection {
     }
 
     /// Sends `len` bytes from `seq` on, with the FIN if it stands right behind them.
+    // req: MUST-61, U-33
     fn send_at(&mut self, ctx: &mut Context<'_>, seq: Seq, len: usize) -> Outgoing {
         let mut payload = (len > 0).then(|| self.snd.queue.span(seq, len));
         if let Some(span) = &mut payload
@@ -227,6 +235,7 @@ impl Connection {
     }
 
     /// The header of a segment from `seq` on, with everything that is to be acknowledged.
+    // req: U-44, RFC7323-20, RFC7323-21
     fn header(&mut self, ctx: &Context<'_>, seq: Seq, flags: Flags, len: usize) -> Segment {
         let clock = self
             .timestamps

@@ -5,6 +5,7 @@ use super::segment::{Flags, Segment};
 use super::seq::Seq;
 
 /// The reset that answers `segment`, or `None` where none may be sent: never to a reset.
+// req: U-01, U-02, U-03
 pub(crate) fn answer(segment: &Segment) -> Option<Segment> {
     if segment.flags.has(Flags::RST) {
         return None;

@@ -12,6 +12,7 @@ pub(crate) struct Seq(pub(crate) u32);
 
 impl Seq {
     /// Whether `self` comes earlier on the circle than `other`.
+    // req: U-34
     #[inline]
     pub(crate) fn before(self, other: Seq) -> bool {
         self.distance(other) < 0

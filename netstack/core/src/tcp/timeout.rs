@@ -28,6 +28,7 @@ impl Connection {
     }
 
     /// RFC 6298, 5.4 to 5.6, and R2 of RFC 9293, 3.8.3.
+    // req: MUST-22, SHLD-11, RFC6298-15
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
         let limit = if self.is_connecting() {
@@ -49,6 +50,7 @@ impl Connection {
     }
 
     /// RFC 9293, 3.8.4. Returns whether the connection was given up.
+    // req: MUST-26, MUST-29
     fn on_keep_alive(&mut self, ctx: &mut Context<'_>) -> bool {
         let Some(keep_alive) = self.keep_alive.filter(|_| self.state.is_synchronized()) else {
             return false;
@@ -85,6 +87,7 @@ impl Connection {
 
     /// Keeps the persist timer running while there is data that the window or `MSG_MORE` holds back and
     /// nothing is outstanding whose acknowledgement would set it free (RFC 9293, 3.8.6.1).
+    // req: MUST-36, MUST-37
     pub(crate) fn watch_held_back(&mut self, now: Instant) {
         let held = self.snd.unsent() > 0 && !self.snd.outstanding() && self.state.sends_data();
         if !held {

@@ -66,6 +66,7 @@ fn the_corpus_is_what_its_generator_makes() {
     }
 }
 
+// req: MUST-7, RFC1122-21
 #[test]
 fn every_file_of_the_corpus_is_harmless() {
     for entry in fs::read_dir(directory()).expect("the corpus is there") {
@@ -83,6 +84,8 @@ fn every_file_of_the_corpus_is_harmless() {
     }
 }
 
+// req: MUST-57, MUST-63, RFC791-01, RFC791-02, RFC1122-03, RFC1122-04, RFC1122-06, RFC1122-07, RFC1122-22
+// req: RFC6274-17, RFC6274-18
 #[test]
 fn every_drop_of_the_corpus_has_the_name_it_should() {
     let mut wrong = Vec::new();

@@ -37,6 +37,7 @@ fn time_wait() -> (Remote, Tcp) {
     (remote, last)
 }
 
+// req: U-26
 #[test]
 fn both_ends_close_at_once() {
     let mut remote = established();
@@ -52,6 +53,7 @@ fn both_ends_close_at_once() {
     remote.finish();
 }
 
+// req: MUST-12, U-27
 #[test]
 fn data_flows_towards_a_side_that_has_closed() {
     let mut remote = established();
@@ -69,6 +71,7 @@ fn data_flows_towards_a_side_that_has_closed() {
     remote.finish();
 }
 
+// req: U-24, U-28, U-39
 #[test]
 fn data_flows_from_a_side_whose_peer_has_closed() {
     let mut remote = established();
@@ -92,6 +95,7 @@ fn data_flows_from_a_side_whose_peer_has_closed() {
     );
 }
 
+// req: U-25, U-40
 #[test]
 fn a_fin_waits_for_the_data_before_it() {
     let mut remote = established();
@@ -109,6 +113,7 @@ fn a_fin_waits_for_the_data_before_it() {
     assert_eq!(remote.read(), None);
 }
 
+// req: U-32
 #[test]
 fn a_lost_fin_is_sent_again() {
     let mut remote = established();
@@ -122,6 +127,7 @@ fn a_lost_fin_is_sent_again() {
     );
 }
 
+// req: U-33, U-44
 #[test]
 fn closing_delivers_what_was_written() {
     let mut remote = established();
@@ -136,6 +142,7 @@ fn closing_delivers_what_was_written() {
         };
         for segment in &sent {
             received.extend(&segment.payload);
+            assert!(segment.has(ACK) && segment.ack == remote.nxt);
             assert_eq!(
                 segment.has(FIN),
                 received.len() == data.len(),
@@ -150,6 +157,7 @@ fn closing_delivers_what_was_written() {
     assert_eq!((remote.connections(), remote.lab.host.live_nodes()), (0, 0));
 }
 
+// req: SHLD-3
 #[test]
 fn closing_with_unread_data_resets() {
     let mut remote = established();
@@ -164,6 +172,7 @@ fn closing_with_unread_data_resets() {
     assert_eq!((remote.connections(), remote.lab.host.live_nodes()), (0, 0));
 }
 
+// req: MAY-1, SHLD-3
 #[test]
 fn data_for_a_closed_socket_is_reset() {
     let mut remote = established();
@@ -176,6 +185,7 @@ fn data_for_a_closed_socket_is_reset() {
     assert_eq!(remote.connections(), 0);
 }
 
+// req: U-37
 #[test]
 fn an_abort_resets_at_once() {
     let mut remote = established();
@@ -217,6 +227,7 @@ fn nobody_waits_for_ever_in_fin_wait_2() {
     assert_eq!(remote.connections(), 0);
 }
 
+// req: MUST-13
 #[test]
 fn time_wait_lasts_two_segment_lifetimes() {
     let (mut remote, _) = time_wait();
@@ -227,6 +238,7 @@ fn time_wait_lasts_two_segment_lifetimes() {
     assert_eq!(remote.connections(), 0);
 }
 
+// req: U-29
 #[test]
 fn a_repeated_fin_is_acknowledged_and_restarts_time_wait() {
     let (mut remote, fin) = time_wait();
@@ -241,6 +253,7 @@ fn a_repeated_fin_is_acknowledged_and_restarts_time_wait() {
     assert_eq!(remote.connections(), 0);
 }
 
+// req: RFC1337-01
 #[test]
 fn a_reset_does_not_shorten_time_wait() {
     let (mut remote, _) = time_wait();
@@ -250,6 +263,7 @@ fn a_reset_does_not_shorten_time_wait() {
     assert_eq!(remote.state(), TcpState::TimeWait);
 }
 
+// req: MAY-2, RFC6191-05
 #[test]
 fn a_newer_syn_reuses_time_wait_and_an_older_one_does_not() {
     let (mut remote, _) = time_wait();

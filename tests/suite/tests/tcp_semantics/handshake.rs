@@ -1,10 +1,10 @@
 //! Connections begin (RFC 9293, 3.5).
 
 use core::time::Duration;
-use netstack_core::{ConnectionError, Instant, TcpState};
+use netstack_core::{ConnectError, ConnectionError, Instant, TcpState};
 use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
-use suite::wire::{ACK, PSH, RST, SYN, Tcp};
+use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,10 +38,12 @@ fn connecting(v6: bool) -> Remote {
     }
 }
 
+// req: MUST-2, MUST-14, MUST-44, SHLD-5, MAY-3, MUST-67, RFC7323-01, RFC7323-17, RFC7323-18, RFC6691-01, RFC8200-31
 #[test]
 fn a_syn_offers_what_it_should() {
     for (v6, mss) in [(false, 1460), (true, 1440)] {
         let syn = connecting(v6).syn;
+        assert_eq!(syn.src.ip(), Lab::address(v6), "the route's own address");
         assert_eq!((syn.flags, syn.ack, syn.window), (SYN, 0, 65_535));
         assert_eq!(
             (syn.mss(), syn.window_scale(), syn.sack_permitted()),
@@ -51,6 +53,7 @@ fn a_syn_offers_what_it_should() {
     }
 }
 
+// req: U-06, MUST-14, SHLD-5, MAY-3, RFC7323-06, RFC7323-11, RFC7323-17
 #[test]
 fn a_syn_ack_offers_only_what_the_syn_did() {
     let plain = Remote::connects(
@@ -84,6 +87,7 @@ fn a_syn_ack_offers_only_what_the_syn_did() {
     assert_eq!(full.timestamps().map(|(_, ecr)| ecr), Some(77));
 }
 
+// req: MUST-10, U-12
 #[test]
 fn both_ends_open_at_once() {
     for answer in [SYN | ACK, ACK] {
@@ -141,6 +145,7 @@ fn a_simultaneous_open_repeats_its_syn_ack() {
     );
 }
 
+// req: U-10, RFC5961-04
 #[test]
 fn a_reset_refuses_only_with_the_right_acknowledgement() {
     let mut remote = connecting(false);
@@ -168,6 +173,136 @@ fn a_reset_refuses_only_with_the_right_acknowledgement() {
     assert_eq!(remote.state(), TcpState::Closed);
 }
 
+// req: U-13, U-31
+#[test]
+fn without_a_syn_nothing_is_established() {
+    let mut remote = connecting(false);
+    for flags in [0, ACK, ACK | PSH, FIN, FIN | ACK] {
+        let segment = remote.segment(flags, b"early");
+        remote.inject(&segment);
+        remote.nothing();
+        assert_eq!(remote.state(), TcpState::SynSent, "flags {flags:#x}");
+    }
+}
+
+// req: MUST-11
+#[test]
+fn a_reset_after_crossed_syns_refuses_the_attempt() {
+    let mut remote = connecting(false);
+    let syn = Tcp {
+        ack: 0,
+        ..remote.segment(SYN, b"")
+    };
+    remote.inject(&syn);
+    remote.one();
+    remote.nxt = syn.end();
+    let reset = remote.segment(RST | ACK, b"");
+    remote.inject(&reset);
+    let error = remote.lab.host.stack.take_error(remote.socket);
+    assert_eq!(error, Ok(Some(ConnectionError::Refused)));
+}
+
+// req: U-38
+#[test]
+fn an_attempt_that_is_closed_sends_no_more() {
+    let mut remote = connecting(false);
+    remote.lab.host.stack.close(remote.lab.now, remote.socket);
+    assert!(remote.pass(SECOND * 300).is_empty());
+    assert_eq!(remote.connections(), 0);
+    let answer = remote.segment(SYN | ACK, b"");
+    remote.inject(&answer);
+    assert_eq!(remote.one().flags, RST);
+}
+
+// req: MUST-46
+#[test]
+fn nobody_connects_to_more_than_one_host() {
+    let mut lab = Lab::default();
+    for remote in [
+        "224.0.0.1:80",
+        "255.255.255.255:80",
+        "10.0.0.255:80",
+        "0.0.0.0:80",
+        "[ff02::1]:80",
+    ] {
+        let address = remote.parse().expect("literal");
+        let result = lab.host.stack.tcp_connect(lab.now, address, None);
+        assert_eq!(result, Err(ConnectError::InvalidAddress), "{remote}");
+    }
+    assert!(lab.sent().is_empty());
+}
+
+// req: U-11
+#[test]
+fn the_right_answer_establishes_and_is_acknowledged() {
+    let mut remote = connecting(false);
+    let answer = remote.segment(SYN | ACK, b"");
+    remote.inject(&answer);
+    assert_eq!(remote.state(), TcpState::Established);
+    let ack = remote.one();
+    assert_eq!(
+        (ack.flags, ack.seq, ack.ack),
+        (ACK, remote.rcv, answer.end())
+    );
+    assert!(ack.payload.is_empty());
+}
+
+// req: MUST-43, MUST-44, MUST-45
+#[test]
+fn a_connection_comes_from_the_address_that_was_chosen_and_stays_there() {
+    let mut lab = Lab::default();
+    let iface = lab.host.iface;
+    let second: SocketAddr = "10.0.0.7:0".parse().expect("literal");
+    let stack = &mut lab.host.stack;
+    stack
+        .add_address(iface, "10.0.0.7/24".parse().expect("literal"))
+        .expect("free");
+    let remote = SocketAddr::new(Lab::neighbour(false), 80);
+    let mut sources = Vec::new();
+    for local in [None, Some(second)] {
+        lab.host
+            .stack
+            .tcp_connect(lab.now, remote, local)
+            .expect("a route");
+        sources.push(Tcp::parse(&lab.sent()[0]).expect("TCP").src.ip());
+    }
+    assert_eq!(sources, [Lab::address(false), second.ip()]);
+
+    let mut remote = Remote::accepts(lab, &Offer::default());
+    let ours = remote.stack;
+    let stack = &mut remote.lab.host.stack;
+    stack
+        .add_address(iface, "10.0.0.3/32".parse().expect("literal"))
+        .expect("free");
+    stack
+        .add_route("10.0.0.2/32".parse().expect("literal"), iface, None)
+        .expect("an interface");
+    remote.write(b"from where?");
+    assert_eq!(remote.one().src, ours);
+}
+
+// req: MUST-43
+#[test]
+fn a_listener_on_one_address_hears_no_other() {
+    let mut lab = Lab::default();
+    let iface = lab.host.iface;
+    let stack = &mut lab.host.stack;
+    stack
+        .add_address(iface, "10.0.0.7/24".parse().expect("literal"))
+        .expect("free");
+    stack
+        .tcp_listen("10.0.0.7:80".parse().expect("literal"), 4)
+        .expect("free");
+    let client = SocketAddr::new(Lab::neighbour(false), 4000);
+    for (address, flags) in [("10.0.0.7:80", SYN | ACK), ("10.0.0.1:80", RST | ACK)] {
+        let to = address.parse().expect("literal");
+        lab.inject(&Remote::syn(client, to, &Offer::default()).to_packet());
+        let answer = Tcp::parse(&lab.sent()[0]).expect("TCP");
+        assert_eq!((answer.src, answer.flags), (to, flags));
+    }
+}
+
+// req: U-09
 #[test]
 fn a_wrong_acknowledgement_of_a_syn_is_reset_and_does_not_end_the_attempt() {
     let mut remote = connecting(false);
@@ -182,6 +317,7 @@ fn a_wrong_acknowledgement_of_a_syn_is_reset_and_does_not_end_the_attempt() {
     assert_eq!(remote.state(), TcpState::SynSent);
 }
 
+// req: U-01
 #[test]
 fn a_syn_for_a_closed_port_is_refused() {
     for v6 in [false, true] {
@@ -199,12 +335,13 @@ fn a_syn_for_a_closed_port_is_refused() {
     }
 }
 
+// req: MUST-22, MUST-23, RFC6298-01, RFC8961-01
 #[test]
 fn a_syn_is_repeated_ever_later_and_then_given_up() {
     let mut remote = connecting(true);
-    let sent = remote.pass(SECOND * 126);
+    let sent = remote.pass(SECOND * 246);
     let times: Vec<Duration> = sent.iter().map(|(at, _)| *at).collect();
-    assert_eq!(times, seconds(&[1, 3, 7, 15, 31, 63]));
+    assert_eq!(times, seconds(&[1, 3, 7, 15, 31, 63, 127]));
     for (_, segment) in &sent {
         assert_eq!(
             (segment.flags, segment.seq, segment.mss()),
@@ -220,6 +357,7 @@ fn a_syn_is_repeated_ever_later_and_then_given_up() {
     );
 }
 
+// req: MUST-8, SHLD-1, MUST-9, U-45, RFC6528-01, RFC6528-02
 #[test]
 fn initial_sequence_numbers_differ_and_advance() {
     let isn = |at: Instant, port: u16, seed: u64| {
@@ -251,6 +389,7 @@ fn initial_sequence_numbers_differ_and_advance() {
     }
 }
 
+// req: MUST-1, REC-1, RFC7323-05, RFC7323-07, RFC7323-08
 #[test]
 fn four_mebibytes_of_window_are_announced_and_used() {
     let offer = Offer {
@@ -284,6 +423,7 @@ fn four_mebibytes_of_window_are_announced_and_used() {
     remote.finish();
 }
 
+// req: RFC7323-03
 #[test]
 fn without_a_scale_from_both_nobody_scales() {
     let mut remote = Remote::connects(Lab::default(), &Offer::default());
@@ -291,14 +431,17 @@ fn without_a_scale_from_both_nobody_scales() {
     assert_eq!(remote.one().window, 65_535);
 }
 
+// req: MUST-14, MUST-15, MUST-16, RFC6691-02
 #[test]
 fn segments_keep_to_the_size_the_peer_named() {
-    for (mss, timestamp, largest) in [
-        (Some(500), None, 500),
-        (Some(500), Some(9), 488),
-        (None, None, 536),
+    for (v6, mss, timestamp, largest) in [
+        (false, Some(500), None, 500),
+        (false, Some(500), Some(9), 488),
+        (false, None, None, 536),
+        (true, None, None, 1220),
     ] {
         let offer = Offer {
+            v6,
             mss,
             timestamp,
             ..Offer::default()

@@ -43,6 +43,8 @@ fn connecting(v6: bool) -> (Lab, netstack_core::SocketId, Tcp) {
     (lab, socket, syn)
 }
 
+// req: MUST-16, MUST-67, RFC1191-01, RFC1191-08, RFC2923-04, RFC1191-11, RFC1191-12, RFC8201-01, RFC8201-08, RFC8201-09, RFC8201-11
+// req: RFC8201-13, RFC7323-40
 #[test]
 fn too_big_lowers_the_segment_size_and_sends_again_at_once() {
     for (v6, mtu, largest) in [(false, 1400, 1360), (true, 1300, 1240)] {
@@ -69,18 +71,26 @@ fn too_big_lowers_the_segment_size_and_sends_again_at_once() {
             flight.last().expect("some").end()
         );
         assert_eq!(remote.info().send_mss, largest);
-        // A second connection to the same host starts with what was learnt.
+        // A second connection to the same host starts with what was learnt, and announces what the interface takes.
         let other = SocketAddr::new(remote.local.ip(), 81);
-        remote
+        let second = remote
             .lab
             .host
             .stack
             .tcp_connect(remote.lab.now, other, None)
             .expect("a route");
-        assert_eq!(remote.one().mss(), Some(largest as u16));
+        assert_eq!(remote.one().mss(), Some(if v6 { 1440 } else { 1460 }));
+        let info = remote
+            .lab
+            .host
+            .stack
+            .tcp_info(second)
+            .expect("a connection");
+        assert_eq!(info.send_mss, largest);
     }
 }
 
+// req: RFC1191-16
 #[test]
 fn too_big_about_nothing_in_flight_is_not_believed() {
     let mut remote = Remote::accepts(Lab::default(), &Offer::default());
@@ -105,6 +115,7 @@ fn too_big_about_nothing_in_flight_is_not_believed() {
     assert_eq!(remote.lab.host.stack.counters().tcp.icmp_not_in_flight, 3);
 }
 
+// req: RFC1191-03, RFC1191-05, RFC8201-02, RFC8201-03
 #[test]
 fn no_report_makes_segments_tiny() {
     for (v6, floor) in [(false, 576 - 40), (true, 1440)] {
@@ -129,6 +140,7 @@ fn no_report_makes_segments_tiny() {
     }
 }
 
+// req: RFC1191-04
 #[test]
 fn a_larger_report_raises_nothing() {
     let mut remote = Remote::accepts(
@@ -145,6 +157,7 @@ fn a_larger_report_raises_nothing() {
     assert_eq!(remote.info().send_mss, 500);
 }
 
+// req: MUST-54, SHLD-26, RFC1122-24, RFC1122-33, RFC4443-14
 #[test]
 fn unreachable_ends_an_attempt_to_connect() {
     // The quotation holds no more than eight bytes of TCP, as it may.
@@ -167,6 +180,7 @@ fn unreachable_ends_an_attempt_to_connect() {
     }
 }
 
+// req: MUST-54
 #[test]
 fn unreachable_about_another_attempt_is_ignored() {
     let (mut lab, socket, syn) = connecting(false);
@@ -190,11 +204,38 @@ fn unreachable_about_another_attempt_is_ignored() {
     );
 }
 
+// req: MUST-55, MUST-56, RFC1122-34, RFC6633-02
 #[test]
 fn an_established_connection_survives_errors() {
     for (v6, kinds) in [
-        (false, [(3, 1), (3, 2), (3, 3), (11, 0)]),
-        (true, [(1, 0), (1, 4), (3, 0), (4, 1)]),
+        // Unreachable, soft and hard; source quench; time exceeded; parameter problem.
+        (
+            false,
+            &[
+                (3, 0),
+                (3, 1),
+                (3, 2),
+                (3, 3),
+                (3, 5),
+                (4, 0),
+                (11, 0),
+                (11, 1),
+                (12, 0),
+            ][..],
+        ),
+        (
+            true,
+            &[
+                (1, 0),
+                (1, 3),
+                (1, 4),
+                (3, 0),
+                (3, 1),
+                (4, 0),
+                (4, 1),
+                (4, 2),
+            ],
+        ),
     ] {
         let mut remote = Remote::accepts(
             Lab::default(),
@@ -205,9 +246,11 @@ fn an_established_connection_survives_errors() {
         );
         remote.write(b"data");
         let data = remote.one();
+        let window = remote.info().congestion_window;
         for kind in kinds {
-            remote.lab.inject(&error(&data, kind, 0).to_packet());
+            remote.lab.inject(&error(&data, *kind, 0).to_packet());
             assert_eq!(remote.state(), TcpState::Established, "{kind:?}");
+            assert_eq!(remote.info().congestion_window, window, "{kind:?}");
         }
         remote.acknowledge(&data);
         remote.send(ACK, b"");

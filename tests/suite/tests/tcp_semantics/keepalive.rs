@@ -24,6 +24,38 @@ fn established() -> Remote {
     remote
 }
 
+// req: MUST-28
+#[test]
+fn without_other_times_the_first_probe_comes_after_two_hours() {
+    let mut remote = Remote::connects(Lab::default(), &Offer::default());
+    let option = SocketOption::KeepAlive(Some(KeepAlive::default()));
+    let now = remote.lab.now;
+    remote
+        .lab
+        .host
+        .stack
+        .set_option(now, remote.socket, option)
+        .expect("TCP");
+    let sent = remote.pass(SECOND * 7_201);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].0, SECOND * 7_200);
+}
+
+// req: MUST-26
+#[test]
+fn nothing_is_probed_while_data_is_out() {
+    let mut remote = established();
+    remote.write(b"unanswered");
+    let data = remote.one();
+    let sent = remote.pass(SECOND * 100);
+    assert!(!sent.is_empty());
+    assert!(
+        sent.iter().all(|(_, segment)| segment.seq == data.seq),
+        "{sent:?}"
+    );
+}
+
+// req: MAY-5, MUST-27, MUST-29, SHLD-12
 #[test]
 fn a_silent_peer_is_probed_and_then_given_up() {
     let mut remote = established();
@@ -35,6 +67,7 @@ fn a_silent_peer_is_probed_and_then_given_up() {
             (probe.flags, probe.seq, probe.ack),
             (ACK, remote.rcv.wrapping_sub(1), remote.nxt)
         );
+        assert!(probe.payload.is_empty());
     }
     assert!(sent[3].1.has(RST), "the peer is told");
     let error = remote.lab.host.stack.take_error(remote.socket);
@@ -44,6 +77,7 @@ fn a_silent_peer_is_probed_and_then_given_up() {
     );
 }
 
+// req: MUST-26
 #[test]
 fn an_answer_starts_the_silence_anew() {
     let mut remote = established();
@@ -56,6 +90,7 @@ fn an_answer_starts_the_silence_anew() {
     assert_eq!(remote.state(), TcpState::Established);
 }
 
+// req: MUST-26
 #[test]
 fn data_is_no_silence() {
     let mut remote = established();
@@ -67,19 +102,24 @@ fn data_is_no_silence() {
     assert_eq!(remote.state(), TcpState::Established);
 }
 
+// req: MUST-24, MUST-25
 #[test]
 fn without_the_option_a_silent_peer_is_left_alone() {
-    let mut remote = established();
-    remote
-        .lab
-        .host
-        .stack
-        .set_option(remote.lab.now, remote.socket, SocketOption::KeepAlive(None))
+    let untouched = Remote::connects(Lab::default(), &Offer::default());
+    let mut switched_off = established();
+    let now = switched_off.lab.now;
+    let option = SocketOption::KeepAlive(None);
+    let stack = &mut switched_off.lab.host.stack;
+    stack
+        .set_option(now, switched_off.socket, option)
         .expect("TCP");
-    assert!(remote.pass(SECOND * 100_000).is_empty());
-    assert_eq!(remote.state(), TcpState::Established);
+    for mut remote in [untouched, switched_off] {
+        assert!(remote.pass(SECOND * 100_000).is_empty());
+        assert_eq!(remote.state(), TcpState::Established);
+    }
 }
 
+// req: U-15
 #[test]
 fn a_probe_from_the_peer_is_answered() {
     let mut remote = Remote::connects(Lab::default(), &Offer::default());

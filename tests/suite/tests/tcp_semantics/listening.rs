@@ -1,7 +1,7 @@
 //! Listeners: half-open connections and the backlog.
 
 use core::time::Duration;
-use netstack_core::{AcceptError, SocketId};
+use netstack_core::{AcceptError, SocketId, TcpState};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
@@ -106,6 +106,7 @@ fn data_may_come_with_the_third_segment() {
     assert_eq!(sent(&mut lab)[0].ack, syn_ack.ack.wrapping_add(5));
 }
 
+// req: U-19
 #[test]
 fn a_full_syn_queue_drops_syns_and_recovers() {
     let (mut lab, _) = listening(2);
@@ -191,6 +192,7 @@ fn a_closed_listener_resets_what_nobody_accepted() {
     assert_eq!(lab.host.live_nodes(), 0);
 }
 
+// req: U-19, RFC5961-02, RFC5961-03
 #[test]
 fn resets_of_half_open_connections_follow_rfc_5961() {
     let (mut lab, _) = listening(4);
@@ -220,6 +222,7 @@ fn resets_of_half_open_connections_follow_rfc_5961() {
     assert!(lab.pass(SECOND * 10).is_empty(), "exact: gone");
 }
 
+// req: U-18
 #[test]
 fn an_acknowledgement_of_no_syn_ack_is_reset() {
     let (mut lab, listener) = listening(4);
@@ -241,11 +244,12 @@ fn an_acknowledgement_of_no_syn_ack_is_reset() {
     );
 }
 
+// req: U-04, U-08, U-31
 #[test]
 fn a_listener_ignores_what_neither_opens_nor_acknowledges() {
     let (mut lab, _) = listening(4);
     let base = Remote::syn(client(1000), stack(), &Offer::default());
-    for flags in [0, FIN, FIN | PSH] {
+    for flags in [0, FIN, FIN | PSH, RST, RST | ACK] {
         lab.inject(
             &Tcp {
                 flags,
@@ -257,6 +261,64 @@ fn a_listener_ignores_what_neither_opens_nor_acknowledges() {
     }
 }
 
+// req: U-05
+#[test]
+fn a_listener_resets_what_acknowledges_something() {
+    let (mut lab, _) = listening(4);
+    let base = Remote::syn(client(1000), stack(), &Offer::default());
+    for flags in [ACK, SYN | ACK, FIN | ACK] {
+        let stray = Tcp {
+            flags,
+            ack: 77,
+            ..base.clone()
+        };
+        lab.inject(&stray.to_packet());
+        let resets = sent(&mut lab);
+        assert_eq!(resets.len(), 1, "flags {flags:#x}");
+        assert_eq!((resets[0].flags, resets[0].seq), (RST, 77));
+    }
+}
+
+// req: MUST-41, MUST-42
+#[test]
+fn a_port_of_connections_can_be_listened_on() {
+    let mut lab = Lab::default();
+    let attempt = lab
+        .host
+        .stack
+        .tcp_connect(lab.now, client(80), Some(stack()))
+        .expect("a route");
+    let syn_sent = sent(&mut lab).pop().expect("a SYN");
+    let listener = lab
+        .host
+        .stack
+        .tcp_listen(stack(), 4)
+        .expect("not in use by a listener");
+    let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
+    lab.inject(&third(&syn_ack, b"").to_packet());
+    assert!(lab.host.stack.tcp_accept(listener).is_ok());
+    // The attempt goes on undisturbed.
+    let answer = Tcp {
+        flags: SYN | ACK,
+        ..third(&syn_sent, b"")
+    };
+    lab.inject(
+        &Tcp {
+            seq: 9,
+            ack: syn_sent.end(),
+            ..answer
+        }
+        .to_packet(),
+    );
+    let info = lab.host.stack.tcp_info(attempt).expect("a connection");
+    assert_eq!(info.state, TcpState::Established);
+    // And so it does when the listener goes.
+    lab.host.stack.close(lab.now, listener);
+    let info = lab.host.stack.tcp_info(attempt).expect("a connection");
+    assert_eq!(info.state, TcpState::Established);
+}
+
+// req: RFC5681-06, RFC6298-16
 #[test]
 fn after_a_repeated_syn_ack_data_begins_with_one_segment() {
     let (mut lab, listener) = listening(4);

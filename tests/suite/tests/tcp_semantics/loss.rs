@@ -21,6 +21,7 @@ fn in_flight(remote: &mut Remote) -> Vec<Tcp> {
     sent
 }
 
+// req: RFC5681-18, RFC5681-19, RFC3042-01
 #[test]
 fn the_third_duplicate_acknowledgement_repeats_the_first_segment() {
     let mut remote = established();
@@ -46,6 +47,7 @@ fn the_third_duplicate_acknowledgement_repeats_the_first_segment() {
     assert_eq!(remote.info().retransmits, 1, "once");
 }
 
+// req: RFC6582-03, RFC6582-06, RFC5681-27
 #[test]
 fn a_partial_acknowledgement_repeats_the_next_hole_at_once() {
     let mut remote = established();
@@ -80,6 +82,7 @@ fn acknowledgements_with_data_or_a_new_window_are_no_duplicates() {
     );
 }
 
+// req: MUST-19, SHLD-11, RFC6298-06, RFC6298-15, RFC8961-07, RFC8961-09
 #[test]
 fn the_timeout_doubles_until_the_connection_is_given_up() {
     let mut remote = established();
@@ -109,6 +112,29 @@ fn the_timeout_doubles_until_the_connection_is_given_up() {
     );
 }
 
+// req: MUST-18, RFC6298-07, RFC8961-05
+#[test]
+fn the_acknowledgement_of_what_was_sent_twice_measures_nothing() {
+    let mut remote = established();
+    let before = remote.info();
+    remote.write(b"lost");
+    remote.one();
+    let (_, again) = remote.pass(before.rto + MILLISECOND).remove(0);
+    remote.pass(MILLISECOND * 100);
+    remote.acknowledge(&again);
+    let info = remote.info();
+    assert_eq!(
+        info.rtt, before.rtt,
+        "whichever of the two was acknowledged"
+    );
+    assert_eq!(info.rto, before.rto * 2, "and the timeout stays backed off");
+    remote.write(b"sent once");
+    let once = remote.one();
+    remote.acknowledge(&once);
+    assert!(remote.info().rto <= before.rto);
+}
+
+// req: RFC6298-02
 #[test]
 fn the_timeout_follows_the_round_trip_time() {
     let mut lab = Lab::default();
@@ -140,6 +166,7 @@ fn the_timeout_follows_the_round_trip_time() {
     );
 }
 
+// req: MUST-19, U-42, RFC5681-14, RFC6928-04, RFC6298-14, RFC8961-06
 #[test]
 fn a_timeout_sends_one_segment_and_then_slow_starts() {
     let mut remote = established();
@@ -174,6 +201,7 @@ fn acknowledged_bytes_are_never_sent_again() {
     assert_eq!(again.seq, remote.rcv);
 }
 
+// req: MAY-7
 #[test]
 fn the_window_does_not_hold_a_retransmission_back() {
     let mut remote = established();
@@ -186,6 +214,7 @@ fn the_window_does_not_hold_a_retransmission_back() {
     assert_eq!(again.seq, flight[0].seq);
 }
 
+// req: RFC5681-28, RFC6928-03
 #[test]
 fn an_idle_connection_starts_from_a_small_window() {
     let mut remote = established();

@@ -32,6 +32,71 @@ fn byte(position: usize) -> u8 {
     (position % 251) as u8
 }
 
+// req: U-14
+#[test]
+fn a_segment_counts_when_a_byte_of_it_lies_in_the_window() {
+    const WINDOW: u32 = 10_000;
+    // Where the segment begins, as seen from RCV.NXT, its length, and what is kept of it.
+    for (offset, len, in_order, later) in [
+        (0, 1, 1, 0),
+        (0u32.wrapping_sub(1), 1, 0, 0),
+        (0u32.wrapping_sub(1), 2, 1, 0),
+        (0u32.wrapping_sub(5), 5, 0, 0),
+        (WINDOW - 1, 1, 0, 1),
+        (WINDOW - 1, 5, 0, 1),
+        (WINDOW, 1, 0, 0),
+        (WINDOW + 7, 3, 0, 0),
+    ] {
+        let mut remote = with_buffer(WINDOW as usize, &Offer::default());
+        let segment = Tcp {
+            seq: remote.nxt.wrapping_add(offset),
+            ..remote.segment(ACK | PSH, &vec![1; len])
+        };
+        remote.inject(&segment);
+        let info = remote.info();
+        assert_eq!(
+            (info.unread, info.out_of_order),
+            (in_order, later),
+            "{offset} {len}"
+        );
+        let ack = remote.one();
+        assert_eq!(ack.ack, remote.nxt.wrapping_add(in_order as u32));
+    }
+    // Empty segments: acceptable ones are not answered.
+    for (offset, answered) in [
+        (0, 0),
+        (WINDOW - 1, 0),
+        (WINDOW, 1),
+        (0u32.wrapping_sub(1), 1),
+    ] {
+        let mut remote = with_buffer(WINDOW as usize, &Offer::default());
+        let segment = Tcp {
+            seq: remote.nxt.wrapping_add(offset),
+            ..remote.segment(ACK, b"")
+        };
+        remote.inject(&segment);
+        assert_eq!(remote.sent().len(), answered, "{offset}");
+    }
+}
+
+// req: U-43
+#[test]
+fn reserved_bits_are_neither_read_nor_set() {
+    let mut remote = established();
+    let (src, dst) = (remote.local.ip(), remote.stack.ip());
+    let mut packet = remote.segment(ACK | PSH, b"data").to_packet();
+    let segment = &mut packet[20..];
+    segment[12] |= 0x0f;
+    segment[16..18].fill(0);
+    let check = suite::wire::transport_checksum(src, dst, 6, segment);
+    segment[16..18].copy_from_slice(&check.to_be_bytes());
+    remote.lab.inject(&packet);
+    assert_eq!(remote.read().as_deref(), Some(&b"data"[..]));
+    let sent = remote.lab.sent();
+    assert_eq!((sent.len(), sent[0][32] & 0x0f), (1, 0));
+}
+
+// req: SHLD-18, MUST-40, RFC5681-29, RFC5681-30
 #[test]
 fn a_lone_segment_is_acknowledged_after_forty_milliseconds() {
     let mut remote = established();
@@ -57,6 +122,7 @@ fn an_answer_carries_the_acknowledgement() {
     );
 }
 
+// req: SHLD-19, MUST-58, RFC5681-31
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     for timestamp in [None, Some(1)] {
@@ -75,6 +141,7 @@ fn every_second_full_segment_is_acknowledged_at_once() {
     }
 }
 
+// req: RFC2923-03
 #[test]
 fn every_second_segment_of_a_peer_with_a_smaller_path_is_acknowledged_at_once() {
     // It was told that 1460 bytes are fine, but its packets must fit 576.
@@ -109,6 +176,7 @@ fn a_duplicate_is_acknowledged_at_once() {
     );
 }
 
+// req: U-16
 #[test]
 fn overlapping_segments_are_cut_to_what_is_new() {
     let mut remote = established();
@@ -121,6 +189,7 @@ fn overlapping_segments_are_cut_to_what_is_new() {
     assert_eq!(read, (0..40).map(byte).collect::<Vec<u8>>());
 }
 
+// req: U-16
 #[test]
 fn data_beyond_the_window_is_cut_off() {
     let mut remote = with_buffer(10_000, &Offer::default());
@@ -133,6 +202,7 @@ fn data_beyond_the_window_is_cut_off() {
     assert_eq!(remote.read().map(|read| read.len()), Some(10_000));
 }
 
+// req: SHLD-31, MAY-13, U-34, RFC5681-16, RFC2018-06
 #[test]
 fn out_of_order_data_may_fill_the_whole_window() {
     let offer = Offer {
@@ -161,6 +231,7 @@ fn out_of_order_data_may_fill_the_whole_window() {
     remote.finish();
 }
 
+// req: RFC2018-02, RFC2018-03, RFC2018-06, RFC2018-07, RFC2018-08, RFC2018-09
 #[test]
 fn holes_are_reported_newest_first() {
     let offer = Offer {
@@ -191,6 +262,7 @@ fn holes_are_reported_newest_first() {
     );
 }
 
+// req: RFC2018-08
 #[test]
 fn beside_timestamps_three_blocks_fit() {
     let offer = Offer {
@@ -208,6 +280,7 @@ fn beside_timestamps_three_blocks_fit() {
     assert_eq!(last.len(), 3);
 }
 
+// req: MUST-65, RFC2018-04
 #[test]
 fn without_agreement_no_blocks_are_sent() {
     let mut remote = established();
@@ -216,6 +289,7 @@ fn without_agreement_no_blocks_are_sent() {
     assert!(remote.one().options.is_empty());
 }
 
+// req: MUST-59, RFC5681-17
 #[test]
 fn a_filled_hole_is_acknowledged_at_once() {
     let mut remote = established();
@@ -229,6 +303,7 @@ fn a_filled_hole_is_acknowledged_at_once() {
     assert_eq!(remote.one().ack, remote.nxt.wrapping_add(2_000));
 }
 
+// req: MUST-39
 #[test]
 fn a_reader_of_single_bytes_causes_no_silly_windows() {
     let mut remote = with_buffer(20_000, &Offer::default());
@@ -269,6 +344,7 @@ fn a_drained_buffer_is_announced_at_once() {
     assert_eq!(remote.one().window, 20_000);
 }
 
+// req: U-17, U-46
 #[test]
 fn a_probe_of_a_shut_window_is_answered_and_not_taken() {
     let mut remote = with_buffer(10_000, &Offer::default());

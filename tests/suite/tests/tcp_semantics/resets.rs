@@ -28,6 +28,7 @@ fn challenged(remote: &mut Remote, segment: &Tcp) {
     remote.pass(Duration::from_millis(501));
 }
 
+// req: MUST-12, U-36, RFC5961-01, RFC5961-02, RFC5961-03, RFC5961-11
 #[test]
 fn only_an_exact_reset_ends_the_connection() {
     let mut remote = established();
@@ -58,6 +59,7 @@ fn only_an_exact_reset_ends_the_connection() {
     assert_eq!(read.as_deref(), Ok(&b""[..]), "told once");
 }
 
+// req: RFC5961-06
 #[test]
 fn a_reset_behind_data_in_flight_is_verified_by_the_challenge() {
     let mut remote = established();
@@ -76,6 +78,7 @@ fn a_reset_behind_data_in_flight_is_verified_by_the_challenge() {
     assert_eq!(remote.state(), TcpState::Closed);
 }
 
+// req: U-35, RFC5961-05, RFC5961-12
 #[test]
 fn a_syn_on_an_established_connection_is_challenged() {
     let mut remote = established();
@@ -104,6 +107,7 @@ fn a_syn_on_an_established_connection_is_challenged() {
     }
 }
 
+// req: MAY-12, U-21, U-35, RFC5961-07, RFC5961-08
 #[test]
 fn data_with_an_impossible_acknowledgement_is_not_taken() {
     let mut remote = established();
@@ -138,6 +142,7 @@ fn data_with_an_impossible_acknowledgement_is_not_taken() {
     assert_eq!(remote.read().as_deref(), Some(&b"genuine"[..]));
 }
 
+// req: U-20
 #[test]
 fn a_segment_without_an_acknowledgement_is_dropped() {
     let mut remote = established();
@@ -152,6 +157,7 @@ fn a_segment_without_an_acknowledgement_is_dropped() {
     assert_eq!(remote.lab.host.stack.counters().tcp.in_bad_flags, 2);
 }
 
+// req: RFC5961-09
 #[test]
 fn challenges_are_rationed() {
     let mut remote = established();
@@ -171,6 +177,7 @@ fn challenges_are_rationed() {
     challenged(&mut remote, &reset);
 }
 
+// req: U-02, U-03
 #[test]
 fn a_reset_is_never_answered_with_a_reset() {
     let mut remote = established();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use netstack_core::{ConnectionError, Instant, SendFlags, SocketOption, TcpState};
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
-use suite::wire::{ACK, Tcp};
+use suite::wire::{ACK, PSH, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MSS: usize = 1460;
@@ -32,6 +32,7 @@ fn nodelay(remote: &mut Remote) {
         .expect("TCP");
 }
 
+// req: SHLD-7, SHLD-27, MAY-16
 #[test]
 fn nagle_holds_a_second_small_segment_until_the_first_is_acknowledged() {
     let mut remote = established();
@@ -44,6 +45,7 @@ fn nagle_holds_a_second_small_segment_until_the_first_is_acknowledged() {
     assert_eq!(remote.one().payload, b"bc");
 }
 
+// req: SHLD-28, MUST-61
 #[test]
 fn nagle_lets_full_segments_pass() {
     let mut remote = established();
@@ -52,10 +54,14 @@ fn nagle_lets_full_segments_pass() {
     remote.write(&[1; MSS + 100]);
     let full = remote.one();
     assert_eq!(full.payload.len(), MSS);
+    assert!(!full.has(PSH), "more waits");
     remote.acknowledge(&full);
-    assert_eq!(remote.one().payload.len(), 100);
+    let last = remote.one();
+    assert_eq!(last.payload.len(), 100);
+    assert!(last.has(PSH), "nothing waits");
 }
 
+// req: MUST-17
 #[test]
 fn without_nagle_everything_leaves_at_once() {
     let mut remote = established();
@@ -77,6 +83,7 @@ fn a_message_with_more_to_come_waits_for_the_rest() {
     assert_eq!(remote.one().payload, b"head tail");
 }
 
+// req: MUST-60
 #[test]
 fn a_message_whose_rest_never_comes_leaves_after_all() {
     let mut remote = established();
@@ -91,6 +98,7 @@ fn a_message_whose_rest_never_comes_leaves_after_all() {
     assert_eq!(sent[0].1.payload.len(), 4);
 }
 
+// req: MUST-19, SHLD-28, RFC5681-01, RFC5681-03, RFC6928-01, RFC3465-02
 #[test]
 fn the_first_flight_is_ten_segments() {
     let mut remote = established();
@@ -103,6 +111,7 @@ fn the_first_flight_is_ten_segments() {
     assert_eq!(remote.sent().len(), 4);
 }
 
+// req: RFC5681-01, RFC7323-15
 #[test]
 fn no_more_leaves_than_the_window_takes() {
     let mut remote = with_window(5_000);
@@ -121,6 +130,7 @@ fn no_more_leaves_than_the_window_takes() {
     remote.nothing();
 }
 
+// req: MUST-34, SHLD-15
 #[test]
 fn a_window_that_shrinks_is_tolerated() {
     let mut remote = with_window(20_000);
@@ -143,6 +153,38 @@ fn a_window_that_shrinks_is_tolerated() {
     assert!(!remote.sent().is_empty());
 }
 
+// req: MUST-35, SHLD-29
+#[test]
+fn a_window_that_shuts_under_data_is_probed_after_one_timeout() {
+    let mut remote = with_window(20_000);
+    remote.write(&[1; 30_000]);
+    let flight = remote.sent();
+    remote.window = 0;
+    remote.acknowledge(flight.last().expect("a flight"));
+    remote.nothing();
+    let rto = remote.info().rto;
+    let (at, probe) = remote.pass(SECOND * 2).remove(0);
+    assert_eq!((at, probe.seq, probe.payload.len()), (rto, remote.rcv, 1));
+}
+
+// req: U-22
+#[test]
+fn an_older_acknowledgement_does_not_set_the_window() {
+    let mut remote = established();
+    remote.write(&[1; 3 * MSS]);
+    let flight = remote.sent();
+    remote.acknowledge(&flight[2]);
+    let late = Tcp {
+        ack: flight[0].end(),
+        window: 0,
+        ..remote.segment(ACK, b"")
+    };
+    remote.inject(&late);
+    remote.write(b"on");
+    assert_eq!(remote.one().payload, b"on");
+}
+
+// req: MUST-36, MUST-37, U-23
 #[test]
 fn a_shut_window_is_probed_with_data_for_as_long_as_probes_are_answered() {
     let mut remote = with_window(0);
@@ -207,6 +249,7 @@ fn unanswered_probes_end_the_connection() {
     );
 }
 
+// req: MUST-38
 #[test]
 fn a_receiver_that_opens_its_window_byte_by_byte_gets_no_silly_segments() {
     let mut remote = with_window(20_000);

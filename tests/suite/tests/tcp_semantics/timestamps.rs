@@ -21,6 +21,7 @@ fn echoed(segment: &Tcp) -> Option<u32> {
     segment.timestamps().map(|(_, ecr)| ecr)
 }
 
+// req: MUST-5, RFC7323-20, RFC7323-21, RFC7323-26, RFC7323-38
 #[test]
 fn the_peers_timestamp_is_echoed_and_ours_advances() {
     let mut remote = established();
@@ -37,6 +38,7 @@ fn the_peers_timestamp_is_echoed_and_ours_advances() {
     }
 }
 
+// req: RFC7323-29
 #[test]
 fn a_delayed_acknowledgement_echoes_the_oldest_segment() {
     let mut remote = established();
@@ -47,6 +49,7 @@ fn a_delayed_acknowledgement_echoes_the_oldest_segment() {
     assert_eq!(echoed(&remote.one()), Some(1_010));
 }
 
+// req: RFC7323-30, RFC7323-37
 #[test]
 fn beyond_a_hole_the_last_segment_in_order_is_echoed() {
     let mut remote = established();
@@ -59,6 +62,7 @@ fn beyond_a_hole_the_last_segment_in_order_is_echoed() {
     assert_eq!(echoed(&remote.one()), Some(1_000));
 }
 
+// req: RFC7323-35
 #[test]
 fn an_old_timestamp_is_dropped_and_acknowledged() {
     let mut remote = established();
@@ -104,6 +108,7 @@ fn a_segment_outside_the_window_does_not_set_the_clock_forward() {
     assert_eq!(remote.read().as_deref(), Some(&b"genuine"[..]));
 }
 
+// req: RFC7323-39
 #[test]
 fn after_twenty_five_days_of_silence_the_old_timestamp_means_nothing() {
     let mut remote = established();
@@ -114,6 +119,7 @@ fn after_twenty_five_days_of_silence_the_old_timestamp_means_nothing() {
     assert_eq!(remote.read().as_deref(), Some(&b"awake"[..]));
 }
 
+// req: RFC7323-23, RFC7323-24
 #[test]
 fn a_segment_without_the_agreed_timestamp_is_dropped_but_a_reset_counts() {
     let mut remote = established();

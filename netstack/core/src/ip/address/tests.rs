@@ -54,9 +54,9 @@ fn refuses_what_is_no_host() {
     );
 }
 
+// req: RFC1122-61
 #[test]
 fn broadcasts() {
-    // RFC1122-61
     let all = addresses(&[
         (ETH, "10.0.0.1/24"),
         (TUN, "10.1.0.0/31"),
@@ -97,9 +97,9 @@ fn v4_source_is_the_primary_of_the_subnet() {
     assert_eq!(source(&all, ETH, "2001:db8::1"), "none");
 }
 
+// req: RFC8504-13
 #[test]
 fn v6_source_follows_scope_then_prefix() {
-    // RFC8504-13
     let all = addresses(&[
         (ETH, "fe80::1/64"),
         (ETH, "2001:db8:1::1/64"),

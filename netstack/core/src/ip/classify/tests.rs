@@ -4,9 +4,9 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+// req: RFC1122-07, RFC1122-08, RFC6274-07, RFC6274-17
 #[test]
 fn sources() {
-    // RFC1122-07, RFC1122-08, RFC6274-07, RFC6274-17
     for bad in [
         "0.0.0.0",
         "0.1.2.3",

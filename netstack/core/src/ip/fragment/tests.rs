@@ -44,7 +44,7 @@ fn cut_and_join(packet: Packet, mtu: usize, ident: u32) -> (Vec<u8>, usize) {
         assert_eq!((offset, more), (payload.len(), !last));
         assert!(last || (bytes.len() - header_len) % 8 == 0);
         assert!(bytes.len() > header_len, "an empty fragment");
-        // RFC1812-06: the fewest fragments.
+        // The fewest fragments.
         assert!(
             last || bytes.len() + 8 > mtu,
             "{} of {mtu} bytes used",
@@ -55,9 +55,10 @@ fn cut_and_join(packet: Packet, mtu: usize, ident: u32) -> (Vec<u8>, usize) {
     (payload, fragments.len())
 }
 
+// req: RFC791-07, RFC791-11, RFC1812-06
 #[test]
 fn every_mtu_v4() {
-    // RFC791-07, RFC791-11; fragmentation at every MTU
+    // Fragmentation at every MTU
     let memory = Memory::new();
     let segment = pattern(3000);
     let bytes = v4(A4, B4, UDP, &segment);
@@ -86,9 +87,9 @@ fn every_mtu_v4() {
     assert_eq!(memory.ledger.live_nodes(), 0);
 }
 
+// req: RFC8200-13, RFC8200-15, RFC5722-01
 #[test]
 fn v6_at_several_mtus() {
-    // RFC8200-13, RFC8200-15, RFC5722-01
     let memory = Memory::new();
     let segment = pattern(9000);
     for mtu in (1280..1600).chain([4000, 9000, 9039]) {
@@ -134,9 +135,9 @@ fn a_partial_checksum_is_completed_first() {
     }
 }
 
+// req: RFC791-06, RFC6864-06
 #[test]
 fn what_must_not_be_cut() {
-    // RFC791-06, RFC6864-06
     let memory = Memory::new();
     let mut bytes = v4(A4, B4, UDP, &pattern(2000));
     bytes[6] = 0x40;
@@ -178,9 +179,9 @@ fn what_must_not_be_cut() {
     );
 }
 
+// req: RFC791-08
 #[test]
 fn options_go_where_they_belong() {
-    // RFC791-08
     let memory = Memory::new();
     let options = [7, 7, 4, 0, 0, 0, 0, 200, 3, 9, 0, 0];
     let bytes = v4_options(A4, B4, UDP, &options, &pattern(100));

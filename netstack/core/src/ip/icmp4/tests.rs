@@ -1,13 +1,6 @@
 use super::super::testing::*;
 use super::*;
 
-fn read(bytes: &[u8]) -> IcmpIn {
-    let memory = Memory::new();
-    let mut packet = memory.received(bytes);
-    let header = super::super::input::parse(&mut packet).unwrap();
-    input(&header, &mut packet)
-}
-
 #[test]
 fn codes_of_unreachable() {
     let quoted = udp_packet(B4, A4, &[]);
@@ -21,23 +14,23 @@ fn codes_of_unreachable() {
         (10, Unreachable::Prohibited),
         (13, Unreachable::Prohibited),
     ] {
-        let message = read(&icmp_packet(A4, B4, 3, code, 0, &quoted));
+        let message = read_icmp(&icmp_packet(A4, B4, 3, code, 0, &quoted));
         assert!(
             matches!(message, IcmpIn::Error(IcmpError::Unreachable(reason), _) if reason == expected)
         );
     }
 }
 
+// req: RFC1191-05
 #[test]
 fn old_routers_name_no_mtu() {
-    // RFC1191-05
-    let message = read(&icmp_packet(A4, B4, 3, 4, 0, &udp_packet(B4, A4, &[])));
+    let message = read_icmp(&icmp_packet(A4, B4, 3, 4, 0, &udp_packet(B4, A4, &[])));
     assert!(matches!(
         message,
         IcmpIn::Error(IcmpError::TooBig { mtu: 0 }, _)
     ));
     // Only the lower half of the word is the MTU.
-    let message = read(&icmp_packet(
+    let message = read_icmp(&icmp_packet(
         A4,
         B4,
         3,
@@ -51,11 +44,11 @@ fn old_routers_name_no_mtu() {
     ));
 }
 
+// req: RFC1122-45, RFC1122-47
 #[test]
 fn historic_messages_are_dropped() {
-    // RFC1122-45, RFC1122-47
     for kind in [4, 5, 9, 10, 13, 15, 17, 18] {
-        let message = read(&icmp_packet(A4, B4, kind, 0, 0, &udp_packet(B4, A4, &[])));
+        let message = read_icmp(&icmp_packet(A4, B4, kind, 0, 0, &udp_packet(B4, A4, &[])));
         assert_eq!(message, IcmpIn::Dropped(IcmpDrop::UnknownType), "{kind}");
     }
 }

@@ -1,13 +1,6 @@
 use super::super::testing::*;
 use super::*;
 
-fn read(bytes: &[u8]) -> IcmpIn {
-    let memory = Memory::new();
-    let mut packet = memory.received(bytes);
-    let header = super::super::input::parse(&mut packet).unwrap();
-    input(&header, &mut packet)
-}
-
 #[test]
 fn codes_of_unreachable() {
     let quoted = udp_packet(B6, A6, &[]);
@@ -20,7 +13,7 @@ fn codes_of_unreachable() {
         (5, Unreachable::Prohibited),
         (6, Unreachable::Prohibited),
     ] {
-        let message = read(&icmp_packet(A6, B6, 1, code, 0, &quoted));
+        let message = read_icmp(&icmp_packet(A6, B6, 1, code, 0, &quoted));
         assert!(
             matches!(message, IcmpIn::Error(IcmpError::Unreachable(reason), _) if reason == expected)
         );
@@ -31,7 +24,7 @@ fn codes_of_unreachable() {
 fn unknown_codes_are_passed_on() {
     let quoted = udp_packet(B6, A6, &[]);
     for (kind, code) in [(3, 9), (4, 9), (5, 0), (127, 1)] {
-        let message = read(&icmp_packet(A6, B6, kind, code, 0, &quoted));
+        let message = read_icmp(&icmp_packet(A6, B6, kind, code, 0, &quoted));
         assert!(
             matches!(message, IcmpIn::Error(IcmpError::Unknown { kind: k, code: c }, _) if (k, c) == (kind, code))
         );
@@ -40,7 +33,7 @@ fn unknown_codes_are_passed_on() {
 
 #[test]
 fn the_whole_mtu_field_counts() {
-    let message = read(&icmp_packet(
+    let message = read_icmp(&icmp_packet(
         A6,
         B6,
         2,
@@ -54,10 +47,10 @@ fn the_whole_mtu_field_counts() {
     ));
 }
 
+// req: RFC4443-01
 #[test]
 fn the_checksum_covers_the_addresses() {
-    // RFC4443-01
     let mut bytes = icmp_packet(A6, B6, 128, 0, 1, &pattern(20));
     bytes[23] ^= 4;
-    assert_eq!(read(&bytes), IcmpIn::Dropped(IcmpDrop::BadChecksum));
+    assert_eq!(read_icmp(&bytes), IcmpIn::Dropped(IcmpDrop::BadChecksum));
 }

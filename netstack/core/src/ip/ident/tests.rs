@@ -6,9 +6,9 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+// req: RFC791-12, RFC6864-05
 #[test]
 fn no_repeat_for_one_destination() {
-    // RFC791-12, RFC6864-05
     let mut idents = Idents::new(&mut Random::new([1; 32]));
     let (src, dst) = (ip("10.0.0.1"), ip("10.0.0.2"));
     let seen: HashSet<u16> = (0..65_536)
@@ -17,9 +17,9 @@ fn no_repeat_for_one_destination() {
     assert_eq!(seen.len(), 65_536);
 }
 
+// req: RFC6274-12, RFC8504-02
 #[test]
 fn destinations_and_protocols_differ() {
-    // RFC6274-12, RFC8504-02
     let mut idents = Idents::new(&mut Random::new([2; 32]));
     let (src, a, b) = (ip("10.0.0.1"), ip("10.0.0.2"), ip("10.0.0.3"));
     let first = idents.next(src, a, IpProtocol::Udp);

@@ -45,9 +45,9 @@ fn a_plain_packet() {
     assert_eq!(header.ecn(), 0b01);
 }
 
+// req: RFC791-03
 #[test]
 fn link_padding_is_cut_off() {
-    // RFC791-03
     let memory = Memory::new();
     let mut bytes = v4(A4, B4, UDP, &pattern(10));
     bytes.resize(46, 0xff);
@@ -58,9 +58,9 @@ fn link_padding_is_cut_off() {
     }
 }
 
+// req: RFC791-01, RFC1122-03, RFC6274-01, RFC6274-02, RFC6274-03
 #[test]
 fn bad_versions_and_lengths() {
-    // RFC791-01, RFC1122-03, RFC6274-01, RFC6274-02, RFC6274-03
     assert_eq!(parse_bytes(&[]), Err(IpDrop::Truncated));
     assert_eq!(parse_bytes(&[0x50; 40]), Err(IpDrop::BadVersion));
     assert_eq!(parse_bytes(&[0x45; 19]), Err(IpDrop::Truncated));
@@ -78,18 +78,18 @@ fn bad_versions_and_lengths() {
     assert!(with(2, &[0, 20]).is_ok());
 }
 
+// req: RFC791-02, RFC1122-04, RFC1812-02
 #[test]
 fn bad_checksum() {
-    // RFC791-02, RFC1122-04, RFC1812-02
     let mut bytes = v4(A4, B4, UDP, &pattern(8));
     bytes[11] ^= 1;
     assert_eq!(parse_bytes(&bytes), Err(IpDrop::BadChecksum));
     assert_eq!(IpDrop::BadChecksum.error(), None);
 }
 
+// req: RFC1122-14
 #[test]
 fn low_ttl_is_no_reason_to_drop() {
-    // RFC1122-14
     for ttl in [0, 1] {
         let mut bytes = v4(A4, B4, UDP, &pattern(8));
         bytes[8] = ttl;
@@ -98,9 +98,9 @@ fn low_ttl_is_no_reason_to_drop() {
     }
 }
 
+// req: RFC1122-17, RFC1122-21, RFC6274-09, RFC6274-10
 #[test]
 fn options_are_walked() {
-    // RFC1122-17, RFC1122-21, RFC6274-09, RFC6274-10
     let parse_options =
         |options: &[u8]| parse_bytes(&v4_options(A4, B4, UDP, options, &pattern(8)));
     let header = parse_options(&[1, 1, 200, 2, 0, 0, 0, 0]).unwrap();
@@ -121,9 +121,9 @@ fn options_are_walked() {
     );
 }
 
+// req: RFC1122-07, RFC1122-08, RFC6274-17
 #[test]
 fn martians() {
-    // RFC1122-07, RFC1122-08, RFC6274-17
     for src in [
         "127.0.0.1",
         "224.0.0.1",
@@ -148,9 +148,9 @@ fn martians() {
     assert!(parse_bytes(&v4(A4, "224.0.0.1", UDP, &[0; 8])).is_ok());
 }
 
+// req: RFC6274-05, RFC6274-06
 #[test]
 fn fragments() {
-    // RFC6274-05, RFC6274-06
     let header = parse_bytes(&v4_fragment(UDP, 7, 1480, true, &pattern(16))).unwrap();
     assert_eq!(
         header.fragment,

@@ -62,9 +62,9 @@ fn lengths() {
     assert_eq!(parse_bytes(&v6(A6, B6, UDP, &[])).unwrap().payload_len, 0);
 }
 
+// req: RFC8200-05, RFC8200-07, RFC8200-09
 #[test]
 fn extension_headers_in_any_order() {
-    // RFC8200-05, RFC8200-07, RFC8200-09
     let routing = [DST_OPTS, 0, 4, 0, 0, 0, 0, 0];
     let body = chain(&[
         &options_header(DST_OPTS, &[5, 2, 0, 0]),
@@ -85,9 +85,9 @@ fn extension_headers_in_any_order() {
     );
 }
 
+// req: RFC8200-04
 #[test]
 fn hop_by_hop_only_at_the_start() {
-    // RFC8200-04
     let body = chain(&[
         &options_header(HOP_BY_HOP, &[]),
         &options_header(UDP, &[]),
@@ -97,9 +97,9 @@ fn hop_by_hop_only_at_the_start() {
     assert_eq!(pointer_of(drop), (Problem::NextHeader, 40));
 }
 
+// req: RFC8200-08
 #[test]
 fn unknown_options() {
-    // RFC8200-08
     let parse_option = |kind: u8| {
         let body = chain(&[&options_header(UDP, &[0, kind, 1, 7]), &pattern(20)]);
         parse_bytes(&v6(A6, B6, DST_OPTS, &body))
@@ -113,9 +113,9 @@ fn unknown_options() {
     }
 }
 
+// req: RFC8200-10, RFC8504-04
 #[test]
 fn routing_headers() {
-    // RFC8200-10, RFC8504-04
     for kind in [0, 2, 4, 253] {
         let body = chain(&[&[UDP, 0, kind, 0, 0, 0, 0, 0], &pattern(20)]);
         assert!(
@@ -128,9 +128,9 @@ fn routing_headers() {
     }
 }
 
+// req: RFC8200-23
 #[test]
 fn no_next_header() {
-    // RFC8200-23
     assert_eq!(
         parse_bytes(&v6(A6, B6, NO_NEXT, &pattern(8))),
         Err(IpDrop::NoNextHeader)
@@ -185,9 +185,10 @@ fn too_many_extension_headers() {
     );
 }
 
+// req: RFC8200-07
 #[test]
 fn long_extension_headers_are_taken_out() {
-    // RFC8200-07; RFC 8504 section 5.3: options of any length are accepted.
+    // RFC 8504 section 5.3: options of any length are accepted.
     let memory = Memory::new();
     for padding in [30, 60, 90, 250] {
         let mut option = vec![1, padding];
@@ -269,9 +270,9 @@ fn fragment_fields() {
     assert_eq!(header.protocol, IpProtocol::Udp);
 }
 
+// req: RFC6946-01, RFC8200-22
 #[test]
 fn atomic_fragments_are_whole_packets() {
-    // RFC6946-01, RFC8200-22
     let header = parse_bytes(&v6_fragment(UDP, 7, 0, false, &pattern(20))).unwrap();
     assert_eq!(header.fragment, None);
     assert_eq!(
@@ -287,9 +288,9 @@ fn atomic_fragments_are_whole_packets() {
     assert!(parse_bytes(&v6_fragment(DST_OPTS, 7, 0, false, &body)).is_err());
 }
 
+// req: RFC8200-18, RFC8200-19
 #[test]
 fn fragment_lengths() {
-    // RFC8200-18, RFC8200-19
     let odd = parse_bytes(&v6_fragment(UDP, 7, 0, true, &pattern(63))).unwrap_err();
     assert_eq!(pointer_of(odd), (Problem::Header, 4));
     assert_eq!(
@@ -301,9 +302,9 @@ fn fragment_lengths() {
     assert_eq!(pointer_of(long), (Problem::Header, 42));
 }
 
+// req: RFC8200-20, RFC7112-02, RFC7112-03
 #[test]
 fn first_fragments_hold_all_headers() {
-    // RFC8200-20, RFC7112-02, RFC7112-03
     let drop = parse_bytes(&v6_fragment(TCP, 7, 0, true, &pattern(16))).unwrap_err();
     assert_eq!(pointer_of(drop), (Problem::HeaderChain, 0));
     assert!(parse_bytes(&v6_fragment(TCP, 7, 0, true, &pattern(24))).is_ok());

@@ -16,9 +16,9 @@ fn burst(
         .count()
 }
 
+// req: RFC4443-10, RFC1812-20
 #[test]
 fn one_destination_gets_its_burst_and_then_its_rate() {
-    // RFC4443-10, RFC1812-20
     let mut random = Random::new([1; 32]);
     let mut limiter = ErrorLimiter::new(LimitConfig::default(), &mut random);
     let dst = ip("10.0.0.1");

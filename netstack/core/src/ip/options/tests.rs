@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+// req: RFC1122-17, RFC1122-18, RFC6274-11
 #[test]
 fn v4_unknown_options_are_ignored() {
-    // RFC1122-17, RFC1122-18, RFC6274-11
     for good in [
         &[][..],
         &[0, 9, 9, 9],
@@ -18,9 +18,9 @@ fn v4_unknown_options_are_ignored() {
     }
 }
 
+// req: RFC1122-21, RFC6274-08
 #[test]
 fn v4_bad_lengths_are_found_where_they_are() {
-    // RFC1122-21, RFC6274-08
     assert_eq!(
         check_v4(&[1, 200, 0, 0]),
         Err(V4OptionProblem::BadLength(1))
@@ -39,16 +39,16 @@ fn v4_bad_lengths_are_found_where_they_are() {
     );
 }
 
+// req: RFC6274-09, RFC6274-10
 #[test]
 fn v4_source_routes_are_refused() {
-    // RFC6274-09, RFC6274-10
     assert_eq!(check_v4(&[131, 3, 4, 0]), Err(V4OptionProblem::SourceRoute));
     assert_eq!(check_v4(&[1, 137, 3, 4]), Err(V4OptionProblem::SourceRoute));
 }
 
+// req: RFC791-08, RFC791-13
 #[test]
 fn v4_copies_only_options_with_the_copy_bit() {
-    // RFC791-08, RFC791-13
     let options = [7, 3, 4, 130, 4, 0xaa, 0xbb, 1, 200, 3, 9, 0];
     let mut out = [0xff; 12];
     assert_eq!(copied_v4(&options, &mut out), 8);
@@ -56,9 +56,9 @@ fn v4_copies_only_options_with_the_copy_bit() {
     assert_eq!(copied_v4(&[1, 1, 1, 0], &mut out), 0);
 }
 
+// req: RFC8200-08, RFC8200-09
 #[test]
 fn v6_options_act_by_their_top_bits() {
-    // RFC8200-08, RFC8200-09
     assert_eq!(check_v6(&[0, 0, 1, 2, 0, 0]), Ok(()));
     assert_eq!(check_v6(&[5, 2, 0, 0, 1, 0]), Ok(()));
     assert_eq!(check_v6(&[0x1e, 4, 1, 2, 3, 4]), Ok(()));

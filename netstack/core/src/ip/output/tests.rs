@@ -43,9 +43,9 @@ fn v6_bytes() {
     assert_eq!(packet.to_vec().unwrap(), expected);
 }
 
+// req: RFC791-05
 #[test]
 fn dont_fragment_is_the_only_flag() {
-    // RFC791-05
     let mut packet = Packet::new();
     push_header(
         &mut packet,
@@ -58,9 +58,9 @@ fn dont_fragment_is_the_only_flag() {
     assert_eq!(packet.headers()[6..8], [0x40, 0]);
 }
 
+// req: RFC1122-13
 #[test]
 fn no_packet_leaves_dead() {
-    // RFC1122-13
     for (src, dst, at) in [(A4, B4, 8), (A6, B6, 7)] {
         let mut packet = Packet::new();
         push_header(

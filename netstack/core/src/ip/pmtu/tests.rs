@@ -16,9 +16,9 @@ fn cache() -> PmtuCache {
     PmtuCache::new(PmtuConfig::default())
 }
 
+// req: RFC1191-01, RFC1191-04, RFC8201-01, RFC8201-04
 #[test]
 fn falls_to_what_was_reported_and_never_rises() {
-    // RFC1191-01, RFC1191-04, RFC8201-01, RFC8201-04
     for dst in [v4(), v6()] {
         let mut cache = cache();
         assert_eq!(cache.lookup(NOW, dst, 1500).mtu, 1500);
@@ -47,18 +47,18 @@ fn falls_to_what_was_reported_and_never_rises() {
     }
 }
 
+// req: RFC8201-02, RFC8201-03
 #[test]
 fn v6_reports_below_the_minimum_are_discarded() {
-    // RFC8201-02, RFC8201-03
     let mut cache = cache();
     assert_eq!(cache.reduce(NOW, v6(), 1279, 1500, 1500), None);
     assert_eq!(cache.reduce(NOW, v6(), 0, 1500, 1500), None);
     assert_eq!(cache.lookup(NOW, v6(), 1500).mtu, 1500);
 }
 
+// req: RFC1191-03
 #[test]
 fn v4_reports_below_the_floor_let_routers_fragment() {
-    // RFC1191-03
     let mut cache = cache();
     let path = cache.reduce(NOW, v4(), 100, 1500, 1500).unwrap();
     assert_eq!(
@@ -90,9 +90,9 @@ fn v4_reports_below_the_floor_let_routers_fragment() {
     );
 }
 
+// req: RFC1191-05
 #[test]
 fn old_routers_walk_down_the_plateaus() {
-    // RFC1191-05
     let mut cache = cache();
     let mut seen = Vec::new();
     let mut len = 9000;
@@ -103,9 +103,9 @@ fn old_routers_walk_down_the_plateaus() {
     assert_eq!(seen, [8166, 4352, 2002, 1492, 1006, 576]);
 }
 
+// req: RFC1191-06, RFC1191-10, RFC8201-05, RFC8201-10
 #[test]
 fn estimates_age_and_confirmed_ones_live_longer() {
-    // RFC1191-06, RFC1191-10, RFC8201-05, RFC8201-10
     let mut cache = cache();
     cache.reduce(NOW, v6(), 1400, 1500, 1500);
     let later = NOW + Duration::from_secs(400);

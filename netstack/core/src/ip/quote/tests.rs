@@ -34,9 +34,9 @@ fn udp_and_tcp() {
     }
 }
 
+// req: RFC792-01
 #[test]
 fn eight_bytes_of_transport_are_enough_and_needed() {
-    // RFC792-01
     for (src, dst) in [(A4, B4), (A6, B6)] {
         let header_len = if src == A4 { 20 } else { 40 };
         let bytes = transport_packet(src, dst, TCP, &pattern(100));

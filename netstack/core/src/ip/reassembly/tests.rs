@@ -134,9 +134,9 @@ fn permutations(list: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     all
 }
 
+// req: RFC815-01, RFC815-02, RFC791-10, RFC1122-09
 #[test]
 fn every_order_of_five_fragments() {
-    // RFC815-01, RFC815-02, RFC791-10, RFC1122-09
     for v6 in [false, true] {
         let segment = pattern(2020);
         for order in permutations(&fragments(v6, &segment, 480)) {
@@ -181,9 +181,9 @@ fn the_header_is_that_of_a_whole_packet() {
     assert!(packet.span().is_some());
 }
 
+// req: RFC791-09
 #[test]
 fn datagrams_are_kept_apart() {
-    // RFC791-09
     let mut bench = Bench::new();
     let first = |ident| v4_fragment(UDP, ident, 0, true, &[ident as u8; 16]);
     let last = |ident| v4_fragment(UDP, ident, 16, false, &[ident as u8; 5]);
@@ -215,9 +215,9 @@ fn what_is_no_fragment_passes() {
     assert_eq!(bench.counters, IpCounters::default());
 }
 
+// req: RFC6946-01, RFC6946-02
 #[test]
 fn atomic_fragments_do_not_mix() {
-    // RFC6946-01, RFC6946-02
     let mut bench = Bench::new();
     bench.pending(&v6_fragment(UDP, 7, 0, true, &pattern(16)));
     let atomic = v6_fragment(UDP, 7, 0, false, &pattern(30));
@@ -256,9 +256,9 @@ fn headers_before_and_after_the_fragment_header() {
     assert_eq!((header.header_len, header.payload_len), (56, 40));
 }
 
+// req: RFC8200-21
 #[test]
 fn exact_duplicates_are_dropped_alone() {
-    // RFC8200-21
     for v6 in [false, true] {
         let mut bench = Bench::new();
         let segment = pattern(1000);
@@ -273,9 +273,9 @@ fn exact_duplicates_are_dropped_alone() {
     }
 }
 
+// req: RFC5722-02, RFC8200-21, RFC6274-16
 #[test]
 fn an_overlap_ends_the_whole_datagram() {
-    // RFC5722-02, RFC8200-21, RFC6274-16
     for (at, len) in [(8, 16), (0, 24), (16, 24), (24, 8), (0, 48), (8, 8)] {
         let mut bench = Bench::new();
         bench.pending(&v4_fragment(UDP, 7, 0, true, &pattern(16)));
@@ -333,9 +333,9 @@ fn tiny_first_fragments() {
     bench.pending(&v4_fragment(TCP, 7, 0, true, &pattern(24)));
 }
 
+// req: RFC791-14, RFC815-03, RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
 #[test]
 fn time_runs_out() {
-    // RFC791-14, RFC815-03, RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
     for (v6, timeout) in [(false, 30), (true, 60)] {
         let mut bench = Bench::new();
         let list = fragments(v6, &pattern(1000), 400);
@@ -434,9 +434,9 @@ fn small_fragments_of_large_buffers_are_copied() {
     );
 }
 
+// req: RFC6274-13, RFC6274-14
 #[test]
 fn memory_is_bounded_and_the_oldest_goes() {
-    // RFC6274-13, RFC6274-14
     let limits = ReassemblyLimits {
         total: 20_000,
         datagrams: 8,

@@ -22,9 +22,9 @@ fn lookup(routes: &Routes, dst: &str) -> Option<u32> {
         .map(|route| route.iface.index())
 }
 
+// req: RFC1812-30
 #[test]
 fn the_longest_prefix_wins() {
-    // RFC1812-30
     let mut routes = Routes::new();
     for (index, text) in ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32"]
         .iter()

@@ -7,6 +7,7 @@ fn emitted(options: &Options) -> Vec<u8> {
     out
 }
 
+// req: MUST-4
 #[test]
 fn a_syn_has_linux_order() {
     let options = Options {
@@ -37,6 +38,7 @@ fn three_sack_blocks_fit_beside_timestamps_and_four_alone() {
     assert_eq!(options.room_for_sack(), 4);
 }
 
+// req: MUST-7
 #[test]
 fn impossible_lengths_end_the_reading() {
     assert_eq!(Options::parse(&[2, 4, 5, 180, 3, 0, 7]).mss, Some(1460));
@@ -45,6 +47,7 @@ fn impossible_lengths_end_the_reading() {
     assert_eq!(Options::parse(&[2]), Options::default());
 }
 
+// req: MUST-4, MUST-6, MUST-64
 #[test]
 fn unknown_options_are_skipped_and_end_stops() {
     let parsed = Options::parse(&[253, 4, 1, 2, 3, 3, 9, 0, 2, 4, 5, 180]);
@@ -52,6 +55,7 @@ fn unknown_options_are_skipped_and_end_stops() {
     assert_eq!(parsed.mss, None);
 }
 
+// req: RFC7323-10
 #[test]
 fn a_window_scale_above_fourteen_counts_as_fourteen() {
     assert_eq!(Options::parse(&[3, 3, 200]).window_scale, Some(14));
@@ -63,6 +67,7 @@ proptest! {
         let _ = Options::parse(&bytes);
     }
 
+    // req: MUST-68
     #[test]
     fn what_is_emitted_parses_back(
         mss in any::<Option<u16>>(),

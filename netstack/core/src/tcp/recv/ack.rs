@@ -29,6 +29,7 @@ impl AckState {
     ///
     /// Every second full segment is acknowledged at once, and the end of a burst unless the
     /// application tends to answer.
+    // req: SHLD-18, SHLD-19, MUST-58, RFC5681-29, RFC5681-31
     pub(crate) fn on_data(&mut self, len: usize, mss: usize, pushed: bool) -> Urgency {
         self.unacknowledged += len;
         if self.unacknowledged >= 2 * mss || (pushed && !self.interactive) {

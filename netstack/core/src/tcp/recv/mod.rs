@@ -64,25 +64,17 @@ impl Receiver {
     }
 
     /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous.
-    /// Returns whether a hole was filled.
-    pub(crate) fn accept(&mut self, span: Span) -> bool {
+    pub(crate) fn accept(&mut self, span: Span) {
         self.nxt += span.len();
         self.enqueue(span);
-        self.take_from_assembler()
-    }
-
-    fn take_from_assembler(&mut self) -> bool {
-        let mut filled = false;
         while !self.assembler.is_empty()
             && let Some((spans, end)) = self.assembler.take(self.nxt)
         {
-            filled = true;
             self.nxt = end;
             for span in spans {
                 self.enqueue(span);
             }
         }
-        filled
     }
 
     fn enqueue(&mut self, span: Span) {

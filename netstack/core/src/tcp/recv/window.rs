@@ -11,6 +11,7 @@ pub(crate) struct Window {
 }
 
 /// The window scale for a buffer of at most `limit` bytes.
+// req: RFC7323-09
 pub(crate) fn scale_for(limit: usize) -> u8 {
     (0..14)
         .find(|shift| limit >> shift <= usize::from(u16::MAX))
@@ -34,6 +35,7 @@ impl Window {
 
     /// The edge to tell when `free` bytes of buffer are left, without silly small steps: it moves by a
     /// segment or half the buffer, or not at all.
+    // req: MUST-39, SHLD-14
     fn next_edge(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> Seq {
         let offered = (nxt + free).later(self.edge);
         let step = offered.since(self.edge);
@@ -45,6 +47,7 @@ impl Window {
     }
 
     /// Moves the edge for a segment that is about to leave and returns its window field.
+    // req: SHLD-14, RFC7323-08
     pub(crate) fn advertise(&mut self, nxt: Seq, free: usize, limit: usize, mss: usize) -> u16 {
         let size = self.next_edge(nxt, free, limit, mss).since(nxt);
         // Rounded up where rounding down would take back what was offered.

@@ -1,5 +1,6 @@
 use super::Seq;
 
+// req: U-34
 #[test]
 fn order_holds_across_the_wrap() {
     let low = Seq(u32::MAX - 5);

@@ -42,9 +42,9 @@ fn a_datagram() {
     }
 }
 
+// req: RFC768-01, RFC768-06
 #[test]
 fn lengths() {
-    // RFC768-01, RFC768-06
     for (src, dst) in [(A4, B4), (A6, B6)] {
         assert_eq!(
             parse_bytes(&transport_packet(src, dst, UDP, &[0; 7])),
@@ -71,9 +71,9 @@ fn lengths() {
     }
 }
 
+// req: RFC768-03, RFC1122udp-05, RFC8200-30, RFC6935-02, RFC6936-04
 #[test]
 fn checksums() {
-    // RFC768-03, RFC1122udp-05, RFC8200-30, RFC6935-02, RFC6936-04
     for (src, dst, at) in [(A4, B4, 20), (A6, B6, 40)] {
         let mut bytes = udp_packet(src, dst, &pattern(33));
         bytes[at + 12] ^= 1;

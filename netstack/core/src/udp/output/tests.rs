@@ -41,9 +41,9 @@ fn the_edge_completes_it() {
     }
 }
 
+// req: RFC768-02, RFC8200-29, RFC6935-01
 #[test]
 fn a_checksum_of_zero_is_sent_as_ones() {
-    // RFC768-02, RFC8200-29, RFC6935-01
     for (src, dst, at) in [(A4, B4, 20), (A6, B6, 40)] {
         let unset = udp_packet(src, dst, &[0, 0]);
         // What makes the sum of everything else 0xffff.

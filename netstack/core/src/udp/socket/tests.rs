@@ -367,9 +367,9 @@ fn without_memory_nothing_is_queued() {
     assert_eq!(bench.deliver(b"x"), Err(UdpDrop::NoMemory));
 }
 
+// req: RFC1122-33, RFC1122udp-03, RFC8085-10, RFC8085-11
 #[test]
 fn errors_are_told_once_and_only_to_the_connected() {
-    // RFC1122-33, RFC1122udp-03, RFC8085-10, RFC8085-11
     let mut bench = Bench::new();
     assert!(!bench.socket.report(peer(), &PORT));
     bench.socket.connect(Some(peer()));

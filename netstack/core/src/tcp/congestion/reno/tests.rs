@@ -2,6 +2,7 @@ use super::*;
 
 const MSS: usize = 1460;
 
+// req: RFC5681-10, RFC5681-11, RFC5681-12
 #[test]
 fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     let mut reno = Reno::new(MSS);
@@ -17,6 +18,7 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     assert_eq!(reno.window(), 11 * MSS);
 }
 
+// req: RFC5681-13, RFC3465-05
 #[test]
 fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     let mut reno = Reno::new(MSS);
@@ -39,6 +41,7 @@ fn an_unused_window_does_not_grow() {
     assert_eq!(reno.window(), 10 * MSS);
 }
 
+// req: RFC6928-01
 #[test]
 fn the_initial_window_follows_the_segment_size() {
     assert_eq!(initial_window(65_495), 2 * 65_495);

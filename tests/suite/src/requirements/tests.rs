@@ -1,0 +1,118 @@
+use super::annotations::{Above, scan};
+use super::{Annotation, Proof, Row, Status, Table, Waiver};
+
+fn table() -> Vec<Table> {
+    let row = |id: &str, level: &str| Row {
+        id: id.to_owned(),
+        level: level.to_owned(),
+        text: String::new(),
+    };
+    let rows = vec![
+        row("A-1", "MUST"),
+        row("A-2", "MUST NOT"),
+        row("B-1", "MAY"),
+    ];
+    vec![Table { name: "one", rows }]
+}
+
+fn waiver(id: &str, class: &str) -> Waiver {
+    Waiver {
+        id: id.to_owned(),
+        class: class.to_owned(),
+        reason: "because".to_owned(),
+    }
+}
+
+fn scanned(file: &str, text: &str) -> Vec<Annotation> {
+    let mut found = Vec::new();
+    scan(file, text, &mut found);
+    found
+}
+
+#[test]
+fn what_stands_below_an_annotation_says_what_it_is() {
+    let text =
+        "/// Doc.\n// req: A-1, A-2\n#[test]\nfn shows() {\n    // req: B-1\n    work();\n}\n";
+    let found = scanned("tests/suite/tests/x.rs", text);
+    let above: Vec<(&str, usize, &Above)> = found
+        .iter()
+        .map(|note| (note.id.as_str(), note.line, &note.above))
+        .collect();
+    let test = Above::Test("shows".to_owned());
+    assert_eq!(
+        above,
+        [
+            ("A-1", 2, &test),
+            ("A-2", 2, &test),
+            ("B-1", 5, &Above::Nothing)
+        ]
+    );
+    for note in scanned("tests/suite/src/x.rs", text) {
+        assert_eq!(note.above, Above::Code);
+    }
+    let asynchronous =
+        "// req: A-1\n#[tokio::test(flavor = \"multi_thread\")]\nasync fn also() {}\n";
+    let found = scanned("netstack/runtime/src/x/tests.rs", asynchronous);
+    assert_eq!(found[0].above, Above::Test("also".to_owned()));
+    let ordinary = scanned("drivers/tests/x.rs", "// req: A-1\nfn helper() {}\n");
+    assert_eq!(ordinary[0].above, Above::Nothing);
+}
+
+#[test]
+fn rows_are_shown_waived_or_open() {
+    let tables = table();
+    let notes = scanned(
+        "drivers/tests/x.rs",
+        "// req: A-1\n#[test]\nfn shows() {}\n",
+    );
+    let waivers = [waiver("B-*", "later")];
+    let status = Status::new(&tables, &notes, &waivers).expect("in order");
+    assert!(
+        matches!(status.proof("A-1"), Proof::Shown(tests) if tests.contains("drivers/tests/x.rs::shows"))
+    );
+    assert!(matches!(status.proof("B-1"), Proof::Waived(_)));
+    let open: Vec<&str> = status.open().map(|(_, row)| row.id.as_str()).collect();
+    assert_eq!(open, ["A-2"]);
+    assert!(
+        status
+            .summary()
+            .contains("one\tMUST\t2\t1\t0\t0\t0\t1\none\tMAY\t1\t0\t0\t0\t1\t0\n")
+    );
+    assert!(status.render().contains("A-2\tMUST NOT\topen\t\t\n"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_said() {
+    let mut tables = table();
+    tables.extend(table());
+    let notes = scanned(
+        "drivers/tests/x.rs",
+        "// req: A-1, C-1\n#[test]\nfn shows() {}\n// req: A-2\nfn helper() {}\n",
+    );
+    let waivers = [
+        waiver("A-1", "absent"),
+        waiver("A-2", "tired"),
+        waiver("A-2", "unobservable"),
+        waiver("B-1", "later"),
+        waiver("B-*", "absent"),
+        waiver("C-*", "later"),
+        waiver("C-2", "absent"),
+    ];
+    let wrong = Status::new(&tables, &notes, &waivers)
+        .expect_err("all of it")
+        .join("\n");
+    for part in [
+        "A-1 is the id of two rows",
+        "drivers/tests/x.rs:1: no table has the id \"C-1\"",
+        "drivers/tests/x.rs:4: there is no test below A-2",
+        "a test shows A-1",
+        "A-2 is neither absent nor unobservable",
+        "A-2 is waived twice",
+        "B-1 is neither absent nor unobservable",
+        "B-* is a family, which only comes later",
+        "no table has an id like \"C-*\"",
+        "no table has the id \"C-2\"",
+    ] {
+        assert!(wrong.contains(part), "{part:?} is missing in:\n{wrong}");
+    }
+}
