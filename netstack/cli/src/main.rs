@@ -69,7 +69,7 @@ fn end_with(failure: &Failure) -> ExitCode {
 fn start_logging() -> Result<(), Failure> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(&directives)
-            .map_err(|error| Failure::new(format!("RUST_LOG cannot be understood: {error}")))?,
+            .map_err(|error| Failure::new(format!("RUST_LOG cannot be understood: {error}; set it to a level, such as debug, or to modules with levels, such as drivers=trace")))?,
         Err(_) => EnvFilter::new("error"),
     };
     tracing_subscriber::fmt()

@@ -32,7 +32,7 @@ pub(crate) fn man(dir: Option<&Path>) -> Result<Outcome, Failure> {
         .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
         .map_err(|error| {
             Failure::new(format!(
-                "cannot write manual pages to {}: {error}",
+                "cannot write manual pages to {}: {error}; name another directory",
                 dir.display()
             ))
         })?;

@@ -56,6 +56,7 @@ fn one_icmp(lab: &mut Lab) -> Icmp {
     Icmp::of(&Ip::parse(&sent[0])).expect("ICMP")
 }
 
+// req: RFC1122-40, RFC1122-41, RFC1122-42, RFC4443-20, RFC4443-21, RFC4443-23, RFC792-02, RFC792-03
 #[test]
 fn pings_of_every_size_are_answered_in_kind() {
     for (mtu, v6) in [
@@ -99,6 +100,7 @@ fn pings_of_every_size_are_answered_in_kind() {
     }
 }
 
+// req: RFC1122-09, RFC1122-52, RFC8200-25, RFC791-10
 #[test]
 fn datagrams_of_every_size_pass_both_ways() {
     for (mtu, v6) in [
@@ -148,6 +150,7 @@ fn datagrams_of_every_size_pass_both_ways() {
     }
 }
 
+// req: RFC791-07, RFC8200-13
 #[test]
 fn fragments_keep_to_every_mtu() {
     for mtu in 68..=1500 {
@@ -231,6 +234,7 @@ fn datagrams_arrive_whole_or_not_at_all() {
     }
 }
 
+// req: RFC1122-32, RFC1122udp-01, RFC4443-12, RFC1122-23
 #[test]
 fn a_closed_port_is_reported_and_quotes_what_was_sent() {
     for v6 in [false, true] {
@@ -252,6 +256,7 @@ fn a_closed_port_is_reported_and_quotes_what_was_sent() {
     }
 }
 
+// req: RFC1122-33, RFC1122udp-03, RFC4443-14
 #[test]
 fn a_connected_socket_is_told_that_nobody_listens() {
     for v6 in [false, true] {
@@ -282,6 +287,7 @@ fn a_connected_socket_is_told_that_nobody_listens() {
     }
 }
 
+// req: RFC4443-10
 #[test]
 fn errors_are_rationed_and_come_again() {
     let mut lab = lab(1500);
@@ -314,6 +320,7 @@ fn errors_to_all_hosts_together_are_rationed_too() {
     assert!((10..=50).contains(&sent), "{sent} errors at once");
 }
 
+// req: RFC1122-26, RFC1122-27, RFC1122-29
 #[test]
 fn what_must_not_be_answered_is_not() {
     let mut lab = lab(1500);
@@ -346,6 +353,7 @@ fn what_must_not_be_answered_is_not() {
     }
 }
 
+// req: RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
 #[test]
 fn a_datagram_that_stays_incomplete_is_given_up_and_reported() {
     for (v6, seconds) in [(false, 30), (true, 60)] {
@@ -371,6 +379,7 @@ fn a_datagram_that_stays_incomplete_is_given_up_and_reported() {
     }
 }
 
+// req: RFC5722-02, RFC8200-21
 #[test]
 fn overlapping_fragments_refuse_the_whole_datagram() {
     for v6 in [false, true] {
@@ -404,6 +413,7 @@ fn overlapping_fragments_refuse_the_whole_datagram() {
     }
 }
 
+// req: RFC8201-01, RFC8201-10, RFC8200-26
 #[test]
 fn an_ipv6_path_that_takes_less_gets_smaller_fragments() {
     let mut lab = lab(1500);
@@ -457,6 +467,7 @@ fn a_forged_report_about_ipv4_datagrams_changes_nothing() {
     assert_eq!(lab.sent().len(), 1);
 }
 
+// req: RFC6864-05, RFC791-12
 #[test]
 fn identifications_of_one_path_are_not_used_again_soon() {
     let mut lab = lab(1500);

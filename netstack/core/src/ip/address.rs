@@ -100,6 +100,7 @@ impl Addresses {
     /// IPv4: the primary address of the subnet that holds `dst`, or else of the next hop, or else the
     /// first address of the interface, or else the first of the stack. IPv6: RFC 6724 section 5, the
     /// rules about equality, scope, outgoing interface and longest matching prefix.
+    // req: RFC8504-13
     pub(crate) fn select_source(
         &self,
         iface: IfaceId,

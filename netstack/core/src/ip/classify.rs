@@ -42,6 +42,7 @@ pub(crate) fn may_be_destination(addr: IpAddr) -> bool {
 
 /// Whether `addr` can be configured on an interface, and so be the peer of an answer: it names one
 /// host.
+// req: RFC1122-07
 pub(crate) fn names_one_host(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(_) => may_be_source(addr),

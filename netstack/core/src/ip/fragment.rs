@@ -50,6 +50,7 @@ pub(crate) struct Fragments {
 /// # Errors
 ///
 /// The packet is dropped; the error says why it could not be cut.
+// req: RFC791-07, RFC791-08, RFC8200-13, RFC5722-01
 pub(crate) fn fragment(
     mut packet: Packet,
     mtu: usize,

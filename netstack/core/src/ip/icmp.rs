@@ -153,6 +153,7 @@ pub(crate) struct ReplyFrom {
 }
 
 /// Checks and reads the ICMP message that `header` says is in `packet`.
+// req: RFC1122-22, RFC4443-05
 pub(crate) fn input(header: &IpHeader, packet: &mut Packet) -> IcmpIn {
     let read = match header.protocol {
         IpProtocol::Icmp if header.is_v4() => {
@@ -192,6 +193,7 @@ pub(crate) fn echo_reply(
 /// or broadcast addresses, and packets from an address that does not name one host (RFC 1122 section
 /// 3.2.2, RFC 1812 section 4.3.2.7, RFC 4443 section 2.4 (e)). Two errors pass for IPv6 multicast: too
 /// big, and an option that asks for it.
+// req: RFC1122-26, RFC1122-27, RFC1122-29, RFC1122-30, RFC4443-07, RFC4443-08, RFC4443-09
 pub(crate) fn recipient(
     kind: IcmpError,
     original: &Packet,
@@ -226,6 +228,7 @@ pub(crate) fn recipient(
 /// IPv6 (RFC 4443 section 2.4 (c)); the quotation is copied into `small`, so that an answer pins nothing
 /// of what it answers. It comes from the address the original was sent to if that is this host's, else
 /// from one of `iface`. `ident` is the IPv4 identification.
+// req: RFC792-01, RFC1122-23, RFC4443-06
 pub(crate) fn error(
     kind: IcmpError,
     original: &Packet,
@@ -253,6 +256,7 @@ pub(super) const HEADER: usize = 8;
 pub(super) const CHECKSUM_AT: u16 = 2;
 
 /// The header of a message whose checksum, over `pseudo` too, is right.
+// req: RFC4443-01
 fn message_header(
     header: &IpHeader,
     packet: &Packet,

@@ -14,6 +14,7 @@ use super::pseudo;
 use super::{HOP_LIMIT, IPV4_HEADER, IpHeader};
 
 /// Turns an accepted echo request into its reply; see [`super::icmp::echo_reply`].
+// req: RFC792-02, RFC792-03, RFC1122-40, RFC1122-42
 pub(crate) fn echo_reply(
     header: &IpHeader,
     mut packet: Packet,

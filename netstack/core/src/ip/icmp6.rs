@@ -15,6 +15,7 @@ use super::pseudo;
 use super::{HOP_LIMIT, IPV6_HEADER, IpHeader, pseudo_header_sum};
 
 /// Turns an accepted echo request into its reply; see [`super::icmp::echo_reply`].
+// req: RFC4443-20, RFC4443-23
 pub(crate) fn echo_reply(
     header: &IpHeader,
     mut packet: Packet,

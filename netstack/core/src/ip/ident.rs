@@ -28,6 +28,7 @@ impl Idents {
     }
 
     /// The next identification for a datagram from `src` to `dst`. IPv4 uses the lower 16 bits.
+    // req: RFC791-12, RFC6864-05
     pub(crate) fn next(&mut self, src: IpAddr, dst: IpAddr, protocol: IpProtocol) -> u32 {
         let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
         for addr in [src, dst] {

@@ -142,6 +142,7 @@ impl From<PullError> for IpDrop {
 ///
 /// What is wrong with the packet; it must be dropped, counted, and answered with what
 /// [`IpDrop::error`] gives.
+// req: RFC791-01, RFC791-02, RFC791-03, RFC1122-03, RFC1122-04, RFC1122-14
 pub(crate) fn parse(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
     // The shorter of the two headers: no packet is shorter, and most are read with one copy.
     packet.pull(IPV4_HEADER)?;

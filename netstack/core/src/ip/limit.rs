@@ -61,6 +61,7 @@ impl ErrorLimiter {
     }
 
     /// Whether an error may be sent to `dst` now; if so it is charged for.
+    // req: RFC1812-20, RFC4443-10
     pub(crate) fn allow(&mut self, now: Instant, dst: IpAddr, random: &mut Random) -> bool {
         let class = self.class_of(dst);
         let Some(class) = self.classes.get_mut(class) else {

@@ -72,6 +72,7 @@ impl PmtuCache {
     ///
     /// An estimate older than its lifetime no longer counts: the next large packet tries again
     /// (RFC 1191 section 6.3, RFC 8201 section 4).
+    // req: RFC1191-10, RFC8201-10
     pub(crate) fn lookup(&self, now: Instant, dst: IpAddr, iface_mtu: usize) -> PathMtu {
         let whole = PathMtu {
             mtu: iface_mtu,
@@ -89,6 +90,7 @@ impl PmtuCache {
     /// The caller has made sure that the quoted packet is one it sent (RFC 8201 section 4). An
     /// estimate is never raised here, never set below the floor, and an IPv6 report of less than
     /// 1280 is discarded.
+    // req: RFC1191-01, RFC1191-03, RFC1191-04, RFC8201-01, RFC8201-03
     pub(crate) fn reduce(
         &mut self,
         now: Instant,

@@ -164,6 +164,7 @@ impl Reassembly {
 
     /// Takes in a fragment, which [`input::parse`] has accepted. A packet that is no fragment comes back
     /// as complete.
+    // req: RFC815-01, RFC1122-09, RFC5722-02, RFC8200-21, RFC6274-13
     pub(crate) fn insert(
         &mut self,
         now: Instant,
@@ -200,6 +201,7 @@ impl Reassembly {
 
     /// Gives up one datagram whose time is up; `None` if there is none left. Datagrams that were refused
     /// before go without a word.
+    // req: RFC815-03, RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
     pub(crate) fn expire(&mut self, now: Instant, counters: &mut IpCounters) -> Option<Expired> {
         while let Some(&(when, key)) = self.expiry.first()
             && when <= now

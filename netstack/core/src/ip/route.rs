@@ -44,6 +44,7 @@ impl Routes {
     }
 
     /// The route of the longest prefix that holds `dst` (RFC 1812 section 5.2.4.3).
+    // req: RFC1812-30
     pub(crate) fn lookup(&self, dst: IpAddr) -> Option<Route> {
         match dst {
             IpAddr::V4(dst) => self

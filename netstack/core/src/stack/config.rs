@@ -85,7 +85,9 @@ pub enum ConfigError {
     #[error("an MTU of {0} is not possible: give one from 68 to 65535")]
     Mtu(usize),
     /// IPv6 needs larger packets.
-    #[error("IPv6 needs an MTU of at least 1280, the interface has {0}")]
+    #[error(
+        "IPv6 needs an MTU of at least 1280, the interface has {0}: raise it, or take no IPv6 address"
+    )]
     MtuTooSmallForIpv6(usize),
     /// The address is none a host can have, or the stack has it already.
     #[error("{0} cannot be an address of this stack: it names no single host, or is there already")]

@@ -76,6 +76,7 @@ impl UdpDrop {
 /// # Errors
 ///
 /// What is wrong with the datagram; it must be dropped and counted. None of this is told the sender.
+// req: RFC768-01, RFC1122udp-05, RFC8200-30, RFC6935-02
 pub(crate) fn parse(ip: &IpHeader, packet: &mut Packet) -> Result<UdpHeader, UdpDrop> {
     let at = ip.header_len;
     if ip.payload_len < UDP_HEADER {

@@ -15,6 +15,7 @@ use crate::ip::pseudo_header_sum;
 /// # Errors
 ///
 /// The datagram would exceed the 65,535 bytes that its length field can say.
+// req: RFC768-02, RFC8200-29
 pub(crate) fn build(
     src: SocketAddr,
     dst: SocketAddr,
