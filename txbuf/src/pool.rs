@@ -8,7 +8,7 @@ use crate::error::NoMemory;
 use crate::ledger::Ledger;
 use crate::node::NodeRef;
 use crate::reservation::DetachedReservation;
-use crate::segment::Home;
+use crate::segment::{self, Home};
 
 /// Segment sizes are rounded up to a cache line and kept within these.
 const SMALLEST: usize = 64;
@@ -95,6 +95,11 @@ impl Pool {
 
     pub(crate) fn take(&self) -> Result<NodeRef, NoMemory> {
         self.0.take()
+    }
+
+    /// Whether the node is a segment of this pool.
+    pub(crate) fn provides(&self, node: &NodeRef) -> bool {
+        segment::is_from(node, &self.0)
     }
 }
 

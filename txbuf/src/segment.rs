@@ -311,6 +311,18 @@ impl Drop for Returned {
     }
 }
 
+/// Whether the node is a segment of this very pool.
+pub(crate) fn is_from(node: &NodeRef, home: &Arc<Home>) -> bool {
+    if node.kind() != Kind::Buffered {
+        return false;
+    }
+    // SAFETY: only `allocate` makes nodes of this kind, so the object is a `Pooled`. Its
+    // `home` was set before its first pin was handed out, and is not written while there
+    // are pins, of which `node` is one.
+    let provider = unsafe { (*node.as_ptr().cast::<Pooled>().as_ptr()).home };
+    core::ptr::eq(provider, Arc::as_ptr(home))
+}
+
 /// `free` of a Buffered node: back to its pool.
 ///
 /// # Safety

@@ -1,7 +1,6 @@
 //! Taking spans that somebody else filled into a stream.
 
 use crate::chain::{Chain, Entry, Shape};
-use crate::ledger::Kind;
 use crate::node;
 use crate::span::{Span, gather_pieces};
 
@@ -10,10 +9,11 @@ impl Chain {
     /// pin more than four times their length and there is room for a copy. The
     /// chain owns the span afterwards.
     ///
-    /// A segment that nobody else pins (a committed
+    /// A segment of the chain's pool that nobody else pins (a committed
     /// [`DetachedReservation`](crate::DetachedReservation)) becomes one of the
-    /// chain's own nodes: it is linked into the run and its rest filled. A gather is
-    /// taken apart. An arena drops the span.
+    /// chain's own nodes: it is linked into the run and its rest filled. One of another
+    /// pool is not: what this chain writes would then be charged to that pool's owner.
+    /// A gather is taken apart. An arena drops the span.
     pub fn append_span(&mut self, span: Span) {
         if self.shape == Shape::Arena {
             return;
@@ -35,7 +35,7 @@ impl Chain {
         if overpins && fits_tail() && self.append_copy(&span) {
             return;
         }
-        if span.kind() == Kind::Buffered
+        if self.pool.provides(&span.node)
             && span.offset == 0
             && span.len <= span.node.capacity()
             && span.node.is_unique()

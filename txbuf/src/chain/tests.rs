@@ -244,6 +244,33 @@ fn detached_segments_join_the_run() {
 }
 
 #[test]
+fn a_segment_of_another_pool_is_not_filled() {
+    let (ledger, own) = pool(64);
+    let config = PoolConfig {
+        segment: 64,
+        limit: 128,
+        keep: 0,
+    };
+    let other = Pool::new(&ledger, config);
+    let mut chain = Chain::stream(&own);
+    let mut room = other.reserve().unwrap();
+    room.fill(0xaa);
+    chain.append_span(room.commit(20));
+    assert_eq!(
+        (chain.footprint(), own.in_use(), other.in_use()),
+        (0, 0, 64)
+    );
+    chain.append(&[0xbb; 40]).unwrap();
+    assert_eq!((chain.footprint(), own.in_use()), (64, 64));
+    // Its provider has it back as soon as its own bytes are released.
+    chain.release(20);
+    assert_eq!(
+        (other.in_use(), vec(&chain.span(20, 100))),
+        (0, vec![0xbb; 40])
+    );
+}
+
+#[test]
 fn what_overpins_is_copied_where_there_is_room() {
     let (ledger, pool) = pool(256);
     let mut chain = stream(&pool, 10);

@@ -456,9 +456,8 @@ impl World {
             assert_eq!(packet.checksum(0), Ok(checksum::sum(bytes)));
         }
         assert!(self.pool.in_use() <= self.pool.limit());
-        // A stream fills on what it was given whole, also from the lender's arena.
-        let provided = self.pool.in_use() + self.lender.in_use();
-        assert!(self.chain.footprint() <= provided);
+        // A stream fills segments of its own pool, and no others.
+        assert!(self.chain.footprint() <= self.pool.in_use());
         // All that is charged is on the ledger; copies that were too long for a
         // segment are there as well, and in nobody's charge.
         let owned = self.ledger.report().of(Kind::Owned).bytes;
