@@ -3,7 +3,9 @@
 //! The mirror image of the cutter: what a peer's stack cut, or a driver read back to back, goes up as one
 //! super-packet, so that the stack above looks at one header for many segments. Only segments that say the same
 //! but for their position are joined, in order, so that the result, cut again, is what arrived (but for the
-//! identification of IPv4, which means nothing for what is not fragmented: RFC 6864 section 4).
+//! identification of IPv4, which means nothing for what is not fragmented: RFC 6864 section 4). The checksums of the
+//! segments were right, and that of the result is left partial, as a sender leaves it: a stack takes it for good, and
+//! can send it on by any device.
 
 mod segment;
 
@@ -157,7 +159,7 @@ impl Open {
         true
     }
 
-    /// Gives the packet its payload, and writes into its headers what has changed.
+    /// Gives the packet its payload, and writes into its headers what has changed. One segment alone stays as it was.
     fn finish(self, packets: &mut [Packet]) {
         let packet = &mut packets[self.at];
         packet.set_span(self.payload);
@@ -170,6 +172,9 @@ impl Open {
         if self.pushed {
             self.layout.set_flags(packet.headers_mut(), PSH);
         }
+        packet.meta.checksum = self
+            .layout
+            .leave_checksum(packet.headers_mut(), length, &self.sums);
         packet.meta.gso = Some(Gso {
             kind: self.layout.kind(),
             size: self.size as u16,

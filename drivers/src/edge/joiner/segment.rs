@@ -5,6 +5,8 @@ use txbuf::{Checksum, GsoKind, Packet, checksum};
 const ACK: u8 = 0x10;
 pub(super) const PSH: u8 = 0x08;
 const TCP: u8 = 6;
+/// Where the checksum lies in a TCP header.
+const CHECKSUM_AT: usize = 16;
 
 /// Where the TCP header starts: IPv4 without options, or IPv6 without extension headers.
 const V4_TRANSPORT: usize = 20;
@@ -138,7 +140,7 @@ impl Layout {
             sequence: u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]),
             flags: tcp[13],
             flags_word: word(tcp, 12),
-            check: word(tcp, 16),
+            check: word(tcp, CHECKSUM_AT),
         }
     }
 
@@ -160,6 +162,23 @@ impl Layout {
         head[self.transport + 13] |= flags;
     }
 
+    /// Puts the sum of the pseudo-header of a packet of `length` bytes where the checksum goes, to be completed from
+    /// there.
+    pub(super) fn leave_checksum(
+        self,
+        head: &mut [u8],
+        length: usize,
+        sums: &FixedSums,
+    ) -> Checksum {
+        let at = self.transport + CHECKSUM_AT;
+        let sum = fold(u32::from(sums.pseudo) + (length - self.transport) as u32);
+        head[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        Checksum::Partial {
+            start: self.transport as u16,
+            offset: CHECKSUM_AT as u16,
+        }
+    }
+
     pub(super) fn kind(self) -> GsoKind {
         if self.transport == V4_TRANSPORT {
             GsoKind::TcpV4
@@ -175,7 +194,9 @@ pub(super) struct FixedSums {
     layout: Layout,
     /// The IPv4 header, less length, identification and checksum.
     ip: u16,
-    /// Addresses, protocol, and the TCP header less sequence number, flags and checksum.
+    /// Addresses and protocol.
+    pseudo: u16,
+    /// These, and the TCP header less sequence number, flags and checksum.
     tcp: u16,
 }
 
@@ -189,14 +210,19 @@ impl FixedSums {
         let (ip, tcp) = copy.split_at_mut(transport);
         tcp[4..8].fill(0);
         tcp[12..14].fill(0);
-        tcp[16..18].fill(0);
-        let tcp = u32::from(checksum::sum(tcp)) + u32::from(TCP);
+        tcp[CHECKSUM_AT..CHECKSUM_AT + 2].fill(0);
         let addresses = if transport == V4_TRANSPORT { 12 } else { 8 };
-        let tcp = fold(tcp + u32::from(checksum::sum(&ip[addresses..])));
+        let pseudo = fold(u32::from(checksum::sum(&ip[addresses..])) + u32::from(TCP));
+        let tcp = fold(u32::from(pseudo) + u32::from(checksum::sum(tcp)));
         ip[2..6].fill(0);
         ip[10..12].fill(0);
         let ip = checksum::sum(ip);
-        FixedSums { layout, ip, tcp }
+        FixedSums {
+            layout,
+            ip,
+            pseudo,
+            tcp,
+        }
     }
 
     /// Whether the checksums of a packet with these headers are right. That of TCP is taken for right if the device
