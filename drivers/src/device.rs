@@ -140,6 +140,8 @@ device_counters! {
     tx_unsupported,
     /// Packets dropped because the CPU may not read their payload.
     tx_unreadable,
+    /// Packets dropped because their payload had to be copied and the pool for that was at its cap.
+    tx_no_memory,
     /// Packets dropped because the kernel refused them as malformed.
     tx_refused,
     /// Packets dropped because their headers do not fit their offload metadata.

@@ -1,8 +1,10 @@
 //! A link of two ends in memory, bounded, with or without offload.
 //!
 //! What one end takes, the other receives, in order and without loss. Payload is not copied: the receiver gets the
-//! sender's span. Without offload the link carries packets of at most the MTU with complete checksums, as a wire
-//! does. Both ends may be driven by one thread in virtual time, or each by its own.
+//! sender's span. Only lent payload ([`Kind::User`](txbuf::Kind)) is: a receiver could keep it for ever, so it gets a
+//! copy, and the message that lent it is reported as copied. Without offload the link carries packets of at most the
+//! MTU with complete checksums, as a wire does. Both ends may be driven by one thread in virtual time, or each by its
+//! own.
 
 mod signal;
 
@@ -12,7 +14,7 @@ use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use txbuf::{Checksum, Offloads, Packet};
+use txbuf::{Chain, Checksum, CopyError, Ledger, Offloads, Packet, Pool, PoolConfig};
 
 use crate::device::cuts;
 use crate::{Capabilities, Device, DeviceCounters, Edge};
@@ -23,6 +25,12 @@ use signal::Signal;
 const BURST: usize = 256;
 /// Bytes for one call: a few super-packets, which are still in the cache when the other end receives them.
 const BURST_BYTES: usize = 192 << 10;
+/// Where an end puts its copies of lent payload: what the longest packet needs, and what a receiver may keep of them.
+const COPIES: PoolConfig = PoolConfig {
+    segment: 64 << 10,
+    limit: 16 << 20,
+    keep: 8,
+};
 
 /// How a link is made.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +105,7 @@ pub fn raw_pair(config: MemoryConfig) -> io::Result<(MemoryEnd, MemoryEnd)> {
         side,
         mtu: config.ends[side].mtu,
         offloads: usable(config.ends[side].offloads, config.ends[1 - side].offloads),
+        copies: Chain::arena(&Pool::new(&Ledger::new(), COPIES)),
         counters: DeviceCounters::default(),
     };
     Ok((end(0), end(1)))
@@ -120,6 +129,8 @@ pub struct MemoryEnd {
     side: usize,
     mtu: usize,
     offloads: Offloads,
+    /// Copies of lent payload.
+    copies: Chain,
     counters: DeviceCounters,
 }
 
@@ -189,6 +200,13 @@ impl Queue {
 }
 
 impl MemoryEnd {
+    /// The pool that copies of lent payload are made in: 16 MiB, on a ledger of its own. What the other end keeps of them
+    /// stays charged to it; at its cap packets with lent payload are dropped and counted (`tx_no_memory`), and others
+    /// are not concerned.
+    pub fn copies(&self) -> &Pool {
+        self.copies.pool()
+    }
+
     fn peer(&self) -> usize {
         1 - self.side
     }
@@ -199,8 +217,8 @@ impl MemoryEnd {
         }
     }
 
-    /// Counts a packet in or out of the capabilities, and says whether it may pass.
-    fn admit(&mut self, packet: &Packet) -> bool {
+    /// Counts a packet in or out of the capabilities, puts copies in place of lent payload, and says whether it may pass.
+    fn admit(&mut self, packet: &mut Packet) -> bool {
         let partial = matches!(packet.meta.checksum, Checksum::Partial { .. });
         let (wire, offload) = match packet.meta.gso {
             Some(gso) => (
@@ -215,6 +233,13 @@ impl MemoryEnd {
         }
         if wire > self.mtu {
             self.counters.tx_too_big += 1;
+            return false;
+        }
+        if let Err(error) = packet.orphan(&mut self.copies) {
+            match error {
+                CopyError::Unreadable => self.counters.tx_unreadable += 1,
+                _ => self.counters.tx_no_memory += 1,
+            }
             return false;
         }
         self.counters.tx_packets += 1;
@@ -289,7 +314,7 @@ impl Device for MemoryEnd {
         let room = direction.capacity.saturating_sub(queue.packets.len());
         let taken = room.min(from.len());
         let mut rest = from.split_off(taken);
-        from.retain(|packet| self.admit(packet));
+        from.retain_mut(|packet| self.admit(packet));
         queue.take_over(from);
         from.append(&mut rest);
         let arrived = !queue.packets.is_empty();

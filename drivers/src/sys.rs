@@ -1,4 +1,5 @@
-//! The system calls that rustix does not offer in safe form: TUN ioctls, descriptors by number, `unshare`.
+//! The system calls that rustix does not offer in safe form: TUN ioctls, descriptors by number, `unshare`, and writing
+//! from memory that others may write to.
 
 #![allow(unsafe_code)]
 
@@ -6,11 +7,12 @@
 mod testing;
 
 use std::ffi::{c_int, c_uint};
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
+use txbuf::RawExtent;
 
 /// A layer 3 device (`IFF_TUN` of linux/if_tun.h).
 pub(crate) const IFF_TUN: u16 = 0x0001;
@@ -80,7 +82,7 @@ pub(crate) fn attach_with_vnet_header(node: BorrowedFd<'_>, name: &str) -> Resul
     };
     let room = request.name[..15]
         .get_mut(..name.len())
-        .ok_or(rustix::io::Errno::INVAL)?;
+        .ok_or(Errno::INVAL)?;
     room.copy_from_slice(name.as_bytes());
     // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, for which `InterfaceRequest` has room; every bit pattern
     // is valid for its fields.
@@ -110,12 +112,45 @@ pub(crate) fn into_owned_fd(iface: tun_tap::Iface) -> OwnedFd {
 /// The number itself stays open: whoever opened it owns it. An error says that it is not open.
 pub(crate) fn duplicate_by_number(number: RawFd) -> Result<OwnedFd> {
     if number < 0 {
-        return Err(rustix::io::Errno::BADF);
+        return Err(Errno::BADF);
     }
     // SAFETY: the number is not negative, and it is borrowed only for a call that duplicates it: if it is not
     // open the kernel says EBADF, if it is, its owner does not notice.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_dupfd_cloexec(borrowed, 3)
+}
+
+/// The most extents that [`write_extents`] takes.
+pub(crate) const EXTENTS: usize = 30;
+
+/// Writes the two slices and the extents behind them by one call. More than [`EXTENTS`] are `INVAL`.
+pub(crate) fn write_extents(
+    fd: BorrowedFd<'_>,
+    front: [&[u8]; 2],
+    extents: &[RawExtent<'_>],
+) -> Result<usize> {
+    let vector = |base: *const u8, len| libc::iovec {
+        iov_base: base.cast_mut().cast(),
+        iov_len: len,
+    };
+    let mut vectors = [vector(std::ptr::null(), 0); 2 + EXTENTS];
+    let count = front.len() + extents.len();
+    let used = vectors.get_mut(..count).ok_or(Errno::INVAL)?;
+    let slices = front.iter().map(|part| vector(part.as_ptr(), part.len()));
+    let raw = extents
+        .iter()
+        .map(|extent| vector(extent.as_ptr(), extent.len()));
+    for (place, vector) in used.iter_mut().zip(slices.chain(raw)) {
+        *place = vector;
+    }
+    // SAFETY: the kernel reads `count` vectors, which are there, and through them the bytes of slices and extents that
+    // are borrowed for the call; `RawExtent` says that its bytes can be read as long as it lives. It writes to none,
+    // and what others write meanwhile changes what is sent and nothing else.
+    let written = unsafe { libc::writev(fd.as_raw_fd(), used.as_ptr(), count as c_int) };
+    usize::try_from(written).map_err(|_| {
+        let error = std::io::Error::last_os_error();
+        Errno::from_io_error(&error).unwrap_or(Errno::IO)
+    })
 }
 
 /// Moves the calling thread into new namespaces. Descriptor tables stay shared.

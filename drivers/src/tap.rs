@@ -2,8 +2,13 @@
 //!
 //! The device's thread only clones packets (one reference each) into a bounded queue; a thread of the tap's own
 //! writes them. When that one cannot keep up, the *capture* of a packet is dropped and counted, never the packet.
+//!
+//! A capture holds up nobody. Payload that an application lent is copied at once, and its message reported as copied;
+//! of a packet with payload that the CPU may not read only the part before it is kept, which a comment in the capture
+//! says.
 
 mod queue;
+mod record;
 mod writer;
 
 use std::collections::VecDeque;
@@ -13,10 +18,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use txbuf::Packet;
+use txbuf::{Chain, Packet};
 
 use crate::{Capabilities, Device, DeviceCounters};
-use queue::{Direction, Queue};
+use queue::Queue;
+use record::Direction;
 
 /// A file that takes nothing for so long will not take the rest of a capture either.
 const STALL: Duration = Duration::from_secs(5);
@@ -35,7 +41,8 @@ pub struct TapConfig {
     pub packets: Option<u64>,
     /// Packets that may wait for the writer.
     pub queue_packets: usize,
-    /// Bytes of packets that may wait for the writer.
+    /// Bytes of packets that may wait for the writer. Where they must be copied they may take twice as many, and 128
+    /// KiB.
     pub queue_bytes: usize,
 }
 
@@ -75,6 +82,8 @@ impl TapConfig {
 pub struct Tap<D> {
     inner: D,
     queue: Arc<Queue>,
+    /// Where what cannot be kept as it is is copied to.
+    copies: Chain,
     /// Clones of what the inner device is being given. Empty between calls; kept for its allocation.
     offered: VecDeque<Packet>,
     /// What the inner device is being given. Empty between calls; kept for its allocation.
@@ -98,11 +107,13 @@ impl<D: Device> Tap<D> {
     ) -> io::Result<(Tap<D>, Capture)> {
         let remaining = config.packets.unwrap_or(u64::MAX);
         let queue = Arc::new(Queue::new(config.queue_packets, config.queue_bytes));
+        let copies = record::copies(config.queue_bytes);
         let writer = writer::start(file, config, Arc::clone(&queue))?;
         let burst = inner.capabilities().burst;
         let tap = Tap {
             inner,
             queue: Arc::clone(&queue),
+            copies,
             offered: VecDeque::with_capacity(burst),
             outgoing: VecDeque::with_capacity(burst),
             remaining,
@@ -136,7 +147,7 @@ impl<D: Device> Tap<D> {
         if self.remaining == 0 {
             return;
         }
-        if self.queue.offer(packet, direction, now) {
+        if self.queue.offer(packet, &mut self.copies, direction, now) {
             self.remaining -= 1;
         } else {
             self.dropped += 1;
@@ -224,7 +235,7 @@ pub struct CaptureReport {
     pub bytes: u64,
     /// Packets that passed the tap but are not in the file because its writer was behind.
     pub dropped: u64,
-    /// Packets that are not in the file because the CPU may not read them.
+    /// Packets of which only the front is in the file, because the CPU may not read the rest.
     pub unreadable: u64,
 }
 

@@ -7,23 +7,22 @@ mod vnet;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use arrayvec::ArrayVec;
 use rustix::io::Errno;
-use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool};
+use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span};
 
 use crate::device::cuts;
 use crate::netlink::{self, Changes};
-use crate::{Capabilities, Device, DeviceCounters};
+use crate::{Capabilities, Device, DeviceCounters, sys};
 
 pub use error::TunError;
 pub use open::TunConfig;
 
 /// Packets for one call: enough that the loop around it costs nothing, few enough that sending gets its turn.
 const BURST: usize = 64;
-/// Vectors for one `writev`. What has more pieces than this (a gather of a gather's width) is copied together.
-const VECTORS: usize = 32;
 
 /// Bytes for one call of sending with offload: the kernel answers in between, and what it answers waits in a queue of
 /// some 500 packets.
@@ -231,21 +230,19 @@ impl Tun {
         } else {
             0
         };
-        let mut vectors = [IoSlice::new(&[]); VECTORS];
-        vectors[0] = IoSlice::new(&header[..prefix]);
-        let written = match gather(packet, &mut vectors) {
-            Gathered::Vectors(count) => rustix::io::writev(&self.fd, &vectors[..count]),
-            Gathered::TooMany => match packet.copy_to(0, &mut self.scratch[..length]) {
+        let written = match raw_payload(packet) {
+            Ok(extents) => {
+                let front = [&header[..prefix], packet.headers()];
+                sys::write_extents(self.fd.as_fd(), front, &extents)
+            }
+            Err(Obstacle::TooMany) => match packet.copy_to(0, &mut self.scratch[..length]) {
                 Ok(_) => {
-                    let vectors = [
-                        IoSlice::new(&header[..prefix]),
-                        IoSlice::new(&self.scratch[..length]),
-                    ];
-                    rustix::io::writev(&self.fd, &vectors)
+                    let front = [&header[..prefix], &self.scratch[..length]];
+                    sys::write_extents(self.fd.as_fd(), front, &[])
                 }
                 Err(_) => return Ok(self.unreadable()),
             },
-            Gathered::Unreadable => return Ok(self.unreadable()),
+            Err(Obstacle::Unreadable) => return Ok(self.unreadable()),
         };
         match written {
             Ok(_) => {
@@ -377,8 +374,9 @@ enum Written {
     Dropped,
 }
 
-enum Gathered {
-    Vectors(usize),
+/// Why a payload cannot be written from where it lies.
+enum Obstacle {
+    /// It has more pieces than one call takes: they are copied together.
     TooMany,
     Unreadable,
 }
@@ -390,24 +388,18 @@ fn in_area(front: &[u8], behind: &[u8]) -> Option<Packet> {
     Some(packet)
 }
 
-/// Lays the header area and the extents of the payload out for `writev`, behind the first vector.
-fn gather<'a>(packet: &'a Packet, vectors: &mut [IoSlice<'a>; VECTORS]) -> Gathered {
-    vectors[1] = IoSlice::new(packet.headers());
-    let mut count = 2;
-    let Some(span) = packet.span() else {
-        return Gathered::Vectors(count);
-    };
-    for extent in span.extents() {
-        let Ok(bytes) = extent.bytes() else {
-            return Gathered::Unreadable;
+/// The pieces of the payload by address: what is lent is never looked at here, only handed to the kernel.
+fn raw_payload(packet: &Packet) -> Result<ArrayVec<RawExtent<'_>, { sys::EXTENTS }>, Obstacle> {
+    let mut raw = ArrayVec::new();
+    for extent in packet.span().into_iter().flat_map(Span::extents) {
+        let Ok(extent) = extent.raw() else {
+            return Err(Obstacle::Unreadable);
         };
-        let Some(vector) = vectors.get_mut(count) else {
-            return Gathered::TooMany;
-        };
-        *vector = IoSlice::new(bytes);
-        count += 1;
+        if raw.try_push(extent).is_err() {
+            return Err(Obstacle::TooMany);
+        }
     }
-    Gathered::Vectors(count)
+    Ok(raw)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use txbuf::{Checksum, GsoKind, Ledger, Offloads, Packet};
 
-use crate::testing::{Scripted, Spec, Wire, parse, pool};
+use crate::testing::{Loan, Scripted, Spec, Wire, parse, pool};
 use crate::{Device, Edge};
 
 /// Sends one packet through an edge over a device that takes as many packets a call as `script` says, calling until
@@ -109,6 +109,26 @@ fn segments_share_the_payload() {
         let part = segment.span().unwrap().contiguous().unwrap().as_ptr_range();
         assert!(whole.start <= part.start && part.end <= whole.end);
     }
+}
+
+#[test]
+fn lent_payload_is_cut_where_it_lies_and_comes_back_with_the_last_segment() {
+    let ledger = Ledger::new();
+    let spec = Spec::tcp(20_000, 1448);
+    let mut packet = spec.build(&pool(&ledger));
+    let mut loan = Loan::of(&mut packet, &ledger);
+    let mut sent = send_packet(packet, &[]);
+    assert!(sent.iter().all(|segment| segment.span().unwrap().is_lent()));
+    let wire: Vec<_> = sent
+        .iter()
+        .map(|segment| parse(&segment.to_vec().unwrap()))
+        .collect();
+    check(&spec, &wire);
+    let last = sent.pop();
+    drop(sent);
+    assert_eq!(loan.completion(), None);
+    drop(last);
+    assert_eq!((loan.completion(), loan.lent()), (Some(false), 0));
 }
 
 #[test]
@@ -326,12 +346,13 @@ proptest! {
         identification: u16,
         in_area in prop_oneof![4 => Just(0_usize), 1 => 0_usize..60],
         pieces in 1_usize..=16,
+        lent: bool,
         script in prop::collection::vec(0_usize..70, 0..40),
     ) {
         let options = if udp { 0 } else { options };
         // So many that the time is spent on something else than tiny segments.
         let payload = if size > 0 { payload.min(usize::from(size) * 200) } else { payload };
-        let spec = Spec { six, udp, payload, size, flags, options, sequence, identification, in_area, pieces };
+        let spec = Spec { six, udp, payload, size, flags, options, sequence, identification, in_area, pieces, lent };
         check(&spec, &send(&spec, &script));
     }
 }

@@ -6,7 +6,7 @@ use txbuf::{Chain, Checksum, Ledger, Offloads};
 
 use super::{EndConfig, MemoryConfig, pair, raw_pair};
 use crate::Device;
-use crate::testing::{Spec, parse, pool, udp, wait_readable};
+use crate::testing::{Loan, Spec, parse, pool, udp, wait_readable};
 
 const ALL: Offloads = Offloads {
     tx_checksum: true,
@@ -255,5 +255,63 @@ fn two_threads_pass_everything_in_order() {
         }
     });
     assert!(!stuck.into_inner(), "the sender was not told of room");
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn lent_payload_arrives_as_a_copy_and_the_sender_waits_for_nobody() {
+    for offloads in [Offloads::default(), ALL] {
+        let ledger = Ledger::new();
+        let (mut one, mut other) = pair(MemoryConfig::symmetric(1500, offloads)).unwrap();
+        let copies = one.inner().copies().clone();
+        let spec = Spec::tcp(20_000, 1448);
+        let mut packet = spec.build(&pool(&ledger));
+        let mut loan = Loan::of(&mut packet, &ledger);
+        one.transmit(&mut VecDeque::from([packet])).unwrap();
+        // Nobody has received it yet.
+        assert_eq!((loan.completion(), loan.lent()), (Some(true), 0));
+        let mut received = Vec::new();
+        other.receive(&mut received, 64).unwrap();
+        let mut payload = Vec::new();
+        for packet in &mut received {
+            assert!(!packet.span().unwrap().is_lent());
+            packet.complete_checksum().unwrap();
+            payload.extend(parse(&packet.to_vec().unwrap()).payload);
+        }
+        assert_eq!(payload, spec.payload_bytes());
+        drop((one, other, received));
+        assert_eq!((ledger.live_nodes(), copies.ledger().live_nodes()), (0, 0));
+    }
+}
+
+#[test]
+fn a_receiver_that_keeps_copies_stops_only_lent_payload() {
+    let ledger = Ledger::new();
+    let own = pool(&ledger);
+    let (mut one, mut other) = raw_pair(MemoryConfig::symmetric(65_535, ALL)).unwrap();
+    let spec = Spec {
+        lent: true,
+        ..Spec::tcp(60_000, 1448)
+    };
+    let (mut kept, mut sent) = (Vec::new(), 0);
+    while one.counters().tx_no_memory == 0 {
+        assert_eq!(
+            one.transmit(&mut VecDeque::from([spec.build(&own)]))
+                .unwrap(),
+            1
+        );
+        other.receive(&mut kept, 64).unwrap();
+        sent += 1;
+        assert!(one.copies().in_use() <= one.copies().limit() && sent < 1000);
+    }
+    assert_eq!(kept.len(), sent - 1);
+    // Others pass, and it goes on when there is room again.
+    one.transmit(&mut VecDeque::from([Spec::tcp(60_000, 1448).build(&own)]))
+        .unwrap();
+    assert_eq!(other.receive(&mut kept, 64).unwrap(), 1);
+    kept.clear();
+    one.transmit(&mut VecDeque::from([spec.build(&own)]))
+        .unwrap();
+    assert_eq!(other.receive(&mut kept, 64).unwrap(), 1);
     assert_eq!(ledger.live_nodes(), 0);
 }

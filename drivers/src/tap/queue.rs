@@ -6,47 +6,17 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use txbuf::{Meta, Packet};
+use txbuf::{Chain, Packet};
+
+use super::record::{Direction, Record, keep};
 
 /// So many packets may wait as clones, whatever storage their spans pin. Those behind them wait as copies if they
-/// would pin more than four times their length, for a stalled writer may hold them for ever.
+/// would pin more than four times their length.
 pub(super) const CLONES: usize = 64;
-const PINNED_PER_BYTE: usize = 4;
 
 /// While packets come, the writer looks for them once in this time, so that the device's thread seldom has to make
 /// the system call that wakes it.
 const LINGER: Duration = Duration::from_millis(1);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    In,
-    Out,
-}
-
-/// A packet that is to be captured.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) body: Body,
-    pub(super) meta: Meta,
-    pub(super) direction: Direction,
-    /// Nanoseconds since 1970.
-    pub(super) timestamp: u64,
-}
-
-#[derive(Debug)]
-pub(super) enum Body {
-    Shared(Packet),
-    Copied(Vec<u8>),
-}
-
-impl Body {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Body::Shared(packet) => packet.len(),
-            Body::Copied(bytes) => bytes.len(),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -78,16 +48,29 @@ impl Queue {
         }
     }
 
-    /// Puts a clone in the queue. False: there is no room, or the capture has ended.
-    pub(super) fn offer(&self, packet: Packet, direction: Direction, now: u64) -> bool {
-        let queued = self.try_offer(packet, direction, now);
+    /// Puts a clone in the queue, or what may be kept of it, with copies in `copies`. False: there is no room, or the
+    /// capture has ended.
+    pub(super) fn offer(
+        &self,
+        packet: Packet,
+        copies: &mut Chain,
+        direction: Direction,
+        now: u64,
+    ) -> bool {
+        let queued = self.try_offer(packet, copies, direction, now).is_some();
         if !queued {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         queued
     }
 
-    fn try_offer(&self, packet: Packet, direction: Direction, now: u64) -> bool {
+    fn try_offer(
+        &self,
+        packet: Packet,
+        copies: &mut Chain,
+        direction: Direction,
+        now: u64,
+    ) -> Option<()> {
         let length = packet.len();
         let waiting = self.bytes.load(Ordering::Relaxed);
         if self.closed.load(Ordering::Relaxed)
@@ -95,38 +78,26 @@ impl Queue {
             || self.records.is_full()
             || waiting.saturating_add(length) > self.byte_limit
         {
-            return false;
+            return None;
         }
-        let meta = packet.meta;
-        let timestamp = if meta.timestamp == 0 {
-            now
-        } else {
-            meta.timestamp
+        let timestamp = match packet.meta.timestamp {
+            0 => now,
+            stamped => stamped,
         };
-        let pinned = packet.span().map_or(0, txbuf::Span::footprint);
-        let body = if self.records.len() >= CLONES && pinned > PINNED_PER_BYTE * length {
-            match packet.to_vec() {
-                Ok(bytes) => Body::Copied(bytes),
-                Err(_) => return false,
-            }
-        } else {
-            Body::Shared(packet)
-        };
+        let packet = keep(packet, copies, self.records.len() >= CLONES)?;
+        let kept = packet.len();
         // Before the record is visible: the writer subtracts when it has taken it.
-        self.bytes.fetch_add(length, Ordering::Relaxed);
-        let queued = self
-            .records
-            .push(Record {
-                body,
-                meta,
-                direction,
-                timestamp,
-            })
-            .is_ok();
-        if !queued {
-            self.bytes.fetch_sub(length, Ordering::Relaxed);
+        self.bytes.fetch_add(kept, Ordering::Relaxed);
+        let queued = self.records.push(Record {
+            packet,
+            length,
+            direction,
+            timestamp,
+        });
+        if queued.is_err() {
+            self.bytes.fetch_sub(kept, Ordering::Relaxed);
         }
-        queued
+        queued.ok()
     }
 
     /// Wakes the writer if it sleeps for good. Call after offering.
@@ -164,7 +135,7 @@ impl Queue {
     /// For the writer: the next packet, if one waits.
     pub(super) fn take(&self) -> Option<Record> {
         let record = self.records.pop()?;
-        self.bytes.fetch_sub(record.body.len(), Ordering::Relaxed);
+        self.bytes.fetch_sub(record.packet.len(), Ordering::Relaxed);
         Some(record)
     }
 

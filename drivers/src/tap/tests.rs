@@ -1,15 +1,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::process::Command;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pcap_file::DataLink;
-use pcap_file::pcapng::PcapNgReader;
-use pcap_file::pcapng::blocks::block_common::Block;
-use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
-use pcap_file::pcapng::blocks::interface_statistics::InterfaceStatisticsOption;
 use txbuf::{Chain, Ledger, Offloads, Packet};
 
 use super::{Tap, TapConfig};
@@ -17,106 +10,11 @@ use crate::memory::{self, MemoryConfig};
 use crate::testing::{Scripted, Spec, parse, pool, skip, udp};
 use crate::{Device, Edge};
 
-/// A file in memory that can be looked at while it is written.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+mod files;
+mod keeping;
+mod resolution;
 
-impl Shared {
-    fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A disk that stalls until it is told to go on, after the head of the file.
-struct Stalling {
-    head_written: bool,
-    go_on: Receiver<()>,
-}
-
-impl Write for Stalling {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.head_written {
-            // An error means that the test has let go of its end.
-            let _ = self.go_on.recv_timeout(Duration::from_secs(30));
-        }
-        self.head_written = true;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn stalling() -> (Stalling, Sender<()>) {
-    let (sender, go_on) = channel();
-    (
-        Stalling {
-            head_written: false,
-            go_on,
-        },
-        sender,
-    )
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Captured {
-    timestamp: Duration,
-    flags: u32,
-    original: usize,
-    bytes: Vec<u8>,
-}
-
-/// Reads a capture back. The second value is how many packets it says are missing.
-fn read_back(file: &[u8], name: &str) -> (Vec<Captured>, u64) {
-    let mut reader = PcapNgReader::new(file).unwrap();
-    let (mut packets, mut missing) = (Vec::new(), None);
-    while let Some(block) = reader.next_block() {
-        match block.unwrap().0 {
-            Block::SectionHeader(_) => {}
-            Block::InterfaceDescription(interface) => {
-                assert_eq!(interface.linktype, DataLink::RAW);
-                assert_eq!(
-                    (
-                        interface.ts_resolution().is_bin(),
-                        interface.ts_resolution().resolution()
-                    ),
-                    (false, 9)
-                );
-                assert!(format!("{:?}", interface.options).contains(name));
-            }
-            Block::EnhancedPacket(packet) => {
-                let [EnhancedPacketOption::Flags(flags)] = packet.options[..] else {
-                    panic!("{:?}", packet.options)
-                };
-                packets.push(Captured {
-                    timestamp: packet.timestamp,
-                    flags,
-                    original: packet.original_len as usize,
-                    bytes: packet.data.to_vec(),
-                });
-            }
-            Block::InterfaceStatistics(statistics) => {
-                missing = statistics.options.iter().find_map(|option| match option {
-                    InterfaceStatisticsOption::IsbIfDrop(count) => Some(*count),
-                    _ => None,
-                });
-            }
-            other => panic!("unexpected: {other:?}"),
-        }
-    }
-    (packets, missing.expect("statistics at the end"))
-}
+use files::{Shared, read_back, stalling};
 
 #[test]
 fn both_directions_are_captured_with_times_and_flags() {
@@ -517,77 +415,4 @@ fn tshark_reads_the_capture_without_complaint() {
     assert_eq!(String::from_utf8_lossy(&checked.stdout).lines().count(), 27);
     let complaints = command.args(["-Y", bad]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&complaints.stdout), "");
-}
-
-/// What the checks of captures rest on: timestamps of either resolution are read as they were written.
-#[test]
-fn pcap_files_of_either_resolution_are_read_right() {
-    use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapTsResolution, PcapWriter};
-
-    for (ts_resolution, nanoseconds) in [
-        (PcapTsResolution::MicroSecond, 123_456_000),
-        (PcapTsResolution::NanoSecond, 123_456_789),
-    ] {
-        let header = PcapHeader {
-            datalink: DataLink::RAW,
-            ts_resolution,
-            ..PcapHeader::default()
-        };
-        let mut writer = PcapWriter::with_header(Vec::new(), header).unwrap();
-        let time = Duration::new(1_700_000_000, nanoseconds);
-        writer
-            .write_packet(&PcapPacket::new(time, 3, b"abc").unwrap())
-            .unwrap();
-        let file = writer.into_inner();
-        let mut reader = PcapReader::new(&file[..]).unwrap();
-        assert_eq!(reader.next_packet().unwrap().unwrap().timestamp(), time);
-    }
-}
-
-#[test]
-fn pcapng_files_of_either_resolution_are_read_right() {
-    use pcap_file::pcapng::PcapNgWriter;
-    use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
-    use pcap_file::pcapng::blocks::interface_description::{
-        InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
-    };
-
-    let time = Duration::new(1_700_000_000, 123_456_789);
-    for (resolution, expected) in [
-        (Some(InterfaceTsResolution::NANO), time),
-        (
-            Some(InterfaceTsResolution::MICRO),
-            Duration::new(1_700_000_000, 123_456_000),
-        ),
-        (None, Duration::new(1_700_000_000, 123_456_000)),
-    ] {
-        let options = resolution
-            .into_iter()
-            .map(InterfaceDescriptionOption::IfTsResol)
-            .collect();
-        let interface = InterfaceDescriptionBlock {
-            linktype: DataLink::RAW,
-            snaplen: 0,
-            options,
-        };
-        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
-        writer.write_pcapng_block(interface).unwrap();
-        let data = (&b"abc"[..]).into();
-        let packet = EnhancedPacketBlock {
-            timestamp: time,
-            original_len: 3,
-            data,
-            ..EnhancedPacketBlock::default()
-        };
-        writer.write_pcapng_block(packet).unwrap();
-        let file = writer.into_inner();
-        let mut reader = PcapNgReader::new(&file[..]).unwrap();
-        let mut times = Vec::new();
-        while let Some(block) = reader.next_block() {
-            if let Block::EnhancedPacket(packet) = block.unwrap().0 {
-                times.push(packet.timestamp);
-            }
-        }
-        assert_eq!(times, [expected]);
-    }
 }

@@ -16,9 +16,11 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::interface_statistics::{
     InterfaceStatisticsBlock, InterfaceStatisticsOption,
 };
+use pcap_file::pcapng::blocks::opt_common::CommonOption;
 use txbuf::{Checksum, checksum};
 
-use super::queue::{Body, Direction, Queue, Record};
+use super::queue::Queue;
+use super::record::{Direction, Record};
 use super::{CaptureReport, TapConfig, unix_time};
 
 /// Direction in the `epb_flags` option: bits 0 and 1.
@@ -133,44 +135,40 @@ impl<W: Write> Writer<W> {
     }
 
     fn write(&mut self, record: Record) -> io::Result<()> {
-        let length = record.body.len();
-        let bytes = match &record.body {
-            Body::Copied(bytes) => {
-                self.linear.clear();
-                self.linear.extend_from_slice(bytes);
-                Ok(length)
-            }
-            Body::Shared(packet) => {
-                self.linear.resize(length, 0);
-                packet.copy_to(0, &mut self.linear)
-            }
-        };
-        if bytes.is_err() {
-            self.report.unreadable += 1;
-            return Ok(());
-        }
         let Record {
-            meta,
+            packet,
+            length,
             direction,
             timestamp,
-            body,
         } = record;
+        self.linear.resize(packet.len(), 0);
+        // Cannot fail: what the CPU may not read is not kept.
+        let kept = packet.copy_to(0, &mut self.linear).unwrap_or(0);
+        self.linear.truncate(kept);
+        let checksum = packet.meta.checksum;
         // The storage is free before the disk is waited for.
-        drop(body);
-        if let Checksum::Partial { start, offset } = meta.checksum {
+        drop(packet);
+        if let Checksum::Partial { start, offset } = checksum
+            && kept == length
+        {
             complete(&mut self.linear, start.into(), offset.into());
         }
-        self.linear.truncate(self.snap_length);
         let flags = match direction {
             Direction::In => INBOUND,
             Direction::Out => OUTBOUND,
         };
+        let mut options = vec![EnhancedPacketOption::Flags(flags)];
+        if kept < length.min(self.snap_length) {
+            self.report.unreadable += 1;
+            options.push(hole(kept, checksum));
+        }
+        self.linear.truncate(self.snap_length);
         let block = EnhancedPacketBlock {
             interface_id: 0,
             timestamp: Duration::from_nanos(timestamp),
             original_len: u32::try_from(length).unwrap_or(u32::MAX),
             data: Cow::Borrowed(&self.linear),
-            options: vec![EnhancedPacketOption::Flags(flags)],
+            options,
         };
         self.pcapng.write_pcapng_block(block).map_err(to_io)?;
         self.report.written += 1;
@@ -193,6 +191,18 @@ impl<W: Write> Writer<W> {
         self.pcapng.get_mut().flush()?;
         Ok(self.report)
     }
+}
+
+/// What a capture says of a packet that ends at its byte `at` because the CPU may not read what follows.
+fn hole(at: usize, checksum: Checksum) -> EnhancedPacketOption<'static> {
+    let unfinished = match checksum {
+        Checksum::Partial { .. } => ", and its checksum is not completed",
+        _ => "",
+    };
+    let comment = format!(
+        "cut at byte {at}: what follows lies in memory of a device that the CPU may not read{unfinished}"
+    );
+    EnhancedPacketOption::Common(CommonOption::Comment(Cow::Owned(comment)))
 }
 
 /// Completes a checksum that was left to a device, in the copy that is captured. Metadata that points outside the

@@ -4,7 +4,7 @@ use etherparse::{
     IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, NetSlice, PacketBuilder, SlicedPacket,
 };
 use etherparse::{TcpHeader, TransportSlice, UdpHeader};
-use txbuf::{Chain, Checksum, Gso, GsoKind, Ledger, Packet, Pool, PoolConfig, Span};
+use txbuf::{Chain, Checksum, Gso, GsoKind, Ledger, Packet, Pool, PoolConfig, Region, Span};
 
 /// The stack's address and the kernel's.
 pub(crate) const V4: [[u8; 4]; 2] = [[198, 51, 100, 9], [198, 51, 100, 7]];
@@ -55,6 +55,8 @@ pub(crate) struct Spec {
     pub(crate) in_area: usize,
     /// Into how many separate pieces of storage the rest of the payload is laid.
     pub(crate) pieces: usize,
+    /// Whether that is memory lent by an application.
+    pub(crate) lent: bool,
 }
 
 impl Spec {
@@ -71,6 +73,7 @@ impl Spec {
             identification: 0xfffe,
             in_area: 0,
             pieces: 1,
+            lent: false,
         }
     }
 
@@ -120,6 +123,14 @@ impl Spec {
             return None;
         }
         let length = payload.len().div_ceil(self.pieces.max(1));
+        if self.lent {
+            let region = Region::new(pool.ledger(), payload.to_vec());
+            let starts = (0..payload.len()).step_by(length);
+            let ranges: Vec<_> = starts
+                .map(|at| at..(at + length).min(payload.len()))
+                .collect();
+            return Some(region.lend_all(&ranges, None).expect("few ranges"));
+        }
         let parts = payload
             .chunks(length)
             .map(|part| Chain::arena(pool).copy(part).expect("memory"));

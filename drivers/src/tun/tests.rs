@@ -10,7 +10,7 @@ use txbuf::{Chain, Kind, Ledger, Pool, PoolConfig};
 
 use super::{Tun, TunConfig, TunError};
 use crate::netlink::{self, Address, LinkConfig, NetlinkError, Netns};
-use crate::testing::{Spec, netns_or_skip, parse, pool, udp, wait_readable};
+use crate::testing::{Loan, Spec, netns_or_skip, parse, pool, udp, wait_readable};
 use crate::{Device, Edge, sys};
 
 /// `IFF_NO_PI` of linux/if_tun.h.
@@ -251,7 +251,7 @@ fn a_packet_of_many_pieces_is_sent_in_one() {
     chain.append(&payload).unwrap();
     let spans = (0..8).map(|i| chain.span(i * 500, 500));
     let span = txbuf::Span::gather(&ledger, spans).unwrap();
-    assert!(span.extents().count() > super::VECTORS);
+    assert!(span.extents().count() > sys::EXTENTS);
     let mut packet = Spec {
         udp: true,
         options: 0,
@@ -266,6 +266,39 @@ fn a_packet_of_many_pieces_is_sent_in_one() {
     let mut received = [0; 5000];
     assert_eq!(socket.recv(&mut received).unwrap(), 4000);
     assert_eq!(received[..4000], payload);
+}
+
+#[test]
+fn lent_payload_is_written_from_where_it_lies() {
+    let Some(netns) = netns_or_skip("lent_payload_is_written_from_where_it_lies") else {
+        return;
+    };
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let spec = Spec {
+        udp: true,
+        options: 0,
+        ..Spec::tcp(1400, 0)
+    };
+    for offload in [false, true] {
+        let config = TunConfig {
+            offload,
+            ..configured(&netns, 1500)
+        };
+        let socket = netns
+            .run(|| UdpSocket::bind("0.0.0.0:2000"))
+            .unwrap()
+            .unwrap();
+        socket.set_read_timeout(Some(WAIT)).unwrap();
+        let mut device = Edge::new(Tun::open(&config, &pool).unwrap());
+        let mut packet = spec.build(&pool);
+        let mut loan = Loan::of(&mut packet, &ledger);
+        device.transmit(&mut VecDeque::from([packet])).unwrap();
+        assert_eq!((loan.completion(), loan.lent()), (Some(false), 0));
+        let mut received = [0; 2000];
+        assert_eq!(socket.recv(&mut received).unwrap(), 1400);
+        assert_eq!(received[..1400], spec.payload_bytes());
+    }
 }
 
 #[test]

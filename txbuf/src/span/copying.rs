@@ -87,6 +87,20 @@ impl Span {
         Ok(())
     }
 
+    /// One contiguous copy, in `into`, which is an arena. Messages that lent bytes of
+    /// the span are reported as copied.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError`] as for [`linearise`](Self::linearise).
+    pub fn copy_into(&self, into: &mut Chain) -> Result<Span, CopyError> {
+        let len = self.len();
+        let mut room = into.reserve(len)?;
+        self.copy_to(0, &mut room[..len])?;
+        self.mark_copied();
+        Ok(room.commit(len))
+    }
+
     /// Reports the messages that lent bytes of this span as copied.
     pub(crate) fn mark_copied(&self) {
         self.extents().for_each(|extent| extent.mark_copied());
@@ -124,15 +138,6 @@ impl Span {
         // More pieces than a gather lists: one copy of everything, of its own.
         let copy = Span::from_owner(into.pool().ledger(), self.to_vec()?);
         copy.map_err(|_| CopyError::NoMemory)
-    }
-
-    /// One contiguous copy.
-    fn copy_into(&self, into: &mut Chain) -> Result<Span, CopyError> {
-        let len = self.len();
-        let mut room = into.reserve(len)?;
-        self.copy_to(0, &mut room[..len])?;
-        self.mark_copied();
-        Ok(room.commit(len))
     }
 }
 
