@@ -19,6 +19,11 @@ pub struct Capabilities {
     /// Most bytes worth handing over in one call: what goes beyond is sent before what arrived meanwhile, such as
     /// acknowledgements, is looked at.
     pub burst_bytes: usize,
+    /// The memory of devices whose bytes this device moves although the CPU may not read them, by the number of its
+    /// [provider](txbuf::DeviceMemory::provider): it sends payload that lies there and completes its checksum, and
+    /// receives payload into it. Payload of another provider is dropped and counted (`tx_unreadable`), but for a memory
+    /// link, which moves no bytes and hands all on as it is.
+    pub device_memory: Option<u64>,
 }
 
 impl Capabilities {
@@ -29,6 +34,7 @@ impl Capabilities {
             offloads: Offloads::default(),
             burst,
             burst_bytes: burst * mtu,
+            device_memory: None,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`Tun`] | a Linux TUN interface, one packet for each system call, no offload |
 //! | [`memory`] | two ends of an in-memory link, bounded, with or without offload |
 //! | [`Edge`] | wraps a device that lacks offloads: cuts super-packets and completes checksums; joins received TCP segments whose payload lies side by side |
+//! | [`shielded::Shielded`] | wraps a device and moves payload in memory that the CPU may not read |
 //! | [`tap::Tap`] | wraps a device and writes what passes into a pcapng capture |
 //!
 //! Layers compose from the wire upwards. A capture should show what is on the wire, so the tap sits below the
@@ -35,8 +36,10 @@
 
 mod device;
 mod edge;
+mod headers;
 pub mod memory;
 pub mod netlink;
+pub mod shielded;
 mod sys;
 pub mod tap;
 #[cfg(test)]

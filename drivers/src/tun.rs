@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span};
 
 use crate::device::cuts;
+use crate::headers::{self, Headers};
 use crate::netlink::{self, Changes};
 use crate::{Capabilities, Device, DeviceCounters, sys};
 
@@ -153,7 +154,7 @@ impl Tun {
         } else {
             0
         };
-        let mut front = [0; border::LONGEST];
+        let mut front = [0; headers::LONGEST];
         let guess = self.headers;
         let read = |room: &mut [u8], header: &mut [u8], front: &mut [u8]| {
             let mut vectors = [
@@ -174,7 +175,7 @@ impl Tun {
                         Some(at) => room[at],
                         None => front[at],
                     };
-                    let headers = border::header_length(byte);
+                    let headers = Headers::of(byte).map_or(0, |headers| headers.payload);
                     border::shift(&mut front, &mut room, guess, headers, behind);
                     self.headers = headers;
                     let packet = Packet::inline(&front[..headers]);
