@@ -31,6 +31,21 @@
 //! ```
 //!
 //! The kernel's side of a device (addresses, MTU, routes, namespaces) is set up by [`netlink`].
+//!
+//! # Whose memory payload lies in
+//!
+//! | kind | [`Tun`] | [`Edge`] | [`memory`] | [`tap::Tap`] | [`shielded::Shielded`] |
+//! |---|---|---|---|---|---|
+//! | Buffered, Owned | written from where it lies | cut, summed | handed on | kept; copied when many wait that pin much | handed on |
+//! | User (lent) | written from where it lies | cut, summed | copied at once | copied at once | handed on |
+//! | Device | dropped, counted | cut; its checksum is for a device that can | handed on | not kept; the capture says so | moved, summed |
+//!
+//! A copy reports the message that lent the bytes as copied, and holds it up no longer.
+//!
+//! # Unsafe code
+//!
+//! It lies in two files, each block with its reason: system calls (`sys`) and a mapping of memory
+//! (`shielded/mapping`).
 
 #![deny(unsafe_code)]
 

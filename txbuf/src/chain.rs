@@ -248,22 +248,22 @@ impl Chain {
         }
         self.start = pos;
         self.release_messages();
-        while let Some(entry) = self.entries.front_mut() {
-            if entry.end() <= pos {
-                self.storage -= entry.storage as usize;
-                self.released += 1;
-                self.entries.pop_front();
-                continue;
+        let gone = self.entries.partition_point(|entry| entry.end() <= pos);
+        self.released += gone as u64;
+        // Backwards: then the drop of a run's first node frees the run in one step.
+        for entry in self.entries.drain(..gone).rev() {
+            self.storage -= entry.storage as usize;
+        }
+        if let Some(entry) = self.entries.front_mut()
+            && !entry.own
+            && entry.start < pos
+        {
+            // A span from elsewhere may reach over several nodes: let go of those
+            // that are behind.
+            let gone = usize::try_from(pos - entry.start).unwrap_or(usize::MAX);
+            if entry.span.advance(gone).is_ok() {
+                entry.start = pos;
             }
-            if !entry.own && entry.start < pos {
-                // A span from elsewhere may reach over several nodes: let go of
-                // those that are behind.
-                let gone = usize::try_from(pos - entry.start).unwrap_or(usize::MAX);
-                if entry.span.advance(gone).is_ok() {
-                    entry.start = pos;
-                }
-            }
-            break;
         }
     }
 

@@ -185,6 +185,37 @@ const ROWS: &[Row] = &[
     ("take a fresh segment", "`alloc_pages`", |b| {
         price(|| b.pool.reserve().unwrap()).0
     }),
+    (
+        "take over a segment filled elsewhere",
+        "`skb_splice_from_iter`",
+        |b| {
+            // The queue has grown already.
+            b.chain
+                .append_span(b.pool.reserve().unwrap().commit(SEGMENT));
+            let room = b.pool.reserve().unwrap();
+            let (price, ()) = price(|| b.chain.append_span(room.commit(SEGMENT)));
+            price
+        },
+    ),
+    (
+        "write a used-up node again",
+        "`skb_page_frag_refill`",
+        |b| {
+            let mut arena = Chain::arena(&b.pool);
+            drop(arena.copy(&[1; SEGMENT]).unwrap());
+            let (price, _) = price(|| arena.reserve(SEGMENT).unwrap().len());
+            price
+        },
+    ),
+    (
+        "release what was acknowledged",
+        "`tcp_clean_rtx_queue`",
+        |b| {
+            b.span = Span::empty();
+            let end = b.chain.end();
+            price(|| b.chain.release(end)).0
+        },
+    ),
     ("grow the last unsent packet", "`tcp_grow_skb`", |b| {
         b.chain.release(b.chain.end() - 1);
         b.chain.append(&[1; 10]).unwrap();
@@ -310,6 +341,16 @@ const ROWS: &[Row] = &[
     }),
     ("checksum, one word updated", "`csum_replace2`", |_| {
         price(|| crate::checksum::update(1, 2, 3)).0
+    }),
+    ("look up by position", "`tcp_sacktag_bsearch`", |b| {
+        let pos = b.chain.end() - 10;
+        let (price, span) = price(|| b.chain.span(pos, 10));
+        price.copying(b.copied(&span))
+    }),
+    ("drop that frees the storage", "`skb_release_data`", |b| {
+        let span = std::mem::take(&mut b.span);
+        b.chain = Chain::stream(&b.pool);
+        price(|| drop(span)).0
     }),
     ("drop while the storage lives on", "`kfree_skb`", |b| {
         let span = b.span.clone();

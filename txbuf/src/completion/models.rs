@@ -1,5 +1,8 @@
 //! Concurrency models, built and run with `--cfg loom`.
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+
 use loom::thread;
 
 use super::*;
@@ -36,19 +39,27 @@ fn two_last_drops_against_a_poll() {
 }
 
 /// The last holders of a message against an abort that drops the queue's own token,
-/// while the consumer goes away.
+/// while the consumer goes away: it is told once at most, and nothing stays behind.
 #[test]
 fn a_token_against_an_abort_against_a_consumer_that_is_gone() {
     loom::model(|| {
-        let mut completions = Completions::new(Order::Datagram, 4);
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&wakes);
+        let mut completions = Completions::with_wake(Order::Datagram, 4, move || {
+            count.fetch_add(1, Relaxed);
+        });
         let token = completions.token().unwrap();
         let entry = token.clone();
         let driver = thread::spawn(move || drop(token));
         let abort = thread::spawn(move || drop(entry));
-        let seen = completions.poll().is_some();
+        let seen = completions.poll();
+        let again = completions.poll();
         drop(completions);
         driver.join().unwrap();
         abort.join().unwrap();
-        let _ = seen;
+        assert!(seen.is_none() || again.is_none());
+        let told = wakes.load(Relaxed);
+        assert!(told <= 1 && (told == 1 || seen.or(again).is_none()));
+        assert_eq!(Arc::strong_count(&wakes), 1, "what they shared is gone");
     });
 }
