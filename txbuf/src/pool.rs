@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::account::Account;
 use crate::error::NoMemory;
-use crate::ledger::Ledger;
+use crate::ledger::{Kind, Ledger};
 use crate::node::NodeRef;
 use crate::reservation::DetachedReservation;
-use crate::segment::{self, Home};
+use crate::segment::Home;
+use crate::span::Span;
 
 /// Segment sizes are rounded up to a cache line and kept within these.
 const SMALLEST: usize = 64;
@@ -88,6 +89,12 @@ impl Pool {
         self.take().map(DetachedReservation::new)
     }
 
+    /// True when the span lies in a segment of this pool: then, holding it, nobody
+    /// else's storage is held. False for a gather.
+    pub fn provides(&self, span: &Span) -> bool {
+        span.kind() == Kind::Buffered && self.0.owns(&span.node)
+    }
+
     /// The ledger on which the pool's nodes stand.
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
@@ -95,11 +102,6 @@ impl Pool {
 
     pub(crate) fn take(&self) -> Result<NodeRef, NoMemory> {
         self.0.take()
-    }
-
-    /// Whether the node is a segment of this pool.
-    pub(crate) fn provides(&self, node: &NodeRef) -> bool {
-        segment::is_from(node, &self.0)
     }
 }
 

@@ -104,6 +104,15 @@ impl Home {
         Ok(node)
     }
 
+    /// Whether a node of kind Buffered is one of this pool.
+    pub(crate) fn owns(&self, node: &NodeRef) -> bool {
+        debug_assert_eq!(node.kind(), Kind::Buffered);
+        // SAFETY: only `allocate` makes nodes of this kind, so the object is a
+        // `Pooled`; the pin keeps it, and `home` was set before the first pin was.
+        let home = unsafe { (*node.as_ptr().cast::<Pooled>().as_ptr()).home };
+        core::ptr::eq(home, self)
+    }
+
     /// An idle or a new node, counted as in use and charged to the account.
     fn take_charged(self: &Arc<Self>) -> Result<NonNull<Node>, NoMemory> {
         let idle = {
@@ -309,18 +318,6 @@ impl Drop for Returned {
             self.give_back();
         }
     }
-}
-
-/// Whether the node is a segment of this very pool.
-pub(crate) fn is_from(node: &NodeRef, home: &Arc<Home>) -> bool {
-    if node.kind() != Kind::Buffered {
-        return false;
-    }
-    // SAFETY: only `allocate` makes nodes of this kind, so the object is a `Pooled`. Its
-    // `home` was set before its first pin was handed out, and is not written while there
-    // are pins, of which `node` is one.
-    let provider = unsafe { (*node.as_ptr().cast::<Pooled>().as_ptr()).home };
-    core::ptr::eq(provider, Arc::as_ptr(home))
 }
 
 /// `free` of a Buffered node: back to its pool.

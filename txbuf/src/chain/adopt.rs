@@ -35,7 +35,7 @@ impl Chain {
         if overpins && fits_tail() && self.append_copy(&span) {
             return;
         }
-        if self.pool.provides(&span.node)
+        if self.pool.provides(&span)
             && span.offset == 0
             && span.len <= span.node.capacity()
             && span.node.is_unique()
