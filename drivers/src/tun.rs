@@ -37,6 +37,9 @@ const LONGEST: usize = 65_535;
 /// fit a packet's header area are copied there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
 /// received, and others are dropped and counted.
 ///
+/// What is sent is written from where it lies, lent memory too, which is not looked at here; a payload of more than 30
+/// pieces is copied together before. What lies in the memory of a device is dropped and counted.
+///
 /// With offload (`TunConfig::offload`) what the kernel would cut and sum it leaves alone, in both directions: neither
 /// side touches payload but for the one copy at the device. The pool's segments must then hold 64 KiB.
 pub struct Tun {

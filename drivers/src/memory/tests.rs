@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use txbuf::{Chain, Checksum, Ledger, Offloads};
+use txbuf::{Chain, Checksum, DeviceExtent, DeviceMemory, Ledger, Offloads, Span};
 
 use super::{EndConfig, MemoryConfig, pair, raw_pair};
 use crate::Device;
@@ -313,5 +314,39 @@ fn a_receiver_that_keeps_copies_stops_only_lent_payload() {
     one.transmit(&mut VecDeque::from([spec.build(&own)]))
         .unwrap();
     assert_eq!(other.receive(&mut kept, 64).unwrap(), 1);
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+struct Card;
+
+impl DeviceMemory for Card {
+    fn provider(&self) -> u64 {
+        1
+    }
+
+    fn release(&self, _: u64, _: usize) {}
+}
+
+#[test]
+fn memory_of_a_device_crosses_as_it_is_unless_it_has_to_be_summed() {
+    let ledger = Ledger::new();
+    for (offloads, arrives) in [(Offloads::default(), 0), (ALL, 1)] {
+        let (mut one, mut other) = pair(MemoryConfig::symmetric(1500, offloads)).unwrap();
+        let mut packet = Spec::tcp(1, 0).build(&pool(&ledger));
+        packet.set_span(Span::from_device(&ledger, Arc::new(Card), 4096, 1000, None).unwrap());
+        one.transmit(&mut VecDeque::from([packet])).unwrap();
+        let mut received = Vec::new();
+        assert_eq!(other.receive(&mut received, 64).unwrap(), arrives);
+        assert_eq!(one.counters().tx_unreadable, 1 - arrives as u64);
+        for packet in received {
+            let place = packet.span().unwrap().extents().next().unwrap().device();
+            let expected = DeviceExtent {
+                provider: 1,
+                offset: 4096,
+                len: 1000,
+            };
+            assert_eq!(place, Some(expected));
+        }
+    }
     assert_eq!(ledger.live_nodes(), 0);
 }

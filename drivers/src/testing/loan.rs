@@ -4,7 +4,8 @@ use txbuf::{Completions, Ledger, Order, Packet, Region};
 
 /// The memory that was lent, and the message it was lent for.
 pub(crate) struct Loan {
-    region: Region<Vec<u8>>,
+    /// Until it is withdrawn.
+    region: Option<Region<Vec<u8>>>,
     completions: Completions,
 }
 
@@ -19,7 +20,7 @@ impl Loan {
         let ranges = [0..half, half..region.len()];
         packet.set_span(region.lend_all(&ranges, Some(&token)).expect("in range"));
         Loan {
-            region,
+            region: Some(region),
             completions,
         }
     }
@@ -31,6 +32,12 @@ impl Loan {
 
     /// Pieces that somebody still has.
     pub(crate) fn lent(&self) -> usize {
-        self.region.lent()
+        self.region.as_ref().map_or(0, Region::lent)
+    }
+
+    /// Takes the memory back by force, and writes over it.
+    pub(crate) fn withdraw(&mut self) {
+        let region = self.region.take().expect("not withdrawn before");
+        region.withdraw().expect("nobody reads it now").fill(0);
     }
 }

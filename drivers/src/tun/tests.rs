@@ -280,7 +280,7 @@ fn lent_payload_is_written_from_where_it_lies() {
         options: 0,
         ..Spec::tcp(1400, 0)
     };
-    for offload in [false, true] {
+    for (offload, withdrawn) in [(false, false), (true, false), (true, true)] {
         let config = TunConfig {
             offload,
             ..configured(&netns, 1500)
@@ -293,8 +293,12 @@ fn lent_payload_is_written_from_where_it_lies() {
         let mut device = Edge::new(Tun::open(&config, &pool).unwrap());
         let mut packet = spec.build(&pool);
         let mut loan = Loan::of(&mut packet, &ledger);
+        if withdrawn {
+            // Then from a copy.
+            loan.withdraw();
+        }
         device.transmit(&mut VecDeque::from([packet])).unwrap();
-        assert_eq!((loan.completion(), loan.lent()), (Some(false), 0));
+        assert_eq!((loan.completion(), loan.lent()), (Some(withdrawn), 0));
         let mut received = [0; 2000];
         assert_eq!(socket.recv(&mut received).unwrap(), 1400);
         assert_eq!(received[..1400], spec.payload_bytes());
