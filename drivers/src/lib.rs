@@ -5,7 +5,7 @@
 //!
 //! | device | what it is |
 //! |---|---|
-//! | [`Tun`] | a Linux TUN interface, one packet for each system call, no offload |
+//! | [`Tun`] | a Linux TUN interface, with or without offload |
 //! | [`memory`] | two ends of an in-memory link, bounded, with or without offload |
 //! | [`Edge`] | wraps a device that lacks offloads: cuts super-packets and completes checksums; joins received TCP segments whose payload lies side by side |
 //! | [`shielded::Shielded`] | wraps a device and moves payload in memory that the CPU may not read |
@@ -15,7 +15,7 @@
 //! edge:
 //!
 //! ```no_run
-//! use drivers::{Edge, Tun, TunConfig, tap::{Tap, TapConfig}};
+//! use drivers::{Edge, Tun, Backend, TunConfig, tap::{Tap, TapConfig}};
 //! use txbuf::{Ledger, Pool, PoolConfig};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,4 +63,4 @@ mod tun;
 
 pub use device::{Capabilities, Device, DeviceCounters};
 pub use edge::Edge;
-pub use tun::{Tun, TunConfig, TunError};
+pub use tun::{Backend, Tun, TunConfig, TunError};

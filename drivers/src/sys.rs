@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod ring;
 #[cfg(test)]
 mod testing;
 

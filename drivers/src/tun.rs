@@ -1,5 +1,6 @@
-//! A Linux TUN device: one packet for each system call, which with offload is a super-packet of up to 64 KiB.
+//! A Linux TUN device: a packet for each read and write, which with offload is a super-packet of up to 64 KiB.
 
+mod batch;
 mod border;
 mod error;
 mod open;
@@ -17,10 +18,12 @@ use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span
 use crate::device::cuts;
 use crate::headers::{self, Headers};
 use crate::netlink::{self, Changes};
+use crate::sys::ring::Ring;
 use crate::{Capabilities, Device, DeviceCounters, sys};
+use batch::Sent;
 
 pub use error::TunError;
-pub use open::TunConfig;
+pub use open::{Backend, TunConfig};
 
 /// Packets for one call: enough that the loop around it costs nothing, few enough that sending gets its turn.
 const BURST: usize = 64;
@@ -55,6 +58,8 @@ pub struct Tun {
     headers: usize,
     /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
     scratch: Box<[u8]>,
+    /// For sending several packets by one call, where the kernel allows it and it is worth while.
+    ring: Option<Ring>,
     counters: DeviceCounters,
 }
 
@@ -124,6 +129,7 @@ impl Tun {
             persistent,
             offloads,
             changes,
+            ring,
         } = opened;
         let longest = if offloads.is_some() { LONGEST } else { mtu };
         // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel.
@@ -145,6 +151,7 @@ impl Tun {
             arena: Chain::arena(pool),
             headers: 0,
             scratch,
+            ring,
             counters: DeviceCounters::default(),
         })
     }
@@ -152,11 +159,7 @@ impl Tun {
     /// Reads one packet. `Ok(None)`: one was read and dropped.
     fn read_packet(&mut self) -> Result<Option<Packet>, Errno> {
         let mut header = [0; vnet::LENGTH];
-        let prefix = if self.offloads.is_some() {
-            vnet::LENGTH
-        } else {
-            0
-        };
+        let prefix = self.prefix();
         let mut front = [0; headers::LONGEST];
         let guess = self.headers;
         let read = |room: &mut [u8], header: &mut [u8], front: &mut [u8]| {
@@ -215,25 +218,40 @@ impl Tun {
         Ok(Some(packet))
     }
 
+    /// Sends the first packet of `from`.
+    fn write_front(&mut self, from: &mut VecDeque<Packet>) -> Sent {
+        let result = from.front().map(|packet| self.write_packet(packet));
+        match result {
+            None => Sent::default(),
+            Some(Ok(Written::Sent | Written::Dropped)) => {
+                from.pop_front();
+                Sent {
+                    taken: 1,
+                    stopped: None,
+                }
+            }
+            Some(Err(errno)) => Sent {
+                taken: 0,
+                stopped: Some(errno),
+            },
+        }
+    }
+
     fn write_packet(&mut self, packet: &Packet) -> Result<Written, Errno> {
         let length = packet.len();
-        if !self.takes(packet) {
-            self.counters.tx_unsupported += 1;
-            return Ok(Written::Dropped);
-        }
-        let wire = packet.meta.gso.map_or(length, |gso| {
-            usize::from(gso.headers) + usize::from(gso.size)
-        });
-        if wire > self.mtu || length > self.scratch.len() {
-            self.counters.tx_too_big += 1;
-            return Ok(Written::Dropped);
+        match self.refusal(packet) {
+            Some(Refusal::Unsupported) => {
+                self.counters.tx_unsupported += 1;
+                return Ok(Written::Dropped);
+            }
+            Some(Refusal::TooBig) => {
+                self.counters.tx_too_big += 1;
+                return Ok(Written::Dropped);
+            }
+            None => {}
         }
         let header = vnet::encode(&packet.meta);
-        let prefix = if self.offloads.is_some() {
-            vnet::LENGTH
-        } else {
-            0
-        };
+        let prefix = self.prefix();
         let written = match raw_payload(packet) {
             Ok(extents) => {
                 let front = [&header[..prefix], packet.headers()];
@@ -260,6 +278,30 @@ impl Tun {
                 Ok(Written::Dropped)
             }
             Err(errno) => Err(errno),
+        }
+    }
+
+    /// Bytes in front of each packet.
+    fn prefix(&self) -> usize {
+        if self.offloads.is_some() {
+            vnet::LENGTH
+        } else {
+            0
+        }
+    }
+
+    /// Why this device cannot send `packet`, if it cannot.
+    fn refusal(&self, packet: &Packet) -> Option<Refusal> {
+        let length = packet.len();
+        let wire = packet.meta.gso.map_or(length, |gso| {
+            usize::from(gso.headers) + usize::from(gso.size)
+        });
+        if !self.takes(packet) {
+            Some(Refusal::Unsupported)
+        } else if wire > self.mtu || length >= self.scratch.len() {
+            Some(Refusal::TooBig)
+        } else {
+            None
         }
     }
 
@@ -330,18 +372,22 @@ impl Device for Tun {
 
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         let mut taken = 0;
-        while let Some(packet) = from.front() {
-            match self.write_packet(packet) {
-                Ok(Written::Sent | Written::Dropped) => {
-                    from.pop_front();
-                    taken += 1;
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => {
+        while !from.is_empty() {
+            let Sent {
+                taken: more,
+                stopped,
+            } = match self.write_batch(from) {
+                Some(sent) => sent,
+                None => self.write_front(from),
+            };
+            taken += more;
+            match stopped {
+                None | Some(Errno::INTR) => {}
+                Some(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => {
                     self.counters.tx_backpressure += 1;
                     break;
                 }
-                Err(errno) => return Err(self.failed(errno)),
+                Some(errno) => return Err(self.failed(errno)),
             }
         }
         Ok(taken)
@@ -371,6 +417,12 @@ impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+enum Refusal {
+    /// It leaves something to be done that the kernel was not asked to do.
+    Unsupported,
+    TooBig,
 }
 
 enum Written {

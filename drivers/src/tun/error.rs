@@ -86,6 +86,11 @@ pub enum TunError {
         /// The name of the device.
         name: String,
     },
+    /// io_uring was asked for.
+    #[error(
+        "io_uring cannot be used ({0}): it needs Linux 5.6, `sysctl kernel.io_uring_disabled=0` and, in a container, a seccomp profile that allows it; or leave the choice of backend open"
+    )]
+    NoRing(io::Error),
     /// The pool for received packets has segments that are too small.
     #[error(
         "device {name} has an MTU of {mtu}, but the pool for received packets has segments of {segment} bytes: use segments larger than the MTU"

@@ -13,6 +13,7 @@ use txbuf::Offloads;
 use super::TunError;
 use crate::netlink::{self, Changes, LinkConfig, Netns};
 use crate::sys;
+use crate::sys::ring::Ring;
 
 const DEVICE_NODE: &str = "/dev/net/tun";
 /// The device number of /dev/net/tun (Linux's list of devices: misc 10, 200).
@@ -33,6 +34,30 @@ pub struct TunConfig {
     /// Whether to ask for offloads: super-packets and partial checksums in both directions. What the kernel does not
     /// know it is not asked for.
     pub offload: bool,
+    /// The system calls that packets are sent by.
+    pub backend: Backend,
+}
+
+/// The system calls that packets are sent by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// io_uring where the kernel allows it, else a call for each packet.
+    #[default]
+    Auto,
+    /// A call for each packet.
+    Calls,
+    /// io_uring: one call for a batch.
+    Ring,
+}
+
+impl Backend {
+    fn ring(self) -> Result<Option<Ring>, TunError> {
+        match self {
+            Backend::Calls => Ok(None),
+            Backend::Auto => Ok(Ring::new().ok()),
+            Backend::Ring => Ring::new().map(Some).map_err(TunError::NoRing),
+        }
+    }
 }
 
 impl TunConfig {
@@ -55,11 +80,13 @@ pub(super) struct Opened {
     pub(super) offloads: Option<Offloads>,
     /// What was done to the kernel's side.
     pub(super) changes: Option<Changes>,
+    pub(super) ring: Option<Ring>,
 }
 
 /// Creates the device or attaches to it, resets what an earlier user may have set, and sets the kernel's side up.
 pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
     netlink::check_name(&config.name.replacen("%d", "0", 1))?;
+    let ring = config.backend.ring()?;
     // Attaching changes a device that is there, too.
     let before = netlink::snapshot(config.netns.as_ref(), &config.name)?;
     let attach = || match config.offload {
@@ -83,6 +110,7 @@ pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
         persistent: device.flags & sys::IFF_PERSIST != 0,
         offloads,
         changes: Some(changes),
+        ring,
     })
 }
 
@@ -123,6 +151,7 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError>
         persistent,
         offloads: None,
         changes: None,
+        ring: Backend::Auto.ring()?,
     })
 }
 

@@ -18,7 +18,7 @@ const NO_PACKET_INFORMATION: u16 = 0x1000;
 const WAIT: Duration = Duration::from_secs(5);
 
 /// A device named tun0 that is up, with addresses of both versions on the kernel's side.
-fn configured(netns: &Netns, mtu: u32) -> TunConfig {
+pub(super) fn configured(netns: &Netns, mtu: u32) -> TunConfig {
     let address = |text: &str| Address {
         local: text.parse().unwrap(),
         peer: None,
@@ -35,7 +35,7 @@ fn configured(netns: &Netns, mtu: u32) -> TunConfig {
         name: "tun0".into(),
         netns: Some(netns.clone()),
         link: Some(link),
-        offload: false,
+        ..TunConfig::default()
     }
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use drivers::netlink::Cidr;
 
-pub(crate) use values::{Service, ServiceKind, TunName};
+pub(crate) use values::{Backend, Service, ServiceKind, TunName};
 
 /// A user-mode TCP/IP stack on a TUN device.
 #[derive(Debug, Parser)]
@@ -94,6 +94,9 @@ pub(crate) struct Serve {
     /// Watch the device for this long before sleeping, such as 50us: answers come sooner and take more processor time
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub(crate) busy_poll: Option<Duration>,
+    /// The system calls to send packets by
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: Backend,
     /// Use the device of this network namespace
     #[arg(long, value_name = "NAME", value_parser = values::netns)]
     pub(crate) netns: Option<String>,

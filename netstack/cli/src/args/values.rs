@@ -193,6 +193,28 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How packets are handed to the kernel.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Backend {
+    /// io_uring where the kernel allows it, else a call for each packet
+    #[default]
+    Auto,
+    /// A call for each packet
+    Calls,
+    /// io_uring: one call for a batch
+    Ring,
+}
+
+impl From<Backend> for drivers::Backend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Auto => drivers::Backend::Auto,
+            Backend::Calls => drivers::Backend::Calls,
+            Backend::Ring => drivers::Backend::Ring,
+        }
+    }
+}
+
 /// A number of bytes such as `1GiB`, `64MiB`, `10kB` or `4096`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split_unit(text);

@@ -171,7 +171,7 @@ fn open_tun(ledger: &Ledger) -> Result<Tun, String> {
         name: "demo0".to_owned(),
         netns: None,
         link: Some(link),
-        offload: false,
+        ..TunConfig::default()
     };
     Tun::open(&config, &receive_pool(ledger)).map_err(|error| error.to_string())
 }

@@ -85,6 +85,7 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, 
                 netns,
                 link,
                 offload: options.offload,
+                backend: options.backend.into(),
             };
             let tun = Tun::open(&config, pool).map_err(Failure::of)?;
             let restore = Restore::new(config.netns, tun.changes().cloned());

@@ -1,0 +1,78 @@
+//! Sending many packets by one system call.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+
+use arrayvec::ArrayVec;
+use rustix::io::Errno;
+use txbuf::Packet;
+
+use super::{Tun, raw_payload, vnet};
+use crate::sys::ring::{BATCH, Batch};
+
+/// What became of packets.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// Packets that left the queue.
+    pub(super) taken: usize,
+    /// Why one stayed.
+    pub(super) stopped: Option<Errno>,
+}
+
+impl Tun {
+    /// Sends packets from the front of `from` by one system call, up to the next that needs a look of its own. `None`
+    /// when that would be fewer than two, or cannot be done: then they are to be sent one by one.
+    pub(super) fn write_batch(&mut self, from: &mut VecDeque<Packet>) -> Option<Sent> {
+        let mut ring = self.ring.take()?;
+        let prefix = self.prefix();
+        let prefixes: ArrayVec<_, BATCH> = from
+            .iter()
+            .take(BATCH)
+            .map(|packet| vnet::encode(&packet.meta))
+            .collect();
+        let mut batch = Batch::default();
+        for (packet, header) in from.iter().zip(&prefixes) {
+            let Some(extents) = self
+                .refusal(packet)
+                .is_none()
+                .then(|| raw_payload(packet).ok())
+                .flatten()
+            else {
+                break;
+            };
+            batch.push([&header[..prefix], packet.headers()], extents);
+        }
+        if batch.len() < 2 {
+            self.ring = Some(ring);
+            return None;
+        }
+        // A ring that failed is given up.
+        let results = ring.write(self.fd.as_fd(), &batch).ok()?;
+        drop(batch);
+        let mut results = results.iter();
+        let (mut taken, mut stopped) = (0, None);
+        from.retain(|packet| match results.next() {
+            Some(Ok(())) => {
+                self.counters.tx_packets += 1;
+                self.counters.tx_bytes += packet.len() as u64;
+                taken += 1;
+                false
+            }
+            Some(Err(Errno::INVAL)) => {
+                self.counters.tx_refused += 1;
+                taken += 1;
+                false
+            }
+            Some(Err(Errno::INTR)) | None => true,
+            Some(Err(errno)) => {
+                stopped = Some(*errno);
+                true
+            }
+        });
+        self.ring = Some(ring);
+        Some(Sent { taken, stopped })
+    }
+}
+
+#[cfg(test)]
+mod tests;

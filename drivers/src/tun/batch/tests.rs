@@ -1,0 +1,135 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use txbuf::{Chain, Ledger, Packet, Pool};
+
+use super::super::tests::configured;
+use super::super::{Backend, Tun, TunConfig};
+use crate::Device;
+use crate::netlink::Netns;
+use crate::testing::{Spec, netns_or_skip, pool, udp};
+
+const BACKENDS: [Backend; 2] = [Backend::Calls, Backend::Ring];
+
+fn open(netns: &Netns, backend: Backend, pool: &Pool) -> Tun {
+    let config = TunConfig {
+        backend,
+        ..configured(netns, 1500)
+    };
+    Tun::open(&config, pool).unwrap()
+}
+
+/// What arrives at the kernel's port 2000 until nothing more does.
+fn received(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let mut buffer = [0; 2000];
+    (0..count)
+        .map(|_| {
+            let length = socket.recv(&mut buffer).unwrap();
+            buffer[..length].to_vec()
+        })
+        .collect()
+}
+
+#[test]
+fn batches_arrive_whole_and_in_order_by_either_backend() {
+    let Some(netns) = netns_or_skip("batches_arrive_whole_and_in_order_by_either_backend") else {
+        return;
+    };
+    for backend in BACKENDS {
+        let ledger = Ledger::new();
+        let pool = pool(&ledger);
+        let mut tun = open(&netns, backend, &pool);
+        let socket = netns
+            .run(|| UdpSocket::bind("0.0.0.0:2000"))
+            .unwrap()
+            .unwrap();
+        // Lengths on both sides of what fits a header area, and payload in several pieces, some of it lent.
+        let lengths: Vec<usize> = (0..80).map(|i| 28 + i * 37 % 700).collect();
+        let mut arena = Chain::arena(&pool);
+        let mut queue: VecDeque<Packet> = lengths.iter().map(|n| udp(&mut arena, *n)).collect();
+        let pieces = Spec {
+            udp: true,
+            options: 0,
+            pieces: 5,
+            lent: true,
+            ..Spec::tcp(1000, 0)
+        };
+        let mut scattered = pieces.build(&pool);
+        scattered.complete_checksum().unwrap();
+        queue.insert(50, scattered);
+        assert_eq!(tun.transmit(&mut queue).unwrap(), 81);
+        assert!(queue.is_empty());
+        let mut arrived = received(&socket, 81);
+        assert_eq!(arrived.remove(50), pieces.payload_bytes(), "{backend:?}");
+        let seen: Vec<usize> = arrived.iter().map(|payload| payload.len() + 28).collect();
+        assert_eq!(seen, lengths, "{backend:?}");
+        assert_eq!(tun.counters().tx_packets, 81);
+        assert_eq!(tun.ring.is_some(), backend == Backend::Ring);
+        drop((tun, arena));
+        assert_eq!(ledger.live_nodes(), 0, "{backend:?}");
+    }
+}
+
+#[test]
+fn what_the_kernel_refuses_or_the_device_does_not_take_does_not_stop_the_rest() {
+    let Some(netns) = netns_or_skip("what_the_kernel_refuses_does_not_stop_the_rest") else {
+        return;
+    };
+    for backend in BACKENDS {
+        let ledger = Ledger::new();
+        let pool = pool(&ledger);
+        let mut tun = open(&netns, backend, &pool);
+        let socket = netns
+            .run(|| UdpSocket::bind("0.0.0.0:2000"))
+            .unwrap()
+            .unwrap();
+        let mut arena = Chain::arena(&pool);
+        let neither_version = Packet::inline(&[0x15; 40]).unwrap();
+        let mut queue: VecDeque<Packet> = (0..20).map(|_| udp(&mut arena, 100)).collect();
+        queue.insert(5, neither_version);
+        queue.insert(10, udp(&mut arena, 1501));
+        queue.insert(15, Spec::tcp(100, 0).build(&pool));
+        assert_eq!(tun.transmit(&mut queue).unwrap(), 23);
+        assert_eq!(received(&socket, 20).len(), 20);
+        let counters = tun.counters();
+        assert_eq!(
+            [
+                counters.tx_packets,
+                counters.tx_refused,
+                counters.tx_too_big,
+                counters.tx_unsupported
+            ],
+            [20, 1, 1, 1],
+            "{backend:?}"
+        );
+    }
+}
+
+#[test]
+fn a_batch_for_a_device_that_is_down_stays() {
+    let Some(netns) = netns_or_skip("a_batch_for_a_device_that_is_down_stays") else {
+        return;
+    };
+    for backend in BACKENDS {
+        let pool = pool(&Ledger::new());
+        let config = TunConfig {
+            netns: Some(netns.clone()),
+            backend,
+            ..TunConfig::new("tun0")
+        };
+        let mut tun = Tun::open(&config, &pool).unwrap();
+        let mut arena = Chain::arena(&pool);
+        let mut queue: VecDeque<Packet> = (0..20).map(|_| udp(&mut arena, 100)).collect();
+        let error = tun.transmit(&mut queue).unwrap_err();
+        assert_eq!(
+            (error.kind(), queue.len()),
+            (io::ErrorKind::NetworkDown, 20),
+            "{backend:?}"
+        );
+    }
+}
