@@ -4,4 +4,5 @@ pub mod cost;
 pub mod memory_link;
 pub mod rope;
 pub mod skb;
-pub mod stats;
+
+pub use netstack_bench::stats;

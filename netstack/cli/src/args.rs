@@ -5,7 +5,7 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use drivers::netlink::Cidr;
 
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Demo(Demo),
     Serve(Serve),
     Verify(Verify),
+    Bench(Bench),
+    #[command(hide = true)]
+    BenchPart(BenchPart),
     Completions(Completions),
     Man(Man),
 }
@@ -131,6 +134,77 @@ pub(crate) struct Verify {
     /// Captures taken on a raw IP link
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// Measure this stack beside its peers, the kernel and the ceiling of the device.
+///
+/// Runs every case with every subject by turns, in namespaces and on devices of its own, and prints medians, what each
+/// core did, processor time and memory, and how the ratios that are demanded of this stack were met. Needs no
+/// privilege. Ends everything it has started, also by Ctrl-C. Nothing else should run on the machine.
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_HELP)]
+pub(crate) struct Bench {
+    /// How often each case is measured with each subject [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// How long each time, from 0.01 to 60 [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<f64>,
+    /// Only these cases
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Only these subjects
+    #[arg(long, value_name = "SUBJECT", value_delimiter = ',')]
+    pub(crate) subjects: Vec<String>,
+    /// Which cores subject and client use [default: as the case has it]
+    #[arg(long, value_name = "CORES", value_delimiter = ',')]
+    pub(crate) pin: Vec<PinName>,
+    /// One round of 0.1 s: whether every case works, not how fast
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// End with exit code 1 when a ratio that is demanded is missed
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Write everything as JSON; `-` prints it instead of the tables
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html: Option<PathBuf>,
+    /// Where peers lie that are built apart (gVisor, ipstack)
+    #[arg(long, value_name = "DIR", default_value = "bench/peers", value_hint = ValueHint::DirPath)]
+    pub(crate) peers: PathBuf,
+}
+
+const BENCH_HELP: &str = "\
+Cases: in-1 in-10 in-100 out-1 out-10 out-100 both-1 both-10 both-100 (bulk TCP, connections),
+rr-1 rr-1-spin rr-1k rr-64k (request and response), crr (connect, request, close), udp-echo, udp-bulk.
+
+Subjects: offload plain busy-poll (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the
+kernel), smoltcp, gvisor gvisor-plain ipstack (built apart; see --peers).
+
+Examples:
+  netstack bench --html bench.html --json bench.json
+  netstack bench --only in-1,out-1 --subjects offload,ceiling,veth --rounds 9
+  netstack bench --only rr-1 --pin one,two,free
+  netstack bench --quick";
+
+/// Which cores subject and client use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PinName {
+    /// Both on one core
+    One,
+    /// A core each
+    Two,
+    /// As the kernel sees fit
+    Free,
+}
+
+/// A part of `bench`, which starts it.
+#[derive(Debug, Args)]
+pub(crate) struct BenchPart {
+    /// Which part, in JSON
+    pub(crate) words: String,
 }
 
 /// Print a completion script for a shell.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod demo;
 mod failure;
 mod manual;
@@ -35,6 +36,8 @@ fn run(command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(demo) => demo::run(&demo),
         Command::Serve(serve) => serve::run(&serve),
+        Command::Bench(bench) => bench::run(&bench),
+        Command::BenchPart(part) => bench::part(&part),
         Command::Verify(verify) => verify::run(&verify.files),
         Command::Completions(completions) => manual::completions(completions.shell),
         Command::Man(man) => manual::man(man.dir.as_deref()),

@@ -11,7 +11,7 @@ use common::{netstack, run};
 fn help_and_version_are_no_errors() {
     let help = netstack("--help");
     help.fine();
-    for command in ["demo", "serve", "verify", "completions", "man"] {
+    for command in ["demo", "serve", "verify", "bench", "completions", "man"] {
         assert!(help.out.contains(command), "{help:?}");
         let own = netstack(&format!("{command} --help"));
         own.fine();
@@ -68,6 +68,14 @@ fn values_that_make_no_sense() {
     serve("--mtu 70000").refused(&["65535"]);
     serve("--for soon").refused(&["20s"]);
     netstack("demo --size big").refused(&["64MiB"]);
+    netstack("bench --rounds 0").refused(&["1..=1000"]);
+    netstack("bench --seconds 61").refused(&["from 0.01 to 60 seconds"]);
+    netstack("bench --pin three").refused(&["one, two, free"]);
+    netstack("bench --only in-2").refused(&["no case in-2", "in-1, in-10"]);
+    netstack("bench --subjects linux").refused(&["no subject linux", "offload, plain"]);
+    netstack("bench --only in-100 --subjects ceiling").refused(&["choose others"]);
+    netstack("bench --only in-1 --json /nonexistent/x").refused(&["/nonexistent/x", "--json"]);
+    netstack("bench-part {}").refused(&["netstack bench"]);
 }
 
 #[test]
@@ -129,6 +137,7 @@ fn manual_pages() {
         "netstack-serve.1",
         "netstack-demo.1",
         "netstack-verify.1",
+        "netstack-bench.1",
     ] {
         assert!(
             fs::read_to_string(place.join(name))

@@ -40,6 +40,16 @@ fn a_full_line_parses() {
 }
 
 #[test]
+fn the_help_of_bench_names_every_case_and_subject() {
+    let names = netstack_bench::CASES.iter().map(|case| case.name);
+    let names = names.chain(netstack_bench::SUBJECTS.iter().map(|subject| subject.name));
+    for name in names {
+        let is_it = |word: &str| word.trim_end_matches([',', '.']) == name;
+        assert!(super::BENCH_HELP.split_whitespace().any(is_it), "{name}");
+    }
+}
+
+#[test]
 fn devices() {
     assert_eq!("tun0".parse(), Ok(TunName::Name("tun0".to_owned())));
     assert_eq!("fd:3".parse(), Ok(TunName::Fd(3)));

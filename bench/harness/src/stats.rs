@@ -1,7 +1,9 @@
 //! Medians of a few samples.
 
+use serde::Serialize;
+
 /// The least, the middle and the greatest of some samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The least sample.
     pub min: f64,
@@ -32,13 +34,4 @@ impl Summary {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Summary;
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between() {
-        let summary = Summary::of(&[4.0, 1.0, 3.0, 2.0]).expect("samples");
-        assert_eq!((summary.min, summary.median, summary.max), (1.0, 2.5, 4.0));
-        assert_eq!(Summary::of(&[]), None);
-    }
-}
+mod tests;

@@ -1,0 +1,323 @@
+//! What the figures have to be beside each other, as a table, and whether they are.
+
+use serde::Serialize;
+
+use crate::case::Pin;
+use crate::report::Report;
+
+/// The figure of a row that a demand is about; its median counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Figure {
+    /// More is better.
+    Rate,
+    /// Less is better, in microseconds.
+    P50,
+    P99,
+    /// Less is better, in MiB.
+    Peak,
+}
+
+/// What the figure is held against.
+#[derive(Clone, Copy, Debug)]
+enum Against {
+    /// So many times the best of these subjects, those that were measured.
+    Best(&'static [&'static str], f64),
+    /// So many times the best of these subjects in another case, under the same pinning.
+    BestIn(&'static str, &'static [&'static str], f64),
+    /// The lesser of two of the kind.
+    Lesser((&'static str, f64), (&'static str, f64)),
+    /// A number.
+    Number(f64),
+}
+
+/// One demand.
+struct Demand {
+    case: &'static str,
+    pin: Pin,
+    subject: &'static str,
+    figure: Figure,
+    against: Against,
+}
+
+/// All that sleep, and are not this stack.
+const PEERS: &[&str] = &[
+    "veth",
+    "veth-plain",
+    "smoltcp",
+    "gvisor",
+    "gvisor-plain",
+    "ipstack",
+];
+
+const DEMANDS: &[Demand] = &[
+    rate(
+        "in-1",
+        Pin::Free,
+        "offload",
+        Against::Best(&["ceiling"], 0.8),
+    ),
+    rate(
+        "in-1",
+        Pin::Free,
+        "offload",
+        Against::Best(&["gvisor"], 2.0),
+    ),
+    rate("in-1", Pin::Free, "offload", Against::Best(&["veth"], 1.2)),
+    rate(
+        "out-1",
+        Pin::Free,
+        "offload",
+        Against::Best(&["ceiling"], 0.8),
+    ),
+    rate(
+        "out-1",
+        Pin::Free,
+        "offload",
+        Against::Best(&["gvisor"], 2.0),
+    ),
+    rate("out-1", Pin::Free, "offload", Against::Best(&["veth"], 1.2)),
+    rate("in-1", Pin::Free, "plain", Against::Best(&["smoltcp"], 1.3)),
+    rate(
+        "out-1",
+        Pin::Free,
+        "plain",
+        Against::Best(&["ceiling-plain"], 0.9),
+    ),
+    rate(
+        "out-1",
+        Pin::Free,
+        "plain",
+        Against::Best(&["smoltcp"], 1.2),
+    ),
+    rate("rr-1", Pin::One, "plain", Against::Best(&["veth"], 1.25)),
+    most(
+        "rr-1",
+        Pin::One,
+        "plain",
+        Figure::P99,
+        Against::Best(&["smoltcp"], 1.0),
+    ),
+    most(
+        "rr-1",
+        Pin::Free,
+        "plain",
+        Figure::P50,
+        Against::Best(&["veth"], 1.0),
+    ),
+    rate("rr-1", Pin::Free, "busy-poll", Against::Best(PEERS, 2.0)),
+    rate(
+        "rr-1-spin",
+        Pin::Free,
+        "busy-poll",
+        Against::BestIn("rr-1", PEERS, 8.0),
+    ),
+    rate(
+        "crr",
+        Pin::One,
+        "plain",
+        Against::Lesser(("smoltcp", 1.2), ("ceiling-plain", 0.9)),
+    ),
+    rate("udp-echo", Pin::One, "plain", Against::Best(PEERS, 0.97)),
+    rate(
+        "udp-bulk",
+        Pin::Free,
+        "offload",
+        Against::Best(&["ceiling"], 0.8),
+    ),
+    most(
+        "in-100",
+        Pin::Free,
+        "offload",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+    most(
+        "out-100",
+        Pin::Free,
+        "offload",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+    most(
+        "both-100",
+        Pin::Free,
+        "offload",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+    most(
+        "in-100",
+        Pin::Free,
+        "plain",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+    most(
+        "out-100",
+        Pin::Free,
+        "plain",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+    most(
+        "both-100",
+        Pin::Free,
+        "plain",
+        Figure::Peak,
+        Against::Number(64.0),
+    ),
+];
+
+const fn rate(case: &'static str, pin: Pin, subject: &'static str, against: Against) -> Demand {
+    most(case, pin, subject, Figure::Rate, against)
+}
+
+const fn most(
+    case: &'static str,
+    pin: Pin,
+    subject: &'static str,
+    figure: Figure,
+    against: Against,
+) -> Demand {
+    Demand {
+        case,
+        pin,
+        subject,
+        figure,
+        against,
+    }
+}
+
+/// How a demand was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It holds.
+    Met,
+    /// It does not.
+    Missed,
+    /// One side was not measured in this run.
+    NotMeasured,
+}
+
+/// A demand and how it was met.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The demand in words.
+    pub demand: String,
+    /// Our median.
+    pub ours: Option<f64>,
+    /// What it had to reach, or not to pass.
+    pub limit: Option<f64>,
+    /// How it was met.
+    pub status: Status,
+}
+
+/// Holds every demand about a case of this run against what was measured.
+pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
+    let is_asked = |demand: &&Demand| {
+        report
+            .rows
+            .iter()
+            .any(|row| row.case == demand.case && row.pin == demand.pin)
+    };
+    DEMANDS
+        .iter()
+        .filter(is_asked)
+        .map(|demand| demand.judge(report))
+        .collect()
+}
+
+impl Demand {
+    fn judge(&self, report: &Report) -> Verdict {
+        let ours = self.median(report, self.case, self.subject);
+        let (limit, by) = self.limit(report);
+        let status = match (ours, limit) {
+            (Some(ours), Some(limit)) if self.holds(ours, limit) => Status::Met,
+            (Some(_), Some(_)) => Status::Missed,
+            _ => Status::NotMeasured,
+        };
+        Verdict {
+            demand: format!(
+                "{} ({}), {}: {} {} {by}",
+                self.case,
+                self.pin.name(),
+                self.subject,
+                match self.figure {
+                    Figure::Rate => "rate",
+                    Figure::P50 => "p50",
+                    Figure::P99 => "p99",
+                    Figure::Peak => "memory",
+                },
+                if self.is_more_better() {
+                    "at least"
+                } else {
+                    "at most"
+                },
+            ),
+            ours,
+            limit,
+            status,
+        }
+    }
+
+    /// The number to reach or not to pass, if the other side was measured, and how it comes about.
+    fn limit(&self, report: &Report) -> (Option<f64>, String) {
+        let times =
+            |case, (name, factor): (&str, f64)| Some(self.median(report, case, name)? * factor);
+        let best = |case, names: &[&str], factor| {
+            let better = if self.is_more_better() {
+                f64::max
+            } else {
+                f64::min
+            };
+            let limits = names.iter().filter_map(|name| times(case, (*name, factor)));
+            let whom = match names {
+                [one] => one,
+                _ => "the best peer",
+            };
+            (limits.reduce(better), format!("{factor} of {whom}"))
+        };
+        match self.against {
+            Against::Number(number) => (Some(number), format!("{number} MiB")),
+            Against::Best(names, factor) => best(self.case, names, factor),
+            Against::BestIn(case, names, factor) => {
+                let (limit, by) = best(case, names, factor);
+                (limit, format!("{by} in {case}"))
+            }
+            Against::Lesser(one, other) => (
+                times(self.case, one).and_then(|limit| Some(limit.min(times(self.case, other)?))),
+                format!(
+                    "the lesser of {} {} and {} {}",
+                    one.1, one.0, other.1, other.0
+                ),
+            ),
+        }
+    }
+
+    fn holds(&self, ours: f64, limit: f64) -> bool {
+        if self.is_more_better() {
+            ours >= limit
+        } else {
+            ours <= limit
+        }
+    }
+
+    fn is_more_better(&self) -> bool {
+        self.figure == Figure::Rate
+    }
+
+    fn median(&self, report: &Report, case: &str, subject: &str) -> Option<f64> {
+        let medians = report.medians(case, self.pin, subject)?;
+        let summary = match self.figure {
+            Figure::Rate => Some(medians.rate),
+            Figure::P50 => medians.p50,
+            Figure::P99 => medians.p99,
+            Figure::Peak => Some(medians.peak_mib),
+        };
+        summary.map(|summary| summary.median)
+    }
+}
+
+#[cfg(test)]
+mod tests;
