@@ -140,14 +140,14 @@ pub const CASES: &[Case] = &[
         "TCP request and response of 1 byte",
         1,
         false,
-        &[Pin::One, Pin::Free],
+        &[Pin::One, Pin::Two, Pin::Free],
     ),
     ask(
         "rr-1-spin",
         "TCP request and response of 1 byte, the client spins",
         1,
         true,
-        &[Pin::Free],
+        &[Pin::Two, Pin::Free],
     ),
     ask(
         "rr-1k",

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::case::{CASES, Case, Pin};
-use crate::cell::Cell;
+use crate::cell::{self, Cell};
 use crate::report::Skipped;
 use crate::subject::{self, SUBJECTS, Subject};
 use crate::{BenchError, Options, Program};
@@ -92,10 +92,11 @@ fn chosen_cases(names: &[String]) -> Result<Vec<&'static Case>, BenchError> {
     Ok(CASES.iter().filter(is_chosen).collect())
 }
 
-/// The pins of the command line, or else the case's own.
+/// The pins of the command line, or else those of the case's own that this machine has the cores for.
 fn pins(case: &Case, asked: &[Pin]) -> Vec<Pin> {
     if asked.is_empty() {
-        case.pins.to_vec()
+        let is_possible = |pin: &Pin| cell::cores_for(*pin).is_ok();
+        case.pins.iter().copied().filter(is_possible).collect()
     } else {
         asked.to_vec()
     }

@@ -156,7 +156,7 @@ pub(crate) struct Bench {
     /// Only these subjects
     #[arg(long, value_name = "SUBJECT", value_delimiter = ',')]
     pub(crate) subjects: Vec<String>,
-    /// Which cores subject and client use [default: as the case has it]
+    /// Which cores subject and client use [default: as the case has it, of what the machine has]
     #[arg(long, value_name = "CORES", value_delimiter = ',')]
     pub(crate) pin: Vec<PinName>,
     /// One round of 0.1 s: whether every case works, not how fast

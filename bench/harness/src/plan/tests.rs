@@ -44,6 +44,8 @@ fn each_case_has_its_own_pins() {
         [
             "rr-1 one plain",
             "rr-1 one veth",
+            "rr-1 two plain",
+            "rr-1 two veth",
             "rr-1 free plain",
             "rr-1 free veth"
         ]
