@@ -36,7 +36,8 @@ const DATAGRAM_BYTES: usize = 1 << 18;
 /// The longest sleep.
 const NAP: Duration = Duration::from_millis(500);
 
-/// The ports and how many sockets of how large buffers listen on each.
+/// The ports and how many sockets of how large buffers listen on each: no more than the load needs, since each poll
+/// looks at all.
 fn sockets_for(load: Load) -> Vec<(u16, usize, usize)> {
     match load {
         Load::Bulk {
@@ -53,7 +54,8 @@ fn sockets_for(load: Load) -> Vec<(u16, usize, usize)> {
                 .map(|(port, _)| (port, count, buffer))
                 .collect()
         }
-        Load::Ask { .. } | Load::Connect => vec![(ECHO, SHORT, ECHO_BUFFER)],
+        Load::Ask { .. } => vec![(ECHO, 1, ECHO_BUFFER)],
+        Load::Connect => vec![(ECHO, SHORT, ECHO_BUFFER)],
         Load::Datagrams { .. } | Load::Flood => Vec::new(),
     }
 }
