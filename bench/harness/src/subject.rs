@@ -91,6 +91,13 @@ pub const SUBJECTS: &[Subject] = &[
         serves: everything,
     },
     Subject {
+        name: "calls",
+        about: "this stack, plain TUN, a system call for each packet",
+        link: PLAIN,
+        start: Start::Serve(&["--backend", "calls"]),
+        serves: everything,
+    },
+    Subject {
         name: "busy-poll",
         about: "this stack, TUN with offload, spinning",
         link: SUPER,
