@@ -3,7 +3,7 @@
 use super::{CHUNK, QUEUE, Work, payload};
 use core::time::Duration;
 use drivers::memory::{MemoryConfig, MemoryEnd, pair};
-use drivers::{Capabilities, Device, Edge};
+use drivers::{Device, Edge};
 use netstack_core::{
     Config, IfaceId, Instant, InterfaceConfig, RecvFlags, SendControl, SendFlags, SocketId, Stack,
 };
@@ -17,7 +17,6 @@ struct Host {
     device: Edge<MemoryEnd>,
     waiting: VecDeque<Packet>,
     arrived: Vec<Packet>,
-    capabilities: Capabilities,
 }
 
 impl Host {
@@ -41,17 +40,16 @@ impl Host {
         Host {
             stack,
             iface,
-            capabilities: device.capabilities(),
             device,
             waiting: VecDeque::new(),
             arrived: Vec::new(),
         }
     }
 
-    /// Takes in what arrived and sends what there is to send, in the portions that the device names.
+    /// Takes in all that arrived and sends all there is to send, as smoltcp's poll does.
     fn poll(&mut self, now: Instant) {
         self.device
-            .receive(&mut self.arrived, self.capabilities.burst)
+            .receive(&mut self.arrived, usize::MAX)
             .expect("a link does not fail");
         for packet in self.arrived.drain(..) {
             self.stack.handle_packet(now, self.iface, packet);
@@ -60,11 +58,7 @@ impl Host {
             self.stack.handle_timeout(now);
         }
         while self.stack.poll_event().is_some() {}
-        let mut bytes = 0;
-        while bytes < self.capabilities.burst_bytes
-            && let Some(packet) = self.stack.poll_transmit(now, self.iface)
-        {
-            bytes += packet.len();
+        while let Some(packet) = self.stack.poll_transmit(now, self.iface) {
             self.waiting.push_back(packet);
         }
         self.device
