@@ -18,9 +18,8 @@ use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span
 use crate::device::cuts;
 use crate::headers::{self, Headers};
 use crate::netlink::{self, Changes};
-use crate::sys::ring::Ring;
 use crate::{Capabilities, Device, DeviceCounters, sys};
-use batch::Sent;
+use batch::{Batches, Sent};
 
 pub use error::TunError;
 pub use open::{Backend, TunConfig};
@@ -58,8 +57,7 @@ pub struct Tun {
     headers: usize,
     /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
     scratch: Box<[u8]>,
-    /// For sending several packets by one call, where the kernel allows it and it is worth while.
-    ring: Option<Ring>,
+    batches: Batches,
     counters: DeviceCounters,
 }
 
@@ -129,7 +127,7 @@ impl Tun {
             persistent,
             offloads,
             changes,
-            ring,
+            batches,
         } = opened;
         let longest = if offloads.is_some() { LONGEST } else { mtu };
         // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel.
@@ -151,7 +149,7 @@ impl Tun {
             arena: Chain::arena(pool),
             headers: 0,
             scratch,
-            ring,
+            batches,
             counters: DeviceCounters::default(),
         })
     }

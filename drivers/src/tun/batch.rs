@@ -1,6 +1,7 @@
 //! Sending many packets by one system call.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::os::fd::AsFd;
 
 use arrayvec::ArrayVec;
@@ -8,7 +9,29 @@ use rustix::io::Errno;
 use txbuf::Packet;
 
 use super::{Tun, raw_payload, vnet};
-use crate::sys::ring::{BATCH, Batch};
+use crate::sys::ring::{BATCH, Batch, Ring};
+
+/// How several packets at a time are sent.
+pub(super) enum Batches {
+    /// By io_uring, if it can be used: seen when there is a first batch, on the thread that sends. A ring that goes
+    /// interrupts a system call of every thread that used it, so no other shall.
+    Untried,
+    /// By one call.
+    Ring(Box<Ring>),
+    OneByOne,
+}
+
+impl Batches {
+    /// Takes the ring for a batch, made if there was none. Where there can be none, or it is not put back, packets
+    /// are sent one by one from then on.
+    fn take(&mut self) -> Option<Box<Ring>> {
+        match mem::replace(self, Batches::OneByOne) {
+            Batches::Untried => Ring::new().ok().map(Box::new),
+            Batches::Ring(ring) => Some(ring),
+            Batches::OneByOne => None,
+        }
+    }
+}
 
 /// What became of packets.
 #[derive(Default)]
@@ -23,7 +46,10 @@ impl Tun {
     /// Sends packets from the front of `from` by one system call, up to the next that needs a look of its own. `None`
     /// when that would be fewer than two, or cannot be done: then they are to be sent one by one.
     pub(super) fn write_batch(&mut self, from: &mut VecDeque<Packet>) -> Option<Sent> {
-        let mut ring = self.ring.take()?;
+        if from.len() < 2 {
+            return None;
+        }
+        let mut ring = self.batches.take()?;
         let prefix = self.prefix();
         let prefixes: ArrayVec<_, BATCH> = from
             .iter()
@@ -43,7 +69,7 @@ impl Tun {
             batch.push([&header[..prefix], packet.headers()], extents);
         }
         if batch.len() < 2 {
-            self.ring = Some(ring);
+            self.batches = Batches::Ring(ring);
             return None;
         }
         // A ring that failed is given up.
@@ -69,7 +95,7 @@ impl Tun {
                 true
             }
         });
-        self.ring = Some(ring);
+        self.batches = Batches::Ring(ring);
         Some(Sent { taken, stopped })
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 
 use rustix::fs::{Mode as FileMode, OFlags};
 use rustix::io::Errno;
@@ -11,6 +12,7 @@ use tun_tap::{Iface, Mode};
 use txbuf::Offloads;
 
 use super::TunError;
+use super::batch::Batches;
 use crate::netlink::{self, Changes, LinkConfig, Netns};
 use crate::sys;
 use crate::sys::ring::Ring;
@@ -51,13 +53,23 @@ pub enum Backend {
 }
 
 impl Backend {
-    fn ring(self) -> Result<Option<Ring>, TunError> {
+    /// What batches are to be sent by; when io_uring was asked for by name, only if it can be used.
+    fn batches(self) -> Result<Batches, TunError> {
         match self {
-            Backend::Calls => Ok(None),
-            Backend::Auto => Ok(Ring::new().ok()),
-            Backend::Ring => Ring::new().map(Some).map_err(TunError::NoRing),
+            Backend::Calls => Ok(Batches::OneByOne),
+            Backend::Auto => Ok(Batches::Untried),
+            Backend::Ring => probe().map(|()| Batches::Untried).map_err(TunError::NoRing),
         }
     }
+}
+
+/// Makes a ring and throws it away, on a thread of its own: the kernel interrupts a system call of every thread that used
+/// a ring when the ring goes.
+fn probe() -> io::Result<()> {
+    thread::scope(|scope| {
+        let tried = scope.spawn(|| Ring::new().map(drop)).join();
+        tried.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    })
 }
 
 impl TunConfig {
@@ -80,13 +92,13 @@ pub(super) struct Opened {
     pub(super) offloads: Option<Offloads>,
     /// What was done to the kernel's side.
     pub(super) changes: Option<Changes>,
-    pub(super) ring: Option<Ring>,
+    pub(super) batches: Batches,
 }
 
 /// Creates the device or attaches to it, resets what an earlier user may have set, and sets the kernel's side up.
 pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
     netlink::check_name(&config.name.replacen("%d", "0", 1))?;
-    let ring = config.backend.ring()?;
+    let batches = config.backend.batches()?;
     // Attaching changes a device that is there, too.
     let before = netlink::snapshot(config.netns.as_ref(), &config.name)?;
     let attach = || match config.offload {
@@ -110,7 +122,7 @@ pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
         persistent: device.flags & sys::IFF_PERSIST != 0,
         offloads,
         changes: Some(changes),
-        ring,
+        batches,
     })
 }
 
@@ -151,7 +163,7 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError>
         persistent,
         offloads: None,
         changes: None,
-        ring: Backend::Auto.ring()?,
+        batches: Backend::Auto.batches()?,
     })
 }
 

@@ -7,6 +7,7 @@ use txbuf::{Chain, Ledger, Packet, Pool};
 
 use super::super::tests::configured;
 use super::super::{Backend, Tun, TunConfig};
+use super::Batches;
 use crate::Device;
 use crate::netlink::Netns;
 use crate::testing::{Spec, netns_or_skip, pool, udp};
@@ -69,7 +70,8 @@ fn batches_arrive_whole_and_in_order_by_either_backend() {
         let seen: Vec<usize> = arrived.iter().map(|payload| payload.len() + 28).collect();
         assert_eq!(seen, lengths, "{backend:?}");
         assert_eq!(tun.counters().tx_packets, 81);
-        assert_eq!(tun.ring.is_some(), backend == Backend::Ring);
+        let by_ring = matches!(tun.batches, Batches::Ring(_));
+        assert_eq!(by_ring, backend == Backend::Ring);
         drop((tun, arena));
         assert_eq!(ledger.live_nodes(), 0, "{backend:?}");
     }
