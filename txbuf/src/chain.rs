@@ -267,6 +267,16 @@ impl Chain {
         }
     }
 
+    /// Gives the segment that is being filled back, if no unreleased byte lies in the
+    /// chain: for one that will be idle. The next byte takes a new segment.
+    pub fn release_tail(&mut self) {
+        if self.is_empty()
+            && let Some(tail) = self.tail.take()
+        {
+            self.storage -= tail.node.capacity() as usize;
+        }
+    }
+
     /// Index of the entry with the byte at `pos`, which lies in the chain.
     fn entry_at(&self, pos: u64) -> usize {
         self.entries

@@ -8,18 +8,20 @@ use crate::error::{OutOfRange, Unreadable};
 use crate::extent::Extent;
 use crate::span::Span;
 
+mod parts;
 mod segments;
 #[allow(unsafe_code)]
 mod vectors;
 
+pub use parts::Part;
 use vectors::Vectors;
 
 /// A cursor over I/O vectors or spans. The vectors themselves are never changed;
 /// the cursor moves by exactly what was taken or put.
 ///
 /// A *source* is read from ([`source`](Self::source), [`bytes`](Self::bytes),
-/// [`spans`](Self::spans), [`span`](Self::span)), a *sink* is written to ([`sink`](Self::sink),
-/// [`buffer`](Self::buffer), [`collect`](Self::collect),
+/// [`spans`](Self::spans), [`span`](Self::span), [`parts`](Self::parts)), a *sink* is written to
+/// ([`sink`](Self::sink), [`buffer`](Self::buffer), [`collect`](Self::collect),
 /// [`discard`](Self::discard)). Reading from a sink or writing to a source moves
 /// nothing and returns zero.
 pub struct IovIter<'a> {
@@ -36,6 +38,7 @@ enum Place<'a> {
     Spans(&'a mut VecDeque<Span>),
     /// The cursor is [`IovIter::done`].
     Whole(Span),
+    Parts(&'a [Part<'a>], Cursor),
     Sink(Vectors<'a>, Cursor),
     Buffer(&'a mut [u8]),
     Collect(&'a mut VecDeque<Span>),
@@ -75,6 +78,14 @@ impl<'a> IovIter<'a> {
     pub fn span(span: Span) -> Self {
         let total = span.len();
         Self::new(Place::Whole(span), total)
+    }
+
+    /// A source over the parts of a compound message: bytes that are to be copied and
+    /// spans that are not, in any order. The cursor keeps the spans as
+    /// [`span`](Self::span) does.
+    pub fn parts(parts: &'a [Part<'a>]) -> Self {
+        let total = parts.iter().map(Part::len).sum();
+        Self::new(Place::Parts(parts, Cursor::default()), total)
     }
 
     /// A sink over vectors.
@@ -124,18 +135,32 @@ impl IovIter<'_> {
         self.done
     }
 
-    /// True for a source of spans, or of one, from which
-    /// [`take_span`](Self::take_span) takes without copying.
+    /// Bytes of a source in front of its next span: as many have to be copied before
+    /// [`take_span`](Self::take_span) finds one. Zero for a source of nothing but spans.
     #[inline]
-    pub fn is_spans(&self) -> bool {
-        matches!(self.place, Place::Spans(_) | Place::Whole(_))
+    pub fn plain(&self) -> usize {
+        match &self.place {
+            Place::Source(..) | Place::Bytes(_) => self.remaining,
+            Place::Parts(parts, cursor) => cursor.plain(parts).min(self.remaining),
+            _ => 0,
+        }
+    }
+
+    /// True for a sink that takes spans as they are.
+    #[inline]
+    pub fn is_collecting(&self) -> bool {
+        matches!(self.place, Place::Collect(_))
     }
 
     /// True for a source.
     pub fn is_source(&self) -> bool {
         matches!(
             self.place,
-            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) | Place::Whole(_)
+            Place::Source(..)
+                | Place::Bytes(_)
+                | Place::Spans(_)
+                | Place::Whole(_)
+                | Place::Parts(..)
         )
     }
 
@@ -153,6 +178,7 @@ impl IovIter<'_> {
         match &mut self.place {
             Place::Source(vectors, cursor) => cursor.forward(n, |index| length(vectors, index)),
             Place::Sink(vectors, cursor) => cursor.forward(n, |index| vectors.len(index)),
+            Place::Parts(parts, cursor) => cursor.forward(n, |index| parts::length(parts, index)),
             Place::Spans(queue) => drop_front(queue, n),
             Place::Bytes(_)
             | Place::Whole(_)
@@ -178,6 +204,7 @@ impl IovIter<'_> {
         match &mut self.place {
             Place::Source(vectors, cursor) => cursor.back(n, |index| length(vectors, index)),
             Place::Sink(vectors, cursor) => cursor.back(n, |index| vectors.len(index)),
+            Place::Parts(parts, cursor) => cursor.back(n, |index| parts::length(parts, index)),
             Place::Collect(queue) => drop_back(queue, n),
             Place::Spans(_)
             | Place::Whole(_)
@@ -217,6 +244,7 @@ impl IovIter<'_> {
             }
             Place::Spans(queue) => copy_out_of_spans(queue, dst),
             Place::Whole(span) => copy_out(span, done, dst),
+            Place::Parts(parts, cursor) => cursor.copy_parts(parts, dst),
             Place::Sink(..) | Place::Buffer(_) | Place::Collect(_) | Place::Discard => 0,
         };
         self.moved(n);
@@ -240,6 +268,7 @@ impl IovIter<'_> {
             | Place::Bytes(_)
             | Place::Spans(_)
             | Place::Whole(_)
+            | Place::Parts(..)
             | Place::Collect(_) => 0,
         };
         self.moved(n);
@@ -250,7 +279,8 @@ impl IovIter<'_> {
 /// Spans.
 impl IovIter<'_> {
     /// The next span of a source of spans, split at `max` bytes; the caller owns
-    /// it. None at the end, and for every other source and sink.
+    /// it. None at the end, in front of bytes that are no span's, and for every other
+    /// source and sink.
     pub fn take_span(&mut self, max: usize) -> Option<Span> {
         let max = max.min(self.remaining);
         let queue = match &mut self.place {
@@ -258,6 +288,11 @@ impl IovIter<'_> {
             Place::Whole(span) if max > 0 => {
                 let part = span.slice(self.done..self.done + max).ok()?;
                 self.moved(max);
+                return Some(part);
+            }
+            Place::Parts(parts, cursor) if max > 0 => {
+                let part = cursor.take_span(parts, max)?;
+                self.moved(part.len());
                 return Some(part);
             }
             _ => return None,
@@ -293,7 +328,7 @@ impl IovIter<'_> {
                 self.remaining += n;
                 Ok(())
             }
-            Place::Whole(_) => self.revert(n).map_err(|OutOfRange| span),
+            Place::Whole(_) | Place::Parts(..) => self.revert(n).map_err(|OutOfRange| span),
             _ => Err(span),
         }
     }
@@ -330,7 +365,11 @@ impl IovIter<'_> {
                 }
                 n - left
             }
-            Place::Source(..) | Place::Bytes(_) | Place::Spans(_) | Place::Whole(_) => 0,
+            Place::Source(..)
+            | Place::Bytes(_)
+            | Place::Spans(_)
+            | Place::Whole(_)
+            | Place::Parts(..) => 0,
         };
         self.moved(put);
         Ok(put)

@@ -156,7 +156,7 @@ pub use error::{
 };
 pub use extent::{Extent, Extents, RawExtent};
 pub use gather::GATHER_MAX;
-pub use iov::IovIter;
+pub use iov::{IovIter, Part};
 pub use ledger::{Kind, Ledger, LedgerReport, LiveNode, Usage};
 pub use meta::{Checksum, Gso, GsoKind, Meta, Offloads};
 pub use owned::StableBytes;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::error::NoMemory;
 use crate::ledger::{Kind, Ledger};
-use crate::node::NodeRef;
+use crate::node::{self, NodeRef};
 use crate::reservation::DetachedReservation;
 use crate::segment::Home;
 use crate::span::Span;
@@ -89,10 +89,14 @@ impl Pool {
         self.take().map(DetachedReservation::new)
     }
 
-    /// True when the span lies in a segment of this pool: then, holding it, nobody
-    /// else's storage is held. False for a gather.
+    /// True when the span lies in segments of this pool: then, holding it, nobody
+    /// else's storage is held.
     pub fn provides(&self, span: &Span) -> bool {
-        span.kind() == Kind::Buffered && self.0.owns(&span.node)
+        let own = |span: &Span| span.kind() == Kind::Buffered && self.0.owns(&span.node);
+        match node::leaves(&span.node) {
+            None => own(span),
+            Some(leaves) => leaves.iter().all(own),
+        }
     }
 
     /// The ledger on which the pool's nodes stand.

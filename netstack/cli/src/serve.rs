@@ -54,11 +54,13 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     let mut stop = Stop::install()?;
     let Opened {
         device,
+        arena,
         name,
         capture,
         restore,
     } = device::open(options, &Ledger::new())?;
-    let net = start(options, &name, device, &services)?;
+    let interface = Interface::new(&name, device).arena(&arena);
+    let net = start(options, interface, &services)?;
     let web = match files {
         Some(files) => Some(Web::start(&net, &services, files)?),
         None => None,
@@ -142,11 +144,9 @@ fn tell_of_device(
 
 fn start(
     options: &Serve,
-    name: &str,
-    device: Box<dyn drivers::Device>,
+    mut interface: Interface,
     services: &[Service],
 ) -> Result<Netstack, Failure> {
-    let mut interface = Interface::new(name, device);
     for addr in &options.addr {
         interface = interface.address(IpCidr::new(addr.address().into(), addr.prefix()));
     }

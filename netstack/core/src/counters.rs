@@ -74,6 +74,10 @@ counters! {
         in_fragment_too_long,
         /// Received in memory that the CPU may not read.
         in_unreadable,
+        /// Dropped because no memory was left to copy what its sender had only lent.
+        in_no_memory,
+        /// Bytes of receive queues that were copied out of arenas near their cap.
+        evacuated_bytes,
         /// Received for an address that is not this host's.
         in_not_ours,
         /// Received for a protocol that nothing here speaks.
@@ -223,6 +227,9 @@ counters! {
         in_paws,
         /// Dropped: without the timestamp that was agreed on.
         in_no_timestamp,
+        /// Dropped: what waits to be read costs more than the limit, or the stack is short of storage and the
+        /// reader lags.
+        in_receive_full,
         /// Dropped: beyond so many holes that no more are kept.
         in_assembler_full,
         /// Dropped: data behind the peer's FIN.

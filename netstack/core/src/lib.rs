@@ -52,6 +52,9 @@
 
 mod counters;
 mod ip;
+pub mod messages {
+    #![doc = include_str!("messages.md")]
+}
 mod random;
 mod socket;
 mod stack;
@@ -66,7 +69,7 @@ pub use smoltcp::wire::IpCidr;
 pub use socket::{
     AcceptError, BindError, ConnectError, ConnectionError, Event, How, ListenError, OptionError,
     Readiness, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError,
-    SocketId, SocketOption,
+    SocketId, SocketOption, TokenError,
 };
 pub use stack::{Config, ConfigError, InterfaceConfig, Pools, SpliceError, Stack};
 pub use tcp::{KeepAlive, TcpConfig, TcpInfo, TcpState};

@@ -7,7 +7,7 @@ use std::thread;
 
 use netstack::drivers::{Tun, TunConfig};
 use netstack::net::{TcpListener, TcpStream};
-use netstack::txbuf::{Ledger, Pool, PoolConfig};
+use netstack::txbuf::{Account, Ledger, Pool, PoolConfig};
 use netstack::{Interface, IpCidr, Netstack};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,17 +20,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map_err(|()| "the address must look like 10.1.0.2/24")?;
 
     let ledger = Ledger::new();
-    let pool = Pool::new(
-        &ledger,
-        PoolConfig {
-            segment: 64 << 10,
-            limit: 64 << 20,
-            keep: 16,
-        },
-    );
+    // What received packets may take. Before it is used up, data that nobody reads is copied out of it.
+    let arena = Account::new(64 << 20);
+    let config = PoolConfig {
+        segment: 64 << 10,
+        limit: arena.limit(),
+        keep: 16,
+    };
+    let pool = Pool::charged_to(&ledger, config, &arena);
     let tun = Tun::open(&TunConfig::new(&device), &pool)?;
     let net = Netstack::builder()
-        .interface(Interface::new(device, tun).address(address))
+        .interface(Interface::new(device, tun).arena(&arena).address(address))
         .start()?;
 
     let listener = TcpListener::bind(&net, "0.0.0.0:7")?;

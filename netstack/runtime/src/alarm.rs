@@ -2,7 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Wake;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
@@ -26,6 +28,10 @@ const ASLEEP: u8 = 2;
 ///
 /// Whoever had the lock before the loop's last look has left work that the look finds; whoever gets it
 /// later sees the state of step 1, because the loop set it before it took and gave back that same lock.
+///
+/// What completes messages takes no lock: it leaves a mark that the loop's last look finds, and then
+/// [wakes](Wake) the alarm. Mark and state are written and read in one order of all threads, so that either the
+/// look sees the mark or the ring sees the state.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     fd: OwnedFd,
@@ -87,6 +93,16 @@ impl Alarm {
             // A full counter (WouldBlock) already wakes the loop.
             while let Err(Errno::INTR) = rustix::io::write(&self.fd, &1_u64.to_ne_bytes()) {}
         }
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
     }
 }
 

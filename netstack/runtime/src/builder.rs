@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use drivers::{Capabilities, Device, Edge};
 use netstack_core::{Config, ConfigError, InterfaceConfig, IpCidr, Stack};
 use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
+use txbuf::Account;
 
 use crate::Netstack;
 use crate::alarm::Alarm;
@@ -32,6 +34,7 @@ pub struct Interface {
     device: Box<dyn Device>,
     addresses: Vec<IpCidr>,
     routes: Vec<(IpCidr, Option<IpAddr>)>,
+    arena: Option<Account>,
 }
 
 impl Interface {
@@ -43,6 +46,7 @@ impl Interface {
             device: Box::new(device),
             addresses: Vec::new(),
             routes: Vec::new(),
+            arena: None,
         }
     }
 
@@ -57,6 +61,15 @@ impl Interface {
     #[must_use]
     pub fn route(mut self, destination: impl Into<IpCidr>, gateway: Option<IpAddr>) -> Self {
         self.routes.push((destination.into(), gateway));
+        self
+    }
+
+    /// Says what the storage is charged to that the device receives into, if it was given a pool for that
+    /// ([`Pool::charged_to`](txbuf::Pool::charged_to)). When that is near its limit, data that nobody reads is copied
+    /// out of it, so that one slow reader does not keep the others from receiving.
+    #[must_use]
+    pub fn arena(mut self, account: &Account) -> Self {
+        self.arena = Some(account.clone());
         self
     }
 }
@@ -187,10 +200,11 @@ impl Builder {
         self.configure
             .into_iter()
             .for_each(|change| change(&mut config));
+        let alarm = Arc::new(Alarm::new().map_err(StartError::Loop)?);
+        config.waker = Some(Waker::from(Arc::clone(&alarm)));
         let mut stack = Stack::new(config);
         let ports = attach(&mut stack, self.interfaces)?;
 
-        let alarm = Alarm::new().map_err(StartError::Loop)?;
         let clock = Clock::start();
         let mut services = ServiceHost::default();
         for service in self.services {
@@ -244,6 +258,7 @@ fn attach(stack: &mut Stack, interfaces: Vec<Interface>) -> Result<Vec<Port>, St
         device,
         addresses,
         routes,
+        arena,
     } in interfaces
     {
         if !names.insert(name.clone()) {
@@ -276,6 +291,11 @@ fn attach(stack: &mut Stack, interfaces: Vec<Interface>) -> Result<Vec<Port>, St
             stack
                 .add_route(destination, id, gateway)
                 .map_err(|source| misfit(format!("a route to {destination}"), source))?;
+        }
+        if let Some(account) = arena {
+            stack
+                .set_arena(id, account)
+                .map_err(|source| misfit("an arena".to_owned(), source))?;
         }
         ports.push(Port::new(name, id, device));
     }

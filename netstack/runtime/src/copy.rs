@@ -1,21 +1,18 @@
 //! Copying received spans to where the application wants them, outside the lock.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSliceMut};
+use std::io;
 
 use txbuf::{IovIter, Span, Unreadable};
 
-/// Copies `spans` to the front of `bufs`, which are large enough for them.
+/// Copies `spans` into `into`, which has room for them.
 ///
 /// # Errors
 ///
 /// `Unsupported` for memory that the CPU may not read.
-pub(crate) fn copy_out(spans: VecDeque<Span>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<()> {
-    let mut sink = IovIter::sink(bufs);
+pub(crate) fn copy_out(spans: VecDeque<Span>, into: &mut IovIter<'_>) -> io::Result<()> {
     for span in spans {
-        for extent in span.extents() {
-            sink.copy_to(extent.bytes().map_err(unreadable)?);
-        }
+        into.put_span(span).map_err(unreadable)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use netstack_core::{
     AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
-    SendError, SocketError,
+    SendError, SocketError, SpliceError, TokenError,
 };
 
 /// Turns an error of the core into an [`io::Error`] of the kind `std::net` gives.
@@ -94,7 +94,9 @@ impl IntoIo for SendError {
             SendError::NoMemory => ErrorKind::OutOfMemory,
             SendError::Closed => ErrorKind::BrokenPipe,
             SendError::Connection(error) => error.kind(),
-            SendError::TooLong | SendError::InvalidAddress => ErrorKind::InvalidInput,
+            SendError::TooLong | SendError::InvalidAddress | SendError::NotASource => {
+                ErrorKind::InvalidInput
+            }
             SendError::NoDestination => ErrorKind::NotConnected,
             SendError::NoRoute => ErrorKind::NetworkUnreachable,
             SendError::Socket(error) => error.kind(),
@@ -108,8 +110,31 @@ impl IntoIo for RecvError {
         match self {
             RecvError::WouldBlock => ErrorKind::WouldBlock,
             RecvError::Unreadable => ErrorKind::Unsupported,
+            RecvError::NoMemory => ErrorKind::OutOfMemory,
+            RecvError::NotASink => ErrorKind::InvalidInput,
             RecvError::Connection(error) => error.kind(),
             RecvError::Socket(error) => error.kind(),
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+impl IntoIo for SpliceError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            SpliceError::From(error) => error.kind(),
+            SpliceError::To(error) => error.kind(),
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+impl IntoIo for TokenError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            // As Linux says it of too many notifications.
+            TokenError::TooMany(_) => ErrorKind::QuotaExceeded,
+            TokenError::Socket(error) => error.kind(),
             _ => ErrorKind::Other,
         }
     }

@@ -10,6 +10,7 @@
 //! A socket may be used by several threads at once, through a reference or a `try_clone`. As with `std`, clones share
 //! the timeouts and the non-blocking mode, and a call that runs into its timeout fails with `WouldBlock`.
 
+mod messages;
 mod tcp_listener;
 mod tcp_stream;
 mod udp_socket;

@@ -117,13 +117,14 @@ impl ServiceContext<'_> {
         from: &mut IovIter<'_>,
         to: Option<SocketAddr>,
     ) -> io::Result<usize> {
-        let control = SendControl { to };
+        let control = SendControl { to, token: None };
         self.stack
             .send_message(socket, from, SendFlags::default(), &control)
             .map_err(|error| error.into_io())
     }
 
-    /// Receives into `into`: the number of bytes, 0 at the end of a stream, and who sent a datagram.
+    /// Receives into `into`: the number of bytes, 0 at the end of a stream, and who sent a datagram. Spans are
+    /// given as they are, however much they pin: they are to be sent, or copied and dropped, at once.
     ///
     /// # Errors
     ///
@@ -135,9 +136,21 @@ impl ServiceContext<'_> {
     ) -> io::Result<(usize, Option<SocketAddr>)> {
         let received = self
             .stack
-            .receive_message(socket, into, RecvFlags::default())
+            .receive_message(socket, into, RecvFlags::TRANSIENT)
             .map_err(|error| error.into_io())?;
         Ok((received.bytes, received.from))
+    }
+
+    /// Moves up to `max` bytes from what the connection `from` has received to what `to`, which may be the same,
+    /// sends, without touching them; 0 at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when there is nothing, or no room for it; otherwise the end of either connection.
+    pub fn splice(&mut self, from: SocketId, to: SocketId, max: usize) -> io::Result<usize> {
+        self.stack
+            .splice(from, to, max)
+            .map_err(|error| error.into_io())
     }
 
     /// Closes a socket; what was sent is still delivered.

@@ -20,7 +20,7 @@ use crate::waiters::Waiters;
 pub(crate) struct Shared {
     /// `None` once the loop has ended.
     state: Mutex<Option<State>>,
-    pub(crate) alarm: Alarm,
+    pub(crate) alarm: Arc<Alarm>,
     /// Where the segments come from that a send fills outside the lock.
     pub(crate) send_pool: Pool,
     pub(crate) ledger: Ledger,
@@ -66,7 +66,7 @@ pub struct InterfaceStatus {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, alarm: Alarm) -> Self {
+    pub(crate) fn new(state: State, alarm: Arc<Alarm>) -> Self {
         let send_pool = state.stack.pools().send.clone();
         let ledger = state.stack.ledger().clone();
         Shared {

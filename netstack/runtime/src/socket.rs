@@ -1,6 +1,7 @@
 //! One socket of the stack, owned by the handles that share it, and the one way to wait for it.
 
 mod datagram;
+mod messages;
 mod stream;
 
 use std::io;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use netstack_core::{How, Instant, SocketId, SocketOption, Stack, TcpInfo};
+use txbuf::Ledger;
 
 use crate::Netstack;
 use crate::error::IntoIo as _;
@@ -47,6 +49,11 @@ impl Socket {
             room: AtomicUsize::new(0),
             zero_linger: AtomicBool::new(false),
         })
+    }
+
+    /// Where spans of the application's buffers are listed.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.net.ledger()
     }
 
     /// Runs `op`; when it would block, leaves the waiter's waker in the same critical section.

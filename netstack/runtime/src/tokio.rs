@@ -6,6 +6,7 @@
 //! The `poll_*` functions and the `AsyncRead` and `AsyncWrite` of one handle remember one task for each direction,
 //! that of the last call, as tokio's do; the `async` functions can be called from any number of tasks at once.
 
+mod messages;
 mod split;
 mod tcp_listener;
 mod tcp_stream;

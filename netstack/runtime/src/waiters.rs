@@ -18,6 +18,8 @@ pub(crate) enum Direction {
     Read,
     /// Room to send, or the end of connecting.
     Write,
+    /// The completion of a message.
+    Complete,
 }
 
 /// The identity of one waiter: its next registration replaces its last.
@@ -55,6 +57,7 @@ pub(crate) struct Waiters {
 pub(crate) struct Sides {
     read: Vec<(WaiterKey, Waker)>,
     write: Vec<(WaiterKey, Waker)>,
+    complete: Vec<(WaiterKey, Waker)>,
 }
 
 impl Sides {
@@ -62,6 +65,7 @@ impl Sides {
         match direction {
             Direction::Read => &mut self.read,
             Direction::Write => &mut self.write,
+            Direction::Complete => &mut self.complete,
         }
     }
 }
@@ -116,6 +120,9 @@ impl Waiters {
         if event.writable || event.connected || event.closed {
             woken.extend(sides.write.drain(..).map(|(_, waker)| waker));
         }
+        if event.completed {
+            woken.extend(sides.complete.drain(..).map(|(_, waker)| waker));
+        }
     }
 
     /// Takes out everything about a socket whose handle is gone.
@@ -137,13 +144,8 @@ impl Waiters {
     /// Moves all wakers to `woken`: the stack is gone, and everybody shall see it.
     pub(crate) fn notify_all(&mut self, woken: &mut Vec<Waker>) {
         for (_, sides) in self.sockets.drain() {
-            woken.extend(
-                sides
-                    .read
-                    .into_iter()
-                    .chain(sides.write)
-                    .map(|(_, waker)| waker),
-            );
+            let waiting = [sides.read, sides.write, sides.complete];
+            woken.extend(waiting.into_iter().flatten().map(|(_, waker)| waker));
         }
         self.notify_starved(woken);
     }

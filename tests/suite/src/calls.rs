@@ -64,7 +64,7 @@ pub fn send_to(
         socket,
         &mut IovIter::source(&slices),
         SendFlags::NONE,
-        &SendControl { to },
+        &SendControl { to, token: None },
     )
 }
 

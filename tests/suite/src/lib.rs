@@ -1,7 +1,8 @@
-//! What the integration tests share: simulated networks in virtual time, peers, hand-made packets, the
+//! What the integration tests share: simulated networks in virtual time or none, peers, hand-made packets, the
 //! requirement tables, and a stack to be attacked.
 
 pub mod calls;
+pub mod duo;
 pub mod lab;
 pub mod peer;
 pub mod requirements;

@@ -1,13 +1,15 @@
 //! Taking spans that somebody else filled into a stream.
 
 use crate::chain::{Chain, Entry, Shape};
+use crate::error::CopyError;
+use crate::ledger::Kind;
 use crate::node;
 use crate::span::{Span, gather_pieces};
 
 impl Chain {
     /// Appends bytes that somebody else filled, without copying them unless they
-    /// pin more than four times their length and there is room for a copy. The
-    /// chain owns the span afterwards.
+    /// pin more than four times their length and there is room for a copy; lent ones
+    /// are never copied. The chain owns the span afterwards.
     ///
     /// A segment of the chain's pool that nobody else pins (a committed
     /// [`DetachedReservation`](crate::DetachedReservation)) becomes one of the
@@ -26,13 +28,29 @@ impl Chain {
         }
     }
 
+    /// Appends a copy of the span's bytes, which must fit a segment; its messages are
+    /// reported as copied. For what is not worth a pin.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError`]; the chain is unchanged.
+    pub fn append_copy(&mut self, span: &Span) -> Result<(), CopyError> {
+        let mut room = self.reserve(span.len())?;
+        let n = span.len();
+        span.copy_to(0, &mut room[..n])?;
+        span.mark_copied();
+        room.publish(n);
+        Ok(())
+    }
+
     fn append_leaf(&mut self, span: Span) {
         if span.is_empty() {
             return;
         }
-        let overpins = span.overpins();
+        // Lent memory is the sender's own: what it keeps of that is no concern of ours.
+        let overpins = span.kind() != Kind::User && span.overpins();
         let fits_tail = || self.tail_room() as usize >= span.len();
-        if overpins && fits_tail() && self.append_copy(&span) {
+        if overpins && fits_tail() && self.append_copy(&span).is_ok() {
             return;
         }
         if self.pool.provides(&span)
@@ -42,23 +60,9 @@ impl Chain {
             && !span.node.is_linked()
         {
             self.adopt_node(span);
-        } else if !(overpins && self.append_copy(&span)) {
+        } else if !(overpins && self.append_copy(&span).is_ok()) {
             self.adopt_span(span);
         }
-    }
-
-    /// Copies the span to the end, if it is readable and there is room.
-    fn append_copy(&mut self, span: &Span) -> bool {
-        let Ok(mut room) = self.reserve(span.len()) else {
-            return false;
-        };
-        let n = span.len();
-        if span.copy_to(0, &mut room[..n]) != Ok(n) {
-            return false;
-        }
-        span.mark_copied();
-        room.publish(n);
-        true
     }
 
     /// The span is the node's only pin: the chain becomes its producer.

@@ -1,9 +1,10 @@
 //! Runs, look-up, release, reset, adoption, and what a straggler keeps.
 
 use super::*;
+use crate::error::CopyError;
 use crate::node::counting::adds;
 use crate::test_support::{owned, pattern, pool, stream, vec};
-use crate::{GATHER_MAX, Kind, Ledger, PoolConfig};
+use crate::{Completions, GATHER_MAX, Kind, Ledger, Order, PoolConfig, Region};
 
 #[test]
 fn positions_and_bytes_of_a_stream() {
@@ -218,6 +219,54 @@ fn an_arena_links_nothing_and_keeps_one_node() {
     arena.append_span(owned(&ledger, b"dropped"));
     drop(arena);
     assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn an_idle_stream_gives_its_segment_back() {
+    let (ledger, pool) = pool(64);
+    let mut chain = stream(&pool, 100);
+    chain.release(99);
+    chain.release_tail();
+    assert_eq!((chain.len(), chain.footprint()), (1, 64));
+    let kept = chain.span(99, 1);
+    chain.release(100);
+    assert_eq!(chain.footprint(), 64);
+    chain.release_tail();
+    chain.release_tail();
+    assert_eq!((chain.footprint(), ledger.live_nodes()), (0, 1));
+    assert_eq!(vec(&kept), pattern(100)[99..]);
+    drop(kept);
+    assert_eq!(ledger.live_nodes(), 0);
+    // It goes on where it was, in a segment and a run of its own.
+    chain.append(&pattern(100)).unwrap();
+    assert_eq!((chain.start(), chain.end()), (100, 200));
+    assert_eq!(vec(&chain.span(100, 100)), pattern(100));
+    assert_eq!(chain.footprint(), 128);
+    chain.release(200);
+    chain.release_tail();
+    assert_eq!((chain.footprint(), ledger.live_nodes()), (0, 0));
+}
+
+#[test]
+fn what_is_not_worth_a_pin_is_copied() {
+    let (ledger, pool) = pool(64);
+    let mut chain = stream(&pool, 10);
+    let region = Region::new(&ledger, pattern(40));
+    let mut completions = Completions::new(Order::Stream, 4);
+    let token = completions.token().unwrap();
+    let lent = region.lend(0..40, Some(&token)).unwrap();
+    chain.append_copy(&lent).unwrap();
+    chain.end_message(token);
+    drop(lent);
+    assert_eq!((region.lent(), chain.len()), (0, 50));
+    assert_eq!(vec(&chain.span(10, 40)), pattern(40));
+    chain.release(50);
+    assert!(completions.poll().is_some_and(|done| done.copied));
+    assert_eq!(
+        chain.append_copy(&owned(&ledger, &[1; 65])),
+        Err(CopyError::NoMemory)
+    );
+    assert_eq!(chain.len(), 0);
 }
 
 #[test]

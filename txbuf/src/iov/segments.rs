@@ -70,6 +70,7 @@ impl IovIter<'_> {
             Place::Sink(vectors, cursor) => cursor.pieces(max, |index| vectors.len(index)),
             Place::Spans(queue) => pieces(queue.iter(), 0, max),
             Place::Whole(span) => pieces(std::iter::once(span), self.done, max),
+            Place::Parts(parts, cursor) => cursor.pieces_of_parts(parts, max),
             Place::Collect(_) | Place::Discard => 0,
         }
     }
@@ -110,16 +111,8 @@ impl IovIter<'_> {
                 }
                 queue.front()?.extents().next()?.bytes().ok()
             }
-            Place::Whole(span) => {
-                let mut skip = self.done;
-                for extent in span.extents() {
-                    if skip < extent.len() {
-                        return extent.bytes().ok()?.get(skip..);
-                    }
-                    skip -= extent.len();
-                }
-                None
-            }
+            Place::Whole(span) => piece_of(span, self.done),
+            Place::Parts(parts, cursor) => cursor.piece(parts),
             Place::Sink(..) | Place::Buffer(_) | Place::Collect(_) | Place::Discard => None,
         }
     }
@@ -138,7 +131,7 @@ impl IovIter<'_> {
 }
 
 impl Cursor {
-    fn skip_empty(&mut self, length: impl Fn(usize) -> Option<usize>) {
+    pub(super) fn skip_empty(&mut self, length: impl Fn(usize) -> Option<usize>) {
         while length(self.index).is_some_and(|len| len == self.offset) {
             (self.index, self.offset) = (self.index + 1, 0);
         }
@@ -159,8 +152,20 @@ impl Cursor {
     }
 }
 
+/// The bytes of a span from `skip` on, up to the end of their extent.
+pub(super) fn piece_of(span: &Span, skip: usize) -> Option<&[u8]> {
+    let mut skip = skip;
+    for extent in span.extents() {
+        if skip < extent.len() {
+            return extent.bytes().ok()?.get(skip..);
+        }
+        skip -= extent.len();
+    }
+    None
+}
+
 /// Extents of `max` bytes of the spans, after `skip` bytes.
-fn pieces<'a>(spans: impl Iterator<Item = &'a Span>, skip: usize, max: usize) -> usize {
+pub(super) fn pieces<'a>(spans: impl Iterator<Item = &'a Span>, skip: usize, max: usize) -> usize {
     let (mut skip, mut left, mut count) = (skip, max, 0);
     for extent in spans.flat_map(Span::extents) {
         if left == 0 {

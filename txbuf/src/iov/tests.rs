@@ -13,8 +13,8 @@ fn a_source_of_vectors_moves_by_what_is_taken() {
     let mut iter = IovIter::source(&vectors);
     let mut room = [0; 3];
     assert_eq!(
-        (iter.remaining(), iter.is_source(), iter.is_spans()),
-        (7, true, false)
+        (iter.remaining(), iter.is_source(), iter.plain()),
+        (7, true, 7)
     );
     assert_eq!((iter.copy_from(&mut room), &room), (3, b"abc"));
     iter.revert(2).unwrap();
@@ -97,7 +97,7 @@ fn spans_are_moved_out_without_a_copy() {
     ]
     .into();
     let mut iter = IovIter::spans(&mut queue);
-    assert_eq!((iter.remaining(), iter.is_spans()), (8, true));
+    assert_eq!((iter.remaining(), iter.plain()), (8, 0));
     let front = iter.take_span(3).unwrap();
     assert_eq!(vec(&front), b"abc");
     assert_eq!(iter.revert(1), Err(OutOfRange));

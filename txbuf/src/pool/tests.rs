@@ -29,6 +29,20 @@ fn sizes_are_brought_into_range() {
 }
 
 #[test]
+fn a_pool_knows_its_own() {
+    let (ledger, one) = small(1000, 1);
+    let (_, other) = small(1000, 1);
+    let span = one.reserve().unwrap().commit(100);
+    let owned = Span::from_owner(&ledger, vec![1; 10]).unwrap();
+    assert!(one.provides(&span) && !other.provides(&span));
+    assert!(!one.provides(&owned) && !one.provides(&Span::empty()));
+    let gather = |parts| Span::gather(&ledger, parts).unwrap();
+    assert!(!one.provides(&gather([span.clone(), owned])));
+    let next = one.reserve().unwrap().commit(100);
+    assert!(one.provides(&gather([span, next])));
+}
+
+#[test]
 fn the_cap_is_hard_and_storage_comes_back() {
     let (ledger, pool) = small(256, 1);
     let a = pool.reserve().unwrap();

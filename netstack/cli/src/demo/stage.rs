@@ -11,7 +11,7 @@ use drivers::netlink::{self, Address, Cidr, LinkConfig};
 use drivers::tap::{Capture, CaptureReport, Tap, TapConfig};
 use drivers::{Tun, TunConfig};
 use netstack::{Interface, Netstack};
-use txbuf::Ledger;
+use txbuf::{Account, Ledger};
 
 use super::host::{Host, Sockets};
 use crate::failure::Failure;
@@ -118,9 +118,14 @@ impl Stage {
         Ok(remains)
     }
 
-    fn with_kernel(tun: Tun, file: File, ledger: Ledger) -> Result<Stage, Failure> {
+    fn with_kernel(
+        (tun, arena): (Tun, Account),
+        file: File,
+        ledger: Ledger,
+    ) -> Result<Stage, Failure> {
         let (tap, capture) = Tap::new(tun, file, tap_config()).map_err(Failure::of)?;
-        let near = start(Interface::new("demo0", tap), NEAR_V4, NEAR_V6)?;
+        let interface = Interface::new("demo0", tap).arena(&arena);
+        let near = start(interface, NEAR_V4, NEAR_V6)?;
         let far = Host {
             v4: FAR_V4,
             v6: FAR_V6,
@@ -156,7 +161,7 @@ impl Stage {
 }
 
 /// A TUN device in a namespace of this process alone; why not, when it cannot be had.
-fn open_tun(ledger: &Ledger) -> Result<Tun, String> {
+fn open_tun(ledger: &Ledger) -> Result<(Tun, Account), String> {
     netlink::private_namespace().map_err(|error| error.to_string())?;
     let address =
         |address, prefix| Cidr::new(address, prefix).map(|local| Address { local, peer: None });
@@ -173,7 +178,9 @@ fn open_tun(ledger: &Ledger) -> Result<Tun, String> {
         link: Some(link),
         ..TunConfig::default()
     };
-    Tun::open(&config, &receive_pool(ledger)).map_err(|error| error.to_string())
+    let (pool, arena) = receive_pool(ledger);
+    let tun = Tun::open(&config, &pool).map_err(|error| error.to_string())?;
+    Ok((tun, arena))
 }
 
 /// Waits until no connection has anything left to deliver: each end needs the other for that, so that neither may

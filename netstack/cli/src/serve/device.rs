@@ -7,7 +7,7 @@ use std::path::Path;
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
 use drivers::tap::{Capture, Tap, TapConfig};
 use drivers::{Device, Tun, TunConfig};
-use txbuf::{Ledger, Pool, PoolConfig};
+use txbuf::{Account, Ledger, Pool, PoolConfig};
 
 use super::restore::Restore;
 use crate::args::{Serve, TunName};
@@ -23,6 +23,8 @@ const RECEIVE_KEEP: usize = 64;
 /// A device that is ready for the stack.
 pub(crate) struct Opened {
     pub(crate) device: Box<dyn Device>,
+    /// What the storage is charged to that the device reads into.
+    pub(crate) arena: Account,
     pub(crate) name: String,
     pub(crate) capture: Option<Capture>,
     pub(crate) restore: Restore,
@@ -41,12 +43,13 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
     };
     // Before the device, so that a file that cannot be written leaves nothing behind.
     let capture = options.pcap.as_deref().map(create_capture).transpose()?;
-    let pool = receive_pool(ledger);
+    let (pool, arena) = receive_pool(ledger);
     let (tun, restore) = open_tun(options, netns, &pool)?;
     let name = tun.name().to_owned();
     Ok(match capture {
         None => Opened {
             device: Box::new(tun),
+            arena,
             name,
             capture: None,
             restore,
@@ -56,6 +59,7 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
                 .map_err(|error| capture_failure(&error))?;
             Opened {
                 device: Box::new(tap),
+                arena,
                 name,
                 capture: Some(capture),
                 restore,
@@ -64,16 +68,15 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
     })
 }
 
-/// The pool that a TUN device reads into.
-pub(crate) fn receive_pool(ledger: &Ledger) -> Pool {
-    Pool::new(
-        ledger,
-        PoolConfig {
-            segment: SEGMENT,
-            limit: RECEIVE_LIMIT,
-            keep: RECEIVE_KEEP,
-        },
-    )
+/// The pool that a TUN device reads into, and what it is charged to.
+pub(crate) fn receive_pool(ledger: &Ledger) -> (Pool, Account) {
+    let account = Account::new(RECEIVE_LIMIT);
+    let config = PoolConfig {
+        segment: SEGMENT,
+        limit: RECEIVE_LIMIT,
+        keep: RECEIVE_KEEP,
+    };
+    (Pool::charged_to(ledger, config, &account), account)
 }
 
 fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, Restore), Failure> {

@@ -1,6 +1,7 @@
 //! One error type per operation; each says what the caller does next.
 
 use thiserror::Error;
+use txbuf::{CopyError, TooManyMessages};
 
 /// Why a connection ended other than by both sides closing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -129,6 +130,9 @@ pub enum SendError {
     /// No route leads to the destination.
     #[error("no route to host")]
     NoRoute,
+    /// The iterator is a sink. Nothing was taken.
+    #[error("the iterator takes bytes and has none")]
+    NotASource,
     /// The handle is not that of a socket that sends.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -144,10 +148,38 @@ pub enum RecvError {
     /// The data lies in memory that the processor may not read; receive it as spans.
     #[error("the data cannot be read by the processor")]
     Unreadable,
+    /// The data has to be copied before it may be kept, and the stack has no storage left. It stays
+    /// queued; try again later, or receive into slices.
+    #[error("no buffer space")]
+    NoMemory,
+    /// The iterator is a source. Nothing was put into it.
+    #[error("the iterator has bytes and takes none")]
+    NotASink,
     /// The connection failed; told once, afterwards the stream is at its end.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// The handle is not that of a socket that receives.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+}
+
+impl From<CopyError> for RecvError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Unreadable => RecvError::Unreadable,
+            _ => RecvError::NoMemory,
+        }
+    }
+}
+
+/// Numbering a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// As many messages wait for their completion as may; poll completions first.
+    #[error(transparent)]
+    TooMany(#[from] TooManyMessages),
+    /// The handle is not that of a socket that sends.
     #[error(transparent)]
     Socket(#[from] SocketError),
 }

@@ -2,6 +2,7 @@
 
 use core::ops::BitOr;
 use std::net::SocketAddr;
+use txbuf::Token;
 
 macro_rules! flags {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $flag:ident = $bit:expr,)* }) => {
@@ -33,8 +34,11 @@ macro_rules! flags {
 flags! {
     /// How to send.
     SendFlags {
-        /// More will follow at once: a last segment that is not full waits for it (`MSG_MORE`).
+        /// More will follow at once: a last segment that is not full waits for it (`MSG_MORE`). Means
+        /// nothing for datagrams: each call is one.
         MORE = 1,
+        /// A front end that would wait does not (`MSG_DONTWAIT`). The stack itself never waits.
+        DONTWAIT = 2,
     }
 }
 
@@ -43,14 +47,39 @@ flags! {
     RecvFlags {
         /// What is read stays in the queue (`MSG_PEEK`).
         PEEK = 1,
+        /// Nothing is taken from a stream before the iterator can be filled, or nothing more can come
+        /// (`MSG_WAITALL`). Means nothing for datagrams.
+        WAITALL = 2,
+        /// A front end that would wait does not (`MSG_DONTWAIT`). Takes back what
+        /// [`WAITALL`](Self::WAITALL) asks for.
+        DONTWAIT = 4,
+        /// Spans that are collected go on at once: they are copied out and dropped, or sent. They are
+        /// given as they are, however much they pin.
+        TRANSIENT = 8,
+        /// Spans that are collected will be copied: of memory that the processor may not read, none is
+        /// given.
+        READABLE = 16,
     }
 }
 
 /// What goes with a message that is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SendControl {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SendControl<'a> {
     /// Where a datagram goes; `None` on a connected socket.
     pub to: Option<SocketAddr>,
+    /// The message's token, from [`Stack::message_token`](crate::Stack::message_token). The socket keeps a
+    /// clone until it needs the bytes no more: on a stream until they are acknowledged.
+    pub token: Option<&'a Token>,
+}
+
+impl SendControl<'_> {
+    /// A datagram to `to`.
+    pub fn to(to: SocketAddr) -> Self {
+        SendControl {
+            to: Some(to),
+            token: None,
+        }
+    }
 }
 
 /// What came with a message that was received.
@@ -58,8 +87,11 @@ pub struct SendControl {
 pub struct Received {
     /// Bytes put into the iterator. Zero on a stream means its end.
     pub bytes: usize,
+    /// Bytes of the whole datagram, whatever there was room for; of a stream, as `bytes`.
+    pub len: usize,
     /// Who sent the datagram.
     pub from: Option<SocketAddr>,
-    /// The datagram was longer than the iterator had room for; the rest is gone.
+    /// The datagram was longer than the iterator had room for (`MSG_TRUNC`); unless it was only looked
+    /// at, the rest is gone.
     pub truncated: bool,
 }

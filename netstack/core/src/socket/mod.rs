@@ -5,7 +5,7 @@ mod message;
 
 pub use error::{
     AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
-    SendError, SocketError,
+    SendError, SocketError, TokenError,
 };
 pub use message::{Received, RecvFlags, SendControl, SendFlags};
 
@@ -61,6 +61,8 @@ pub struct Event {
     pub connected: bool,
     /// The connection is over, in whichever way; `take_error` says which.
     pub closed: bool,
+    /// Messages may be complete; `poll_completion` says which.
+    pub completed: bool,
 }
 
 /// An option of a socket.

@@ -4,39 +4,44 @@ use crate::ip::IfaceId;
 use crate::ip::reassembly::ReassemblyLimits;
 use crate::tcp::TcpConfig;
 use std::net::IpAddr;
+use std::task::Waker;
 use thiserror::Error;
-use txbuf::{Ledger, Offloads, Pool, PoolConfig};
+use txbuf::{Account, Ledger, Offloads, Pool, PoolConfig};
 
 /// Bytes of a segment of the sending pool: a super-packet fits into two.
 const SEND_SEGMENT: usize = 64 << 10;
 /// Bytes of a segment of the pool for small data.
 const SMALL_SEGMENT: usize = 4 << 10;
 
-/// The pools of one stack.
+/// The pools of one stack, and the one limit on what they and the copies beside them hold.
 #[derive(Clone, Debug)]
 pub struct Pools {
     /// Send queues: segments of 64 KiB.
     pub send: Pool,
     /// Data too small to pin a large segment: segments of 4 KiB.
     pub small: Pool,
+    /// What both are charged to. Under pressure (from seven eighths of its limit on, until half of it is free
+    /// again) a connection may queue 64 KiB in each direction and no more; at the limit nothing is taken that
+    /// needs storage.
+    pub account: Account,
 }
 
 impl Pools {
-    /// Pools charged to `ledger` that hold at most `limit` bytes each.
+    /// Pools charged to `ledger` that hold at most `limit` bytes together.
     pub fn new(ledger: &Ledger, limit: usize) -> Pools {
+        let account = Account::new(limit);
         let pool = |segment, keep| {
-            Pool::new(
-                ledger,
-                PoolConfig {
-                    segment,
-                    limit,
-                    keep,
-                },
-            )
+            let config = PoolConfig {
+                segment,
+                limit,
+                keep,
+            };
+            Pool::charged_to(ledger, config, &account)
         };
         Pools {
             send: pool(SEND_SEGMENT, 256),
             small: pool(SMALL_SEGMENT, 256),
+            account,
         }
     }
 }
@@ -51,16 +56,25 @@ pub struct Config {
     pub pools: Pools,
     /// What every TCP connection starts with.
     pub tcp: TcpConfig,
+    /// Woken, on whatever thread, when [`poll_event`](crate::Stack::poll_event) has come to have something
+    /// without a call to the stack: a message was completed by whoever dropped its last span.
+    pub waker: Option<Waker>,
+    /// Bytes of copies that the reader of one socket may keep as spans. Beyond, receiving as spans says
+    /// [`NoMemory`](crate::RecvError::NoMemory) until some are dropped, and so it does whenever the stack is
+    /// short of storage: what one reader keeps stops no other socket.
+    pub reader_keeps: usize,
     pub(crate) reassembly: ReassemblyLimits,
 }
 
 impl Config {
-    /// The defaults: a ledger of its own, at most 1 GiB in each pool.
+    /// The defaults: a ledger of its own, at most 1 GiB in the pools, nobody to wake.
     pub fn new(seed: [u8; 32]) -> Config {
         Config {
             seed,
             pools: Pools::new(&Ledger::new(), 1 << 30),
             tcp: TcpConfig::default(),
+            waker: None,
+            reader_keeps: 16 << 20,
             reassembly: ReassemblyLimits::default(),
         }
     }

@@ -45,6 +45,7 @@ impl Stack {
     /// something.
     pub fn has_output(&self) -> bool {
         !self.events.is_empty()
+            || self.doorbell.is_rung()
             || self
                 .interfaces
                 .iter()

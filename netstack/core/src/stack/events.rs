@@ -11,6 +11,7 @@ pub(super) struct Pending {
     writable: bool,
     connected: bool,
     closed: bool,
+    completed: bool,
     queued: bool,
 }
 
@@ -27,26 +28,35 @@ pub(super) struct News {
     pub(super) writable: bool,
     pub(super) connected: bool,
     pub(super) closed: bool,
+    pub(super) completed: bool,
 }
 
 impl News {
-    /// Something can be read or accepted.
-    pub(super) const READABLE: News = News {
-        readable: true,
+    const NONE: News = News {
+        readable: false,
         writable: false,
         connected: false,
         closed: false,
+        completed: false,
+    };
+    /// Something can be read or accepted.
+    pub(super) const READABLE: News = News {
+        readable: true,
+        ..News::NONE
     };
     /// There is room to write.
     pub(super) const WRITABLE: News = News {
-        readable: false,
         writable: true,
-        connected: false,
-        closed: false,
+        ..News::NONE
+    };
+    /// Messages may be complete.
+    pub(super) const COMPLETED: News = News {
+        completed: true,
+        ..News::NONE
     };
 
     fn any(self) -> bool {
-        self.readable || self.writable || self.connected || self.closed
+        self.readable || self.writable || self.connected || self.closed || self.completed
     }
 }
 
@@ -60,6 +70,7 @@ impl Events {
         pending.writable |= news.writable;
         pending.connected |= news.connected;
         pending.closed |= news.closed;
+        pending.completed |= news.completed;
         if !pending.queued {
             pending.queued = true;
             self.queue.push_back(socket);
@@ -82,6 +93,7 @@ impl Events {
                 writable,
                 connected,
                 closed,
+                completed,
                 ..
             } = pending;
             return Some(Event {
@@ -90,6 +102,7 @@ impl Events {
                 writable,
                 connected,
                 closed,
+                completed,
             });
         }
     }

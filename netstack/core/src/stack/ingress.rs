@@ -10,7 +10,7 @@ use crate::ip::reassembly::Outcome;
 use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
 use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use txbuf::Packet;
+use txbuf::{Packet, Span};
 
 /// Where a packet comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl Stack {
             Some(_) => self.take_in(now, iface, packet, Origin::Wire),
             None => self.counters.ip.in_unknown_interface += 1,
         }
+        self.relieve(now);
     }
 
     /// Takes in a packet of this host to itself.
@@ -63,6 +64,13 @@ impl Stack {
             self.counters.ip.in_not_ours += 1;
             return;
         }
+        // Nobody here may sit on what its sender has only lent, be it looped back or from a device that
+        // passes spans on.
+        if packet.span().is_some_and(Span::is_lent) && packet.orphan(&mut self.small).is_err() {
+            self.counters.ip.in_no_memory += 1;
+            return;
+        }
+        self.take_out_of_arena(&mut packet);
         if header.fragment.is_none() {
             return self.deliver(now, iface, header, packet);
         }
@@ -78,6 +86,7 @@ impl Stack {
     /// Does what is due at `now`: retransmissions, probes, delayed acknowledgements, the end of
     /// TIME-WAIT and of incomplete datagrams.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.relieve(now);
         while let Some(owner) = self.schedule.pop(now) {
             match owner {
                 Owner::Connection(index) => self.connection_timeout(now, index),

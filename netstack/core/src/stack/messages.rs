@@ -1,4 +1,5 @@
-//! The two functions that all data of applications goes through.
+//! The two functions that all data of applications goes through. What they mean is said in
+//! [`messages`](crate::messages).
 
 use super::Stack;
 use super::table::Socket;
@@ -6,14 +7,16 @@ use crate::socket::{
     ConnectionError, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags,
     SocketError, SocketId,
 };
+use crate::storage::Taking;
 use crate::tcp::connection::Connection;
 use txbuf::IovIter;
 
 impl Stack {
     /// Takes a message, or on a stream as much of it as there is room for, out of `from`.
     ///
-    /// Bytes are copied; spans are moved and not copied. `from` is advanced by exactly what was taken,
-    /// also when an error is returned (then by nothing).
+    /// Bytes are copied; spans are moved and not copied, unless they are too small to be worth it. `from`
+    /// is advanced by exactly what was taken, which is returned; by nothing when there is an error.
+    /// [`messages`](crate::messages) has the details.
     ///
     /// # Errors
     ///
@@ -24,15 +27,17 @@ impl Stack {
         socket: SocketId,
         from: &mut IovIter<'_>,
         flags: SendFlags,
-        control: &SendControl,
+        control: &SendControl<'_>,
     ) -> Result<usize, SendError> {
         match self.table.get_mut(socket)? {
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            _ if !from.is_source() => Err(SendError::NotASource),
             Socket::Udp(_) => self.udp_send(socket, from, control),
             Socket::Tcp(tcp) => {
                 writable(&mut tcp.connection)?;
                 let wanted = from.remaining();
-                let taken = tcp.connection.write(from, flags.has(SendFlags::MORE));
+                let more = flags.has(SendFlags::MORE);
+                let taken = tcp.connection.write(from, more, control.token);
                 let taken = taken.map_err(|_| SendError::NoMemory)?;
                 if taken == 0 && wanted > 0 {
                     return Err(SendError::WouldBlock);
@@ -45,8 +50,9 @@ impl Stack {
 
     /// Puts a message, or on a stream as much as there is, into `into`.
     ///
-    /// Bytes are copied into slices; an iterator that collects spans takes them as they are. `into` is
-    /// advanced by exactly what was put into it, also when an error is returned (then by nothing).
+    /// Bytes are copied into slices; an iterator that collects spans takes them as they are, unless they
+    /// would pin much more than they hold. `into` is advanced by exactly what was put into it; by nothing
+    /// when there is an error. [`messages`](crate::messages) has the details.
     ///
     /// # Errors
     ///
@@ -58,22 +64,44 @@ impl Stack {
         into: &mut IovIter<'_>,
         flags: RecvFlags,
     ) -> Result<Received, RecvError> {
-        match self.table.get_mut(socket)? {
+        let (reader, kept) = self.table.reader(socket)?;
+        let mut taking = Taking {
+            flags,
+            evict: self.pressure.is_on(),
+            pools: &self.pools,
+            kept,
+            most: self.reader_keeps,
+        };
+        match reader {
             Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
-            Socket::Udp(_) => self.udp_receive(socket, into, flags),
+            _ if into.is_source() => Err(RecvError::NotASink),
+            Socket::Udp(udp) => {
+                let peek = flags.has(RecvFlags::PEEK);
+                let datagram = udp.socket.recv(into, peek, &mut taking)?;
+                Ok(Received {
+                    bytes: datagram.bytes,
+                    len: datagram.len,
+                    from: Some(datagram.from),
+                    truncated: datagram.truncated,
+                })
+            }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
                 if connection.rcv.queued() == 0 {
                     return nothing_to_read(connection);
                 }
+                let patient = flags.has(RecvFlags::WAITALL) && !flags.has(RecvFlags::DONTWAIT);
+                if patient && connection.may_fill(into.remaining()) {
+                    return Err(RecvError::WouldBlock);
+                }
                 let acknowledged = connection.rcv.ack.due();
-                let bytes = connection.read(into, flags.has(RecvFlags::PEEK));
-                let bytes = bytes.map_err(|_| RecvError::Unreadable)?;
+                let bytes = connection.read(into, flags.has(RecvFlags::PEEK), &mut taking)?;
                 if connection.rcv.ack.due() != acknowledged {
                     self.settle(socket);
                 }
                 Ok(Received {
                     bytes,
+                    len: bytes,
                     ..Received::default()
                 })
             }

@@ -10,12 +10,14 @@ macro_rules! tcp_context {
             now: $now,
             config: &$stack.tcp_config,
             small: &mut $stack.small,
-            send_pool: &$stack.pools.send,
+            pools: &$stack.pools,
+            arena_pressed: $stack.pressure.is_on(),
             counters: &mut $stack.counters.tcp,
         }
     };
 }
 
+mod completions;
 mod config;
 mod egress;
 mod events;
@@ -24,6 +26,7 @@ mod ingress;
 mod interface;
 mod messages;
 mod ports;
+mod pressure;
 mod schedule;
 mod splice;
 mod table;
@@ -47,9 +50,11 @@ use crate::socket::Event;
 use crate::tcp::TcpConfig;
 use crate::tcp::isn::Secret;
 use crate::time::Instant;
+use completions::Doorbell;
 use events::Events;
 use interface::Interface;
 use ports::Ports;
+use pressure::Pressure;
 use schedule::Schedule;
 use smoltcp::wire::{IpCidr, IpProtocol};
 use std::net::IpAddr;
@@ -90,6 +95,10 @@ pub struct Stack {
     events: Events,
     counters: Counters,
     idents: Idents,
+    doorbell: Doorbell,
+    pressure: Pressure,
+    /// The most that one reader may keep in copies.
+    reader_keeps: usize,
 }
 
 impl Stack {
@@ -115,6 +124,9 @@ impl Stack {
             schedule: Schedule::default(),
             events: Events::default(),
             counters: Counters::default(),
+            doorbell: Doorbell::new(config.waker),
+            pressure: Pressure::default(),
+            reader_keeps: config.reader_keeps,
         }
     }
 
@@ -205,6 +217,7 @@ impl Stack {
 
     /// The next thing that applications should know, or `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
+        self.answer_doorbell();
         self.events
             .pop(|id| self.table.pending_mut(id).map(core::mem::take))
     }
@@ -214,7 +227,8 @@ impl Stack {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sockets = self.schedule.next();
         let fragments = self.reassembly.poll_timeout();
-        sockets.into_iter().chain(fragments).min()
+        let relief = self.pressure.poll_timeout();
+        sockets.into_iter().chain(fragments).chain(relief).min()
     }
 
     fn interface(&self, iface: IfaceId) -> Option<&Interface> {

@@ -22,9 +22,9 @@ impl Stack {
     /// Moves up to `max` bytes that the connection `from` has received into the send queue of
     /// the connection `to`, and returns how many. Zero means that `from` is at its end.
     ///
-    /// The payload is not touched: spans change hands. Only pieces that would pin more than four times
-    /// their length are copied, so that a trickle cannot keep a whole arena alive (see
-    /// [`txbuf::Chain::append_span`]).
+    /// The payload is not touched: spans change hands. Only small pieces, and those that would pin more
+    /// than four times their length, are copied, so that a trickle cannot keep a whole arena alive. Lent
+    /// memory never comes here: it was replaced by copies when it arrived.
     ///
     /// # Errors
     ///
@@ -45,13 +45,19 @@ impl Stack {
         let room = self.send_room(to).map_err(SpliceError::To)?;
         let mut spans: VecDeque<Span> = VecDeque::new();
         let mut sink = IovIter::collect(&mut spans, max.min(room));
-        let received = self.receive_message(from, &mut sink, RecvFlags::NONE);
+        let received = self.receive_message(from, &mut sink, RecvFlags::TRANSIENT);
         let bytes = received.map_err(SpliceError::From)?.bytes;
         if bytes == 0 {
             return Ok(0);
         }
         let mut source = IovIter::spans(&mut spans);
-        self.send_message(to, &mut source, SendFlags::NONE, &SendControl::default())
-            .map_err(SpliceError::To)
+        let sent = self.send_message(to, &mut source, SendFlags::NONE, &SendControl::default());
+        if !spans.is_empty()
+            && let Ok(tcp) = self.table.tcp_mut(from)
+        {
+            // There was less room than there had been, because storage ran short meanwhile.
+            tcp.connection.rcv.put_back(spans);
+        }
+        sent.map_err(SpliceError::To)
     }
 }

@@ -12,6 +12,7 @@ use crate::tcp::listen::Listener;
 use crate::udp::UdpSocket;
 use slab::Slab;
 use std::collections::HashMap;
+use txbuf::{Account, Completions};
 
 /// A connection and what the stack keeps beside it.
 pub(super) struct TcpSocket {
@@ -50,6 +51,10 @@ pub(super) enum Socket {
 struct Slot {
     generation: u32,
     pending: Pending,
+    /// Made with the first token.
+    completions: Option<Box<Completions>>,
+    /// What copies of received spans that the application keeps are charged to. Made with the first.
+    kept: Option<Account>,
     socket: Socket,
 }
 
@@ -87,6 +92,8 @@ impl Table {
         let slot = Slot {
             generation: self.generation,
             pending: Pending::default(),
+            completions: None,
+            kept: None,
             socket,
         };
         let index = self.slots.insert(slot) as u32;
@@ -129,6 +136,16 @@ impl Table {
     pub(super) fn get_mut(&mut self, id: SocketId) -> Result<&mut Socket, SocketError> {
         self.slot_mut(id)
             .map(|slot| &mut slot.socket)
+            .ok_or(SocketError::BadHandle)
+    }
+
+    /// A socket, and what is charged with the copies that its reader keeps.
+    pub(super) fn reader(
+        &mut self,
+        id: SocketId,
+    ) -> Result<(&mut Socket, &mut Option<Account>), SocketError> {
+        self.slot_mut(id)
+            .map(|slot| (&mut slot.socket, &mut slot.kept))
             .ok_or(SocketError::BadHandle)
     }
 
@@ -177,6 +194,15 @@ impl Table {
 
     pub(super) fn pending_mut(&mut self, id: SocketId) -> Option<&mut Pending> {
         self.slot_mut(id).map(|slot| &mut slot.pending)
+    }
+
+    pub(super) fn completions_mut(
+        &mut self,
+        id: SocketId,
+    ) -> Result<&mut Option<Box<Completions>>, SocketError> {
+        self.slot_mut(id)
+            .map(|slot| &mut slot.completions)
+            .ok_or(SocketError::BadHandle)
     }
 
     /// Who has the four-tuple.

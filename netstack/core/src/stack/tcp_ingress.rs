@@ -348,6 +348,7 @@ impl Stack {
             writable: happened.writable,
             connected: happened.connected,
             closed: happened.closed,
+            completed: false,
         };
         self.events.push(id, pending, news);
         if tcp.connection.state == crate::tcp::TcpState::Closed {

@@ -11,10 +11,8 @@ use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::output::{OutHeader, push_header};
 use crate::ip::quote::Quoted;
 use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
-use crate::socket::{
-    BindError, ConnectError, Readiness, Received, RecvError, RecvFlags, SendControl, SendError,
-    SocketId,
-};
+use crate::socket::{BindError, ConnectError, Readiness, SendControl, SendError, SocketId};
+use crate::udp::input::UdpDrop;
 use crate::udp::socket::{Outgoing, UdpLimits};
 use crate::udp::{UdpSocket, input, output};
 use smoltcp::wire::IpProtocol;
@@ -95,6 +93,10 @@ impl Stack {
         let Ok(udp) = self.table.udp_mut(id) else {
             return;
         };
+        let short = self.pressure.is_on() && self.pools.account.is_pressed();
+        if short && udp.socket.lags() {
+            return UdpDrop::QueueFull.count(&mut self.counters.udp);
+        }
         match udp.socket.deliver(&datagram, packet, &mut self.small) {
             Ok(count) => self.counters.udp.in_datagrams += count as u64,
             Err(reason) => return reason.count(&mut self.counters.udp),
@@ -106,7 +108,7 @@ impl Stack {
         &mut self,
         id: SocketId,
         from: &mut IovIter<'_>,
-        control: &SendControl,
+        control: &SendControl<'_>,
     ) -> Result<usize, SendError> {
         let udp = self.table.udp_mut(id)?;
         let to = control
@@ -119,24 +121,9 @@ impl Stack {
         let route = self.routes.lookup(to.ip()).ok_or(SendError::NoRoute)?;
         let len = udp
             .socket
-            .send(control.to, from, &mut self.small, &self.pools.send)?;
+            .send(control, from, &mut self.small, &self.pools.send)?;
         self.udp_ready(id, route.iface);
         Ok(len)
-    }
-
-    pub(super) fn udp_receive(
-        &mut self,
-        id: SocketId,
-        into: &mut IovIter<'_>,
-        flags: RecvFlags,
-    ) -> Result<Received, RecvError> {
-        let udp = self.table.udp_mut(id)?;
-        let datagram = udp.socket.recv(into, flags.has(RecvFlags::PEEK))?;
-        Ok(Received {
-            bytes: datagram.bytes,
-            from: Some(datagram.from),
-            truncated: datagram.truncated,
-        })
     }
 
     /// Has the socket asked for its datagrams.
@@ -239,7 +226,9 @@ impl Stack {
     }
 
     /// Queues a datagram with the interface that it leaves by.
-    fn udp_hand_over(&mut self, now: Instant, local: SocketAddr, outgoing: Outgoing) {
+    fn udp_hand_over(&mut self, now: Instant, local: SocketAddr, mut outgoing: Outgoing) {
+        // From here on only what was lent or given for the message holds its completion up.
+        let _token = outgoing.token.take();
         let to = outgoing.to.ip();
         let Some((iface, packet)) = self.udp_packet(local, outgoing) else {
             self.counters.ip.out_no_route += 1;

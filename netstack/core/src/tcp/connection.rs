@@ -14,8 +14,9 @@ use super::timer::{Timer, Timers};
 use super::{Context, KeepAlive, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
+use crate::storage::Taking;
 use core::time::Duration;
-use txbuf::{IovIter, NoMemory, Unreadable};
+use txbuf::{CopyError, IovIter, NoMemory, Token};
 
 /// What happened to a connection that its owner wants to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,7 +152,7 @@ impl Connection {
     fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
         let config = ctx.config;
         let mss = usize::from(origin.mss);
-        let queue = SendQueue::new(ctx.send_pool, origin.iss + 1, config.send_buffer);
+        let queue = SendQueue::new(ctx.pools, origin.iss + 1, config.send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         Connection {
             state: State::SynSent,
@@ -211,14 +212,20 @@ impl Connection {
         self.snd.congestion.set_mss(mss);
     }
 
-    /// Takes bytes to send from `from`; `more` when the application will write again at once.
+    /// Takes bytes to send from `from`; `more` when the application will write again at once. The queue keeps
+    /// a share in `token` until the bytes are acknowledged.
     ///
     /// # Errors
     ///
     /// [`NoMemory`] when nothing could be stored. `Ok(0)` means that the queue is full: a writable
     /// event will follow.
-    pub(crate) fn write(&mut self, from: &mut IovIter<'_>, more: bool) -> Result<usize, NoMemory> {
-        let taken = self.snd.queue.write(from)?;
+    pub(crate) fn write(
+        &mut self,
+        from: &mut IovIter<'_>,
+        more: bool,
+        token: Option<&Token>,
+    ) -> Result<usize, NoMemory> {
+        let taken = self.snd.queue.write(from, token)?;
         self.more = more;
         if from.remaining() > 0 {
             self.starved = true;
@@ -230,16 +237,27 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] as [`Receiver::read`].
-    pub(crate) fn read(&mut self, into: &mut IovIter<'_>, peek: bool) -> Result<usize, Unreadable> {
+    /// [`CopyError`] as [`Receiver::read`].
+    pub(crate) fn read(
+        &mut self,
+        into: &mut IovIter<'_>,
+        peek: bool,
+        taking: &mut Taking<'_>,
+    ) -> Result<usize, CopyError> {
         if peek {
-            return self.rcv.peek(into);
+            return self.rcv.peek(into, taking);
         }
-        let taken = self.rcv.read(into)?;
+        let taken = self.rcv.read(into, taking)?;
         if self.state.may_receive() && self.rcv.update_due() {
             self.rcv.ack.demand();
         }
         Ok(taken)
+    }
+
+    /// Whether more may come before the application has to read, so that `wanted` bytes can be read at once.
+    pub(crate) fn may_fill(&self, wanted: usize) -> bool {
+        let over = self.read_shut || !self.state.may_receive();
+        self.rcv.queued() < wanted && !over && !self.rcv.is_full()
     }
 
     /// Whether the peer has closed its side and everything before was read.

@@ -37,6 +37,7 @@ impl Connection {
         segment: Segment,
         payload: Option<Span>,
     ) -> Option<Segment> {
+        self.rcv.note_shortage(ctx);
         let step = match self.state {
             State::Closed => Step::Reset(segment),
             State::SynSent => self.input_syn_sent(ctx, &segment),
@@ -382,6 +383,10 @@ impl Connection {
             self.fail(ConnectionError::Aborted);
             return Step::Reset(segment.clone());
         }
+        if self.rcv.is_overfull(segment.seq, span.len()) {
+            ctx.counters.in_receive_full += 1;
+            return Step::Next;
+        }
         if segment.seq != self.rcv.nxt {
             self.keep_out_of_order(ctx, segment.seq, span);
             return Step::Next;
@@ -398,7 +403,7 @@ impl Connection {
         let largest = self.without_options(usize::from(self.receive_mss));
         self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
         let had_holes = !self.rcv.assembler.is_empty();
-        self.rcv.accept(span);
+        self.rcv.accept(span, ctx.small);
         if self.read_shut {
             self.rcv.discard_read();
         }
@@ -426,6 +431,7 @@ impl Connection {
         if self.rcv.assembler.insert(seq, span).is_err() {
             ctx.counters.in_assembler_full += 1;
         }
+        self.rcv.assembler.tidy(ctx.small);
     }
 
     /// Eighth: the FIN, when everything before it is there.

@@ -27,9 +27,10 @@ pub use info::TcpInfo;
 pub use state::State as TcpState;
 
 use crate::Instant;
+use crate::Pools;
 use crate::counters::TcpCounters;
 use core::time::Duration;
-use txbuf::{Chain, Pool};
+use txbuf::Chain;
 
 /// What every connection of a stack starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,9 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a TcpConfig,
     /// Where spans that would pin too much are copied together.
     pub(crate) small: &'a mut Chain,
-    /// Storage of send queues.
-    pub(crate) send_pool: &'a Pool,
+    /// Storage of send queues, and how short it is.
+    pub(crate) pools: &'a Pools,
+    /// Whether what a device receives into is near its cap.
+    pub(crate) arena_pressed: bool,
     pub(crate) counters: &'a mut TcpCounters,
 }

@@ -22,6 +22,7 @@ impl Connection {
     ///
     /// Pulled: nothing is made before the device has room for it. Call again until `None`.
     pub(crate) fn poll_transmit(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        self.rcv.note_shortage(ctx);
         let outgoing = match self.state {
             State::Closed => None,
             State::SynSent | State::SynReceived => self.handshake(ctx),

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use txbuf::{Chain, IovIter, NoMemory, Packet, Pool, Span};
+use txbuf::{Chain, GATHER_MAX, IovIter, NoMemory, Packet, Pool, Span, Token};
 
 use super::UDP_HEADER;
 use super::input::{UdpDrop, UdpHeader};
 use crate::ip::IPV4_HEADER;
 use crate::ip::icmp::IcmpError;
 use crate::ip::join::join;
-use crate::socket::{ConnectionError, RecvError, SendError};
-use crate::storage;
+use crate::socket::{ConnectionError, RecvError, SendControl, SendError};
+use crate::storage::{self, Taking};
 
 /// How much a UDP socket may hold, in bytes of payload plus a fixed overhead for each datagram.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,8 @@ pub(crate) struct Outgoing {
     pub(crate) to: SocketAddr,
     /// Its payload; `None` if empty.
     pub(crate) payload: Option<Span>,
+    /// The message's token, to be held until the datagram is handed over.
+    pub(crate) token: Option<Token>,
 }
 
 impl Outgoing {
@@ -198,7 +200,7 @@ impl UdpSocket {
             if self.is_full() {
                 return Err(UdpDrop::QueueFull);
             }
-            let waits = payload.len() <= storage::COPYBREAK || self.incoming_charge > KEEPS_UP;
+            let waits = payload.len() <= storage::COPYBREAK || self.lags();
             let payload = if waits {
                 storage::bounded(payload, small)
             } else {
@@ -216,11 +218,12 @@ impl UdpSocket {
     /// # Errors
     ///
     /// An error reported for an earlier datagram comes first, once. `WouldBlock` if nothing is queued.
-    /// `Unreadable` if the payload cannot be copied; it stays queued, to be taken as spans.
+    /// `Unreadable` or `NoMemory` if the payload cannot be copied; it stays queued, and nothing is in the sink.
     pub(crate) fn recv(
         &mut self,
         sink: &mut IovIter<'_>,
         peek: bool,
+        taking: &mut Taking<'_>,
     ) -> Result<ReceivedDatagram, RecvError> {
         if let Some(error) = self.error.take() {
             return Err(RecvError::Connection(error));
@@ -228,9 +231,12 @@ impl UdpSocket {
         let front = self.incoming.front().ok_or(RecvError::WouldBlock)?;
         let len = front.len();
         let bytes = match &front.payload {
-            Some(payload) => sink
-                .put_span(payload.clone())
-                .map_err(|_| RecvError::Unreadable)?,
+            Some(payload) => {
+                let mut payload = payload.clone();
+                // What does not fit need not be copied.
+                let _ = payload.truncate(len.min(sink.remaining()));
+                taking.put(payload, sink)?
+            }
             None => 0,
         };
         let received = ReceivedDatagram {
@@ -246,6 +252,19 @@ impl UdpSocket {
             self.incoming_charge -= read.charge();
         }
         Ok(received)
+    }
+
+    /// Copies what is queued of arenas into `small`; returns how many bytes.
+    pub(crate) fn evacuate(&mut self, small: &mut Chain) -> usize {
+        let payloads = self.incoming.iter_mut().filter_map(|i| i.payload.as_mut());
+        payloads
+            .map(|payload| storage::evacuate_one(payload, small))
+            .sum()
+    }
+
+    /// Whether more is queued than a reader that keeps up leaves.
+    pub(crate) fn lags(&self) -> bool {
+        self.incoming_charge > KEEPS_UP
     }
 
     /// Takes in an ICMP error about a datagram to `to`.
@@ -283,15 +302,15 @@ impl UdpSocket {
     /// length.
     ///
     /// Bytes are copied, into `small` if they are few and into segments of `pool` otherwise; spans are
-    /// taken as they are. Whether `to` can be reached is for the caller to know.
+    /// taken as they are. Whether the destination can be reached is for the caller to know.
     ///
     /// # Errors
     ///
-    /// Nothing was sent, and unless memory ran out in the middle of a copy, nothing was taken from the
-    /// source. `WouldBlock` if the queue is full, `TooLong` if no packet holds that much.
+    /// Nothing was sent, and nothing was taken from the source. `WouldBlock` if the queue is full, `TooLong`
+    /// if no packet holds that much, `NoMemory` if there is no storage for what has to be copied.
     pub(crate) fn send(
         &mut self,
-        to: Option<SocketAddr>,
+        control: &SendControl<'_>,
         source: &mut IovIter<'_>,
         small: &mut Chain,
         pool: &Pool,
@@ -299,7 +318,8 @@ impl UdpSocket {
         if let Some(error) = self.error.take() {
             return Err(SendError::Connection(error));
         }
-        let to = to.or(self.peer).ok_or(SendError::NoDestination)?;
+        let to = control.to.or(self.peer);
+        let to = to.ok_or(SendError::NoDestination)?;
         if to.is_ipv4() != self.local.is_ipv4() || to.ip().is_unspecified() || to.port() == 0 {
             return Err(SendError::InvalidAddress);
         }
@@ -313,9 +333,10 @@ impl UdpSocket {
         }
         let payload = match len {
             0 => None,
-            _ => Some(take_payload(source, small, pool)?),
+            _ => Some(take_payload(source, small, pool, control.token)?),
         };
-        let outgoing = Outgoing { to, payload };
+        let token = control.token.cloned();
+        let outgoing = Outgoing { to, payload, token };
         self.outgoing_charge += outgoing.charge();
         self.outgoing.push_back(outgoing);
         Ok(len)
@@ -345,38 +366,55 @@ fn longest_payload(to: SocketAddr) -> usize {
     }
 }
 
-/// All that is left in `source`, as one span.
+/// All that is left in `source`, as one span. If it cannot be had, all is in the source again.
 fn take_payload(
     source: &mut IovIter<'_>,
     small: &mut Chain,
     pool: &Pool,
+    token: Option<&Token>,
 ) -> Result<Span, SendError> {
-    if source.is_spans() {
-        return take_spans(source, pool);
+    let first = take_part(source, small, pool).map_err(|NoMemory| SendError::NoMemory)?;
+    if source.remaining() == 0 {
+        return Ok(first);
     }
-    let len = source.remaining();
+    let mut parts = vec![first];
+    while source.remaining() > 0
+        && let Ok(part) = take_part(source, small, pool)
+    {
+        parts.push(part);
+    }
+    if source.remaining() == 0
+        && let Ok(payload) = join(pool, &parts)
+    {
+        if parts.len() > GATHER_MAX {
+            token.into_iter().for_each(Token::mark_copied);
+        }
+        return Ok(payload);
+    }
+    for part in parts.into_iter().rev() {
+        if let Err(copy) = source.put_back(part) {
+            // It was copied from what is no queue of spans, and that can always go back.
+            let _ = source.revert(copy.len());
+        }
+    }
+    Err(SendError::NoMemory)
+}
+
+/// The next span of `source`, or a copy of the bytes in front of it, or of a segment's worth of them.
+fn take_part(source: &mut IovIter<'_>, small: &mut Chain, pool: &Pool) -> Result<Span, NoMemory> {
+    let len = match source.plain() {
+        0 => return source.take_span(usize::MAX).ok_or(NoMemory),
+        len => len,
+    };
     if len <= small.pool().segment() {
-        let mut room = small.reserve(len).map_err(|NoMemory| SendError::NoMemory)?;
+        let mut room = small.reserve(len)?;
         let filled = room.get_mut(..len).map_or(0, |room| source.copy_from(room));
         return Ok(room.commit(filled));
     }
-    let mut parts = Vec::new();
-    while source.remaining() > 0 {
-        let mut room = pool.reserve().map_err(|NoMemory| SendError::NoMemory)?;
-        match source.copy_from(&mut room) {
-            0 => break,
-            filled => parts.push(room.commit(filled)),
-        }
-    }
-    Span::gather(pool.ledger(), parts).map_err(|_| SendError::NoMemory)
-}
-
-fn take_spans(source: &mut IovIter<'_>, pool: &Pool) -> Result<Span, SendError> {
-    let mut parts = Vec::new();
-    while let Some(span) = source.take_span(usize::MAX) {
-        parts.push(span);
-    }
-    join(pool, &parts).map_err(|_| SendError::NoMemory)
+    let mut room = pool.reserve()?;
+    let len = len.min(room.len());
+    let filled = source.copy_from(&mut room[..len]);
+    Ok(room.commit(filled))
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
 //! The blocking TCP connection.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use netstack_core::{SocketOption, TcpInfo};
+use netstack_core::{RecvFlags, SendFlags, SocketOption, TcpInfo};
+use txbuf::IovIter;
 
 use super::each_address;
 use super::wait::{Patience, until};
 use crate::Netstack;
-use crate::copy::copy_out;
 use crate::socket::Socket;
-use crate::waiters::{Direction, Waiter};
+use crate::waiters::Direction;
 
 /// A TCP connection.
 ///
@@ -23,7 +21,7 @@ use crate::waiters::{Direction, Waiter};
 /// the last clone is dropped the connection is closed in the background: what was written is still delivered.
 #[derive(Clone)]
 pub struct TcpStream {
-    shared: Arc<(Socket, Patience)>,
+    pub(super) shared: Arc<(Socket, Patience)>,
 }
 
 impl TcpStream {
@@ -189,9 +187,7 @@ impl TcpStream {
     ///
     /// As a read.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.wait(Direction::Read, |socket, waiter| {
-            socket.poll_peek(waiter, buf)
-        })
+        self.receive(&mut IovIter::buffer(buf), RecvFlags::PEEK)
     }
 
     /// What TCP knows of the connection.
@@ -203,17 +199,13 @@ impl TcpStream {
         self.socket().tcp_info()
     }
 
-    fn socket(&self) -> &Socket {
-        &self.shared.0
+    fn receive(&self, into: &mut IovIter<'_>, flags: RecvFlags) -> io::Result<usize> {
+        self.recv_message(into, flags)
+            .map(|received| received.bytes)
     }
 
-    fn wait<T>(
-        &self,
-        direction: Direction,
-        mut op: impl FnMut(&Socket, Option<Waiter<'_>>) -> Poll<io::Result<T>>,
-    ) -> io::Result<T> {
-        let (socket, patience) = &*self.shared;
-        patience.wait(socket, direction, |waiter| op(socket, waiter))
+    pub(super) fn socket(&self) -> &Socket {
+        &self.shared.0
     }
 }
 
@@ -232,16 +224,11 @@ impl Read for &TcpStream {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let room = bufs.iter().map(|buf| buf.len()).sum();
-        if room == 0 {
+        let mut into = IovIter::sink(bufs);
+        if into.remaining() == 0 {
             return Ok(0);
         }
-        let mut spans = VecDeque::new();
-        let bytes = self.wait(Direction::Read, |socket, waiter| {
-            socket.poll_receive(waiter, room, &mut spans)
-        })?;
-        copy_out(spans, bufs)?;
-        Ok(bytes)
+        self.receive(&mut into, RecvFlags::NONE)
     }
 }
 
@@ -251,9 +238,7 @@ impl Write for &TcpStream {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.wait(Direction::Write, |socket, waiter| {
-            socket.poll_send(waiter, bufs)
-        })
+        self.send_message(&mut IovIter::source(bufs), SendFlags::NONE, None)
     }
 
     /// Does nothing: what was written is on its way.

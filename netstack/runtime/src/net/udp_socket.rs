@@ -1,23 +1,24 @@
 //! The blocking UDP socket.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use netstack_core::{RecvFlags, SendControl, SendFlags};
+use txbuf::IovIter;
+
 use super::each_address;
 use super::wait::Patience;
 use crate::Netstack;
-use crate::copy::copy_out;
 use crate::socket::Socket;
 use crate::waiters::Direction;
 
 /// A UDP socket.
 #[derive(Clone)]
 pub struct UdpSocket {
-    shared: Arc<(Socket, Patience)>,
+    pub(super) shared: Arc<(Socket, Patience)>,
 }
 
 impl UdpSocket {
@@ -56,7 +57,7 @@ impl UdpSocket {
                 "there is no address to send to",
             )
         })?;
-        self.send_message(datagram, Some(to))
+        self.send_datagram(datagram, Some(to))
     }
 
     /// Sends `datagram` to the connected peer.
@@ -66,7 +67,7 @@ impl UdpSocket {
     /// As [`send_to`](UdpSocket::send_to); `NotConnected` without a peer, `ConnectionRefused` if the peer answered an
     /// earlier datagram so.
     pub fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.send_message(datagram, None)
+        self.send_datagram(datagram, None)
     }
 
     /// Waits for a datagram; says how much of it was copied to `buf`, and who sent it. What `buf` has no room for is
@@ -76,13 +77,7 @@ impl UdpSocket {
     ///
     /// `WouldBlock` in non-blocking mode or after the read timeout.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (socket, patience) = &*self.shared;
-        let mut spans = VecDeque::new();
-        let datagram = patience.wait(socket, Direction::Read, |waiter| {
-            socket.poll_receive_from(waiter, buf.len(), &mut spans)
-        })?;
-        copy_out(spans, &mut [IoSliceMut::new(buf)])?;
-        Ok((datagram.bytes, datagram.from))
+        self.receive(buf, RecvFlags::NONE)
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), and leaves the datagram in the queue.
@@ -91,11 +86,7 @@ impl UdpSocket {
     ///
     /// As [`recv_from`](UdpSocket::recv_from).
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (socket, patience) = &*self.shared;
-        let datagram = patience.wait(socket, Direction::Read, |waiter| {
-            socket.poll_peek_from(waiter, buf)
-        })?;
-        Ok((datagram.bytes, datagram.from))
+        self.receive(buf, RecvFlags::PEEK)
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), for a connected socket.
@@ -189,14 +180,19 @@ impl UdpSocket {
         self.socket().take_error()
     }
 
-    fn send_message(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        let (socket, patience) = &*self.shared;
-        patience.wait(socket, Direction::Write, |waiter| {
-            socket.poll_send_to(waiter, datagram, to)
-        })
+    fn send_datagram(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+        let control = SendControl { to, token: None };
+        self.send_message(&mut IovIter::bytes(datagram), SendFlags::NONE, &control)
     }
 
-    fn socket(&self) -> &Socket {
+    fn receive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<(usize, SocketAddr)> {
+        let received = self.recv_message(&mut IovIter::buffer(buf), flags)?;
+        // Only a stream has no sender to name.
+        let from = received.from.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((received.bytes, from))
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
         &self.shared.0
     }
 }

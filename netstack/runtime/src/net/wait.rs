@@ -73,9 +73,28 @@ impl Patience {
             .unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
     }
 
+    /// As [`wait`](Self::wait), or once without waiting when the call asks for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub(super) fn wait_unless<T>(
+        &self,
+        at_once: bool,
+        socket: &Socket,
+        direction: Direction,
+        op: impl FnMut(Option<Waiter<'_>>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        if at_once {
+            once(op)
+        } else {
+            self.wait(socket, direction, op)
+        }
+    }
+
     fn cell(&self, direction: Direction) -> &TimeoutCell {
         match direction {
-            Direction::Read => &self.read,
+            Direction::Read | Direction::Complete => &self.read,
             Direction::Write => &self.write,
         }
     }

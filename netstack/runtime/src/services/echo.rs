@@ -1,16 +1,16 @@
 //! The echo service.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
 use netstack_core::{Event, SocketId};
-use txbuf::{IovIter, Span};
+use txbuf::IovIter;
 
 use super::endpoints::{Endpoints, Role};
 use crate::service::{Service, ServiceContext};
 
-/// Bytes of one connection on their way from its receive queue to its send queue.
+/// Bytes of one connection that go from its receive queue to its send queue at a time.
 const CHUNK: usize = 256 << 10;
 
 /// Datagrams larger than any that exists.
@@ -23,15 +23,6 @@ const WELL_KNOWN_PORTS: u16 = 1024;
 /// Sends back what it receives, over TCP and UDP (RFC 862). Datagrams from ports below 1024 are not answered.
 pub struct Echo {
     endpoints: Endpoints,
-    connections: HashMap<SocketId, Connection>,
-}
-
-/// A connection's bytes in transit; nothing more is received until they are sent, so that a client that does not
-/// read meets a closed window.
-#[derive(Default)]
-struct Connection {
-    pending: VecDeque<Span>,
-    ended: bool,
 }
 
 impl Echo {
@@ -39,19 +30,6 @@ impl Echo {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Echo {
             endpoints: Endpoints::new(addresses),
-            connections: HashMap::new(),
-        }
-    }
-
-    /// Goes on with a connection; closes it when it is over.
-    fn advance(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) {
-        let connection = self.connections.entry(socket).or_default();
-        match connection.advance(cx, socket) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(()) | Err(_) => {
-                self.connections.remove(&socket);
-                cx.close(socket);
-            }
         }
     }
 }
@@ -70,28 +48,23 @@ impl Service for Echo {
         match self.endpoints.role(event.socket) {
             Role::Listener => {
                 while let Ok((connection, _)) = cx.accept(event.socket) {
-                    self.advance(cx, connection);
+                    send_back(cx, connection);
                 }
             }
             Role::Datagrams => answer(cx, event.socket),
-            Role::Connection => self.advance(cx, event.socket),
+            Role::Connection => send_back(cx, event.socket),
         }
     }
 }
 
-impl Connection {
-    /// Moves what can be moved. `Ok` after the end of the stream was reached and everything sent.
-    fn advance(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) -> io::Result<()> {
-        loop {
-            if !self.pending.is_empty() {
-                cx.send(socket, &mut IovIter::spans(&mut self.pending), None)?;
-            } else if self.ended {
-                return Ok(());
-            } else {
-                let (bytes, _) =
-                    cx.receive(socket, &mut IovIter::collect(&mut self.pending, CHUNK))?;
-                self.ended = bytes == 0;
-            }
+/// Moves what can be moved, and closes the connection when it is over. Nothing is received that cannot be sent,
+/// so that a client that does not read meets a closed window.
+fn send_back(cx: &mut ServiceContext<'_>, connection: SocketId) {
+    loop {
+        match cx.splice(connection, connection, CHUNK) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Ok(0) | Err(_) => return cx.close(connection),
         }
     }
 }

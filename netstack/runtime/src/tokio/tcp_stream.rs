@@ -1,6 +1,5 @@
 //! The asynchronous TCP connection.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -9,12 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use netstack_core::{SocketOption, TcpInfo};
+use netstack_core::{RecvFlags, SendFlags, SocketOption, TcpInfo};
+use txbuf::IovIter;
 
+use super::messages::receive_into;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use super::{poll_handle, wait};
 use crate::Netstack;
-use crate::copy::unreadable;
 use crate::socket::Socket;
 use crate::waiters::{Direction, WaiterKey};
 
@@ -65,11 +65,9 @@ impl TcpStream {
     ///
     /// As a read.
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let socket = &self.stream.socket;
-        wait(socket, Direction::Read, |waiter| {
-            socket.poll_peek(waiter, buf)
-        })
-        .await
+        self.recv_message(&mut IovIter::buffer(buf), RecvFlags::PEEK)
+            .await
+            .map(|received| received.bytes)
     }
 
     /// The two directions as values of their own, for two tasks. Dropping the write half ends the stream that the
@@ -153,16 +151,9 @@ impl Stream {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let mut spans = VecDeque::new();
         ready!(poll_handle(self.read_key, cx, |waiter| {
-            self.socket
-                .poll_receive(waiter, buf.remaining(), &mut spans)
+            receive_into(&self.socket, waiter, buf)
         }))?;
-        for span in spans {
-            for extent in span.extents() {
-                buf.put_slice(extent.bytes().map_err(unreadable)?);
-            }
-        }
         Poll::Ready(Ok(()))
     }
 
@@ -172,7 +163,9 @@ impl Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         poll_handle(self.write_key, cx, |waiter| {
-            self.socket.poll_send(waiter, bufs)
+            let mut from = IovIter::source(bufs);
+            self.socket
+                .poll_send(waiter, &mut from, SendFlags::NONE, None)
         })
     }
 

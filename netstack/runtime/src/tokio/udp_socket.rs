@@ -1,22 +1,23 @@
 //! The asynchronous UDP socket.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
+use netstack_core::{Received, RecvFlags, SendControl, SendFlags};
+use txbuf::IovIter;
 
-use super::{poll_handle, wait};
+use super::messages::receive_into;
+use super::poll_handle;
 use crate::Netstack;
-use crate::copy::{copy_out, unreadable};
 use crate::socket::Socket;
-use crate::waiters::{Direction, WaiterKey};
+use crate::waiters::WaiterKey;
 
 /// A UDP socket. Its functions take a shared reference, so that tasks may share it in an `Arc`.
 pub struct UdpSocket {
-    socket: Socket,
+    pub(super) socket: Socket,
     read_key: WaiterKey,
     write_key: WaiterKey,
 }
@@ -51,7 +52,7 @@ impl UdpSocket {
     ///
     /// `InvalidInput` if it is too large for a datagram, `NetworkUnreachable` without a route.
     pub async fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.send_message(datagram, Some(to)).await
+        self.send_datagram(datagram, Some(to)).await
     }
 
     /// Sends `datagram` to the connected peer.
@@ -61,7 +62,7 @@ impl UdpSocket {
     /// As [`send_to`](UdpSocket::send_to); `NotConnected` without a peer, `ConnectionRefused` if the peer answered an
     /// earlier datagram so.
     pub async fn send(&self, datagram: &[u8]) -> io::Result<usize> {
-        self.send_message(datagram, None).await
+        self.send_datagram(datagram, None).await
     }
 
     /// Waits for a datagram; says how much of it was copied to `buf`, and who sent it. What `buf` has no room for is
@@ -71,13 +72,7 @@ impl UdpSocket {
     ///
     /// `NetworkDown` when the stack was shut down.
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let mut spans = VecDeque::new();
-        let datagram = wait(&self.socket, Direction::Read, |waiter| {
-            self.socket.poll_receive_from(waiter, buf.len(), &mut spans)
-        })
-        .await?;
-        copy_out(spans, &mut [IoSliceMut::new(buf)])?;
-        Ok((datagram.bytes, datagram.from))
+        self.receive(buf, RecvFlags::NONE).await
     }
 
     /// As [`recv_from`](UdpSocket::recv_from), for a connected socket.
@@ -95,11 +90,7 @@ impl UdpSocket {
     ///
     /// As [`recv_from`](UdpSocket::recv_from).
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let datagram = wait(&self.socket, Direction::Read, |waiter| {
-            self.socket.poll_peek_from(waiter, buf)
-        })
-        .await?;
-        Ok((datagram.bytes, datagram.from))
+        self.receive(buf, RecvFlags::PEEK).await
     }
 
     /// A datagram if there is one; else the task of the last call is woken when there is.
@@ -112,17 +103,10 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        let mut spans = VecDeque::new();
-        let datagram = ready!(poll_handle(self.read_key, cx, |waiter| {
-            self.socket
-                .poll_receive_from(waiter, buf.remaining(), &mut spans)
+        let received = ready!(poll_handle(self.read_key, cx, |waiter| {
+            receive_into(&self.socket, waiter, buf)
         }))?;
-        for span in spans {
-            for extent in span.extents() {
-                buf.put_slice(extent.bytes().map_err(unreadable)?);
-            }
-        }
-        Poll::Ready(Ok(datagram.from))
+        Poll::Ready(sender(&received))
     }
 
     /// Sends if there is room; else the task of the last call is woken when there is.
@@ -137,7 +121,9 @@ impl UdpSocket {
         to: SocketAddr,
     ) -> Poll<io::Result<usize>> {
         poll_handle(self.write_key, cx, |waiter| {
-            self.socket.poll_send_to(waiter, datagram, Some(to))
+            let mut from = IovIter::bytes(datagram);
+            self.socket
+                .poll_send_to(waiter, &mut from, SendFlags::NONE, &SendControl::to(to))
         })
     }
 
@@ -159,12 +145,23 @@ impl UdpSocket {
         self.socket.peer_addr()
     }
 
-    async fn send_message(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        wait(&self.socket, Direction::Write, |waiter| {
-            self.socket.poll_send_to(waiter, datagram, to)
-        })
-        .await
+    async fn send_datagram(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+        let control = SendControl { to, token: None };
+        self.send_message(&mut IovIter::bytes(datagram), SendFlags::NONE, &control)
+            .await
     }
+
+    async fn receive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<(usize, SocketAddr)> {
+        let received = self.recv_message(&mut IovIter::buffer(buf), flags).await?;
+        Ok((received.bytes, sender(&received)?))
+    }
+}
+
+fn sender(received: &Received) -> io::Result<SocketAddr> {
+    // Only a stream has no sender to name.
+    received
+        .from
+        .ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 impl fmt::Debug for UdpSocket {

@@ -44,6 +44,7 @@ fn event(socket: SocketId) -> Event {
         writable: false,
         connected: false,
         closed: false,
+        completed: false,
     }
 }
 

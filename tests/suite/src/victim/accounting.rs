@@ -3,7 +3,7 @@
 use netstack_core::Counters;
 
 /// Packets that the IP layer dropped before it looked at fragments.
-const IP_DROPS: [&str; 20] = [
+const IP_DROPS: [&str; 21] = [
     "in_truncated",
     "in_bad_version",
     "in_bad_header_length",
@@ -23,6 +23,7 @@ const IP_DROPS: [&str; 20] = [
     "in_bad_fragment_length",
     "in_fragment_too_long",
     "in_unreadable",
+    "in_no_memory",
     "in_not_ours",
 ];
 /// Fragments that were dropped: each of them one packet.
@@ -69,7 +70,7 @@ const TCP: [&str; 5] = [
     "in_unreadable",
 ];
 /// Segments that were dropped after that.
-const TCP_DROPS: [&str; 15] = [
+const TCP_DROPS: [&str; 16] = [
     "in_bad_flags",
     "in_not_unicast",
     "in_no_memory",
@@ -78,6 +79,7 @@ const TCP_DROPS: [&str; 15] = [
     "in_bad_ack",
     "in_paws",
     "in_no_timestamp",
+    "in_receive_full",
     "in_assembler_full",
     "in_after_fin",
     "in_resets_ignored",

@@ -1,14 +1,17 @@
 //! Out-of-order data: what arrived beyond RCV.NXT, in order, without overlaps.
 
+use crate::storage::{self, push_merged};
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
 use crate::tcp::seq::Seq;
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
-use txbuf::Span;
+use txbuf::{Chain, Span};
 
 /// The most separate blocks kept. A sender with a window full of holes needs one per hole; beyond
 /// this a segment is refused and comes again when the holes before it are filled.
 const MAX_BLOCKS: usize = 1024;
+/// A block of fewer spans is not looked at for what they cost.
+const FEW: usize = 64;
 
 /// A run of data without holes.
 #[derive(Debug)]
@@ -149,6 +152,25 @@ impl Assembler {
         out
     }
 
+    /// Copies the block that data joined last together, if it has come to consist of very many pieces.
+    pub(crate) fn tidy(&mut self, small: &mut Chain) {
+        let newest = self.blocks.iter_mut().rev();
+        if let Some(block) = newest.into_iter().find(|b| b.touched == self.clock)
+            && block.spans.len() >= FEW
+            && block.spans.len().is_power_of_two()
+        {
+            storage::collapse(&mut block.spans, small);
+        }
+    }
+
+    /// Copies what lies in arenas into `small`; returns how many bytes.
+    pub(crate) fn evacuate(&mut self, small: &mut Chain) -> usize {
+        let blocks = self.blocks.iter_mut();
+        blocks
+            .map(|block| storage::evacuate(&mut block.spans, small))
+            .sum()
+    }
+
     /// Lets go of everything.
     pub(crate) fn clear(&mut self) {
         self.blocks.clear();
@@ -167,15 +189,6 @@ fn append_piece(block: &mut Block, seq: Seq, span: &Span, until: Seq) {
         block.right += to - from;
         push_merged(&mut block.spans, piece);
     }
-}
-
-/// Appends `span`, as part of the last span where the bytes adjoin.
-pub(crate) fn push_merged(spans: &mut VecDeque<Span>, span: Span) {
-    let rest = match spans.back_mut() {
-        Some(last) => last.try_merge(span).err(),
-        None => Some(span),
-    };
-    spans.extend(rest);
 }
 
 #[cfg(test)]

@@ -4,15 +4,22 @@ pub(crate) mod ack;
 pub(crate) mod assembler;
 pub(crate) mod window;
 
+use super::Context;
 use super::seq::Seq;
+use crate::storage::{self, Taking, push_merged};
 use ack::AckState;
-use assembler::{Assembler, push_merged};
+use assembler::Assembler;
 use std::collections::VecDeque;
-use txbuf::{IovIter, Span, Unreadable};
+use txbuf::{Chain, CopyError, IovIter, Span};
 use window::Window;
 
 /// What a queued span costs beside its bytes: its slot, and its share of the node it pins.
 const SPAN_OVERHEAD: usize = 64;
+/// A queue of fewer spans is not looked at for what they cost.
+const FEW: usize = 64;
+/// What may wait to be read, of one connection, while the stack is short of storage, and while an arena is so too.
+const SHORT: usize = 64 << 10;
+const DIRE: usize = 8 << 10;
 
 /// The variables of RFC 9293, 3.3.1 for receiving, the data in order and the data out of order.
 #[derive(Debug)]
@@ -31,6 +38,10 @@ pub(crate) struct Receiver {
     queue: VecDeque<Span>,
     queued: usize,
     limit: usize,
+    /// With so many spans, the queue is looked at for what they cost.
+    tidy_at: usize,
+    /// What may wait to be read while storage is short.
+    ceiling: usize,
 }
 
 impl Receiver {
@@ -47,6 +58,8 @@ impl Receiver {
             queue: VecDeque::new(),
             queued: 0,
             limit,
+            tidy_at: FEW,
+            ceiling: usize::MAX,
         }
     }
 
@@ -59,14 +72,59 @@ impl Receiver {
     pub(crate) fn free(&self) -> usize {
         // Ragged data costs more than its bytes; the window shrinks for it, but not below what was
         // promised: the right edge does not move left.
-        self.limit
-            .saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
+        let limit = self.limit.min(self.ceiling);
+        limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
     }
 
-    /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous.
-    pub(crate) fn accept(&mut self, span: Span) {
+    /// Notes how short storage is: then the window does not grow beyond little.
+    pub(crate) fn note_shortage(&mut self, ctx: &Context<'_>) {
+        self.ceiling = match (ctx.pools.account.is_pressed(), ctx.arena_pressed) {
+            (false, _) => usize::MAX,
+            (true, false) => SHORT,
+            (true, true) => DIRE,
+        };
+    }
+
+    /// Whether the peer cannot send another full segment before the application has read something.
+    pub(crate) fn is_full(&self) -> bool {
+        let most = self
+            .window
+            .most(self.nxt, self.free(), self.limit, self.mss);
+        most < self.mss.min(self.limit / 2)
+    }
+
+    /// Whether `len` bytes at `seq` are not taken in though they were promised: the pieces that wait could not be
+    /// copied together and cost more than the limit, or storage is short and the reader lags. What waits beyond
+    /// a hole never keeps the hole from being filled.
+    pub(crate) fn is_overfull(&self, seq: Seq, len: usize) -> bool {
+        let beyond = if seq == self.nxt {
+            0
+        } else {
+            self.assembler.bytes()
+        };
+        let held = self.queued + beyond;
+        self.queue.len() * SPAN_OVERHEAD > self.limit || held.saturating_add(len) > self.ceiling
+    }
+
+    /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous. Very many small
+    /// pieces are copied together, in `small`.
+    pub(crate) fn accept(&mut self, span: Span, small: &mut Chain) {
         self.nxt += span.len();
         self.enqueue(span);
+        self.take_from_assembler();
+        if self.queue.len() >= self.tidy_at {
+            storage::collapse(&mut self.queue, small);
+            self.tidy_at = FEW.max(2 * self.queue.len());
+        }
+    }
+
+    /// Copies what lies in arenas into `small`, so that what nobody reads keeps no device from receiving.
+    /// Returns how many bytes.
+    pub(crate) fn evacuate(&mut self, small: &mut Chain) -> usize {
+        storage::evacuate(&mut self.queue, small) + self.assembler.evacuate(small)
+    }
+
+    fn take_from_assembler(&mut self) {
         while !self.assembler.is_empty()
             && let Some((spans, end)) = self.assembler.take(self.nxt)
         {
@@ -98,53 +156,68 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] when the bytes would have to be copied from memory the processor may not read
-    /// and none were copied before; they stay queued.
-    pub(crate) fn read(&mut self, into: &mut IovIter<'_>) -> Result<usize, Unreadable> {
+    /// [`CopyError`] when the bytes would have to be copied and cannot be, and none were moved before;
+    /// they stay queued.
+    pub(crate) fn read(
+        &mut self,
+        into: &mut IovIter<'_>,
+        taking: &mut Taking<'_>,
+    ) -> Result<usize, CopyError> {
         let mut taken = 0;
         while into.remaining() > 0
             && let Some(front) = self.queue.front_mut()
         {
             let n = front.len().min(into.remaining());
-            let piece = if n == front.len() {
-                None
-            } else {
-                front.split_to(n).ok()
+            let Ok(piece) = front.slice(..n) else { break };
+            let put = match taking.put(piece, into) {
+                Ok(put) => put,
+                Err(error) if taken == 0 => return Err(error),
+                Err(_) => break,
             };
-            let Some(piece) = piece.or_else(|| self.queue.pop_front()) else {
-                break;
-            };
-            let kept = piece.clone();
-            if let Err(error) = into.put_span(piece) {
-                self.queue.push_front(kept);
-                return if taken == 0 { Err(error) } else { Ok(taken) };
+            if put == front.len() || front.advance(put).is_err() {
+                self.queue.pop_front();
             }
-            taken += n;
-            self.queued -= n;
+            taken += put;
+            self.queued -= put;
+        }
+        if self.queue.is_empty() {
+            self.tidy_at = FEW;
         }
         Ok(taken)
     }
 
-    /// Copies queued bytes into `into` and leaves them queued (`MSG_PEEK`).
+    /// Puts queued bytes into `into` and leaves them queued (`MSG_PEEK`).
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    pub(crate) fn peek(&self, into: &mut IovIter<'_>) -> Result<usize, Unreadable> {
+    pub(crate) fn peek(
+        &self,
+        into: &mut IovIter<'_>,
+        taking: &mut Taking<'_>,
+    ) -> Result<usize, CopyError> {
         let mut taken = 0;
         for span in &self.queue {
             let n = span.len().min(into.remaining());
             if n == 0 {
                 break;
             }
-            let Ok(piece) = span.slice(0..n) else { break };
-            match into.put_span(piece) {
-                Ok(n) => taken += n,
+            let Ok(piece) = span.slice(..n) else { break };
+            match taking.put(piece, into) {
+                Ok(put) => taken += put,
                 Err(error) if taken == 0 => return Err(error),
                 Err(_) => break,
             }
         }
         Ok(taken)
+    }
+
+    /// Puts spans that were just taken as they are back to the front.
+    pub(crate) fn put_back(&mut self, spans: VecDeque<Span>) {
+        for span in spans.into_iter().rev() {
+            self.queued += span.len();
+            self.queue.push_front(span);
+        }
     }
 
     /// Lets go of what could be read: nobody will. What waits beyond a hole stays, because the peer was told

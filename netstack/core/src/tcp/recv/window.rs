@@ -46,10 +46,15 @@ impl Window {
         }
     }
 
+    /// The window that the peer would be told now, seen from `nxt`.
+    pub(crate) fn most(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> usize {
+        self.next_edge(nxt, free, limit, mss).since(nxt)
+    }
+
     /// Moves the edge for a segment that is about to leave and returns its window field.
     // req: SHLD-14, RFC7323-08
     pub(crate) fn advertise(&mut self, nxt: Seq, free: usize, limit: usize, mss: usize) -> u16 {
-        let size = self.next_edge(nxt, free, limit, mss).since(nxt);
+        let size = self.most(nxt, free, limit, mss);
         // Rounded up where rounding down would take back what was offered.
         let mut field = size >> self.scale;
         if (field << self.scale) < self.size(nxt) {

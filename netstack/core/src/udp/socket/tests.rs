@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use txbuf::{Gso, GsoKind};
 
 use super::*;
+use crate::Pools;
 use crate::ip::icmp::{TimeExceeded, Unreachable};
 use crate::ip::testing::*;
+use crate::socket::RecvFlags;
 use crate::udp::input;
 
 struct Bench {
@@ -42,15 +44,38 @@ impl Bench {
 
     fn recv(&mut self, room: usize, peek: bool) -> Result<(Vec<u8>, ReceivedDatagram), RecvError> {
         let mut buffer = vec![0; room];
-        let received = self.socket.recv(&mut IovIter::buffer(&mut buffer), peek)?;
+        let received = self.recv_into(&mut IovIter::buffer(&mut buffer), peek)?;
         buffer.truncate(received.bytes);
         Ok((buffer, received))
     }
 
+    fn recv_into(
+        &mut self,
+        into: &mut IovIter<'_>,
+        peek: bool,
+    ) -> Result<ReceivedDatagram, RecvError> {
+        let mut taking = Taking {
+            flags: RecvFlags::NONE,
+            evict: false,
+            pools: &Pools::new(&self.memory.ledger, 1 << 20),
+            kept: &mut None,
+            most: 1 << 20,
+        };
+        self.socket.recv(into, peek, &mut taking)
+    }
+
     fn send(&mut self, to: Option<SocketAddr>, payload: &[u8]) -> Result<usize, SendError> {
+        self.send_from(to, &mut IovIter::bytes(payload))
+    }
+
+    fn send_from(
+        &mut self,
+        to: Option<SocketAddr>,
+        from: &mut IovIter<'_>,
+    ) -> Result<usize, SendError> {
         let pool = self.memory.pool.clone();
-        self.socket
-            .send(to, &mut IovIter::bytes(payload), &mut self.small, &pool)
+        let control = SendControl { to, token: None };
+        self.socket.send(&control, from, &mut self.small, &pool)
     }
 
     fn assert_empty(self) {
@@ -122,8 +147,7 @@ fn scattered_and_as_spans() {
     let mut vectors = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
     assert_eq!(
         bench
-            .socket
-            .recv(&mut IovIter::sink(&mut vectors), false)
+            .recv_into(&mut IovIter::sink(&mut vectors), false)
             .unwrap()
             .bytes,
         1000
@@ -133,8 +157,7 @@ fn scattered_and_as_spans() {
     let mut spans = VecDeque::new();
     assert_eq!(
         bench
-            .socket
-            .recv(&mut IovIter::collect(&mut spans, 5000), false)
+            .recv_into(&mut IovIter::collect(&mut spans, 5000), false)
             .unwrap()
             .bytes,
         1000
@@ -288,38 +311,24 @@ fn a_full_send_queue_takes_nothing() {
     });
     let bytes = pattern(1000);
     let vectors = [IoSlice::new(&bytes[..400]), IoSlice::new(&bytes[400..])];
-    let pool = bench.memory.pool.clone();
     for _ in 0..2 {
         let mut source = IovIter::source(&vectors);
-        assert_eq!(
-            bench
-                .socket
-                .send(Some(peer()), &mut source, &mut bench.small, &pool),
-            Ok(1000)
-        );
+        assert_eq!(bench.send_from(Some(peer()), &mut source), Ok(1000));
         assert_eq!(source.remaining(), 0);
     }
     let mut source = IovIter::source(&vectors);
-    let full = bench
-        .socket
-        .send(Some(peer()), &mut source, &mut bench.small, &pool);
+    let full = bench.send_from(Some(peer()), &mut source);
     assert_eq!(
         (full, source.remaining()),
         (Err(SendError::WouldBlock), 1000)
     );
     bench.socket.pop_outgoing();
-    assert_eq!(
-        bench
-            .socket
-            .send(Some(peer()), &mut source, &mut bench.small, &pool),
-        Ok(1000)
-    );
+    assert_eq!(bench.send_from(Some(peer()), &mut source), Ok(1000));
 }
 
 #[test]
 fn spans_are_taken_as_they_are() {
     let mut bench = Bench::new();
-    let pool = bench.memory.pool.clone();
     for count in [1, 3, 16, 17, 50] {
         let bytes = pattern(count * 500);
         let mut spans: VecDeque<Span> = bytes
@@ -327,12 +336,7 @@ fn spans_are_taken_as_they_are() {
             .map(|chunk| bench.memory.span(chunk))
             .collect();
         let mut source = IovIter::spans(&mut spans);
-        assert_eq!(
-            bench
-                .socket
-                .send(Some(peer()), &mut source, &mut bench.small, &pool),
-            Ok(bytes.len())
-        );
+        assert_eq!(bench.send_from(Some(peer()), &mut source), Ok(bytes.len()));
         let copied = count > 16;
         assert_eq!(
             bench.memory.ledger.report().of(txbuf::Kind::Owned).nodes,
