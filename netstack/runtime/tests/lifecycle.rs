@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Pair, at, check, cidr, fill, link};
+use common::{Pair, at, check, cidr, fill, link, within};
 use netstack::drivers::{Capabilities, Device, DeviceCounters, memory};
 use netstack::net::{TcpListener, TcpStream};
 use netstack::txbuf::{Ledger, Packet};
@@ -55,17 +55,6 @@ impl<D> Drop for Watched<D> {
     fn drop(&mut self) {
         self.dropped.store(true, Ordering::SeqCst);
     }
-}
-
-fn within(limit: Duration, condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    true
 }
 
 #[test]

@@ -129,3 +129,15 @@ pub fn check(position: u64, buf: &[u8]) {
         buf.len()
     );
 }
+
+/// Waits until `condition` holds; whether it did so within `limit`.
+pub fn within(limit: Duration, condition: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
