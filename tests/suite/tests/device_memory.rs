@@ -287,7 +287,10 @@ fn datagrams_are_sent_from_it_and_received_into_it() {
         stack.udp_bind([here, there][host]).expect("a free port")
     });
     let send = |scene: &mut Scene, span: Span| {
-        let to = SendControl { to: Some(there) };
+        let to = SendControl {
+            to: Some(there),
+            ..SendControl::default()
+        };
         let stack = &mut scene.world.hosts[0].stack;
         stack
             .send_message(sockets[0], &mut IovIter::span(span), SendFlags::NONE, &to)
