@@ -59,7 +59,7 @@ impl Duo {
         loop {
             let mut moved = false;
             for from in 0..2 {
-                for packet in self.hosts[from].sent(self.now) {
+                while let Some(packet) = self.sent(from) {
                     moved = true;
                     self.carry(from, packet);
                 }
@@ -69,6 +69,12 @@ impl Duo {
             }
             any = true;
         }
+    }
+
+    /// What a host sends next, as it leaves the stack: a device would copy what is lent.
+    fn sent(&mut self, from: usize) -> Option<Packet> {
+        let host = &mut self.hosts[from];
+        host.stack.poll_transmit(self.now, host.iface)
     }
 
     fn carry(&mut self, from: usize, packet: Packet) {
