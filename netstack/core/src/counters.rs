@@ -191,6 +191,8 @@ counters! {
         retransmits,
         /// Retransmission timers that went off.
         timeouts,
+        /// Probes of the end of a flight.
+        out_loss_probes,
         /// Probes of a shut window.
         out_window_probes,
         /// Resets sent.

@@ -9,7 +9,7 @@ pub use error::{
 };
 pub use message::{Received, RecvFlags, SendControl, SendFlags};
 
-use crate::tcp::KeepAlive;
+use crate::tcp::{Congestion, KeepAlive};
 
 /// A handle to one socket of one stack.
 ///
@@ -75,4 +75,6 @@ pub enum SocketOption {
     KeepAlive(Option<KeepAlive>),
     /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling).
     SendBuffer(usize),
+    /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
+    Congestion(Congestion),
 }

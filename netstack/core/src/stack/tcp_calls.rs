@@ -345,6 +345,7 @@ impl Stack {
             }
             SocketOption::SendBuffer(0) => return Err(OptionError::Invalid),
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
+            SocketOption::Congestion(algorithm) => connection.snd.set_congestion(algorithm),
         }
         self.settle(socket);
         Ok(())

@@ -78,7 +78,7 @@ impl Stack {
         if !connection.gives_way_to(segment) {
             return None;
         }
-        let beyond = connection.snd.max;
+        let beyond = connection.snd.nxt;
         connection.enter_closed();
         self.counters.tcp.time_wait_reused += 1;
         self.settle(id);

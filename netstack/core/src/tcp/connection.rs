@@ -1,6 +1,6 @@
 //! One connection: the two halves, the state, and what the application may ask of it.
 
-use super::congestion::Reno;
+use super::congestion;
 use super::flow::FlowKey;
 use super::handshake::{Agreed, Origin};
 use super::recv::Receiver;
@@ -82,8 +82,6 @@ pub(crate) struct Connection {
     pub(crate) timers: Timers,
     /// TSval and TSecr state, where both ends agreed.
     pub(crate) timestamps: Option<TimestampState>,
-    /// Whether the peer takes SACK blocks.
-    pub(crate) sack: bool,
     /// Whether small segments leave without waiting (`TCP_NODELAY`).
     pub(crate) nodelay: bool,
     pub(crate) keep_alive: Option<KeepAlive>,
@@ -126,7 +124,7 @@ impl Connection {
         connection.handshake_due = true;
         let timestamps = TimestampState::new(origin.timestamp_offset, 0, ctx.now);
         connection.timestamps = config.timestamps.then_some(timestamps);
-        connection.sack = config.sack;
+        connection.snd.sack = config.sack;
         connection
     }
 
@@ -141,8 +139,7 @@ impl Connection {
         let snd = &mut connection.snd;
         snd.una = origin.iss;
         snd.timeouts = retries;
-        snd.max = origin.iss + 1;
-        snd.nxt = snd.max;
+        snd.nxt = origin.iss + 1;
         connection.state = State::SynReceived;
         connection.agree(agreed, ctx);
         connection.last_ack = connection.rcv.nxt;
@@ -154,14 +151,14 @@ impl Connection {
         let mss = usize::from(origin.mss);
         let queue = SendQueue::new(ctx.pools, origin.iss + 1, config.send_buffer);
         let our_scale = scale_for(config.receive_buffer);
+        let control = congestion::control(config.congestion, mss);
         Connection {
             state: State::SynSent,
             flow: origin.flow,
-            snd: Sender::new(origin.iss, mss, queue, Box::new(Reno::new(mss)), ctx.now),
+            snd: Sender::new(origin.iss, mss, queue, control, ctx.now),
             rcv: Receiver::new(irs, window, our_scale, config.receive_buffer),
             timers: Timers::default(),
             timestamps: None,
-            sack: false,
             nodelay: false,
             keep_alive: None,
             probes: 0,
@@ -196,7 +193,7 @@ impl Connection {
             0
         };
         self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
-        self.sack = agreed.sack && config.sack;
+        self.snd.sack = agreed.sack && config.sack;
         match (&mut self.timestamps, agreed.timestamp) {
             (_, None) => self.timestamps = None,
             (Some(state), Some(recent)) => state.set_recent(recent, ctx.now),

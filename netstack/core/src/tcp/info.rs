@@ -1,6 +1,8 @@
 //! What a connection knows about itself (`TCP_INFO`).
 
+use super::congestion::Congestion;
 use super::connection::Connection;
+use super::send::Phase;
 use super::state::State;
 use core::time::Duration;
 
@@ -36,15 +38,40 @@ pub struct TcpInfo {
     pub unread: usize,
     /// Received beyond a hole.
     pub out_of_order: usize,
+    /// Of what is outstanding, what the peer has beyond a hole.
+    pub sacked: usize,
+    /// Of what is outstanding, what is taken to be lost and was not sent again.
+    pub lost: usize,
+    /// Sent, not acknowledged in any way, and not lost.
+    pub in_network: usize,
+    /// The smallest round-trip time of late; zero before the first.
+    pub min_rtt: Duration,
+    /// The algorithm that bounds what is in the network.
+    pub congestion: Congestion,
     /// Segments sent again.
     pub retransmits: u64,
-    /// Whether loss recovery is under way.
+    /// Fast recoveries so far.
+    pub recoveries: u64,
+    /// Tail loss probes so far.
+    pub loss_probes: u64,
+    /// Responses to losses that were taken back, because nothing was lost.
+    pub undone: u64,
+    /// Reports of the peer that data arrived twice.
+    pub duplicate_reports: u64,
+    /// Times that the peer threw away what it had selectively acknowledged.
+    pub reneged: u64,
+    /// Whether segments were seen to overtake each other.
+    pub reordering_seen: bool,
+    /// Whether fast recovery is under way.
     pub in_recovery: bool,
+    /// Whether the connection is still making up for a retransmission timeout.
+    pub after_timeout: bool,
 }
 
 impl Connection {
     /// A snapshot for the application.
     pub(crate) fn info(&self) -> TcpInfo {
+        let (totals, tally) = (self.snd.totals(), self.snd.tally);
         TcpInfo {
             state: self.state,
             rtt: self.snd.rtt.smoothed(),
@@ -56,12 +83,24 @@ impl Connection {
             threshold: self.snd.congestion.threshold(),
             send_window: self.snd.wnd,
             receive_window: self.rcv.window.size(self.rcv.nxt),
-            outstanding: self.snd.max.since(self.snd.una),
+            outstanding: self.snd.nxt.since(self.snd.una),
             unsent: self.snd.unsent(),
             unread: self.rcv.queued(),
             out_of_order: self.rcv.assembler.bytes(),
-            retransmits: self.snd.retransmits,
-            in_recovery: self.snd.recovery.is_fast(),
+            sacked: totals.sacked,
+            lost: totals.lost,
+            in_network: self.snd.pipe(),
+            min_rtt: self.snd.rtt.least(),
+            congestion: self.snd.congestion.algorithm(),
+            retransmits: tally.retransmits,
+            recoveries: tally.recoveries,
+            loss_probes: tally.probes,
+            undone: tally.undone,
+            duplicate_reports: tally.duplicate_reports,
+            reneged: tally.reneged,
+            reordering_seen: self.snd.reordering_seen(),
+            in_recovery: self.snd.phase() == Phase::Fast,
+            after_timeout: self.snd.phase() == Phase::Timeout,
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use super::connection::Connection;
 use super::handshake::Agreed;
-use super::recv::ack::{DELAY, Urgency};
+use super::recv::ack::Urgency;
 use super::reset;
 use super::segment::{Flags, Segment};
+use super::send::Ack;
 use super::seq::Seq;
 use super::state::State;
 use super::timer::Timer;
 use super::{Context, options::Timestamps};
+use crate::Instant;
 use crate::socket::ConnectionError;
 use crate::storage;
 use core::time::Duration;
@@ -53,7 +55,7 @@ impl Connection {
     /// RFC 9293, 3.10.7.3.
     fn input_syn_sent(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let has_ack = segment.flags.has(Flags::ACK);
-        let acceptable = segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.max);
+        let acceptable = segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.nxt);
         if has_ack && !acceptable {
             ctx.counters.in_bad_ack += 1;
             return Step::Reset(segment.clone());
@@ -212,6 +214,8 @@ impl Connection {
         ctx.counters.in_out_of_window += 1;
         if len > 0 {
             // An old segment again: the peer lacks our acknowledgement.
+            // tcp-extensions:RFC2883-03
+            self.note_duplicate(segment.seq, (segment.seq + segment.len).earlier(nxt));
             self.rcv.ack.demand();
             if self.state == State::TimeWait && segment.flags.has(Flags::FIN) {
                 self.timers
@@ -236,6 +240,8 @@ impl Connection {
     fn trim_to_window(&mut self, segment: &mut Segment, payload: &mut Option<Span>) {
         let old = self.rcv.nxt.since(segment.seq).min(segment.len);
         if old > 0 {
+            // tcp-extensions:RFC2883-05
+            self.note_duplicate(segment.seq, segment.seq + old);
             segment.seq += old;
             segment.len -= old;
             if payload
@@ -271,7 +277,7 @@ impl Connection {
         }
         let ack = segment.ack;
         if self.state == State::SynReceived {
-            if !ack.after(self.snd.iss) || ack.after(self.snd.max) {
+            if !ack.after(self.snd.iss) || ack.after(self.snd.nxt) {
                 ctx.counters.in_bad_ack += 1;
                 return Step::Reset(segment.clone());
             }
@@ -282,7 +288,7 @@ impl Connection {
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
         let oldest = self.snd.una - self.snd.max_wnd.min(1 << 30);
-        if ack.after(self.snd.max) || ack.before(oldest) {
+        if ack.after(self.snd.nxt) || ack.before(oldest) {
             ctx.counters.in_bad_ack += 1;
             self.challenge(ctx);
             return Step::Done;
@@ -290,14 +296,21 @@ impl Connection {
         if ack.after(self.snd.una) {
             self.snd.update_window(segment);
             self.advance(ctx, segment);
-        } else if ack == self.snd.una {
-            self.on_same_ack(segment);
+        } else {
+            self.on_same_ack(ctx.now, segment);
         }
         Step::Next
     }
 
-    /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate.
-    fn on_same_ack(&mut self, segment: &Segment) {
+    /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate. One that was
+    /// overtaken by another may still say what arrived beyond a hole.
+    fn on_same_ack(&mut self, now: Instant, segment: &Segment) {
+        if segment.ack.before(self.snd.una) {
+            if !segment.options.sack.is_empty() {
+                self.acknowledge(now, segment, false);
+            }
+            return;
+        }
         let was_shut = self.snd.wnd == 0;
         let changed = self.snd.update_window(segment);
         if (self.snd.wnd == 0 || was_shut) && !self.is_orphan() {
@@ -310,25 +323,39 @@ impl Connection {
             self.timers.stop(Timer::Retransmit);
             return;
         }
-        let empty = segment.len == 0 && !segment.flags.has(Flags::FIN);
-        let same = !changed || !segment.options.sack.is_empty();
-        if empty && same && self.snd.wnd > 0 && self.snd.outstanding() {
-            self.snd.on_duplicate();
+        if self.snd.wnd > 0 && self.snd.outstanding() {
+            let empty = segment.len == 0 && !segment.flags.has(Flags::FIN);
+            self.acknowledge(now, segment, empty && !changed);
         }
+    }
+
+    /// Tells the sender of an acknowledgement; `bare` when the segment carries nothing else. Returns whether it
+    /// acknowledges anything new.
+    fn acknowledge(&mut self, now: Instant, segment: &Segment, bare: bool) -> bool {
+        let echoed = match (&self.timestamps, segment.options.timestamps) {
+            (Some(state), Some(ts)) if ts.ecr != 0 => {
+                let age = state.clock(now).wrapping_sub(ts.ecr);
+                let sent = now.as_millis().checked_sub(u64::from(age));
+                sent.filter(|_| age < 1 << 24).map(Instant::from_millis)
+            }
+            _ => None,
+        };
+        let ack = Ack {
+            ack: segment.ack,
+            blocks: &segment.options.sack,
+            bare,
+            echoed,
+        };
+        self.snd.on_ack(now, &ack)
     }
 
     /// New data, or our SYN or FIN, is acknowledged.
     fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
-        let echoed = match (&self.timestamps, segment.options.timestamps) {
-            (Some(state), Some(ts)) if ts.ecr != 0 => {
-                let age = state.clock(ctx.now).wrapping_sub(ts.ecr);
-                (age < 1 << 24).then(|| Duration::from_millis(u64::from(age)))
-            }
-            _ => None,
-        };
-        self.snd.on_ack(ctx.now, segment.ack, echoed);
+        self.acknowledge(ctx.now, segment, false);
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
+        // tcp-extensions:RFC6298-13
         self.timers.stop(Timer::Retransmit);
+        self.timers.stop(Timer::LossProbe);
         self.note_room();
         if !self.snd.fin_acknowledged() {
             return;
@@ -387,6 +414,12 @@ impl Connection {
             ctx.counters.in_receive_full += 1;
             return Step::Next;
         }
+        if !self.rcv.assembler.is_empty()
+            && let Some((left, right)) = self.rcv.assembler.overlap(segment.seq, segment.end())
+        {
+            // tcp-extensions:RFC2883-04
+            self.note_duplicate(left, right);
+        }
         if segment.seq != self.rcv.nxt {
             self.keep_out_of_order(ctx, segment.seq, span);
             return Step::Next;
@@ -413,7 +446,8 @@ impl Connection {
         }
         let urgency = self.rcv.ack.on_data(segment.len, self.rcv.mss, pushed);
         if urgency == Urgency::Delayed && !self.timers.is_set(Timer::DelayedAck) {
-            self.timers.set(Timer::DelayedAck, ctx.now + DELAY);
+            let delay = self.rcv.ack.delay(self.snd.rtt.smoothed());
+            self.timers.set(Timer::DelayedAck, ctx.now + delay);
         }
         self.note(|happened| happened.readable = true);
         Step::Next
@@ -432,6 +466,13 @@ impl Connection {
             ctx.counters.in_assembler_full += 1;
         }
         self.rcv.assembler.tidy(ctx.small);
+    }
+
+    /// Has the next acknowledgement report that `left..right` arrived twice, where the peer would understand that.
+    fn note_duplicate(&mut self, left: Seq, right: Seq) {
+        if self.snd.sack {
+            self.rcv.note_duplicate(left, right);
+        }
     }
 
     /// Eighth: the FIN, when everything before it is there.

@@ -23,6 +23,7 @@ mod state;
 mod timeout;
 pub(crate) mod timer;
 
+pub use congestion::{Congestion, UnknownCongestion};
 pub use info::TcpInfo;
 pub use state::State as TcpState;
 
@@ -44,6 +45,8 @@ pub struct TcpConfig {
     pub timestamps: bool,
     /// Whether selective acknowledgement is offered (RFC 2018).
     pub sack: bool,
+    /// What bounds the data in flight.
+    pub congestion: Congestion,
     /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
     /// three minutes of RFC 9293, 3.8.3.
     // req: MUST-23
@@ -70,6 +73,7 @@ impl Default for TcpConfig {
             receive_buffer: 4 << 20,
             timestamps: true,
             sack: true,
+            congestion: Congestion::default(),
             syn_retries: 7,
             synack_retries: 5,
             retries: 15,

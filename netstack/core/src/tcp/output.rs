@@ -29,6 +29,7 @@ impl Connection {
             _ => self
                 .acknowledge_holes(ctx)
                 .or_else(|| self.retransmission(ctx))
+                .or_else(|| self.loss_probe(ctx))
                 .or_else(|| self.data(ctx))
                 .or_else(|| self.window_probe(ctx))
                 .or_else(|| self.acknowledgement(ctx))
@@ -49,7 +50,7 @@ impl Connection {
         super::reset::bare(
             local,
             remote,
-            self.snd.max,
+            self.snd.nxt,
             self.rcv.nxt,
             Flags::RST | Flags::ACK,
         )
@@ -79,14 +80,13 @@ impl Connection {
             options: Options {
                 mss: Some(self.receive_mss),
                 window_scale: (!self.unscaled).then_some(self.our_scale),
-                sack_permitted: self.sack,
+                sack_permitted: self.snd.sack,
                 timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
                 ..Options::default()
             },
             len: 0,
         };
         self.snd.on_send(ctx.now, self.snd.iss, 1);
-        self.snd.nxt = self.snd.max;
         self.last_ack = self.rcv.nxt;
         Some(Outgoing {
             segment,
@@ -94,38 +94,65 @@ impl Connection {
         })
     }
 
-    /// While data waits beyond a hole, acknowledgements leave alone: they carry the SACK blocks that
-    /// would not fit beside data, and only bare ones count as duplicates.
+    /// While data waits beyond a hole, or something arrived twice, acknowledgements leave alone: they carry the SACK
+    /// blocks that would not fit beside data, and only bare ones count as duplicates.
     fn acknowledge_holes(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
-        if self.rcv.assembler.is_empty() {
-            None
-        } else {
+        if self.rcv.has_blocks() {
             self.acknowledgement(ctx)
+        } else {
+            None
         }
     }
 
-    /// The segment at SND.UNA, again.
+    /// What was lost, again.
     // req: U-42
     fn retransmission(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
-        if !core::mem::take(&mut self.snd.retransmit) || !self.snd.outstanding() {
+        if !self.state.sends_data() {
             return None;
         }
-        let una = self.snd.una;
-        let sent = self.snd.max.since(una);
-        let window = if self.snd.wnd == 0 { 1 } else { self.snd.wnd };
-        let len = self
-            .snd
-            .queue
-            .end()
-            .since(una)
-            .min(sent)
-            .min(self.snd.mss)
-            .min(window);
-        ctx.counters.retransmits += 1;
-        Some(self.send_at(ctx, una, len))
+        let (seq, len) = self.snd.next_retransmission()?;
+        Some(self.resend(ctx, seq, len))
     }
 
-    /// New data, or data again after a timeout, and the FIN behind it.
+    /// Sends the `len` sequence numbers from `seq` on again; the FIN is the last of them, or none.
+    fn resend(&mut self, ctx: &mut Context<'_>, seq: Seq, len: usize) -> Outgoing {
+        let data = len.min(self.snd.queue.end().since(seq));
+        let first = seq == self.snd.una;
+        let outgoing = self.send_at(ctx, seq, data);
+        let sent = outgoing.payload.as_ref().map_or(1, Span::len);
+        ctx.counters.retransmits += sent.div_ceil(self.snd.mss) as u64;
+        // tcp-extensions:RFC6298-10
+        if first {
+            self.restart_retransmit(ctx.now);
+        }
+        outgoing
+    }
+
+    /// A segment that asks about the end of the flight: new data if there is any, else the last that was sent
+    /// (RFC 8985, 7.3).
+    // tcp-extensions:RFC8985-17
+    fn loss_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
+        if !self.snd.take_probe() {
+            return None;
+        }
+        ctx.counters.out_loss_probes += 1;
+        let window = self
+            .snd
+            .wnd
+            .saturating_sub(self.snd.nxt.since(self.snd.una));
+        let new = self.snd.unsent().min(self.snd.mss).min(window);
+        let outgoing = if new > 0 && self.state.sends_data() {
+            self.send_at(ctx, self.snd.nxt, new)
+        } else {
+            let last = self.snd.last_segment();
+            self.resend(ctx, last, self.snd.nxt.since(last))
+        };
+        self.snd.on_probe(new == 0);
+        self.restart_retransmit(ctx.now);
+        Some(outgoing)
+    }
+
+    /// New data, and the FIN behind it.
     // req: U-32, U-33
     fn data(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.state.sends_data() {
@@ -143,10 +170,9 @@ impl Connection {
         if len == 0 {
             return None;
         }
-        if nxt.before(self.snd.max) {
-            ctx.counters.retransmits += 1;
-        }
-        Some(self.send_at(ctx, nxt, len))
+        let outgoing = self.send_at(ctx, nxt, len);
+        self.postpone_probe(ctx.now);
+        Some(outgoing)
     }
 
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
@@ -158,10 +184,9 @@ impl Connection {
         let len = available.min(self.snd.usable()).min(most);
         let whole = len - len % mss;
         if len == available {
-            let again = self.snd.nxt.before(self.snd.max);
             let closing = self.snd.queue.finished();
             let idle = !self.snd.outstanding();
-            let tail_leaves = again || closing || !self.more && (self.nodelay || idle);
+            let tail_leaves = closing || !self.more && (self.nodelay || idle);
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd / 2 {
@@ -186,8 +211,7 @@ impl Connection {
         if !self.rcv.ack.due() {
             return None;
         }
-        // RFC 9293, 3.10.4: the acknowledgement's number is SND.NXT, not what a timeout took back.
-        let segment = self.header(ctx, self.snd.max, Flags::ACK, 0);
+        let segment = self.header(ctx, self.snd.nxt, Flags::ACK, 0);
         Some(Outgoing {
             segment,
             payload: None,
@@ -199,7 +223,7 @@ impl Connection {
         if !core::mem::take(&mut self.keep_alive_due) {
             return None;
         }
-        let segment = self.header(ctx, self.snd.max - 1, Flags::ACK, 0);
+        let segment = self.header(ctx, self.snd.nxt - 1, Flags::ACK, 0);
         Some(Outgoing {
             segment,
             payload: None,
@@ -231,7 +255,6 @@ impl Connection {
         }
         let segment = self.header(ctx, seq, flags, len);
         self.snd.on_send(ctx.now, seq, len + usize::from(fin));
-        self.snd.nxt = self.snd.nxt.later(end + usize::from(fin));
         Outgoing { segment, payload }
     }
 
@@ -246,8 +269,8 @@ impl Connection {
             timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
             ..Options::default()
         };
-        if self.sack && !self.rcv.assembler.is_empty() && len == 0 {
-            options.sack = self.rcv.assembler.sack_blocks(options.room_for_sack());
+        if self.snd.sack && len == 0 && self.rcv.has_blocks() {
+            options.sack = self.rcv.take_blocks(options.room_for_sack());
         }
         self.timers.stop(Timer::DelayedAck);
         self.rcv.ack.on_sent(len > 0);

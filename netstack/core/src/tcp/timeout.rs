@@ -15,6 +15,8 @@ impl Connection {
         while let Some(timer) = self.timers.expired(ctx.now) {
             match timer {
                 Timer::Retransmit => self.on_retransmit_timeout(ctx),
+                Timer::Reorder => self.snd.on_reorder_timeout(ctx.now),
+                Timer::LossProbe => self.on_probe_timeout(ctx.now),
                 Timer::Persist => {
                     self.more = false;
                     self.probe_due = true;
@@ -45,7 +47,7 @@ impl Connection {
             self.snd.rtt.back_off();
             self.handshake_due = true;
         } else {
-            self.snd.on_timeout();
+            self.snd.on_timeout(ctx.now);
         }
     }
 
@@ -74,14 +76,64 @@ impl Connection {
         false
     }
 
-    /// Keeps the retransmission timer running exactly while something is outstanding.
+    /// RFC 8985, 7.3: a probe leaves, if one may, and the retransmission timer follows.
+    // tcp-extensions:RFC8985-18
+    fn on_probe_timeout(&mut self, now: Instant) {
+        self.snd.on_probe_timeout();
+        self.restart_retransmit(now);
+    }
+
+    /// The retransmission timer begins anew.
+    pub(crate) fn restart_retransmit(&mut self, now: Instant) {
+        self.snd.rto_at = now + self.snd.rtt.rto();
+        self.timers.set(Timer::Retransmit, self.snd.rto_at);
+        self.timers.stop(Timer::LossProbe);
+    }
+
+    /// New data left: the probe that asks about the end of the flight waits longer.
+    pub(crate) fn postpone_probe(&mut self, now: Instant) {
+        if self.timers.is_set(Timer::LossProbe)
+            && let Some(interval) = self.snd.probe_interval()
+        {
+            self.timers
+                .set(Timer::LossProbe, (now + interval).min(self.snd.rto_at));
+        }
+    }
+
+    /// Keeps the retransmission timer, or the probe's in its place, running exactly while something is outstanding.
+    // tcp-extensions:RFC6298-11
+    // tcp-extensions:RFC6298-12
+    // tcp-extensions:RFC8985-15
+    // tcp-extensions:RFC8985-21
     pub(crate) fn watch_outstanding(&mut self, now: Instant) {
         let watching =
             self.snd.outstanding() && !matches!(self.state, State::TimeWait | State::Closed);
         if !watching {
             self.timers.stop(Timer::Retransmit);
+            self.timers.stop(Timer::Reorder);
+            self.timers.stop(Timer::LossProbe);
+            return;
+        }
+        match self.snd.reorder_at() {
+            Some(at) => self.timers.set(Timer::Reorder, at),
+            None => self.timers.stop(Timer::Reorder),
+        }
+        let probe = match self.state.is_synchronized() {
+            true => self.snd.probe_interval(),
+            false => None,
+        };
+        if self.timers.is_set(Timer::LossProbe) {
+            if probe.is_none() {
+                self.timers.stop(Timer::LossProbe);
+                self.timers.set(Timer::Retransmit, self.snd.rto_at);
+            }
         } else if !self.timers.is_set(Timer::Retransmit) {
-            self.timers.set(Timer::Retransmit, now + self.snd.rtt.rto());
+            self.restart_retransmit(now);
+            if let Some(interval) = probe {
+                self.timers.stop(Timer::Retransmit);
+                self.timers
+                    .set(Timer::LossProbe, (now + interval).min(self.snd.rto_at));
+            }
         }
     }
 

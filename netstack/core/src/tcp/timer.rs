@@ -7,6 +7,10 @@ use crate::Instant;
 pub(crate) enum Timer {
     /// Something outstanding was not acknowledged (RFC 6298).
     Retransmit,
+    /// What seems lost has not arrived (RFC 8985, 6).
+    Reorder,
+    /// The end of a flight was not acknowledged (RFC 8985, 7).
+    LossProbe,
     /// The peer's window is shut (RFC 9293, 3.8.6.1).
     Persist,
     /// An acknowledgement waits for data to ride on.
@@ -18,8 +22,10 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 5] = [
+    const ALL: [Timer; 7] = [
         Timer::Retransmit,
+        Timer::Reorder,
+        Timer::LossProbe,
         Timer::Persist,
         Timer::DelayedAck,
         Timer::KeepAlive,

@@ -22,6 +22,8 @@ pub struct Offer {
     pub timestamp: Option<u32>,
     /// The window field of every segment.
     pub window: u16,
+    /// How long the answer to a SYN takes.
+    pub rtt: Duration,
 }
 
 impl Default for Offer {
@@ -33,6 +35,7 @@ impl Default for Offer {
             sack: false,
             timestamp: None,
             window: 65_535,
+            rtt: Duration::ZERO,
         }
     }
 }
@@ -156,6 +159,7 @@ impl Remote {
             None => answer,
         };
         remote.nxt = ISS.wrapping_add(1);
+        remote.lab.pass(offer.rtt);
         remote.inject(&answer);
         let ack = remote.one();
         assert_eq!((ack.flags, ack.ack), (ACK, remote.nxt));

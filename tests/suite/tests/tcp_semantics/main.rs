@@ -7,6 +7,7 @@ mod keepalive;
 mod listening;
 mod loss;
 mod receiving;
+mod recovery;
 mod resets;
 mod sending;
 mod timestamps;

@@ -3,29 +3,129 @@
 //! Loss recovery decides *what* is sent again and tells the algorithm *that* something was lost; an
 //! algorithm never sees a sequence number.
 
+mod cubic;
+mod hystart;
 mod reno;
+mod window;
 
-pub(crate) use reno::Reno;
+use crate::Instant;
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+use cubic::Cubic;
+use reno::Reno;
+use thiserror::Error;
+
+/// The algorithms that bound what a connection has in flight (`TCP_CONGESTION`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Congestion {
+    /// NewReno (RFC 5681, RFC 6582).
+    Reno,
+    /// CUBIC (RFC 9438) with HyStart++ (RFC 9406).
+    #[default]
+    Cubic,
+}
+
+impl Congestion {
+    /// All of them.
+    pub const ALL: [Congestion; 2] = [Congestion::Reno, Congestion::Cubic];
+
+    /// The name, as Linux spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Congestion::Reno => "reno",
+            Congestion::Cubic => "cubic",
+        }
+    }
+}
+
+impl fmt::Display for Congestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no algorithm of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no congestion control named {0:?}: choose reno or cubic")]
+pub struct UnknownCongestion(String);
+
+impl FromStr for Congestion {
+    type Err = UnknownCongestion;
+
+    fn from_str(name: &str) -> Result<Self, UnknownCongestion> {
+        Congestion::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or_else(|| UnknownCongestion(name.to_owned()))
+    }
+}
+
+/// An acknowledgement of new data outside fast recovery. Sizes are in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acked {
+    pub(crate) now: Instant,
+    pub(crate) bytes: usize,
+    /// Whether the congestion window was what held the sender back, or was at least half used for a round trip
+    /// (RFC 7661): otherwise it must not grow.
+    pub(crate) validated: bool,
+    /// Whether a new round trip begins.
+    pub(crate) new_round: bool,
+    /// A round-trip time measured by this acknowledgement.
+    pub(crate) rtt: Option<Duration>,
+    /// The smoothed round-trip time.
+    pub(crate) srtt: Duration,
+}
 
 /// An algorithm that bounds the data in flight. All sizes are in bytes.
 pub(crate) trait CongestionControl: Send {
+    /// Which one it is.
+    fn algorithm(&self) -> Congestion;
     /// The congestion window.
     fn window(&self) -> usize;
     /// The slow start threshold.
     fn threshold(&self) -> usize;
-    /// `acked` bytes of new data were acknowledged outside recovery, with `flight` outstanding before.
-    fn on_ack(&mut self, acked: usize, flight: usize);
-    /// A loss was inferred from duplicate acknowledgements, with `flight` outstanding.
-    fn on_loss(&mut self, flight: usize);
-    /// Recovery ended with `flight` outstanding.
-    fn on_recovered(&mut self, flight: usize);
+    /// New data was acknowledged outside fast recovery.
+    fn on_ack(&mut self, acked: &Acked);
+    /// The network is congested, with `flight` outstanding: a loss was found, or the peer reports a mark.
+    fn on_congestion(&mut self, now: Instant, flight: usize);
+    /// Fast recovery ended; at most `limit` bytes may be in flight now, so that no burst leaves.
+    fn on_recovered(&mut self, limit: usize);
     /// The retransmission timer went off, with `flight` outstanding; `again` when it did so before
     /// for the same data.
     fn on_timeout(&mut self, flight: usize, again: bool);
+    /// Remembers what the windows are, before a response that may turn out to be wrong.
+    fn checkpoint(&mut self);
+    /// The response since [`checkpoint`](Self::checkpoint) was wrong: nothing was lost.
+    fn undo(&mut self);
+    /// F-RTO found that the timeout was right: `window` is where slow start would be by now.
+    fn resume_at(&mut self, window: usize);
     /// Nothing was sent for longer than a retransmission timeout (RFC 5681, 4.1).
     fn on_idle(&mut self);
     /// A SYN had to be sent again (RFC 5681, 3.1): the first window is one segment.
     fn on_handshake_loss(&mut self);
     /// The sender's maximum segment size changed.
     fn set_mss(&mut self, mss: usize);
+}
+
+/// The algorithm for a connection whose segments have `mss` bytes.
+pub(crate) fn control(algorithm: Congestion, mss: usize) -> Box<dyn CongestionControl> {
+    match algorithm {
+        Congestion::Reno => Box::new(Reno::new(mss)),
+        Congestion::Cubic => Box::new(Cubic::new(mss)),
+    }
+}
+
+/// The algorithm in place of `old`, which has come so far.
+pub(crate) fn replace(
+    old: &dyn CongestionControl,
+    algorithm: Congestion,
+    mss: usize,
+) -> Box<dyn CongestionControl> {
+    let (window, threshold) = (old.window(), old.threshold());
+    match algorithm {
+        Congestion::Reno => Box::new(Reno::resume(mss, window, threshold)),
+        Congestion::Cubic => Box::new(Cubic::resume(mss, window, threshold)),
+    }
 }

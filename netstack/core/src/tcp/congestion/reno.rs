@@ -1,111 +1,115 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with an initial window of ten (RFC 6928).
 
-use super::CongestionControl;
-
-/// Segments that may be sent before the first acknowledgement.
-const INITIAL_SEGMENTS: usize = 10;
+use super::window::Window;
+use super::{Acked, Congestion, CongestionControl};
+use crate::Instant;
 
 /// The state of Reno for one connection.
 #[derive(Debug)]
 pub(crate) struct Reno {
-    mss: usize,
-    window: usize,
-    threshold: usize,
+    window: Window,
     /// Bytes acknowledged since the window last grew in congestion avoidance.
     credit: usize,
-    /// Set by a timeout: until the threshold is reached, one segment per acknowledgement (RFC 3465,
-    /// 2.3), because what is acknowledged may have been received before the timeout.
-    after_timeout: bool,
+    /// Window and threshold before the last response.
+    before: Option<(usize, usize)>,
 }
 
 impl Reno {
     pub(crate) fn new(mss: usize) -> Self {
+        Reno::of(Window::new(mss))
+    }
+
+    /// Goes on where another algorithm was.
+    pub(crate) fn resume(mss: usize, window: usize, threshold: usize) -> Self {
+        Reno::of(Window::resume(mss, window, threshold))
+    }
+
+    fn of(window: Window) -> Self {
         Reno {
-            mss,
-            window: initial_window(mss),
-            threshold: usize::MAX,
+            window,
             credit: 0,
-            after_timeout: false,
+            before: None,
         }
     }
-
-    fn halved(&self, flight: usize) -> usize {
-        (flight / 2).max(2 * self.mss)
-    }
-}
-
-/// The initial window of RFC 6928, 2.
-fn initial_window(mss: usize) -> usize {
-    (INITIAL_SEGMENTS * mss).min((2 * mss).max(14_600)).max(mss)
 }
 
 impl CongestionControl for Reno {
+    fn algorithm(&self) -> Congestion {
+        Congestion::Reno
+    }
+
     fn window(&self) -> usize {
-        self.window
+        self.window.size
     }
 
     fn threshold(&self) -> usize {
-        self.threshold
+        self.window.threshold
     }
 
-    fn on_ack(&mut self, acked: usize, flight: usize) {
-        // A window that was not used says nothing about the path (RFC 7661, 4.1, in its simplest form).
-        if flight + self.mss < self.window / 2 {
+    // tcp-extensions:RFC5681-03
+    // tcp-extensions:RFC5681-11
+    // tcp-extensions:RFC5681-12
+    // tcp-extensions:RFC3465-01
+    // tcp-extensions:RFC7661-01
+    fn on_ack(&mut self, acked: &Acked) {
+        if !acked.validated {
             return;
         }
-        if self.window < self.threshold {
-            let limit = if self.after_timeout {
-                self.mss
-            } else {
-                usize::MAX
-            };
-            self.window = self
-                .window
-                .saturating_add(acked.min(limit))
-                .min(self.threshold.max(self.window));
-        } else {
-            self.after_timeout = false;
-            self.credit += acked;
-            if self.credit >= self.window {
-                self.credit -= self.window;
-                self.window = self.window.saturating_add(self.mss);
-            }
+        if self.window.in_slow_start() {
+            return self.window.slow_start(acked.bytes, 1);
+        }
+        self.credit += acked.bytes;
+        if self.credit >= self.window.size {
+            self.credit -= self.window.size;
+            self.window.size = self.window.size.saturating_add(self.window.mss);
         }
     }
 
-    fn on_loss(&mut self, flight: usize) {
-        self.threshold = self.halved(flight);
-        self.window = self.threshold;
+    // tcp-extensions:RFC5681-09
+    // tcp-extensions:RFC5681-15
+    fn on_congestion(&mut self, _: Instant, flight: usize) {
+        self.window.reduce(flight / 2);
         self.credit = 0;
     }
 
-    fn on_recovered(&mut self, flight: usize) {
-        self.window = self.threshold.min(flight.max(self.mss) + self.mss);
+    fn on_recovered(&mut self, limit: usize) {
+        self.window.size = self.window.threshold.min(limit.max(self.window.mss));
     }
 
+    // tcp-extensions:RFC5681-13
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
-            self.threshold = self.halved(flight);
+            self.window.reduce(flight / 2);
         }
-        self.window = self.mss;
+        self.window.collapse();
         self.credit = 0;
-        self.after_timeout = true;
+    }
+
+    fn checkpoint(&mut self) {
+        self.before = Some((self.window.size, self.window.threshold));
+    }
+
+    fn undo(&mut self) {
+        if let Some((size, threshold)) = self.before.take() {
+            self.window.size = self.window.size.max(size);
+            self.window.threshold = self.window.threshold.max(threshold);
+        }
+    }
+
+    fn resume_at(&mut self, window: usize) {
+        self.window.resume_at(window);
     }
 
     fn on_idle(&mut self) {
-        self.window = self.window.min(initial_window(self.mss));
+        self.window.restart();
     }
 
     fn on_handshake_loss(&mut self) {
-        self.window = self.mss;
+        self.window.on_handshake_loss();
     }
 
     fn set_mss(&mut self, mss: usize) {
-        if self.window == initial_window(self.mss) {
-            self.window = initial_window(mss);
-        }
-        self.mss = mss;
-        self.window = self.window.max(mss);
+        self.window.set_mss(mss);
     }
 }
 

@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 /// How long an acknowledgement may wait for data to ride on. RFC 9293 allows half a second.
-pub(crate) const DELAY: Duration = Duration::from_millis(40);
+const DELAY: Duration = Duration::from_millis(40);
+
+/// The shortest delay: what a scheduler may take between two segments of one burst.
+const LEAST_DELAY: Duration = Duration::from_millis(1);
 
 /// The acknowledgement state of one connection.
 #[derive(Debug, Default)]
@@ -39,6 +42,20 @@ impl AckState {
             Urgency::Now
         } else {
             Urgency::Delayed
+        }
+    }
+
+    /// How long an acknowledgement may wait on a path with the round-trip time `srtt`, where it is known. An answer of
+    /// the application is worth [`DELAY`]; without one, waiting longer than the rest of a burst takes only holds back a
+    /// sender whose window has an odd number of segments.
+    // rfc9293:MUST-40
+    // tcp-extensions:RFC5681-30
+    pub(crate) fn delay(&self, srtt: Option<Duration>) -> Duration {
+        match srtt {
+            Some(srtt) if !self.interactive && !srtt.is_zero() => {
+                (srtt / 4).clamp(LEAST_DELAY, DELAY)
+            }
+            _ => DELAY,
         }
     }
 
@@ -79,6 +96,16 @@ mod tests {
         assert_eq!(ack.on_data(1000, 1000, false), Urgency::Now);
         ack.on_sent(false);
         assert!(!ack.due());
+    }
+
+    #[test]
+    fn a_lone_segment_of_a_burst_waits_a_quarter_of_a_round_trip() {
+        let ack = AckState::default();
+        assert_eq!(ack.delay(None), DELAY);
+        let millis = Duration::from_millis;
+        assert_eq!(ack.delay(Some(millis(20))), millis(5));
+        assert_eq!(ack.delay(Some(millis(1))), LEAST_DELAY);
+        assert_eq!(ack.delay(Some(millis(900))), DELAY);
     }
 
     #[test]

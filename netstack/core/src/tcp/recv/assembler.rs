@@ -108,6 +108,14 @@ impl Assembler {
         Ok(())
     }
 
+    /// The first part of `left..right` that waits here already.
+    pub(crate) fn overlap(&self, left: Seq, right: Seq) -> Option<(Seq, Seq)> {
+        self.blocks
+            .iter()
+            .map(|block| (block.left.later(left), block.right.earlier(right)))
+            .find(|(from, to)| from.before(*to))
+    }
+
     /// Takes the first block if it continues at `nxt`: its spans in order, from `nxt` on, and the
     /// sequence number behind them.
     pub(crate) fn take(&mut self, nxt: Seq) -> Option<(VecDeque<Span>, Seq)> {

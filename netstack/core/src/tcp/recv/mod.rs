@@ -5,9 +5,11 @@ pub(crate) mod assembler;
 pub(crate) mod window;
 
 use super::Context;
+use super::options::{MAX_SACK_BLOCKS, SackBlock};
 use super::seq::Seq;
 use crate::storage::{self, Taking, push_merged};
 use ack::AckState;
+use arrayvec::ArrayVec;
 use assembler::Assembler;
 use std::collections::VecDeque;
 use txbuf::{Chain, CopyError, IovIter, Span};
@@ -33,6 +35,8 @@ pub(crate) struct Receiver {
     pub(crate) assembler: Assembler,
     /// The largest segment seen: what "every second full segment" counts in.
     pub(crate) mss: usize,
+    /// What arrived a second time last, to be reported with the next acknowledgement (RFC 2883).
+    pub(crate) duplicate: Option<SackBlock>,
     /// Where the peer's FIN stands, once it was seen, perhaps out of order.
     pub(crate) fin: Option<Seq>,
     queue: VecDeque<Span>,
@@ -54,6 +58,7 @@ impl Receiver {
             ack: AckState::default(),
             assembler: Assembler::default(),
             mss: 536,
+            duplicate: None,
             fin: None,
             queue: VecDeque::new(),
             queued: 0,
@@ -150,6 +155,33 @@ impl Receiver {
     pub(crate) fn update_due(&self) -> bool {
         self.window
             .update_due(self.nxt, self.free(), self.limit, self.mss)
+    }
+
+    /// Whether an acknowledgement has selective ones to carry.
+    pub(crate) fn has_blocks(&self) -> bool {
+        !self.assembler.is_empty() || self.duplicate.is_some()
+    }
+
+    /// Notes that `left..right` has arrived before, where that is anything.
+    pub(crate) fn note_duplicate(&mut self, left: Seq, right: Seq) {
+        if left.before(right) {
+            self.duplicate = Some(SackBlock { left, right });
+        }
+    }
+
+    /// The blocks for an acknowledgement with room for so many: what arrived twice, once, then what waits beyond
+    /// holes, the newest first.
+    // tcp-extensions:RFC2883-01
+    // tcp-extensions:RFC2883-02
+    // tcp-extensions:RFC2018-07
+    // tcp-extensions:RFC2018-08
+    // tcp-extensions:RFC2018-09
+    pub(crate) fn take_blocks(&mut self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
+        let mut blocks = ArrayVec::new();
+        blocks.extend(self.duplicate.take().filter(|_| room > 0));
+        let room = room.min(MAX_SACK_BLOCKS) - blocks.len();
+        blocks.extend(self.assembler.sack_blocks(room));
+        blocks
     }
 
     /// Moves queued bytes into `into`, at most what it has room for, and returns how many.

@@ -1,21 +1,58 @@
 //! The sending half of a connection.
 
+mod acknowledge;
+mod frto;
+mod newreno;
+mod probe;
+mod prr;
 pub(crate) mod queue;
-pub(crate) mod recovery;
+mod rack;
+mod recovery;
+mod rounds;
 pub(crate) mod rtt;
+mod scoreboard;
+mod timeout;
+mod undo;
 
-use super::congestion::CongestionControl;
+pub(crate) use acknowledge::Ack;
+pub(crate) use recovery::Phase;
+pub(crate) use scoreboard::Totals;
+
+use super::congestion::{self, Congestion, CongestionControl};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
-use core::time::Duration;
+use frto::Frto;
+use newreno::NewReno;
+use probe::Probe;
 use queue::SendQueue;
-use recovery::{Recovery, Verdict};
+use rack::Rack;
+use recovery::Recovery;
+use rounds::Rounds;
 use rtt::RttEstimator;
+use scoreboard::Scoreboard;
+use undo::Undo;
 
 /// The longest payload of a super-packet before it is rounded to whole segments: with the longest
 /// headers it stays below the 65,535 bytes that an IP length can say.
 pub(crate) const MAX_SUPER: usize = 65_535 - 120;
+
+/// How often the sender did what only measurements show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Segments sent more than once.
+    pub(crate) retransmits: u64,
+    /// Fast recoveries.
+    pub(crate) recoveries: u64,
+    /// Tail loss probes.
+    pub(crate) probes: u64,
+    /// Responses taken back because nothing was lost.
+    pub(crate) undone: u64,
+    /// Reports of data that arrived twice.
+    pub(crate) duplicate_reports: u64,
+    /// Times that the peer threw away what it had selectively acknowledged.
+    pub(crate) reneged: u64,
+}
 
 /// The variables of RFC 9293, 3.3.1 for sending, the data, and what is known of the path.
 pub(crate) struct Sender {
@@ -23,10 +60,8 @@ pub(crate) struct Sender {
     pub(crate) iss: Seq,
     /// SND.UNA.
     pub(crate) una: Seq,
-    /// What to send next. A timeout takes it back to `una`; RFC 9293's SND.NXT is `max`.
+    /// SND.NXT: behind the highest sequence number ever sent.
     pub(crate) nxt: Seq,
-    /// Behind the highest sequence number ever sent.
-    pub(crate) max: Seq,
     /// SND.WND, in bytes.
     pub(crate) wnd: usize,
     /// The largest window the peer ever offered.
@@ -37,20 +72,30 @@ pub(crate) struct Sender {
     pub(crate) scale: u8,
     /// Bytes of payload in a full segment, options taken off.
     pub(crate) mss: usize,
+    /// Whether the peer acknowledges selectively: then RACK finds losses, else duplicates do.
+    pub(crate) sack: bool,
     pub(crate) queue: SendQueue,
     pub(crate) rtt: RttEstimator,
-    pub(crate) recovery: Recovery,
     pub(crate) congestion: Box<dyn CongestionControl>,
-    /// The segment at `una` is to be sent again at once.
-    pub(crate) retransmit: bool,
-    /// The segment whose round trip is timed: its end and when it left. Never one sent twice.
-    timed: Option<(Seq, Instant)>,
+    board: Scoreboard,
+    rack: Rack,
+    newreno: NewReno,
+    recovery: Recovery,
+    probe: Probe,
+    frto: Frto,
+    undo: Undo,
+    rounds: Rounds,
+    /// The segment at `una` is to be sent again at once, whatever the windows say.
+    force: bool,
+    /// When what seems lost will be lost.
+    reorder_at: Option<Instant>,
+    /// When the retransmission timer goes off if nothing is acknowledged before.
+    pub(crate) rto_at: Instant,
     /// When something was sent last, for the restart after idleness.
-    pub(crate) last_sent: Instant,
+    last_sent: Instant,
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u32,
-    /// Segments sent more than once.
-    pub(crate) retransmits: u64,
+    pub(crate) tally: Tally,
 }
 
 impl Sender {
@@ -65,33 +110,42 @@ impl Sender {
             iss,
             una: iss,
             nxt: iss,
-            max: iss,
             wnd: 0,
             max_wnd: 0,
             wl1: Seq(0),
             wl2: Seq(0),
             scale: 0,
             mss,
+            sack: false,
             queue,
             rtt: RttEstimator::default(),
-            recovery: Recovery::new(iss),
             congestion,
-            retransmit: false,
-            timed: None,
+            board: Scoreboard::default(),
+            rack: Rack::new(iss),
+            newreno: NewReno::default(),
+            recovery: Recovery::new(iss),
+            probe: Probe::default(),
+            frto: Frto::default(),
+            undo: Undo::default(),
+            rounds: Rounds::new(iss),
+            force: false,
+            reorder_at: None,
+            rto_at: Instant::FAR_FUTURE,
             last_sent: now,
             timeouts: 0,
-            retransmits: 0,
+            tally: Tally::default(),
         }
     }
 
     /// Whether anything sent is not acknowledged.
+    #[inline]
     pub(crate) fn outstanding(&self) -> bool {
-        self.max != self.una
+        self.nxt != self.una
     }
 
     /// Whether `seq` was sent and is not acknowledged.
     pub(crate) fn is_outstanding(&self, seq: Seq) -> bool {
-        seq.at_or_after(self.una) && seq.before(self.max)
+        seq.at_or_after(self.una) && seq.before(self.nxt)
     }
 
     /// Where our FIN stands, once the application has finished.
@@ -104,17 +158,139 @@ impl Sender {
         self.fin_seq().is_some_and(|fin| self.una.after(fin))
     }
 
-    /// Bytes of data that were written and not sent, or are to be sent again after a timeout.
+    /// Bytes of data that were written and never sent.
     pub(crate) fn unsent(&self) -> usize {
         self.queue.end().since(self.nxt)
     }
 
-    /// Bytes that may leave now: what the peer's window and the congestion window leave open.
+    /// Puts `algorithm` in charge of the congestion window, which stays as it is.
+    pub(crate) fn set_congestion(&mut self, algorithm: Congestion) {
+        if algorithm != self.congestion.algorithm() {
+            self.congestion = congestion::replace(&*self.congestion, algorithm, self.mss);
+        }
+    }
+
+    /// What loss recovery is doing.
+    pub(crate) fn phase(&self) -> Phase {
+        self.recovery.phase()
+    }
+
+    /// What the peer has beyond a hole, and what is taken to be lost.
+    pub(crate) fn totals(&self) -> Totals {
+        self.board.totals()
+    }
+
+    /// Whether segments were seen to overtake each other.
+    pub(crate) fn reordering_seen(&self) -> bool {
+        self.rack.reordering_seen()
+    }
+
+    /// Sequence numbers in the network: sent, not acknowledged in any way, and not lost.
+    // tcp-extensions:RFC6675-03
+    // tcp-extensions:RFC9937-07
+    pub(crate) fn pipe(&self) -> usize {
+        let totals = self.board.totals();
+        self.nxt
+            .since(self.una)
+            .saturating_sub(totals.sacked + totals.lost)
+    }
+
+    /// What may be in the network.
+    fn allowance(&self) -> usize {
+        let window = self.congestion.window();
+        match (self.recovery.phase(), self.sack) {
+            (Phase::Fast, true) => self.recovery.prr.limit(),
+            (Phase::Fast, false) => self.newreno.allowance(window, self.mss),
+            (Phase::Open, false) => window + self.newreno.limited_transmit(self.mss),
+            _ => window,
+        }
+    }
+
+    /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
+    // tcp-extensions:RFC5681-01
+    // tcp-extensions:RFC7323-15
     pub(crate) fn usable(&self) -> usize {
-        let allowance = self.recovery.allowance(self.congestion.window(), self.mss);
-        self.wnd
-            .min(allowance)
-            .saturating_sub(self.nxt.since(self.una))
+        let window = self.wnd.saturating_sub(self.nxt.since(self.una));
+        let room = match self.frto.allowance() {
+            Some(allowance) => allowance,
+            None => self.allowance().saturating_sub(self.pipe()),
+        };
+        window.min(room)
+    }
+
+    /// What is to be sent again now: from where, and how many sequence numbers.
+    // tcp-extensions:RFC6675-04
+    // tcp-extensions:RFC8985-23
+    pub(crate) fn next_retransmission(&mut self) -> Option<(Seq, usize)> {
+        if core::mem::take(&mut self.force) && self.outstanding() {
+            let len = self.nxt.since(self.una).min(self.mss);
+            let window = self.wnd.max(1);
+            return Some((self.una, self.filled(self.una, len).min(window)));
+        }
+        if self.frto.allowance().is_some() {
+            return None;
+        }
+        let (seq, len) = self.board.next_lost()?;
+        let window = self.wnd.saturating_sub(seq.since(self.una));
+        let room = self.allowance().saturating_sub(self.pipe());
+        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
+        let len = self.filled(seq, len).min(most).min(window);
+        if len <= room {
+            return (len > 0).then_some((seq, len));
+        }
+        let whole = room - room % self.mss;
+        (whole > 0).then_some((seq, whole))
+    }
+
+    /// `len` sequence numbers from `seq` on, or a whole segment where unsent data follows them: small writes, and the
+    /// byte that probed a shut window, leave together the second time.
+    fn filled(&self, seq: Seq, len: usize) -> usize {
+        if seq + len != self.nxt || len >= self.mss {
+            return len;
+        }
+        len + self.unsent().min(self.mss - len)
+    }
+
+    /// Where the last segment that was sent begins, for a probe.
+    pub(crate) fn last_segment(&self) -> Seq {
+        let len = self.nxt.since(self.una).min(self.mss);
+        self.nxt - len
+    }
+
+    /// Whether a tail loss probe is to leave now; asked once.
+    pub(crate) fn take_probe(&mut self) -> bool {
+        self.probe.take_due() && self.outstanding()
+    }
+
+    /// The probe has left.
+    pub(crate) fn on_probe(&mut self, resent: bool) {
+        self.probe.on_send(self.nxt, resent);
+        self.tally.probes += 1;
+    }
+
+    /// `len` sequence numbers from `seq` on are about to leave.
+    // tcp-extensions:RFC8985-02
+    pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
+        let end = seq + len;
+        if seq.before(self.nxt) {
+            let until = end.earlier(self.nxt);
+            let again = until.since(seq);
+            self.tally.retransmits += again.div_ceil(self.mss) as u64;
+            self.board.on_resend(now, seq, until);
+            self.undo.on_resend(now, again);
+        }
+        if end.after(self.nxt) {
+            self.board.on_send(now, self.nxt, end);
+            self.frto.on_send(end.since(self.nxt));
+            self.nxt = end;
+            if self.nxt.since(self.una) + self.mss > self.congestion.window() {
+                self.rounds.on_filled();
+            }
+        }
+        if self.recovery.phase() == Phase::Fast {
+            self.recovery.prr.on_send(len);
+        }
+        self.last_sent = now;
     }
 
     /// Takes the first window that counts, its field shifted by `scale`.
@@ -127,8 +303,7 @@ impl Sender {
 
     /// The peer's window opened again: what it would not take is sent anew, at once.
     pub(crate) fn reopen(&mut self) {
-        self.nxt = self.una;
-        self.timed = None;
+        self.board.mark_lost(|_| true);
         self.rtt.end_backoff();
     }
 
@@ -149,80 +324,10 @@ impl Sender {
         changed
     }
 
-    /// `ack` acknowledges new data: it is in (`una`, `max`]. `echoed` is the age of the timestamp it
-    /// echoes, where there is one.
-    pub(crate) fn on_ack(&mut self, now: Instant, ack: Seq, echoed: Option<Duration>) {
-        // The SYN and the FIN have sequence numbers but are no data.
-        let acked = ack
-            .earlier(self.queue.end())
-            .since(self.una.later(self.iss + 1));
-        let flight = self.max.since(self.una);
-        match self.timed {
-            Some((end, sent)) if ack.at_or_after(end) => {
-                self.rtt.measure(now.since(sent));
-                self.timed = None;
-            }
-            None => {
-                if let Some(rtt) = echoed {
-                    self.rtt.measure(rtt);
-                }
-            }
-            Some(_) => {}
-        }
-        self.timeouts = 0;
-        self.una = ack;
-        self.nxt = self.nxt.later(ack);
-        self.queue.acknowledge(ack.earlier(self.queue.end()));
-        match self.recovery.on_advance(ack, acked, self.mss) {
-            Verdict::StillMissing => self.retransmit = true,
-            Verdict::Recovered => self.congestion.on_recovered(self.max.since(self.una)),
-            _ if acked > 0 => self.congestion.on_ack(acked, flight),
-            _ => {}
-        }
-    }
-
     /// A SYN of the handshake had to be sent again: what is known of the path is that it loses packets.
     pub(crate) fn on_handshake_loss(&mut self) {
         self.rtt.distrust();
         self.congestion.on_handshake_loss();
-    }
-
-    /// A duplicate acknowledgement arrived (RFC 5681, 2).
-    pub(crate) fn on_duplicate(&mut self) {
-        if self.recovery.on_duplicate(self.una, self.max, self.mss) == Verdict::Lost {
-            let flight = self.recovery.lost_at().since(self.una);
-            self.congestion.on_loss(flight);
-            self.retransmit = true;
-        }
-    }
-
-    /// The retransmission timer went off: the segment at `una` leaves at once, whatever the windows
-    /// say, and everything behind it as they open.
-    pub(crate) fn on_timeout(&mut self) {
-        let again = self.timeouts > 0;
-        self.timeouts += 1;
-        self.rtt.back_off();
-        self.retransmit = true;
-        self.timed = None;
-        self.nxt = self.una;
-        // A shut window is not a congested network: the segment is a probe then.
-        if self.wnd > 0 {
-            self.congestion.on_timeout(self.max.since(self.una), again);
-            self.recovery.on_timeout(self.max);
-        }
-    }
-
-    /// `len` sequence numbers from `seq` on are about to leave.
-    pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
-        let end = seq + len;
-        if seq.before(self.max) {
-            self.retransmits += 1;
-            self.timed = None;
-        } else if self.timed.is_none() {
-            self.timed = Some((end, now));
-        }
-        self.max = self.max.later(end);
-        self.last_sent = now;
     }
 
     /// Restarts from a small window when nothing was sent for a retransmission timeout
@@ -233,13 +338,12 @@ impl Sender {
         }
     }
 
-    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again.
+    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
     pub(crate) fn reduce_mss(&mut self, mss: usize) {
         if mss < self.mss {
             self.mss = mss;
             self.congestion.set_mss(mss);
-            self.nxt = self.una;
-            self.timed = None;
+            self.board.mark_lost(|_| true);
         }
     }
 }

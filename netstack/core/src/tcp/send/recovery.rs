@@ -1,117 +1,96 @@
-//! Loss recovery: what is to be sent again, and when (RFC 5681, 3.2; RFC 6582; RFC 3042).
-//!
-//! NewReno, the slow-but-steady variant: every partial acknowledgement restarts the retransmission
-//! timer, so that a window with many holes is mended hole by hole instead of by a timeout.
+//! Where loss recovery stands: open, mending what acknowledgements showed to be lost, or starting over after a timeout.
 
+use super::prr::Prr;
+use crate::Instant;
 use crate::tcp::seq::Seq;
 
-/// Duplicate acknowledgements that mean a loss.
-const DUPLICATE_THRESHOLD: u32 = 3;
-
-/// What a duplicate or partial acknowledgement asks of the sender.
+/// What the sender is doing about losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Nothing is known to be lost.
-    Nothing,
-    /// A loss was found: the congestion window is to be cut, the first segment sent again.
-    Lost,
-    /// Still in recovery: the first segment is missing too and is to be sent again.
-    StillMissing,
-    /// Everything that was outstanding at the loss is acknowledged.
-    Recovered,
+pub(crate) enum Phase {
+    /// Nothing is known to be lost that was not answered.
+    Open,
+    /// Fast recovery.
+    Fast,
+    /// Slow start after the retransmission timer went off.
+    Timeout,
 }
 
 /// The recovery state of one connection.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    duplicates: u32,
-    /// The highest sequence number sent when the last recovery began.
-    recover: Seq,
-    fast: bool,
-    /// What duplicate acknowledgements add to the congestion window while in recovery: each says
-    /// that a segment left the network.
-    inflation: isize,
-    /// The highest sequence number sent when the first duplicate came.
-    lost_at: Seq,
+    phase: Phase,
+    /// RecoveryPoint of RFC 6675, `recover` of RFC 6582: SND.NXT when the latest recovery began.
+    point: Seq,
+    /// When congestion control was told last.
+    since: Instant,
+    pub(crate) prr: Prr,
 }
 
 impl Recovery {
+    // tcp-extensions:RFC6582-01
     pub(crate) fn new(iss: Seq) -> Self {
         Recovery {
-            duplicates: 0,
-            recover: iss,
-            fast: false,
-            inflation: 0,
-            lost_at: iss,
+            phase: Phase::Open,
+            point: iss,
+            since: Instant::ZERO,
+            prr: Prr::default(),
         }
     }
 
-    /// The highest sequence number sent when the loss was first hinted at: what limited transmit has sent since does
-    /// not count as outstanding (RFC 5681, 3.2, step 2).
-    pub(crate) fn lost_at(&self) -> Seq {
-        self.lost_at
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
     }
 
-    /// Whether fast recovery is under way.
-    pub(crate) fn is_fast(&self) -> bool {
-        self.fast
+    /// Whether an acknowledgement up to `una` is past everything that was out when the latest recovery began.
+    // tcp-extensions:RFC6582-02
+    pub(crate) fn is_past(&self, una: Seq) -> bool {
+        una.after(self.point)
     }
 
-    /// A duplicate acknowledgement of `una` arrived while `max` was the highest number sent.
-    pub(crate) fn on_duplicate(&mut self, una: Seq, max: Seq, mss: usize) -> Verdict {
-        self.duplicates += 1;
-        if self.duplicates == 1 {
-            self.lost_at = max;
-        }
-        if self.fast {
-            self.inflation += mss as isize;
-            return Verdict::Nothing;
-        }
-        // Below `recover` the duplicates come from what a timeout sent again needlessly (RFC 6582, 4).
-        if self.duplicates == DUPLICATE_THRESHOLD && una.after(self.recover) {
-            self.fast = true;
-            self.recover = max;
-            self.inflation = (DUPLICATE_THRESHOLD as usize * mss) as isize;
-            return Verdict::Lost;
-        }
-        Verdict::Nothing
+    /// Whether something that was lost had left after congestion control was told last: then that is news. `resent`
+    /// when it had not left for the first time.
+    // tcp-extensions:RFC5681-34
+    pub(crate) fn is_news(&self, left: Instant, resent: bool) -> bool {
+        left > self.since || left == self.since && resent
     }
 
-    /// `acked` new bytes were acknowledged, up to `una`.
-    pub(crate) fn on_advance(&mut self, una: Seq, acked: usize, mss: usize) -> Verdict {
-        self.duplicates = 0;
-        if !self.fast {
-            return Verdict::Nothing;
-        }
-        if una.at_or_after(self.recover) {
-            self.fast = false;
-            self.inflation = 0;
-            return Verdict::Recovered;
-        }
-        self.inflation -= acked as isize;
-        if acked >= mss {
-            self.inflation += mss as isize;
-        }
-        Verdict::StillMissing
+    /// Fast recovery begins, or begins anew, with `flight` bytes in the network.
+    // tcp-extensions:RFC6675-11
+    pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, flight: usize) {
+        self.phase = Phase::Fast;
+        self.point = nxt;
+        self.prr = Prr::new(flight);
+        self.since = now;
     }
 
-    /// The retransmission timer went off while `max` was the highest number sent.
-    pub(crate) fn on_timeout(&mut self, max: Seq) {
-        self.fast = false;
-        self.duplicates = 0;
-        self.inflation = 0;
-        self.recover = max;
+    /// The retransmission timer went off.
+    // tcp-extensions:RFC6582-07
+    // tcp-extensions:RFC6675-17
+    pub(crate) fn on_timeout(&mut self, now: Instant, nxt: Seq) {
+        self.phase = Phase::Timeout;
+        self.point = nxt;
+        self.since = now;
     }
 
-    /// The bytes that may be in flight when the congestion window is `window`.
-    pub(crate) fn allowance(&self, window: usize, mss: usize) -> usize {
-        if self.fast {
-            return window.saturating_add_signed(self.inflation).max(mss);
+    /// Congestion control was told without a recovery, or again in one.
+    pub(crate) fn on_response(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// Everything before `una` is acknowledged. Returns the phase that this ends.
+    // tcp-extensions:RFC6675-14
+    #[inline]
+    pub(crate) fn on_advance(&mut self, una: Seq) -> Option<Phase> {
+        if self.phase == Phase::Open || una.before(self.point) {
+            return None;
         }
-        // Limited transmit: the first two duplicates let a new segment out each (RFC 3042).
-        window + mss * self.duplicates.min(DUPLICATE_THRESHOLD - 1) as usize
+        Some(core::mem::replace(&mut self.phase, Phase::Open))
+    }
+
+    /// Nothing was lost: as if recovery had not begun. Duplicates of `una` count again.
+    pub(crate) fn take_back(&mut self, una: Seq) {
+        self.phase = Phase::Open;
+        self.point = una - 1;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! Round-trip time and the retransmission timeout (RFC 6298).
 
+use crate::Instant;
 use core::time::Duration;
 
 /// The timeout before the first measurement (RFC 6298, 2.1).
@@ -11,6 +12,8 @@ const RTO_AFTER_SYN_LOSS: Duration = Duration::from_secs(3);
 const MIN_RTO: Duration = Duration::from_millis(200);
 /// The largest timeout (RFC 6298, 2.5 asks for at least 60 s).
 const MAX_RTO: Duration = Duration::from_secs(120);
+/// How long a smallest round-trip time is believed: then the path may be another one.
+const LEAST_LIFETIME: Duration = Duration::from_secs(60);
 /// The granularity of the clock, G.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
@@ -23,6 +26,11 @@ pub(crate) struct RttEstimator {
     backoff: u32,
     /// The handshake lost a packet.
     distrusted: bool,
+    /// The smallest round-trip time of the present and of the previous lifetime.
+    least: Option<Duration>,
+    previous_least: Option<Duration>,
+    /// When the present lifetime began.
+    least_since: Instant,
 }
 
 impl RttEstimator {
@@ -41,6 +49,29 @@ impl RttEstimator {
             }
         }
         self.backoff = 0;
+    }
+
+    /// Takes any round-trip time for the smallest.
+    // tcp-extensions:RFC8985-08
+    pub(crate) fn note_least(&mut self, now: Instant, rtt: Duration) {
+        if self.least.is_some() && now.since(self.least_since) >= LEAST_LIFETIME {
+            self.previous_least = self.least.take();
+        }
+        if self.least.is_none() {
+            self.least_since = now;
+        }
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
+    }
+
+    /// The smallest round-trip time of late; zero before the first.
+    pub(crate) fn least(&self) -> Duration {
+        let both = [self.least, self.previous_least];
+        both.into_iter().flatten().min().unwrap_or_default()
+    }
+
+    /// Whether the timeout was doubled since the last measurement.
+    pub(crate) fn is_backed_off(&self) -> bool {
+        self.backoff > 0
     }
 
     /// The timeout in force, with its back-off.

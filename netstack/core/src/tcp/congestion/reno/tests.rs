@@ -1,24 +1,41 @@
 use super::*;
+use core::time::Duration;
 
 const MSS: usize = 1460;
 
-// req: RFC5681-10, RFC5681-11, RFC5681-12
+fn acked(bytes: usize) -> Acked {
+    Acked {
+        now: Instant::ZERO,
+        bytes,
+        validated: true,
+        new_round: false,
+        rtt: None,
+        srtt: Duration::from_millis(10),
+    }
+}
+
+// tcp-extensions:RFC5681-03
+// tcp-extensions:RFC5681-10
+// tcp-extensions:RFC5681-11
+// tcp-extensions:RFC5681-12
 #[test]
 fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     let mut reno = Reno::new(MSS);
     assert_eq!(reno.window(), 10 * MSS);
-    reno.on_ack(10 * MSS, 10 * MSS);
+    reno.on_ack(&acked(10 * MSS));
     assert_eq!(reno.window(), 20 * MSS);
-    reno.on_loss(20 * MSS);
+    reno.on_congestion(Instant::ZERO, 20 * MSS);
     assert_eq!(reno.window(), 10 * MSS);
     reno.on_recovered(20 * MSS);
     for _ in 0..10 {
-        reno.on_ack(MSS, 10 * MSS);
+        reno.on_ack(&acked(MSS));
     }
     assert_eq!(reno.window(), 11 * MSS);
 }
 
-// req: RFC5681-13, RFC3465-05
+// tcp-extensions:RFC5681-13
+// tcp-extensions:RFC5681-14
+// tcp-extensions:RFC3465-05
 #[test]
 fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     let mut reno = Reno::new(MSS);
@@ -26,7 +43,7 @@ fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     assert_eq!((reno.window(), reno.threshold()), (MSS, 20 * MSS));
     reno.on_timeout(MSS, true);
     assert_eq!((reno.window(), reno.threshold()), (MSS, 20 * MSS));
-    reno.on_ack(5 * MSS, MSS);
+    reno.on_ack(&acked(5 * MSS));
     assert_eq!(
         reno.window(),
         2 * MSS,
@@ -34,17 +51,23 @@ fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     );
 }
 
+// tcp-extensions:RFC7661-01
 #[test]
 fn an_unused_window_does_not_grow() {
     let mut reno = Reno::new(MSS);
-    reno.on_ack(MSS, MSS);
+    reno.on_ack(&Acked {
+        validated: false,
+        ..acked(MSS)
+    });
     assert_eq!(reno.window(), 10 * MSS);
 }
 
-// req: RFC6928-01
 #[test]
-fn the_initial_window_follows_the_segment_size() {
-    assert_eq!(initial_window(65_495), 2 * 65_495);
-    assert_eq!(initial_window(536), 5_360);
-    assert_eq!(initial_window(1_460), 14_600);
+fn a_response_taken_back_leaves_the_window_as_it_was() {
+    let mut reno = Reno::new(MSS);
+    reno.on_ack(&acked(30 * MSS));
+    reno.checkpoint();
+    reno.on_congestion(Instant::ZERO, 40 * MSS);
+    reno.undo();
+    assert_eq!((reno.window(), reno.threshold()), (40 * MSS, usize::MAX));
 }

@@ -1,0 +1,396 @@
+//! What an acknowledgement means to the sender.
+
+use super::Sender;
+use super::frto::{Heard, Judgement};
+use super::probe::Outcome;
+use super::recovery::Phase;
+use super::scoreboard::Sent;
+use crate::Instant;
+use crate::tcp::congestion::Acked;
+use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
+use crate::tcp::seq::Seq;
+use arrayvec::ArrayVec;
+use core::time::Duration;
+
+/// An acknowledgement, apart from the segment that carries it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack<'a> {
+    /// SEG.ACK, at most SND.NXT.
+    pub(crate) ack: Seq,
+    pub(crate) blocks: &'a [SackBlock],
+    /// Whether the segment carries nothing else: no data, no FIN, no other window. Only then may it count as a
+    /// duplicate (RFC 5681, 2).
+    pub(crate) bare: bool,
+    /// When the segment whose timestamp it echoes left, in whole milliseconds.
+    pub(crate) echoed: Option<Instant>,
+}
+
+/// What one acknowledgement delivered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delivery {
+    advanced: bool,
+    /// Bytes of data acknowledged cumulatively.
+    acked: usize,
+    /// Sequence numbers acknowledged in any way for the first time.
+    delivered: usize,
+    /// Those of them that are selectively.
+    sacked: usize,
+    /// When the first, and when the most recently sent of what was delivered left, if it never left again.
+    first: Option<Instant>,
+    latest: Option<Instant>,
+    /// Whether anything of it was sent only once and before the latest recovery.
+    original: bool,
+}
+
+impl Delivery {
+    #[inline]
+    fn add(&mut self, sent: &Sent) {
+        if !sent.resent {
+            self.first = self.first.or(Some(sent.at));
+            self.latest = self.latest.max(Some(sent.at));
+            self.original = true;
+        }
+    }
+}
+
+impl Sender {
+    /// An acceptable acknowledgement arrived. Returns whether it acknowledges new data, or our SYN or FIN.
+    ///
+    /// Without a loss this takes the same time however much is in flight.
+    // tcp-extensions:RFC6675-08
+    pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
+        let pipe = self.pipe();
+        let report = self.duplicate_report(ack);
+        let delivery = self.take_delivery(now, ack, report);
+        let duplicate = self.outstanding()
+            && !delivery.advanced
+            && ack.ack == self.una
+            && (ack.bare && !self.sack || delivery.sacked > 0);
+        let validated = self.rounds.validates(self.congestion.window());
+        let new_round = delivery.advanced && self.rounds.on_ack(self.una, self.nxt, delivery.acked);
+        self.measure(now, ack, &delivery);
+        let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
+        self.note_reports(now, ack.ack, bare, report, pipe);
+        if delivery.advanced && self.undo.on_advance(ack.echoed) {
+            self.take_back();
+        }
+        self.ask_frto(ack, &delivery, duplicate);
+        let phase = self.recovery.phase();
+        if delivery.advanced {
+            self.timeouts = 0;
+            self.on_progress(&delivery);
+        }
+        let lost = self.find_losses(now, duplicate, pipe);
+        match self.recovery.phase() {
+            Phase::Fast => self.pace_recovery(delivery.delivered, delivery.advanced && !lost),
+            _ if phase == Phase::Fast || delivery.acked == 0 => {}
+            _ => self.grow(now, &delivery, new_round, validated),
+        }
+        delivery.advanced
+    }
+
+    /// The block by which the peer reports that it received something twice (RFC 2883, 4).
+    // tcp-extensions:RFC2883-06
+    // tcp-extensions:RFC2883-07
+    fn duplicate_report(&self, ack: &Ack<'_>) -> Option<SackBlock> {
+        let [first, rest @ ..] = ack.blocks else {
+            return None;
+        };
+        let inside = |outer: &SackBlock| {
+            first.left.at_or_after(outer.left) && first.right.at_or_before(outer.right)
+        };
+        let valid = self.sack && first.left.before(first.right) && first.left.after(self.iss);
+        let repeats = first.right.at_or_before(ack.ack) || rest.first().is_some_and(inside);
+        (valid && repeats).then_some(*first)
+    }
+
+    /// Takes what is acknowledged off the board and shows it to RACK.
+    fn take_delivery(
+        &mut self,
+        now: Instant,
+        ack: &Ack<'_>,
+        report: Option<SackBlock>,
+    ) -> Delivery {
+        let mut delivery = Delivery::default();
+        let least = self.rtt.least();
+        if ack.ack.after(self.una) {
+            // The SYN and the FIN have sequence numbers but are no data.
+            let data = ack.ack.earlier(self.queue.end());
+            delivery.acked = data.since(self.una.later(self.iss + 1));
+            delivery.advanced = true;
+            self.una = ack.ack;
+            self.queue.acknowledge(data);
+            let (board, rack) = (&mut self.board, &mut self.rack);
+            delivery.delivered = board.acknowledge(ack.ack, |sent| {
+                rack.on_delivered(now, sent, ack.echoed, least);
+                delivery.add(sent);
+            });
+        }
+        for block in self.news(ack, report) {
+            let (board, rack) = (&mut self.board, &mut self.rack);
+            delivery.sacked += board.sack(block.left, block.right, |sent| {
+                rack.on_delivered(now, sent, ack.echoed, least);
+                delivery.add(sent);
+            });
+        }
+        delivery.delivered += delivery.sacked;
+        // tcp-extensions:RFC2018-16
+        if delivery.advanced && self.board.is_reneged() {
+            self.board.clear_sacked();
+            self.tally.reneged += 1;
+        }
+        delivery
+    }
+
+    /// The blocks that may be about something outstanding, in the order of their numbers: what one acknowledgement
+    /// reports in another order was not reordered.
+    fn news(
+        &self,
+        ack: &Ack<'_>,
+        report: Option<SackBlock>,
+    ) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
+        let blocks = if self.sack { ack.blocks } else { &[] };
+        let possible = |block: &&SackBlock| {
+            block.left.at_or_after(self.una)
+                && block.right.at_or_before(self.nxt)
+                && block.left.before(block.right)
+        };
+        let mut news: ArrayVec<SackBlock, MAX_SACK_BLOCKS> = blocks
+            .iter()
+            .skip(usize::from(report.is_some()))
+            .filter(possible)
+            .copied()
+            .collect();
+        news.sort_unstable_by_key(|block| block.left.since(self.una));
+        news
+    }
+
+    /// Takes round-trip times. Of what was sent twice only a timestamp tells (Karn's rule).
+    // tcp-extensions:RFC6298-07
+    // tcp-extensions:RFC6298-08
+    // tcp-extensions:RFC7323-27
+    fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery) {
+        if let Some(latest) = delivery.latest {
+            self.rtt.note_least(now, now.since(latest));
+        }
+        let wanted = !self.rounds.measured || self.rtt.is_backed_off();
+        if !delivery.advanced || !wanted {
+            return;
+        }
+        let by_clock = || ack.echoed.map(|echoed| now.since(echoed));
+        let Some(rtt) = delivery
+            .first
+            .map(|first| now.since(first))
+            .or_else(by_clock)
+        else {
+            return;
+        };
+        self.rounds.measured = true;
+        self.rtt.measure(rtt);
+        self.probe.on_measured();
+    }
+
+    /// What a report of duplicates means, and what the acknowledgement says of a probe.
+    fn note_reports(
+        &mut self,
+        now: Instant,
+        ack: Seq,
+        bare: bool,
+        report: Option<SackBlock>,
+        pipe: usize,
+    ) {
+        let end = report.map(|block| block.right);
+        let of_a_probe = self.probe.is_about(end);
+        if self.probe.on_ack(ack, end, bare) == Outcome::Repaired {
+            self.congestion.on_congestion(now, pipe);
+            self.recovery.on_response(now);
+        }
+        let Some(block) = report else { return };
+        self.tally.duplicate_reports += 1;
+        if of_a_probe {
+            return;
+        }
+        self.rack.on_duplicate_report(self.una, self.nxt);
+        if self.undo.on_duplicate_report(block.left, block.right) {
+            self.take_back();
+        }
+    }
+
+    fn ask_frto(&mut self, ack: &Ack<'_>, delivery: &Delivery, duplicate: bool) {
+        if self.recovery.phase() != Phase::Timeout {
+            return;
+        }
+        let sacked_to = ack.blocks.iter().map(|block| block.right);
+        let heard = Heard {
+            una: self.una,
+            advanced: delivery.advanced,
+            duplicate,
+            original: delivery.original,
+            highest: sacked_to.fold(self.una, Seq::later),
+            sack: self.sack,
+        };
+        match self.frto.on_ack(&heard, self.nxt) {
+            Judgement::Open => {}
+            Judgement::Ask => {
+                // tcp-extensions:RFC5682-02
+                if self.unsent() > 0 && self.wnd > self.nxt.since(self.una) {
+                    self.frto.grant(2 * self.mss);
+                } else {
+                    self.frto.stop();
+                }
+            }
+            Judgement::Spurious => self.take_back(),
+            Judgement::Lost => self.congestion.resume_at(3 * self.mss),
+        }
+    }
+
+    /// New data was acknowledged: recovery may be over, or one hole further.
+    // tcp-extensions:RFC9937-09
+    // tcp-extensions:RFC6582-06
+    // tcp-extensions:RFC5681-27
+    fn on_progress(&mut self, delivery: &Delivery) {
+        self.newreno.on_advance();
+        match self.recovery.on_advance(self.una) {
+            Some(Phase::Fast) => {
+                let limit = if self.sack {
+                    usize::MAX
+                } else {
+                    self.nxt.since(self.una).max(self.mss) + self.mss
+                };
+                self.congestion.on_recovered(limit);
+                self.newreno.end();
+                self.rack.on_recovered();
+            }
+            Some(_) => {
+                self.frto.stop();
+                self.rack.on_recovered();
+            }
+            None if self.recovery.phase() == Phase::Fast && !self.sack => {
+                // tcp-extensions:RFC6582-03
+                self.newreno.on_partial(delivery.acked, self.mss);
+                self.board.mark_first_lost(self.mss);
+                self.force = true;
+            }
+            None => {}
+        }
+    }
+
+    /// Looks for losses and responds to them. Returns whether any was found.
+    fn find_losses(&mut self, now: Instant, duplicate: bool, pipe: usize) -> bool {
+        if self.sack {
+            if duplicate {
+                self.newreno.on_duplicate(self.nxt);
+            }
+            let Some((left, resent)) = self.detect(now) else {
+                return false;
+            };
+            self.on_lost(now, left, resent, pipe);
+            return true;
+        }
+        if !duplicate {
+            return false;
+        }
+        if self.recovery.phase() == Phase::Fast {
+            self.newreno.inflate(self.mss, self.nxt.since(self.una));
+            return false;
+        }
+        // tcp-extensions:RFC5681-18
+        // tcp-extensions:RFC5681-22
+        let third = self.newreno.on_duplicate(self.nxt);
+        if !third || self.recovery.phase() != Phase::Open || !self.recovery.is_past(self.una) {
+            return false;
+        }
+        let flight = self.newreno.lost_at().since(self.una);
+        self.board.mark_first_lost(self.mss);
+        self.force = true;
+        self.begin_recovery(now, flight);
+        self.newreno.begin(self.mss);
+        true
+    }
+
+    /// Looks for losses by time. Returns when the most recent of them left, and whether that was not its first time.
+    pub(super) fn detect(&mut self, now: Instant) -> Option<(Instant, bool)> {
+        self.reorder_at = None;
+        if !self.board.is_marked() {
+            return None;
+        }
+        let in_recovery = self.recovery.phase() != Phase::Open;
+        let window = self.rack.window(&self.circumstances(in_recovery));
+        let found = self.rack.detect(&mut self.board, now, window);
+        self.reorder_at = found.wait.map(|wait| now + wait);
+        found.lost
+    }
+
+    /// Something that left at `left` was lost while `flight` was in the network: congestion control hears of it once
+    /// per window, and again when what was sent in response is lost too.
+    pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: usize) {
+        let news = self.recovery.is_news(left, resent);
+        match self.recovery.phase() {
+            Phase::Open => self.begin_recovery(now, flight),
+            Phase::Fast if news => self.begin_recovery(now, flight),
+            Phase::Timeout if news => {
+                self.congestion.on_congestion(now, flight);
+                self.recovery.on_response(now);
+                self.undo.forget();
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_recovery(&mut self, now: Instant, flight: usize) {
+        if self.recovery.phase() == Phase::Open {
+            self.undo.begin(self.una, self.nxt);
+            self.congestion.checkpoint();
+            self.tally.recoveries += 1;
+        } else {
+            // What was sent again is lost as well: that is no mistake.
+            self.undo.forget();
+        }
+        self.congestion.on_congestion(now, flight);
+        self.recovery.begin(now, self.nxt, flight);
+        self.probe.cancel();
+    }
+
+    /// Lets as much out in fast recovery as was delivered and the new window allows.
+    // tcp-extensions:RFC8985-24
+    // tcp-extensions:RFC5681-33
+    pub(super) fn pace_recovery(&mut self, delivered: usize, safe: bool) {
+        let (pipe, threshold) = (self.pipe(), self.congestion.threshold());
+        self.recovery
+            .prr
+            .on_ack(delivered, pipe, threshold, self.mss, safe);
+    }
+
+    fn grow(&mut self, now: Instant, delivery: &Delivery, new_round: bool, validated: bool) {
+        let acked = Acked {
+            now,
+            bytes: delivery.acked,
+            validated,
+            new_round,
+            rtt: delivery.latest.map(|latest| now.since(latest)),
+            srtt: self.rtt.smoothed().unwrap_or(Duration::ZERO),
+        };
+        self.congestion.on_ack(&acked);
+    }
+
+    /// Nothing was lost: the response is taken back (RFC 4015).
+    // tcp-extensions:RFC4015-01
+    // tcp-extensions:RFC4015-02
+    // tcp-extensions:RFC9438-15
+    fn take_back(&mut self) {
+        self.congestion.undo();
+        self.tally.undone += 1;
+        self.undo.forget();
+        self.rtt.end_backoff();
+        self.frto.stop();
+        match self.recovery.phase() {
+            Phase::Open => return,
+            Phase::Fast => self.rack.on_spurious(),
+            Phase::Timeout => {}
+        }
+        self.recovery.take_back(self.una);
+        self.newreno.end();
+        self.board.clear_lost();
+        self.force = false;
+    }
+}

@@ -1,0 +1,62 @@
+//! Round trips, by sequence numbers: what congestion control counts in, and how much of its window was used
+//! (RFC 7661).
+
+use crate::tcp::seq::Seq;
+
+/// The round trips of one connection.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    /// SND.NXT when this round began: it ends when that is acknowledged.
+    end: Seq,
+    /// Bytes acknowledged in this round, and in the two before.
+    acked: usize,
+    before: [usize; 2],
+    /// Whether the congestion window was full in this round, and in the one before.
+    filled: bool,
+    was_filled: bool,
+    /// Whether a round-trip time was taken in this round.
+    pub(crate) measured: bool,
+}
+
+impl Rounds {
+    pub(crate) fn new(iss: Seq) -> Self {
+        Rounds {
+            end: iss,
+            acked: 0,
+            before: [0; 2],
+            filled: false,
+            was_filled: false,
+            measured: false,
+        }
+    }
+
+    /// `acked` bytes up to `una` are acknowledged while `nxt` is SND.NXT. Returns whether a new round begins.
+    #[inline]
+    pub(crate) fn on_ack(&mut self, una: Seq, nxt: Seq, acked: usize) -> bool {
+        self.acked += acked;
+        if una.before(self.end) {
+            return false;
+        }
+        self.end = nxt;
+        self.before = [self.acked, self.before[0]];
+        self.acked = 0;
+        self.was_filled = core::mem::take(&mut self.filled);
+        self.measured = false;
+        true
+    }
+
+    /// The congestion window is full.
+    #[inline]
+    pub(crate) fn on_filled(&mut self) {
+        self.filled = true;
+    }
+
+    /// Whether a congestion window of `window` bytes is known to be used: it was full lately, or pipeACK, the
+    /// most that was acknowledged in a round trip, is at least half of it.
+    // tcp-extensions:RFC7661-01
+    #[inline]
+    pub(crate) fn validates(&self, window: usize) -> bool {
+        let pipe_ack = self.acked.max(self.before[0]).max(self.before[1]);
+        self.filled || self.was_filled || pipe_ack >= window / 2
+    }
+}

@@ -1,0 +1,164 @@
+use super::*;
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+/// Ten segments of 100, sent a millisecond apart, from 0 on.
+fn board() -> Scoreboard {
+    let mut board = Scoreboard::default();
+    for i in 0..10 {
+        board.on_send(at(i), Seq(i as u32 * 100), Seq(i as u32 * 100 + 100));
+    }
+    board
+}
+
+fn check(board: &Scoreboard) {
+    for (one, next) in board.sent.iter().zip(board.sent.iter().skip(1)) {
+        assert_eq!(one.end, next.start, "{board:?}");
+        assert!(!(one.sacked && next.sacked), "joined: {board:?}");
+    }
+    assert!(board.sent.iter().all(|range| range.len() > 0), "{board:?}");
+    assert!(
+        board.sent.iter().all(|range| !(range.sacked && range.lost)),
+        "{board:?}"
+    );
+}
+
+#[test]
+fn what_left_at_one_time_is_one_range() {
+    let mut board = Scoreboard::default();
+    board.on_send(at(1), Seq(0), Seq(64_000));
+    board.on_send(at(1), Seq(64_000), Seq(128_000));
+    board.on_send(at(2), Seq(128_000), Seq(129_000));
+    assert_eq!(board.sent.len(), 2);
+    assert!(!board.is_marked());
+}
+
+// tcp-extensions:RFC2018-10
+// tcp-extensions:RFC6675-03
+#[test]
+fn sums_are_read_off_the_ranges() {
+    let mut board = board();
+    assert_eq!(board.sack(Seq(300), Seq(500), |_| ()), 200);
+    assert_eq!(board.sack(Seq(250), Seq(350), |_| ()), 50);
+    assert_eq!(board.sack(Seq(250), Seq(500), |_| ()), 0, "nothing new");
+    assert_eq!(board.sack(Seq(700), Seq(800), |_| ()), 100);
+    check(&board);
+    board.mark_lost(|sent| sent.end.at_or_before(Seq(250)));
+    let totals = board.totals();
+    assert_eq!(
+        (totals.sacked, totals.sacked_ranges, totals.lost),
+        (350, 2, 250)
+    );
+    assert_eq!(board.next_lost(), Some((Seq(0), 250)));
+    board.on_resend(at(20), Seq(0), Seq(100));
+    check(&board);
+    assert_eq!(board.next_lost(), Some((Seq(100), 150)));
+    assert_eq!(board.totals().lost, 150);
+}
+
+#[test]
+fn each_delivery_is_shown_once() {
+    let mut board = board();
+    let mut seen = Vec::new();
+    board.sack(Seq(300), Seq(400), |sent| seen.push((sent.start, sent.at)));
+    let news = board.acknowledge(Seq(450), |sent| seen.push((sent.start, sent.at)));
+    assert_eq!(news, 350);
+    let expected = [(300, 3), (0, 0), (100, 1), (200, 2), (400, 4)];
+    let expected: Vec<(Seq, Instant)> = expected
+        .into_iter()
+        .map(|(seq, ms)| (Seq(seq), at(ms)))
+        .collect();
+    assert_eq!(seen, expected);
+    check(&board);
+    board.acknowledge(Seq(1_000), |_| ());
+    assert!(board.sent.is_empty() && !board.is_marked());
+}
+
+#[test]
+fn nonsense_leaves_the_board_whole() {
+    let mut board = board();
+    for (left, right) in [(900, 2_000), (2_000, 3_000), (500, 400), (0, 0)] {
+        board.sack(Seq(left), Seq(right), |_| ());
+        check(&board);
+    }
+    board.mark_first_lost(5_000);
+    board.on_resend(at(9), Seq(950), Seq(5_000));
+    board.acknowledge(Seq(400_000), |_| ());
+    assert_eq!(Scoreboard::default().sack(Seq(1), Seq(2), |_| ()), 0);
+}
+
+// tcp-extensions:RFC2018-16
+#[test]
+fn a_peer_that_threw_data_away_is_found_out() {
+    let mut board = board();
+    board.sack(Seq(300), Seq(500), |_| ());
+    board.acknowledge(Seq(300), |_| ());
+    assert!(board.is_reneged());
+    board.clear_sacked();
+    assert_eq!(board.totals(), Totals::default());
+}
+
+#[test]
+fn every_second_byte_costs_bounded_memory() {
+    let mut board = Scoreboard::default();
+    board.on_send(at(0), Seq(0), Seq(1 << 20));
+    for i in 0..1 << 17 {
+        board.sack(Seq(i * 4 + 1), Seq(i * 4 + 2), |_| ());
+    }
+    assert!(board.sent.len() <= MAX_RANGES);
+    for i in 0..1_u32 << 17 {
+        let start = Seq((1 << 20) + i);
+        board.on_send(at(1 + u64::from(i)), start, start + 1);
+    }
+    assert!(board.sent.len() <= MAX_RANGES);
+    check(&board);
+}
+
+#[test]
+fn random_treatment_keeps_order_and_sums() {
+    let mut state = 1_u64;
+    let mut random = |below: u32| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as u32 % below
+    };
+    let start = u32::MAX - 3_000;
+    let (mut board, mut una, mut nxt) = (Scoreboard::default(), Seq(start), Seq(start));
+    for i in 0..20_000 {
+        let flight = nxt.since(una) as u32;
+        match random(6) {
+            0 | 1 if flight < 8_000 => {
+                let end = nxt + 1 + random(300) as usize;
+                board.on_send(at(i), nxt, end);
+                nxt = end;
+            }
+            2 if flight > 0 => {
+                let left = una + random(flight) as usize;
+                board.sack(left, (left + 1 + random(200) as usize).earlier(nxt), |_| ());
+            }
+            3 => {
+                board.mark_lost(|sent| sent.at <= at(i.saturating_sub(60)));
+            }
+            4 => {
+                if let Some((seq, len)) = board.next_lost() {
+                    board.on_resend(at(i), seq, seq + len.min(150));
+                }
+            }
+            _ => {
+                una += random(flight / 2 + 1) as usize;
+                board.acknowledge(una, |_| ());
+                if board.is_reneged() {
+                    board.clear_sacked();
+                }
+            }
+        }
+        check(&board);
+        let whole: usize = board.sent.iter().map(Sent::len).sum();
+        assert_eq!(whole, nxt.since(una));
+        let totals = board.totals();
+        assert!(totals.sacked + totals.lost <= whole);
+    }
+}

@@ -1,0 +1,109 @@
+//! What the sender does when its timers go off.
+
+use super::probe::Probe;
+use super::recovery::Phase;
+use super::{Sender, rack};
+use crate::Instant;
+use core::time::Duration;
+
+impl Sender {
+    /// The retransmission timer went off: the segment at `una` leaves at once, whatever the windows
+    /// say, and what else is lost as they open.
+    // tcp-extensions:RFC6298-14
+    // tcp-extensions:RFC6298-15
+    // tcp-extensions:RFC8961-06
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        let again = self.timeouts > 0;
+        self.timeouts += 1;
+        self.rtt.back_off();
+        self.probe.cancel();
+        self.force = true;
+        // A shut window is not a congested network: the segment is a probe then.
+        if self.wnd == 0 {
+            return;
+        }
+        let flight = self.pipe();
+        // tcp-extensions:RFC5682-07
+        let fresh = self.recovery.phase() == Phase::Open;
+        if !again {
+            self.undo.begin(self.una, self.nxt);
+            if fresh {
+                self.congestion.checkpoint();
+            } else {
+                self.undo.forget();
+            }
+        }
+        self.congestion.on_timeout(flight, again);
+        self.give_up_flight(now);
+        self.recovery.on_timeout(now, self.nxt);
+        self.newreno.end();
+        self.frto.stop();
+        if fresh {
+            self.frto
+                .start(self.nxt, (self.una + self.mss).earlier(self.nxt));
+        }
+    }
+
+    /// Takes for lost what the timeout says is.
+    fn give_up_flight(&mut self, now: Instant) {
+        // tcp-extensions:RFC2018-11
+        // tcp-extensions:RFC2018-12
+        if self.board.is_reneged() {
+            self.board.clear_sacked();
+            self.tally.reneged += 1;
+        }
+        if self.sack {
+            let window = self.rack.window(&self.circumstances(true));
+            self.rack
+                .mark_on_timeout(&mut self.board, now, window, self.mss);
+        } else {
+            self.board.mark_lost(|_| true);
+        }
+        self.reorder_at = None;
+    }
+
+    /// What seemed lost has not arrived in time.
+    // tcp-extensions:RFC8985-11
+    pub(crate) fn on_reorder_timeout(&mut self, now: Instant) {
+        let flight = self.pipe();
+        let lost = self.detect(now);
+        if let Some((left, resent)) = lost {
+            self.on_lost(now, left, resent, flight);
+        }
+        if self.recovery.phase() == Phase::Fast {
+            self.pace_recovery(0, false);
+        }
+    }
+
+    /// Nothing was heard of the end of the flight. Returns whether a probe leaves.
+    pub(crate) fn on_probe_timeout(&mut self) -> bool {
+        self.probe.on_timeout()
+    }
+
+    /// How long after now a tail loss probe would ask about what is outstanding, if one may.
+    // tcp-extensions:RFC8985-13
+    pub(crate) fn probe_interval(&self) -> Option<Duration> {
+        let quiet = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
+        let single = self.nxt.since(self.una) <= self.mss;
+        (quiet && self.wnd > 0).then(|| Probe::interval(self.rtt.smoothed(), single))
+    }
+
+    /// When what seems lost is to be looked at again.
+    pub(crate) fn reorder_at(&self) -> Option<Instant> {
+        self.reorder_at
+    }
+
+    pub(super) fn circumstances(&self, in_recovery: bool) -> rack::Circumstances {
+        let totals = self.board.totals();
+        // tcp-extensions:RFC6675-02
+        let threshold_reached = totals.sacked > 2 * self.mss
+            || totals.sacked_ranges >= 3
+            || self.newreno.threshold_reached();
+        rack::Circumstances {
+            in_recovery,
+            threshold_reached,
+            min_rtt: self.rtt.least(),
+            srtt: self.rtt.smoothed().unwrap_or_default(),
+        }
+    }
+}
