@@ -3,6 +3,7 @@
 
 pub mod calls;
 pub mod duo;
+pub mod goodput;
 pub mod lab;
 pub mod peer;
 pub mod requirements;

@@ -78,6 +78,7 @@ fn datagrams(world: &mut World, v6: bool) {
 fn bad_link(corrupt: u32) -> WorldConfig {
     let impairment = Impairment {
         delay: Duration::from_millis(5),
+        bottleneck: None,
         loss: 50,
         duplicate: 20,
         reorder: 20,

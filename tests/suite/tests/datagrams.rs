@@ -197,6 +197,7 @@ fn datagrams_arrive_whole_or_not_at_all() {
     for seed in 0..20 {
         let impairment = Impairment {
             delay: Duration::from_millis(5),
+            bottleneck: None,
             loss: 10,
             duplicate: 50,
             reorder: 200,

@@ -6,6 +6,7 @@ use suite::sim::{Impairment, Transfer, World, WorldConfig};
 
 const BAD_LINK: Impairment = Impairment {
     delay: Duration::from_millis(5),
+    bottleneck: None,
     loss: 50,
     duplicate: 20,
     reorder: 20,

@@ -91,6 +91,7 @@ fn drain(world: &mut World, socket: SocketId, received: &mut u64, most: usize) {
 fn impairment(loss: u32, reorder: u32) -> Impairment {
     Impairment {
         delay: Duration::from_millis(3),
+        bottleneck: None,
         loss,
         duplicate: reorder / 2,
         reorder,

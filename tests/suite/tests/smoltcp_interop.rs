@@ -7,6 +7,7 @@ use suite::wire::Tcp;
 
 const CLEAN: Impairment = Impairment {
     delay: Duration::from_millis(5),
+    bottleneck: None,
     loss: 0,
     duplicate: 0,
     reorder: 0,
@@ -14,6 +15,7 @@ const CLEAN: Impairment = Impairment {
 };
 const BAD: Impairment = Impairment {
     delay: Duration::from_millis(5),
+    bottleneck: None,
     loss: 40,
     duplicate: 20,
     reorder: 20,

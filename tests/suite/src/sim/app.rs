@@ -1,6 +1,7 @@
 //! Applications that move a known pattern both ways over one connection and check every byte.
 
 use super::host::Host;
+use super::invariants::Invariants;
 use super::world::World;
 use netstack_core::{
     AcceptError, How, Instant, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId,
@@ -21,6 +22,7 @@ struct End {
     received: u64,
     finished: bool,
     ended: bool,
+    invariants: Invariants,
 }
 
 /// A transfer of `size` bytes each way between the two hosts of a world, from the handshake to both
@@ -50,6 +52,7 @@ impl Transfer {
             received: 0,
             finished: false,
             ended: false,
+            invariants: Invariants::default(),
         };
         Transfer {
             size,
@@ -89,6 +92,7 @@ impl Transfer {
 impl End {
     fn work(&mut self, now: Instant, host: &mut Host, side: usize, size: u64) {
         let Some(socket) = self.socket else { return };
+        self.invariants.check(host, socket);
         self.send(host, socket, side, size);
         let end_seen = self.receive(host, socket, side);
         if end_seen && self.finished {

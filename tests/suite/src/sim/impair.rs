@@ -1,6 +1,7 @@
-//! What a link does to packets: seeded loss, duplication, reordering, corruption and delay.
+//! What a link does to packets: a rate and a queue, seeded loss, duplication, reordering, corruption and delay.
 
 use core::time::Duration;
+use netstack_core::Instant;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use txbuf::{Checksum, Ledger, Packet, Span};
@@ -10,6 +11,8 @@ use txbuf::{Checksum, Ledger, Packet, Span};
 pub struct Impairment {
     /// Time every packet takes.
     pub delay: Duration,
+    /// What the link carries, where it is bounded.
+    pub bottleneck: Option<Bottleneck>,
     /// Lost.
     pub loss: u32,
     /// Delivered twice.
@@ -20,9 +23,20 @@ pub struct Impairment {
     pub corrupt: u32,
 }
 
+/// The rate of a link, and the queue in front of it: what finds it full is lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bottleneck {
+    /// Bits in a second.
+    pub rate: u64,
+    /// Bytes that may wait.
+    pub queue: usize,
+}
+
 /// One direction of a link.
 pub struct Direction {
     impairment: Impairment,
+    /// Until when the link is busy with what it has taken.
+    busy: Instant,
     random: ChaCha8Rng,
     /// Where damaged copies live: apart from the stacks' own storage.
     ledger: Ledger,
@@ -33,24 +47,28 @@ impl Direction {
     pub fn new(impairment: Impairment, seed: u64) -> Self {
         Direction {
             impairment,
+            busy: Instant::ZERO,
             random: ChaCha8Rng::seed_from_u64(seed),
             ledger: Ledger::new(),
         }
     }
 
-    /// What arrives of `packet` at the other end, and after what time.
+    /// What arrives of `packet`, which leaves `now`, at the other end, and after what time.
     ///
     /// # Panics
     ///
     /// When the packet lies in memory that cannot be read, or is empty.
-    pub fn carry(&mut self, packet: Packet) -> Vec<(Duration, Packet)> {
+    pub fn carry(&mut self, now: Instant, packet: Packet) -> Vec<(Duration, Packet)> {
+        let Some(wait) = self.queue(now, packet.len()) else {
+            return Vec::new();
+        };
         if self.happens(self.impairment.loss) {
             return Vec::new();
         }
         let copies = 1 + usize::from(self.happens(self.impairment.duplicate));
         let mut arrivals = Vec::with_capacity(copies);
         for _ in 0..copies {
-            let mut delay = self.impairment.delay;
+            let mut delay = wait + self.impairment.delay;
             if self.happens(self.impairment.reorder) {
                 delay += self.impairment.delay * (1 + self.random.next_u32() % 5);
             }
@@ -62,6 +80,20 @@ impl Direction {
             arrivals.push((delay, packet));
         }
         arrivals
+    }
+
+    /// How long a packet of `len` bytes waits and takes to leave; `None` when it finds the queue full.
+    fn queue(&mut self, now: Instant, len: usize) -> Option<Duration> {
+        let Some(bottleneck) = self.impairment.bottleneck else {
+            return Some(Duration::ZERO);
+        };
+        let nanos = |bytes: usize| bytes as u64 * 8 * 1_000_000_000 / bottleneck.rate;
+        let wait = self.busy.since(now);
+        if wait > Duration::from_nanos(nanos(bottleneck.queue)) {
+            return None;
+        }
+        self.busy = self.busy.max(now) + Duration::from_nanos(nanos(len));
+        Some(self.busy.since(now))
     }
 
     fn happens(&mut self, per_mille: u32) -> bool {

@@ -3,9 +3,11 @@
 mod app;
 mod host;
 mod impair;
+mod invariants;
 mod world;
 
 pub use app::{Transfer, pattern};
 pub use host::Host;
-pub use impair::{Direction, Impairment};
+pub use impair::{Bottleneck, Direction, Impairment};
+pub use invariants::Invariants;
 pub use world::{World, WorldConfig};

@@ -166,7 +166,7 @@ impl World {
             {
                 continue;
             }
-            for (delay, packet) in self.directions[from].carry(packet) {
+            for (delay, packet) in self.directions[from].carry(self.now, packet) {
                 self.sent += 1;
                 self.flying
                     .insert((self.now + delay, self.sent), (1 - from, packet));
