@@ -54,6 +54,7 @@ fn paths(most: u64) -> impl Iterator<Item = Path> {
                 rate: rate * 1_000_000,
                 rtt: Duration::from_millis(millis),
                 loss,
+                marks: false,
             })
         })
     })
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
         }
         for contender in CONTENDERS {
             let runs: Vec<f64> = (0..options.seeds)
-                .map(|seed| measure(contender, &path, options.time, seed) / 1e6)
+                .map(|seed| measure(contender, &path, options.time, seed).goodput / 1e6)
                 .collect();
             report(&options, &path, contender, &runs);
         }

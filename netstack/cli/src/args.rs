@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use drivers::netlink::Cidr;
+use netstack::Congestion;
 
 pub(crate) use values::{Backend, Service, ServiceKind, TunName};
 
@@ -106,6 +107,9 @@ pub(crate) struct Serve {
     /// Write every packet to this pcapng file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) pcap: Option<PathBuf>,
+    /// What bounds the data that TCP has in flight: reno or cubic
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) congestion: Congestion,
     /// A service and its port: echo, discard, chargen or http; may be repeated
     #[arg(long, value_name = "NAME:PORT", value_delimiter = ',')]
     pub(crate) service: Vec<Service>,

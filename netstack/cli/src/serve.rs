@@ -154,7 +154,9 @@ fn start(
     for everything in services::default_routes(&options.addr) {
         interface = interface.route(everything, None);
     }
+    let congestion = options.congestion;
     let builder = Netstack::builder()
+        .configure(move |config| config.tcp.congestion = congestion)
         .interface(interface)
         .busy_poll(options.busy_poll.unwrap_or_default());
     services::add(builder, services)

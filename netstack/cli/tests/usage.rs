@@ -47,6 +47,7 @@ fn values_that_make_no_sense() {
         .refused(&["10.9.0.255 is the broadcast address of 10.9.0.0/24; take another"]);
     netstack("serve --tun tun0 --addr ::ffff:10.9.0.2/120").refused(&["write it as 10.9.0.2"]);
     serve("--netns a/b").refused(&["ip netns list"]);
+    serve("--congestion vegas").refused(&["vegas", "reno", "cubic"]);
     let mut nameless = Command::new(common::NETSTACK);
     nameless.args([
         "serve",

@@ -72,5 +72,5 @@ pub use socket::{
     SocketId, SocketOption, TokenError,
 };
 pub use stack::{Config, ConfigError, InterfaceConfig, Pools, SpliceError, Stack};
-pub use tcp::{Congestion, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
+pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
 pub use time::Instant;

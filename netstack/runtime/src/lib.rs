@@ -50,7 +50,7 @@ mod waiters;
 
 pub use drivers;
 pub use netstack_core::{
-    Config, ConfigError, Counters, Event, IfaceId, Instant, IpCidr, Pools, Received, RecvFlags,
+    Config, ConfigError, Congestion, Counters, Ecn, Event, IfaceId, Instant, IpCidr, Pools, Received, RecvFlags,
     SendControl, SendFlags, SocketId, Stack, TcpConfig, TcpInfo,
 };
 pub use txbuf;

@@ -242,6 +242,7 @@ async fn a_send_buffer_of_its_own() {
     let error = client.set_send_buffer(0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     client.set_send_buffer(1000).unwrap();
+    client.set_congestion(netstack::Congestion::Reno).unwrap();
     assert_eq!(client.write(&[1; 5000]).await.unwrap(), 1000);
     drop(server);
     drop(client);

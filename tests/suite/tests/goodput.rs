@@ -14,12 +14,13 @@ fn path(megabits: u64, millis: u64, per_mille: u32) -> Path {
         rate: megabits * 1_000_000,
         rtt: Duration::from_millis(millis),
         loss: per_mille,
+        marks: false,
     }
 }
 
 fn mean(contender: Contender, path: &Path) -> f64 {
     let sum: f64 = (0..SEEDS)
-        .map(|seed| measure(contender, path, TIME, seed))
+        .map(|seed| measure(contender, path, TIME, seed).goodput)
         .sum();
     sum / SEEDS as f64
 }
@@ -28,8 +29,31 @@ fn mean(contender: Contender, path: &Path) -> f64 {
 fn a_clean_path_is_filled() {
     for algorithm in Congestion::ALL {
         let path = path(10, 20, 0);
-        let goodput = measure(Contender::Ours(algorithm), &path, TIME, 1);
+        let goodput = measure(Contender::Ours(algorithm), &path, TIME, 1).goodput;
         assert!(goodput > 0.9 * path.rate as f64, "{algorithm}: {goodput}");
+    }
+}
+
+// tcp-extensions:RFC3168-02
+// tcp-extensions:RFC3168-05
+#[test]
+fn a_path_that_marks_is_filled_without_losing_anything() {
+    for algorithm in Congestion::ALL {
+        let path = Path {
+            marks: true,
+            ..path(10, 20, 0)
+        };
+        let outcome = measure(Contender::Ours(algorithm), &path, TIME, 1);
+        let info = outcome.info.expect("ours");
+        assert!(info.ecn);
+        let first_overshoot = 40;
+        assert!(info.retransmits <= first_overshoot, "{}", info.retransmits);
+        assert!(info.threshold < usize::MAX, "marks were answered");
+        assert!(
+            outcome.goodput > 0.9 * path.rate as f64,
+            "{algorithm}: {}",
+            outcome.goodput
+        );
     }
 }
 

@@ -79,7 +79,8 @@ impl Stack {
         if let Some(interface) = self.interfaces.get_mut(iface.index() as usize) {
             interface.ready.push_back(Ready::Socket(id));
         }
-        let header = self.tcp_header(&flow, fragile);
+        let mut header = self.tcp_header(&flow, fragile);
+        header.traffic_class = outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }

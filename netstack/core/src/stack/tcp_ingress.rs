@@ -63,7 +63,8 @@ impl Stack {
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
     // req: MAY-2, RFC6191-05
     fn make_way(&mut self, id: SocketId, segment: &Segment, local: SocketAddr) -> Option<Seq> {
-        if segment.flags.without(Flags::PSH) != Flags::SYN {
+        let others = Flags::PSH | Flags::ECE | Flags::CWR;
+        if segment.flags.without(others) != Flags::SYN {
             return None;
         }
         let listener = self.ports.tcp.holder(local)?;
@@ -118,7 +119,10 @@ impl Stack {
         let (flow, iface) = (half_open.request.origin.flow, half_open.iface);
         match half_open.request.judge(&segment) {
             Answer::Establish => self.establish(now, number, segment, payload),
-            Answer::Repeat if half_open.request.quiet_until <= now => self.request_ready(number),
+            Answer::Repeat if half_open.request.quiet_until <= now => {
+                half_open.request.note_repeated(&segment);
+                self.request_ready(number);
+            }
             Answer::Repeat => self.counters.tcp.challenges_withheld += 1,
             Answer::Forget => self.drop_request(number),
             Answer::Reset => {

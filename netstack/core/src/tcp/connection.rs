@@ -11,7 +11,7 @@ use super::send::queue::SendQueue;
 use super::seq::Seq;
 use super::state::State;
 use super::timer::{Timer, Timers};
-use super::{Context, KeepAlive, TcpConfig};
+use super::{Context, Ecn, KeepAlive, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
 use crate::storage::Taking;
@@ -104,6 +104,8 @@ pub(crate) struct Connection {
     pub(crate) our_scale: u8,
     /// Whether the peer's SYN said that it does not scale windows.
     pub(crate) unscaled: bool,
+    /// Whether our SYN left without the bits of ECN.
+    plain_syn: bool,
     /// Whether packets forbid fragmentation; false only where the path claims to take too little for that.
     pub(crate) dont_fragment: bool,
     happened: Happened,
@@ -172,6 +174,7 @@ impl Connection {
             path_mss: origin.mss,
             our_scale,
             unscaled: false,
+            plain_syn: false,
             dont_fragment: origin.dont_fragment,
             happened: Happened::default(),
             starved: false,
@@ -179,6 +182,15 @@ impl Connection {
             read_shut: false,
             error: None,
         }
+    }
+
+    /// Whether the SYN that is about to leave offers ECN: not once one was not answered.
+    // tcp-extensions:RFC3168-12
+    pub(super) fn offers_ecn(&mut self, config: &TcpConfig) -> bool {
+        let offers =
+            config.ecn == Ecn::Offer && self.state == State::SynSent && self.snd.timeouts == 0;
+        self.plain_syn |= !offers;
+        offers
     }
 
     /// Settles what both SYNs said.
@@ -194,6 +206,12 @@ impl Connection {
         };
         self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
         self.snd.sack = agreed.sack && config.sack;
+        // A SYN that was sent again did not offer it.
+        // tcp-extensions:RFC3168-08
+        if agreed.ecn && !self.plain_syn {
+            self.snd.ecn.enable();
+            self.rcv.ecn.enable();
+        }
         match (&mut self.timestamps, agreed.timestamp) {
             (_, None) => self.timestamps = None,
             (Some(state), Some(recent)) => state.set_recent(recent, ctx.now),

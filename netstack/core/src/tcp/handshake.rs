@@ -1,6 +1,5 @@
 //! Half-open connections: what a listener remembers of a SYN (RFC 9293, SYN-RECEIVED).
 
-use super::TcpConfig;
 use super::flow::FlowKey;
 use super::input::CHALLENGE_INTERVAL;
 use super::options::{Options, Timestamps};
@@ -8,6 +7,7 @@ use super::recv::window::scale_for;
 use super::segment::{Flags, Segment};
 use super::send::rtt::RttEstimator;
 use super::seq::Seq;
+use super::{Ecn, TcpConfig};
 use crate::Instant;
 
 /// The segment size of a peer that names none (RFC 9293, 3.7.1).
@@ -44,6 +44,8 @@ pub(crate) struct Agreed {
     /// The peer's latest timestamp; `None` when either end has none.
     pub(crate) timestamp: Option<u32>,
     pub(crate) timestamp_offset: u32,
+    /// Whether both ends understand marks of congestion.
+    pub(crate) ecn: bool,
     /// The window that our SYN told the peer.
     pub(crate) window: usize,
 }
@@ -68,6 +70,7 @@ impl Agreed {
                 .filter(|_| config.timestamps)
                 .map(|ts| ts.val),
             timestamp_offset: offset,
+            ecn: syn.asks_for_ecn() && config.ecn != Ecn::Off,
             window: syn_window(config),
         }
     }
@@ -119,7 +122,15 @@ impl Request {
             dst_port: self.origin.flow.remote().port(),
             seq: self.origin.iss,
             ack: self.agreed.irs + 1,
-            flags: Flags::SYN | Flags::ACK,
+            // tcp-extensions:RFC3168-06
+            // tcp-extensions:RFC3168-07
+            // tcp-extensions:RFC3168-10
+            // tcp-extensions:RFC3168-11
+            flags: if self.agreed.ecn {
+                Flags::SYN | Flags::ACK | Flags::ECE
+            } else {
+                Flags::SYN | Flags::ACK
+            },
             window: self.agreed.window as u16,
             options: Options {
                 mss: Some(self.origin.receive_mss),
@@ -132,6 +143,15 @@ impl Request {
                 ..Options::default()
             },
             len: 0,
+            ecn: 0,
+        }
+    }
+
+    /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1).
+    // tcp-extensions:RFC3168-08
+    pub(crate) fn note_repeated(&mut self, segment: &Segment) {
+        if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ECE | Flags::CWR) {
+            self.agreed.ecn = false;
         }
     }
 

@@ -48,6 +48,8 @@ pub struct TcpInfo {
     pub min_rtt: Duration,
     /// The algorithm that bounds what is in the network.
     pub congestion: Congestion,
+    /// Whether packets may be marked instead of dropped.
+    pub ecn: bool,
     /// Segments sent again.
     pub retransmits: u64,
     /// Fast recoveries so far.
@@ -92,6 +94,7 @@ impl Connection {
             in_network: self.snd.pipe(),
             min_rtt: self.snd.rtt.least(),
             congestion: self.snd.congestion.algorithm(),
+            ecn: self.snd.ecn.is_enabled(),
             retransmits: tally.retransmits,
             recoveries: tally.recoveries,
             loss_probes: tally.probes,

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::handshake::Agreed;
 use super::recv::ack::Urgency;
 use super::reset;
-use super::segment::{Flags, Segment};
+use super::segment::{CE, Flags, Segment};
 use super::send::Ack;
 use super::seq::Seq;
 use super::state::State;
@@ -71,7 +71,9 @@ impl Connection {
         }
         let offset = self.timestamps.as_ref().map_or(0, |ts| ts.offset);
         let is_v4 = self.flow.remote().is_ipv4();
-        let agreed = Agreed::from_syn(segment, is_v4, offset, ctx.config);
+        let mut agreed = Agreed::from_syn(segment, is_v4, offset, ctx.config);
+        // Ends that open at once do not tell each other.
+        agreed.ecn &= has_ack;
         self.agree(&agreed, ctx);
         // The window of a SYN is never scaled (RFC 7323, 2.2).
         self.snd.open_window(segment, 0);
@@ -119,6 +121,14 @@ impl Connection {
         self.probes = 0;
         if let Some(keep_alive) = self.keep_alive {
             self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
+        }
+        let marked = segment.ecn == CE && segment.len > 0;
+        if self
+            .rcv
+            .ecn
+            .on_segment(marked, segment.flags.has(Flags::CWR))
+        {
+            self.rcv.ack.demand();
         }
         let pushed = segment.flags.has(Flags::PSH);
         let untrimmed = segment.seq;
@@ -345,8 +355,13 @@ impl Connection {
             blocks: &segment.options.sack,
             bare,
             echoed,
+            marked: segment.flags.has(Flags::ECE) && !segment.flags.has(Flags::SYN),
         };
-        self.snd.on_ack(now, &ack)
+        let advanced = self.snd.on_ack(now, &ack);
+        if self.snd.ecn.take_restart() {
+            self.restart_retransmit(now);
+        }
+        advanced
     }
 
     /// New data, or our SYN or FIN, is acknowledged.

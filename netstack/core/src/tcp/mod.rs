@@ -45,6 +45,8 @@ pub struct TcpConfig {
     pub timestamps: bool,
     /// Whether selective acknowledgement is offered (RFC 2018).
     pub sack: bool,
+    /// Whether routers may mark packets instead of dropping them.
+    pub ecn: Ecn,
     /// What bounds the data in flight.
     pub congestion: Congestion,
     /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
@@ -73,6 +75,7 @@ impl Default for TcpConfig {
             receive_buffer: 4 << 20,
             timestamps: true,
             sack: true,
+            ecn: Ecn::default(),
             congestion: Congestion::default(),
             syn_retries: 7,
             synack_retries: 5,
@@ -83,6 +86,19 @@ impl Default for TcpConfig {
             fin_timeout: Duration::from_secs(60),
         }
     }
+}
+
+/// Explicit congestion notification (RFC 3168).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ecn {
+    /// Never.
+    Off,
+    /// Where the peer offers it.
+    #[default]
+    Accept,
+    /// Offered with the SYN, and no more when that is not answered: some paths drop it.
+    Offer,
 }
 
 /// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).

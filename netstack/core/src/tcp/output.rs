@@ -62,6 +62,7 @@ impl Connection {
             return None;
         }
         let simultaneous = self.state == State::SynReceived;
+        let offers_ecn = self.offers_ecn(ctx.config);
         let clock = self
             .timestamps
             .as_ref()
@@ -71,10 +72,11 @@ impl Connection {
             dst_port: self.flow.remote().port(),
             seq: self.snd.iss,
             ack: if simultaneous { self.rcv.nxt } else { Seq(0) },
-            flags: if simultaneous {
-                Flags::SYN | Flags::ACK
-            } else {
-                Flags::SYN
+            // tcp-extensions:RFC3168-06
+            flags: match (simultaneous, offers_ecn) {
+                (true, _) => Flags::SYN | Flags::ACK,
+                (false, true) => Flags::SYN | Flags::ECE | Flags::CWR,
+                (false, false) => Flags::SYN,
             },
             window: syn_window(ctx.config) as u16,
             options: Options {
@@ -85,6 +87,7 @@ impl Connection {
                 ..Options::default()
             },
             len: 0,
+            ecn: 0,
         };
         self.snd.on_send(ctx.now, self.snd.iss, 1);
         self.last_ack = self.rcv.nxt;
@@ -170,8 +173,17 @@ impl Connection {
         if len == 0 {
             return None;
         }
-        let outgoing = self.send_at(ctx, nxt, len);
+        let mut outgoing = self.send_at(ctx, nxt, len);
         self.postpone_probe(ctx.now);
+        // tcp-extensions:RFC3168-16
+        // tcp-extensions:RFC3168-17
+        // tcp-extensions:RFC3168-20
+        // tcp-extensions:RFC3168-21
+        // tcp-extensions:RFC3168-23
+        outgoing.segment.ecn = self.snd.ecn.bits();
+        if self.snd.ecn.take_reduced() {
+            outgoing.segment.flags |= Flags::CWR;
+        }
         Some(outgoing)
     }
 
@@ -180,7 +192,11 @@ impl Connection {
     // req: SHLD-7, MUST-17, MUST-38, SHLD-28
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
-        let most = (MAX_SUPER / mss).max(1) * mss;
+        let most = match self.snd.ecn.is_reduced() {
+            // Of a super-packet only the first segment may say so.
+            true => mss,
+            false => (MAX_SUPER / mss).max(1) * mss,
+        };
         let len = available.min(self.snd.usable()).min(most);
         let whole = len - len % mss;
         if len == available {
@@ -272,6 +288,10 @@ impl Connection {
         if self.snd.sack && len == 0 && self.rcv.has_blocks() {
             options.sack = self.rcv.take_blocks(options.room_for_sack());
         }
+        let mut flags = flags;
+        if self.rcv.ecn.echoes() {
+            flags |= Flags::ECE;
+        }
         self.timers.stop(Timer::DelayedAck);
         self.rcv.ack.on_sent(len > 0);
         self.last_ack = self.rcv.nxt;
@@ -284,6 +304,7 @@ impl Connection {
             window: self.rcv.advertise(),
             options,
             len,
+            ecn: 0,
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn bare(src_port: u16, dst_port: u16, seq: Seq, ack: Seq, flags: Flag
         window: 0,
         options: Options::default(),
         len: 0,
+        ecn: 0,
     }
 }
 

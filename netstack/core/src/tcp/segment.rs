@@ -22,6 +22,10 @@ impl Flags {
     pub(crate) const RST: Flags = Flags(0x04);
     pub(crate) const PSH: Flags = Flags(0x08);
     pub(crate) const ACK: Flags = Flags(0x10);
+    /// ECN-Echo: a packet arrived marked (RFC 3168, 6.1).
+    pub(crate) const ECE: Flags = Flags(0x40);
+    /// Congestion window reduced: the echo was heard.
+    pub(crate) const CWR: Flags = Flags(0x80);
 
     /// Whether every bit of `other` is set.
     #[inline]
@@ -62,12 +66,27 @@ pub(crate) struct Segment {
     pub(crate) options: Options,
     /// Bytes of payload behind the header.
     pub(crate) len: usize,
+    /// The ECN bits of the IP header (RFC 3168, 5).
+    pub(crate) ecn: u8,
 }
+
+/// The ECN bits of a packet whose transport understands marks: ECT(0).
+// tcp-extensions:RFC3168-01
+pub(crate) const ECT: u8 = 0b10;
+/// The ECN bits of a packet that met congestion.
+pub(crate) const CE: u8 = 0b11;
 
 impl Segment {
     /// SEG.LEN: the payload and the sequence numbers of SYN and FIN.
     pub(crate) fn seq_len(&self) -> usize {
         self.len + usize::from(self.flags.has(Flags::SYN)) + usize::from(self.flags.has(Flags::FIN))
+    }
+
+    /// Whether a SYN, or the SYN that answers one, is an ECN-setup packet (RFC 3168, 6.1.1). What merely reflects the
+    /// bits of a SYN is none.
+    pub(crate) fn asks_for_ecn(&self) -> bool {
+        let (ece, cwr) = (self.flags.has(Flags::ECE), self.flags.has(Flags::CWR));
+        ece && cwr != self.flags.has(Flags::ACK)
     }
 
     /// The sequence number behind the segment.
@@ -124,10 +143,11 @@ pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usiz
         dst_port: header.dst_port(),
         seq: Seq(header.seq_number().0 as u32),
         ack: Seq(header.ack_number().0 as u32),
-        flags: Flags(packet.headers()[at + 13] & 0x3f),
+        flags: Flags(packet.headers()[at + 13]),
         window: header.window_len(),
         options: Options::parse(&packet.headers()[at + HEADER_LEN..at + header_len]),
         len: ip.payload_len - header_len,
+        ecn: ip.ecn(),
     };
     if segment.src_port == 0 || segment.dst_port == 0 {
         return Err(SegmentError::Port);

@@ -19,6 +19,7 @@ impl Connection {
                 Timer::LossProbe => self.on_probe_timeout(ctx.now),
                 Timer::Persist => {
                     self.more = false;
+                    self.snd.ecn.on_timer();
                     self.probe_due = true;
                 }
                 Timer::DelayedAck => self.rcv.ack.on_delay_over(),

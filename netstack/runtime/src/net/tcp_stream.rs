@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use netstack_core::{RecvFlags, SendFlags, SocketOption, TcpInfo};
+use netstack_core::{Congestion, RecvFlags, SendFlags, SocketOption, TcpInfo};
 use txbuf::IovIter;
 
 use super::each_address;
@@ -170,6 +170,16 @@ impl TcpStream {
     /// nothing of the connection is left (`SO_LINGER` with a time of zero). For peers that are not worth waiting for.
     pub fn set_zero_linger(&self) {
         self.socket().set_zero_linger();
+    }
+
+    /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_congestion(&self, algorithm: Congestion) -> io::Result<()> {
+        self.socket()
+            .set_option(SocketOption::Congestion(algorithm))
     }
 
     /// Takes the connection's pending error, if there is one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use netstack_core::{RecvFlags, SendFlags, SocketOption, TcpInfo};
+use netstack_core::{Congestion, RecvFlags, SendFlags, SocketOption, TcpInfo};
 use txbuf::IovIter;
 
 use super::messages::receive_into;
@@ -103,6 +103,17 @@ impl TcpStream {
         self.stream
             .socket
             .set_option(SocketOption::NoDelay(nodelay))
+    }
+
+    /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_congestion(&self, algorithm: Congestion) -> io::Result<()> {
+        self.stream
+            .socket
+            .set_option(SocketOption::Congestion(algorithm))
     }
 
     /// How many bytes may wait here to be sent and acknowledged (`SO_SNDBUF`, without Linux's doubling). What waits

@@ -5,7 +5,7 @@ use crate::calls;
 use crate::peer::SmolHost;
 use crate::sim::{Host, Invariants, World, WorldConfig, pattern};
 use core::time::Duration;
-use netstack_core::{Congestion, Instant, RecvError, SendError, SocketId, TcpConfig};
+use netstack_core::{Congestion, Ecn, Instant, RecvError, SendError, SocketId, TcpConfig, TcpInfo};
 use smoltcp::socket::tcp;
 use txbuf::Packet;
 
@@ -83,6 +83,14 @@ impl End {
         })
     }
 
+    /// What this stack's connection knows.
+    pub(super) fn info(&self) -> Option<TcpInfo> {
+        match &self.host {
+            HostKind::Ours(ours) => ours.host.stack.tcp_info(ours.socket?).ok(),
+            HostKind::Smoltcp(_) => None,
+        }
+    }
+
     /// Bytes that the application has read, or written.
     pub(super) fn received(&self) -> u64 {
         self.stream.at
@@ -135,6 +143,7 @@ impl Ours {
     fn new(sends: bool, algorithm: Congestion, buffer: usize, seed: u64) -> Ours {
         let mut tcp = TcpConfig::default();
         tcp.congestion = algorithm;
+        tcp.ecn = Ecn::Offer;
         tcp.send_buffer = buffer;
         tcp.receive_buffer = buffer;
         let config = WorldConfig {

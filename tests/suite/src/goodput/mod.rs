@@ -9,7 +9,7 @@ use crate::sim::{Bottleneck, Direction, Impairment};
 use core::fmt;
 use core::time::Duration;
 use ends::End;
-use netstack_core::{Congestion, Instant};
+use netstack_core::{Congestion, Instant, TcpInfo};
 use std::collections::BTreeMap;
 use txbuf::Packet;
 
@@ -40,6 +40,8 @@ pub struct Path {
     pub rtt: Duration,
     /// Data packets lost, in a thousand.
     pub loss: u32,
+    /// Whether the queue marks packets, where it may, from half its length on.
+    pub marks: bool,
 }
 
 /// Bytes of a packet on the path.
@@ -69,11 +71,13 @@ impl Path {
     }
 
     fn impairments(&self) -> [Impairment; 2] {
+        let queue = self.product().max(LEAST_QUEUE);
         let back = Impairment {
             delay: self.rtt / 2,
             bottleneck: Some(Bottleneck {
                 rate: self.rate,
-                queue: self.product().max(LEAST_QUEUE),
+                queue,
+                mark: self.marks.then_some(queue / 2),
             }),
             ..Impairment::default()
         };
@@ -96,18 +100,30 @@ impl fmt::Display for Path {
     }
 }
 
-/// Lets `contender` send over `path` for `time`; returns the bits of data that the other application read in a second.
+/// What a run has shown.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Bits of data that the receiving application read in a second.
+    pub goodput: f64,
+    /// What the sending connection knows at the end; smoltcp's tells nothing.
+    pub info: Option<TcpInfo>,
+}
+
+/// Lets `contender` send over `path` for `time`.
 ///
 /// # Panics
 ///
 /// When a byte is wrong, the connection fails, or this stack breaks one of its invariants.
-pub fn measure(contender: Contender, path: &Path, time: Duration, seed: u64) -> f64 {
+pub fn measure(contender: Contender, path: &Path, time: Duration, seed: u64) -> Outcome {
     let mut network = Network::new(contender, path, seed);
     let end = Instant::ZERO + time;
     while network.now < end {
         network.step(end);
     }
-    network.ends[1].received() as f64 * 8.0 / time.as_secs_f64()
+    Outcome {
+        goodput: network.ends[1].received() as f64 * 8.0 / time.as_secs_f64(),
+        info: network.ends[0].info(),
+    }
 }
 
 struct Network {

@@ -1,5 +1,6 @@
 //! What a link does to packets: a rate and a queue, seeded loss, duplication, reordering, corruption and delay.
 
+use crate::wire::ip;
 use core::time::Duration;
 use netstack_core::Instant;
 use rand_chacha::ChaCha8Rng;
@@ -30,6 +31,8 @@ pub struct Bottleneck {
     pub rate: u64,
     /// Bytes that may wait.
     pub queue: usize,
+    /// Packets that may be marked are, when so many bytes wait (RFC 3168, 5).
+    pub mark: Option<usize>,
 }
 
 /// One direction of a link.
@@ -59,9 +62,11 @@ impl Direction {
     ///
     /// When the packet lies in memory that cannot be read, or is empty.
     pub fn carry(&mut self, now: Instant, packet: Packet) -> Vec<(Duration, Packet)> {
+        let waiting = self.busy.since(now);
         let Some(wait) = self.queue(now, packet.len()) else {
             return Vec::new();
         };
+        let packet = self.mark(waiting, packet);
         if self.happens(self.impairment.loss) {
             return Vec::new();
         }
@@ -94,6 +99,26 @@ impl Direction {
         }
         self.busy = self.busy.max(now) + Duration::from_nanos(nanos(len));
         Some(self.busy.since(now))
+    }
+
+    /// The packet, marked if it may be and found so much waiting that it is to be.
+    fn mark(&self, waiting: Duration, packet: Packet) -> Packet {
+        let bottleneck = self.impairment.bottleneck;
+        let Some((rate, mark)) = bottleneck.and_then(|b| Some((b.rate, b.mark?))) else {
+            return packet;
+        };
+        if waiting < Duration::from_nanos(mark as u64 * 8 * 1_000_000_000 / rate) {
+            return packet;
+        }
+        let mut bytes = packet.to_vec().expect("simulated memory is readable");
+        if ip::ecn(&bytes) == 0 {
+            return packet;
+        }
+        ip::set_ecn(&mut bytes, 3);
+        let span = Span::from_bytes(&self.ledger, bytes.into()).expect("a packet is short");
+        let mut marked = Packet::from_span(span);
+        marked.meta = packet.meta;
+        marked
     }
 
     fn happens(&mut self, per_mille: u32) -> bool {

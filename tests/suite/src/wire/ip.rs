@@ -17,6 +17,27 @@ pub mod protocol {
     pub const ICMPV6: u8 = 58;
 }
 
+/// The two ECN bits of a packet (RFC 3168, 5).
+pub fn ecn(packet: &[u8]) -> u8 {
+    match packet[0] >> 4 {
+        4 => packet[1] & 3,
+        _ => packet[1] >> 4 & 3,
+    }
+}
+
+/// Sets the two ECN bits of a packet, and with them an IPv4 header's checksum.
+pub fn set_ecn(packet: &mut [u8], ecn: u8) {
+    if packet[0] >> 4 != 4 {
+        packet[1] = packet[1] & !0x30 | ecn << 4;
+        return;
+    }
+    packet[1] = packet[1] & !3 | ecn;
+    packet[10..12].fill(0);
+    let header_len = usize::from(packet[0] & 15) * 4;
+    let check = !sum(&packet[..header_len]);
+    packet[10..12].copy_from_slice(&check.to_be_bytes());
+}
+
 /// An IP packet as it was read. IPv6 extension headers other than the fragment header are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ip {

@@ -3,7 +3,7 @@
 //! Making a packet completes its checksums; reading one checks them and panics where they are wrong.
 
 mod icmp;
-mod ip;
+pub mod ip;
 mod tcp;
 mod udp;
 

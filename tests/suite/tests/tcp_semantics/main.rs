@@ -1,6 +1,7 @@
 //! What TCP does, segment by segment, in virtual time.
 
 mod closing;
+mod ecn;
 mod handshake;
 mod icmp;
 mod keepalive;

@@ -2,7 +2,7 @@
 
 use super::hystart::{Advice, HyStart};
 use super::window::Window;
-use super::{Acked, Congestion, CongestionControl};
+use super::{Acked, Congestion, CongestionControl, Sign};
 use crate::Instant;
 use core::time::Duration;
 
@@ -210,10 +210,10 @@ impl CongestionControl for Cubic {
 
     // tcp-extensions:RFC9438-08
     // tcp-extensions:RFC9438-11
-    fn on_congestion(&mut self, _: Instant, flight: usize) {
+    fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
         self.note_congestion();
         self.flat = false;
-        self.window.reduce((flight as f64 * BETA) as usize);
+        self.window.reduce((flight as f64 * BETA) as usize, sign);
     }
 
     fn on_recovered(&mut self, limit: usize) {
@@ -224,7 +224,8 @@ impl CongestionControl for Cubic {
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
             self.note_congestion();
-            self.window.reduce((flight as f64 * BETA) as usize);
+            self.window
+                .reduce((flight as f64 * BETA) as usize, Sign::Loss);
         }
         self.epoch = None;
         self.flat = true;

@@ -78,6 +78,15 @@ pub(crate) struct Acked {
     pub(crate) srtt: Duration,
 }
 
+/// How the network said that it is congested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// Something was lost.
+    Loss,
+    /// The peer echoes a mark (RFC 3168).
+    Mark,
+}
+
 /// An algorithm that bounds the data in flight. All sizes are in bytes.
 pub(crate) trait CongestionControl: Send {
     /// Which one it is.
@@ -88,8 +97,8 @@ pub(crate) trait CongestionControl: Send {
     fn threshold(&self) -> usize;
     /// New data was acknowledged outside fast recovery.
     fn on_ack(&mut self, acked: &Acked);
-    /// The network is congested, with `flight` outstanding: a loss was found, or the peer reports a mark.
-    fn on_congestion(&mut self, now: Instant, flight: usize);
+    /// The network is congested, with `flight` outstanding.
+    fn on_congestion(&mut self, now: Instant, flight: usize, sign: Sign);
     /// Fast recovery ended; at most `limit` bytes may be in flight now, so that no burst leaves.
     fn on_recovered(&mut self, limit: usize);
     /// The retransmission timer went off, with `flight` outstanding; `again` when it did so before

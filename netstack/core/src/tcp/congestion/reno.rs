@@ -1,7 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with an initial window of ten (RFC 6928).
 
 use super::window::Window;
-use super::{Acked, Congestion, CongestionControl};
+use super::{Acked, Congestion, CongestionControl, Sign};
 use crate::Instant;
 
 /// The state of Reno for one connection.
@@ -67,8 +67,8 @@ impl CongestionControl for Reno {
 
     // tcp-extensions:RFC5681-09
     // tcp-extensions:RFC5681-15
-    fn on_congestion(&mut self, _: Instant, flight: usize) {
-        self.window.reduce(flight / 2);
+    fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
+        self.window.reduce(flight / 2, sign);
         self.credit = 0;
     }
 
@@ -79,7 +79,7 @@ impl CongestionControl for Reno {
     // tcp-extensions:RFC5681-13
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
-            self.window.reduce(flight / 2);
+            self.window.reduce(flight / 2, Sign::Loss);
         }
         self.window.collapse();
         self.credit = 0;

@@ -1,5 +1,7 @@
 //! What the window-based algorithms share: the window, the threshold, and slow start (RFC 5681, RFC 6928).
 
+use super::Sign;
+
 /// Segments that may be sent before the first acknowledgement.
 const INITIAL_SEGMENTS: usize = 10;
 
@@ -49,11 +51,15 @@ impl Window {
         }
     }
 
-    /// Sets threshold and window for a congestion.
-    pub(super) fn reduce(&mut self, threshold: usize) {
-        // tcp-extensions:RFC9438-10
+    /// Sets threshold and window for a congestion. Marks bring the window down to one segment.
+    // tcp-extensions:RFC9438-10
+    // tcp-extensions:RFC9438-12
+    pub(super) fn reduce(&mut self, threshold: usize, sign: Sign) {
         self.threshold = threshold.max(2 * self.mss);
-        self.size = self.threshold;
+        self.size = match sign {
+            Sign::Loss => self.threshold,
+            Sign::Mark => threshold.max(self.mss),
+        };
         self.after_timeout = false;
     }
 

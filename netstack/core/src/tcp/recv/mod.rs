@@ -2,6 +2,7 @@
 
 pub(crate) mod ack;
 pub(crate) mod assembler;
+mod ecn;
 pub(crate) mod window;
 
 use super::Context;
@@ -11,6 +12,7 @@ use crate::storage::{self, Taking, push_merged};
 use ack::AckState;
 use arrayvec::ArrayVec;
 use assembler::Assembler;
+use ecn::EcnEcho;
 use std::collections::VecDeque;
 use txbuf::{Chain, CopyError, IovIter, Span};
 use window::Window;
@@ -35,6 +37,8 @@ pub(crate) struct Receiver {
     pub(crate) assembler: Assembler,
     /// The largest segment seen: what "every second full segment" counts in.
     pub(crate) mss: usize,
+    /// Marks of congestion that the peer is to hear of.
+    pub(crate) ecn: EcnEcho,
     /// What arrived a second time last, to be reported with the next acknowledgement (RFC 2883).
     pub(crate) duplicate: Option<SackBlock>,
     /// Where the peer's FIN stands, once it was seen, perhaps out of order.
@@ -58,6 +62,7 @@ impl Receiver {
             ack: AckState::default(),
             assembler: Assembler::default(),
             mss: 536,
+            ecn: EcnEcho::default(),
             duplicate: None,
             fin: None,
             queue: VecDeque::new(),

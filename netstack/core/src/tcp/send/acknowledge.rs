@@ -6,7 +6,7 @@ use super::probe::Outcome;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
 use crate::Instant;
-use crate::tcp::congestion::Acked;
+use crate::tcp::congestion::{Acked, Sign};
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
 use crate::tcp::seq::Seq;
 use arrayvec::ArrayVec;
@@ -23,6 +23,8 @@ pub(crate) struct Ack<'a> {
     pub(crate) bare: bool,
     /// When the segment whose timestamp it echoes left, in whole milliseconds.
     pub(crate) echoed: Option<Instant>,
+    /// Whether it says that a packet arrived marked.
+    pub(crate) marked: bool,
 }
 
 /// What one acknowledgement delivered.
@@ -81,9 +83,17 @@ impl Sender {
             self.on_progress(&delivery);
         }
         let lost = self.find_losses(now, duplicate, pipe);
+        // tcp-extensions:RFC3168-14
+        let marked = ack.marked && self.ecn.is_enabled();
+        if marked {
+            self.on_echo(now, pipe);
+        }
+        if delivery.original {
+            self.ecn.on_delivered();
+        }
         match self.recovery.phase() {
             Phase::Fast => self.pace_recovery(delivery.delivered, delivery.advanced && !lost),
-            _ if phase == Phase::Fast || delivery.acked == 0 => {}
+            _ if phase == Phase::Fast || delivery.acked == 0 || marked => {}
             _ => self.grow(now, &delivery, new_round, validated),
         }
         delivery.advanced
@@ -202,8 +212,9 @@ impl Sender {
         let end = report.map(|block| block.right);
         let of_a_probe = self.probe.is_about(end);
         if self.probe.on_ack(ack, end, bare) == Outcome::Repaired {
-            self.congestion.on_congestion(now, pipe);
+            self.congestion.on_congestion(now, pipe, Sign::Loss);
             self.recovery.on_response(now);
+            self.undo.forget();
         }
         let Some(block) = report else { return };
         self.tally.duplicate_reports += 1;
@@ -329,11 +340,23 @@ impl Sender {
             Phase::Open => self.begin_recovery(now, flight),
             Phase::Fast if news => self.begin_recovery(now, flight),
             Phase::Timeout if news => {
-                self.congestion.on_congestion(now, flight);
+                self.congestion.on_congestion(now, flight, Sign::Loss);
                 self.recovery.on_response(now);
                 self.undo.forget();
             }
             _ => {}
+        }
+    }
+
+    /// The peer says that a packet arrived marked: that is as good as lost, but needs no repetition.
+    fn on_echo(&mut self, now: Instant, flight: usize) {
+        if self.ecn.on_echo(self.una, self.nxt) && self.recovery.phase() == Phase::Open {
+            if self.congestion.window() <= self.mss {
+                self.ecn.hold();
+            }
+            self.congestion.on_congestion(now, flight, Sign::Mark);
+            self.recovery.on_response(now);
+            self.undo.forget();
         }
     }
 
@@ -346,7 +369,7 @@ impl Sender {
             // What was sent again is lost as well: that is no mistake.
             self.undo.forget();
         }
-        self.congestion.on_congestion(now, flight);
+        self.congestion.on_congestion(now, flight, Sign::Loss);
         self.recovery.begin(now, self.nxt, flight);
         self.probe.cancel();
     }

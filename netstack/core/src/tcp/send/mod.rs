@@ -1,6 +1,7 @@
 //! The sending half of a connection.
 
 mod acknowledge;
+mod ecn;
 mod frto;
 mod newreno;
 mod probe;
@@ -22,6 +23,7 @@ use super::congestion::{self, Congestion, CongestionControl};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
+use ecn::EcnResponse;
 use frto::Frto;
 use newreno::NewReno;
 use probe::Probe;
@@ -77,6 +79,7 @@ pub(crate) struct Sender {
     pub(crate) queue: SendQueue,
     pub(crate) rtt: RttEstimator,
     pub(crate) congestion: Box<dyn CongestionControl>,
+    pub(crate) ecn: EcnResponse,
     board: Scoreboard,
     rack: Rack,
     newreno: NewReno,
@@ -120,6 +123,7 @@ impl Sender {
             queue,
             rtt: RttEstimator::default(),
             congestion,
+            ecn: EcnResponse::default(),
             board: Scoreboard::default(),
             rack: Rack::new(iss),
             newreno: NewReno::default(),
@@ -210,6 +214,9 @@ impl Sender {
     // tcp-extensions:RFC5681-01
     // tcp-extensions:RFC7323-15
     pub(crate) fn usable(&self) -> usize {
+        if self.ecn.is_held() {
+            return 0;
+        }
         let window = self.wnd.saturating_sub(self.nxt.since(self.una));
         let room = match self.frto.allowance() {
             Some(allowance) => allowance,

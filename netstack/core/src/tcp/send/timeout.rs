@@ -17,6 +17,7 @@ impl Sender {
         self.timeouts += 1;
         self.rtt.back_off();
         self.probe.cancel();
+        self.ecn.on_timeout();
         self.force = true;
         // A shut window is not a congested network: the segment is a probe then.
         if self.wnd == 0 {

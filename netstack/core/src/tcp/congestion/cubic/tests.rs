@@ -35,7 +35,7 @@ fn at_window(segments: usize) -> Cubic {
 fn the_window_follows_the_formula_within_five_per_cent() {
     let w_max = 1000.0_f64;
     let mut cubic = at_window(1000);
-    cubic.on_congestion(Instant::ZERO, 1000 * MSS);
+    cubic.on_congestion(Instant::ZERO, 1000 * MSS, Sign::Loss);
     assert_eq!(cubic.window(), 700 * MSS);
     let mut now = Instant::ZERO;
     let k = (w_max * (1.0 - 0.7) / 0.4).cbrt();
@@ -56,7 +56,7 @@ fn the_window_follows_the_formula_within_five_per_cent() {
 #[test]
 fn with_a_small_window_it_is_as_fast_as_reno() {
     let mut cubic = at_window(20);
-    cubic.on_congestion(Instant::ZERO, 20 * MSS);
+    cubic.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
     let mut now = Instant::ZERO;
     for _ in 0..12 {
         round(&mut cubic, &mut now);
@@ -74,7 +74,7 @@ fn with_a_small_window_it_is_as_fast_as_reno() {
 #[test]
 fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
     let mut cubic = at_window(10);
-    cubic.on_congestion(Instant::ZERO, 10 * MSS);
+    cubic.on_congestion(Instant::ZERO, 10 * MSS, Sign::Loss);
     let mut now = Instant::ZERO;
     for _ in 0..300 {
         let before = cubic.window();
@@ -87,7 +87,7 @@ fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
 #[test]
 fn time_in_which_the_window_was_not_used_does_not_count() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS);
+    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
     let mut now = Instant::ZERO;
     round(&mut cubic, &mut now);
     let before = cubic.window();
@@ -111,9 +111,9 @@ fn time_in_which_the_window_was_not_used_does_not_count() {
 #[test]
 fn a_second_loss_below_the_first_lowers_the_plateau() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS);
+    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
     assert!((cubic.w_max - 100.0).abs() < 1e-9);
-    cubic.on_congestion(Instant::ZERO, 70 * MSS);
+    cubic.on_congestion(Instant::ZERO, 70 * MSS, Sign::Loss);
     assert!((cubic.w_max - 70.0 * 0.85).abs() < 1e-9, "{}", cubic.w_max);
     assert_eq!(cubic.window(), 49 * MSS);
 }
@@ -128,7 +128,7 @@ fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
     cubic.on_timeout(MSS, true);
     assert_eq!((cubic.window(), cubic.threshold()), (MSS, 70 * MSS));
     for _ in 0..20 {
-        cubic.on_congestion(Instant::ZERO, MSS);
+        cubic.on_congestion(Instant::ZERO, MSS, Sign::Loss);
     }
     assert_eq!((cubic.window(), cubic.threshold()), (2 * MSS, 2 * MSS));
 }
@@ -137,12 +137,12 @@ fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
 #[test]
 fn a_response_taken_back_leaves_everything_as_it_was() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS);
+    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
     let mut now = Instant::ZERO;
     round(&mut cubic, &mut now);
     let (window, w_max) = (cubic.window(), cubic.w_max);
     cubic.checkpoint();
-    cubic.on_congestion(now, window);
+    cubic.on_congestion(now, window, Sign::Loss);
     cubic.undo();
     assert_eq!((cubic.window(), cubic.w_max), (window, w_max));
     assert!(cubic.epoch.is_some());

@@ -24,7 +24,7 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     assert_eq!(reno.window(), 10 * MSS);
     reno.on_ack(&acked(10 * MSS));
     assert_eq!(reno.window(), 20 * MSS);
-    reno.on_congestion(Instant::ZERO, 20 * MSS);
+    reno.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
     assert_eq!(reno.window(), 10 * MSS);
     reno.on_recovered(20 * MSS);
     for _ in 0..10 {
@@ -67,7 +67,7 @@ fn a_response_taken_back_leaves_the_window_as_it_was() {
     let mut reno = Reno::new(MSS);
     reno.on_ack(&acked(30 * MSS));
     reno.checkpoint();
-    reno.on_congestion(Instant::ZERO, 40 * MSS);
+    reno.on_congestion(Instant::ZERO, 40 * MSS, Sign::Loss);
     reno.undo();
     assert_eq!((reno.window(), reno.threshold()), (40 * MSS, usize::MAX));
 }
