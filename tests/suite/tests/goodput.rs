@@ -34,8 +34,7 @@ fn a_clean_path_is_filled() {
     }
 }
 
-// tcp-extensions:RFC3168-02
-// tcp-extensions:RFC3168-05
+// req: RFC3168-02
 #[test]
 fn a_path_that_marks_is_filled_without_losing_anything() {
     for algorithm in Congestion::ALL {
@@ -57,7 +56,7 @@ fn a_path_that_marks_is_filled_without_losing_anything() {
     }
 }
 
-// tcp-extensions:RFC5681-02
+// req: RFC5681-02
 #[test]
 fn at_one_per_cent_loss_it_is_what_theory_promises_and_twice_smoltcp() {
     let path = path(100, 20, 10);

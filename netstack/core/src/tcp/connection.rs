@@ -185,7 +185,7 @@ impl Connection {
     }
 
     /// Whether the SYN that is about to leave offers ECN: not once one was not answered.
-    // tcp-extensions:RFC3168-12
+    // req: RFC3168-12
     pub(super) fn offers_ecn(&mut self, config: &TcpConfig) -> bool {
         let offers =
             config.ecn == Ecn::Offer && self.state == State::SynSent && self.snd.timeouts == 0;
@@ -207,7 +207,7 @@ impl Connection {
         self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
         self.snd.sack = agreed.sack && config.sack;
         // A SYN that was sent again did not offer it.
-        // tcp-extensions:RFC3168-08
+        // req: RFC3168-08
         if agreed.ecn && !self.plain_syn {
             self.snd.ecn.enable();
             self.rcv.ecn.enable();

@@ -122,10 +122,7 @@ impl Request {
             dst_port: self.origin.flow.remote().port(),
             seq: self.origin.iss,
             ack: self.agreed.irs + 1,
-            // tcp-extensions:RFC3168-06
-            // tcp-extensions:RFC3168-07
-            // tcp-extensions:RFC3168-10
-            // tcp-extensions:RFC3168-11
+            // req: RFC3168-06, RFC3168-07, RFC3168-10, RFC3168-11
             flags: if self.agreed.ecn {
                 Flags::SYN | Flags::ACK | Flags::ECE
             } else {
@@ -148,7 +145,7 @@ impl Request {
     }
 
     /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1).
-    // tcp-extensions:RFC3168-08
+    // req: RFC3168-08
     pub(crate) fn note_repeated(&mut self, segment: &Segment) {
         if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ECE | Flags::CWR) {
             self.agreed.ecn = false;

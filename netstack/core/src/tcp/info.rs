@@ -38,6 +38,8 @@ pub struct TcpInfo {
     pub unread: usize,
     /// Received beyond a hole.
     pub out_of_order: usize,
+    /// Whether acknowledgements are selective.
+    pub sack: bool,
     /// Of what is outstanding, what the peer has beyond a hole.
     pub sacked: usize,
     /// Of what is outstanding, what is taken to be lost and was not sent again.
@@ -89,6 +91,7 @@ impl Connection {
             unsent: self.snd.unsent(),
             unread: self.rcv.queued(),
             out_of_order: self.rcv.assembler.bytes(),
+            sack: self.snd.sack,
             sacked: totals.sacked,
             lost: totals.lost,
             in_network: self.snd.pipe(),

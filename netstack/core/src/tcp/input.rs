@@ -224,7 +224,7 @@ impl Connection {
         ctx.counters.in_out_of_window += 1;
         if len > 0 {
             // An old segment again: the peer lacks our acknowledgement.
-            // tcp-extensions:RFC2883-03
+            // req: RFC2883-03
             self.note_duplicate(segment.seq, (segment.seq + segment.len).earlier(nxt));
             self.rcv.ack.demand();
             if self.state == State::TimeWait && segment.flags.has(Flags::FIN) {
@@ -250,7 +250,7 @@ impl Connection {
     fn trim_to_window(&mut self, segment: &mut Segment, payload: &mut Option<Span>) {
         let old = self.rcv.nxt.since(segment.seq).min(segment.len);
         if old > 0 {
-            // tcp-extensions:RFC2883-05
+            // req: RFC2883-05
             self.note_duplicate(segment.seq, segment.seq + old);
             segment.seq += old;
             segment.len -= old;
@@ -368,7 +368,7 @@ impl Connection {
     fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
-        // tcp-extensions:RFC6298-13
+        // req: RFC6298-13
         self.timers.stop(Timer::Retransmit);
         self.timers.stop(Timer::LossProbe);
         self.note_room();
@@ -432,7 +432,7 @@ impl Connection {
         if !self.rcv.assembler.is_empty()
             && let Some((left, right)) = self.rcv.assembler.overlap(segment.seq, segment.end())
         {
-            // tcp-extensions:RFC2883-04
+            // req: RFC2883-04
             self.note_duplicate(left, right);
         }
         if segment.seq != self.rcv.nxt {

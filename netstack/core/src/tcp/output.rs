@@ -72,7 +72,7 @@ impl Connection {
             dst_port: self.flow.remote().port(),
             seq: self.snd.iss,
             ack: if simultaneous { self.rcv.nxt } else { Seq(0) },
-            // tcp-extensions:RFC3168-06
+            // req: RFC3168-06
             flags: match (simultaneous, offers_ecn) {
                 (true, _) => Flags::SYN | Flags::ACK,
                 (false, true) => Flags::SYN | Flags::ECE | Flags::CWR,
@@ -124,7 +124,7 @@ impl Connection {
         let outgoing = self.send_at(ctx, seq, data);
         let sent = outgoing.payload.as_ref().map_or(1, Span::len);
         ctx.counters.retransmits += sent.div_ceil(self.snd.mss) as u64;
-        // tcp-extensions:RFC6298-10
+        // req: RFC6298-10
         if first {
             self.restart_retransmit(ctx.now);
         }
@@ -133,7 +133,7 @@ impl Connection {
 
     /// A segment that asks about the end of the flight: new data if there is any, else the last that was sent
     /// (RFC 8985, 7.3).
-    // tcp-extensions:RFC8985-17
+    // req: RFC8985-17
     fn loss_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.snd.take_probe() {
             return None;
@@ -175,11 +175,7 @@ impl Connection {
         }
         let mut outgoing = self.send_at(ctx, nxt, len);
         self.postpone_probe(ctx.now);
-        // tcp-extensions:RFC3168-16
-        // tcp-extensions:RFC3168-17
-        // tcp-extensions:RFC3168-20
-        // tcp-extensions:RFC3168-21
-        // tcp-extensions:RFC3168-23
+        // req: RFC3168-16, RFC3168-17, RFC3168-20, RFC3168-21, RFC3168-23
         outgoing.segment.ecn = self.snd.ecn.bits();
         if self.snd.ecn.take_reduced() {
             outgoing.segment.flags |= Flags::CWR;

@@ -71,7 +71,7 @@ pub(crate) struct Segment {
 }
 
 /// The ECN bits of a packet whose transport understands marks: ECT(0).
-// tcp-extensions:RFC3168-01
+// req: RFC3168-01
 pub(crate) const ECT: u8 = 0b10;
 /// The ECN bits of a packet that met congestion.
 pub(crate) const CE: u8 = 0b11;

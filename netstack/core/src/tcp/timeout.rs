@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// RFC 8985, 7.3: a probe leaves, if one may, and the retransmission timer follows.
-    // tcp-extensions:RFC8985-18
+    // req: RFC8985-18
     fn on_probe_timeout(&mut self, now: Instant) {
         self.snd.on_probe_timeout();
         self.restart_retransmit(now);
@@ -102,10 +102,7 @@ impl Connection {
     }
 
     /// Keeps the retransmission timer, or the probe's in its place, running exactly while something is outstanding.
-    // tcp-extensions:RFC6298-11
-    // tcp-extensions:RFC6298-12
-    // tcp-extensions:RFC8985-15
-    // tcp-extensions:RFC8985-21
+    // req: RFC6298-11, RFC6298-12, RFC8985-15, RFC8985-21
     pub(crate) fn watch_outstanding(&mut self, now: Instant) {
         let watching =
             self.snd.outstanding() && !matches!(self.state, State::TimeWait | State::Closed);

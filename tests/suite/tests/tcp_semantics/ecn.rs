@@ -71,10 +71,7 @@ fn inject(remote: &mut Remote, segment: &Tcp, ecn: u8) {
     remote.lab.inject(&packet);
 }
 
-// tcp-extensions:RFC3168-06
-// tcp-extensions:RFC3168-07
-// tcp-extensions:RFC3168-10
-// tcp-extensions:RFC3168-11
+// req: RFC3168-06, RFC3168-07, RFC3168-10, RFC3168-11
 #[test]
 fn an_offer_is_taken_up_by_a_syn_ack_that_is_not_marked_itself() {
     for (ecn, flags, expected) in [
@@ -90,9 +87,7 @@ fn an_offer_is_taken_up_by_a_syn_ack_that_is_not_marked_itself() {
     }
 }
 
-// tcp-extensions:RFC3168-06
-// tcp-extensions:RFC3168-08
-// tcp-extensions:RFC3168-12
+// req: RFC3168-06, RFC3168-08, RFC3168-12
 #[test]
 fn an_offer_counts_when_it_is_answered_and_is_not_made_twice() {
     let answers = [ACK | SYN | ECE, ACK | SYN, ACK | SYN | ECE | CWR];
@@ -128,7 +123,7 @@ fn an_offer_counts_when_it_is_answered_and_is_not_made_twice() {
     }
 }
 
-// tcp-extensions:RFC3168-08
+// req: RFC3168-08
 #[test]
 fn a_second_syn_without_the_bits_takes_the_offer_back() {
     let mut lab = lab(Ecn::Accept);
@@ -146,9 +141,7 @@ fn a_second_syn_without_the_bits_takes_the_offer_back() {
     lab.host.stack.close(lab.now, listener);
 }
 
-// tcp-extensions:RFC3168-01
-// tcp-extensions:RFC3168-20
-// tcp-extensions:RFC3168-21
+// req: RFC3168-01, RFC3168-20, RFC3168-21
 #[test]
 fn new_data_may_be_marked_and_nothing_else() {
     let mut remote = agreed();
@@ -164,10 +157,7 @@ fn new_data_may_be_marked_and_nothing_else() {
     assert_eq!((bits, first.seq), (0, flight[0].1.seq));
 }
 
-// tcp-extensions:RFC3168-02
-// tcp-extensions:RFC3168-13
-// tcp-extensions:RFC3168-14
-// tcp-extensions:RFC3168-16
+// req: RFC3168-02, RFC3168-13, RFC3168-14, RFC3168-16
 #[test]
 fn an_echo_reduces_the_window_once_and_the_next_new_data_says_so() {
     let mut remote = agreed();
@@ -190,8 +180,7 @@ fn an_echo_reduces_the_window_once_and_the_next_new_data_says_so() {
     assert_eq!(remote.info().retransmits, 0);
 }
 
-// tcp-extensions:RFC3168-15
-// tcp-extensions:RFC9438-12
+// req: RFC3168-15, RFC9438-12
 #[test]
 fn marks_bring_the_window_down_to_one_segment_and_then_to_one_a_timeout() {
     let mut remote = agreed();
@@ -225,9 +214,7 @@ fn marks_bring_the_window_down_to_one_segment_and_then_to_one_a_timeout() {
     }
 }
 
-// tcp-extensions:RFC3168-18
-// tcp-extensions:RFC3168-19
-// tcp-extensions:RFC3168-22
+// req: RFC3168-18, RFC3168-19, RFC3168-22
 #[test]
 fn a_mark_is_echoed_until_the_far_end_has_reduced_its_window() {
     let mut remote = agreed();

@@ -80,11 +80,7 @@ fn starts(sent: &[Tcp]) -> Vec<u32> {
     sent.iter().map(|segment| segment.seq).collect()
 }
 
-// tcp-extensions:RFC8985-03
-// tcp-extensions:RFC6675-02
-// tcp-extensions:RFC6675-12
-// tcp-extensions:RFC6675-13
-// tcp-extensions:RFC9937-06
+// req: RFC8985-03, RFC6675-02, RFC6675-12, RFC6675-13, RFC9937-06
 #[test]
 fn three_segments_beyond_a_hole_repeat_it_at_once() {
     let mut remote = established(true, None);
@@ -107,8 +103,7 @@ fn three_segments_beyond_a_hole_repeat_it_at_once() {
     assert_eq!(info.in_network + info.sacked, info.outstanding);
 }
 
-// tcp-extensions:RFC8985-04
-// tcp-extensions:RFC8985-11
+// req: RFC8985-04, RFC8985-11
 #[test]
 fn one_segment_beyond_a_hole_repeats_it_after_the_reordering_window() {
     let mut remote = established(true, None);
@@ -121,10 +116,7 @@ fn one_segment_beyond_a_hole_repeats_it_after_the_reordering_window() {
     assert_eq!(sent[0].0, RTT / 4, "min_RTT / 4");
 }
 
-// tcp-extensions:RFC2018-10
-// tcp-extensions:RFC6675-04
-// tcp-extensions:RFC6675-05
-// tcp-extensions:RFC6675-14
+// req: RFC2018-10, RFC6675-04, RFC6675-05, RFC6675-14
 #[test]
 fn holes_are_filled_in_order_and_once_each_and_then_new_data_leaves() {
     let mut remote = established(true, None);
@@ -151,9 +143,7 @@ fn holes_are_filled_in_order_and_once_each_and_then_new_data_leaves() {
     assert_eq!(remote.info().congestion_window, remote.info().threshold);
 }
 
-// tcp-extensions:RFC5681-33
-// tcp-extensions:RFC6937-02
-// tcp-extensions:RFC8985-24
+// req: RFC5681-33, RFC6937-02, RFC8985-24
 #[test]
 fn recovery_sends_the_reduced_window_in_proportion_to_what_arrives() {
     let mut remote = established(true, None);
@@ -171,8 +161,7 @@ fn recovery_sends_the_reduced_window_in_proportion_to_what_arrives() {
     assert!(sent.abs_diff(expected) <= 3, "{sent}, not {expected}");
 }
 
-// tcp-extensions:RFC8985-05
-// tcp-extensions:RFC5681-34
+// req: RFC8985-05, RFC5681-34
 #[test]
 fn a_lost_repetition_is_repeated_without_a_timeout_and_counts_again() {
     let mut remote = established(true, None);
@@ -195,10 +184,7 @@ fn a_lost_repetition_is_repeated_without_a_timeout_and_counts_again() {
     assert!(!remote.info().after_timeout);
 }
 
-// tcp-extensions:RFC8985-13
-// tcp-extensions:RFC8985-14
-// tcp-extensions:RFC8985-17
-// tcp-extensions:RFC8985-18
+// req: RFC8985-13, RFC8985-14, RFC8985-17, RFC8985-18
 #[test]
 fn a_lost_tail_is_asked_about_before_the_timeout() {
     let mut remote = established(true, None);
@@ -215,7 +201,7 @@ fn a_lost_tail_is_asked_about_before_the_timeout() {
     assert_eq!(remote.info().loss_probes, 1);
 }
 
-// tcp-extensions:RFC8985-17
+// req: RFC8985-17
 #[test]
 fn a_probe_is_new_data_where_there_is_any() {
     let mut remote = established(true, None);
@@ -225,8 +211,7 @@ fn a_probe_is_new_data_where_there_is_any() {
     assert_eq!(sent[0].1.seq, flight[39].end());
 }
 
-// tcp-extensions:RFC8985-19
-// tcp-extensions:RFC8985-20
+// req: RFC8985-19, RFC8985-20
 #[test]
 fn a_loss_that_only_the_probe_repaired_reduces_the_window() {
     let mut remote = established(true, None);
@@ -256,9 +241,7 @@ fn a_probe_that_was_not_needed_leaves_the_window() {
     assert_eq!(remote.info().duplicate_reports, 1);
 }
 
-// tcp-extensions:RFC5682-01
-// tcp-extensions:RFC5682-02
-// tcp-extensions:RFC5682-05
+// req: RFC5682-01, RFC5682-02, RFC5682-05
 #[test]
 fn a_late_flight_is_not_sent_again_after_a_spurious_timeout() {
     for with_sack in [false, true] {
@@ -299,7 +282,7 @@ fn a_late_flight_is_not_sent_again_after_a_spurious_timeout() {
     }
 }
 
-// tcp-extensions:RFC5682-04
+// req: RFC5682-04
 #[test]
 fn a_timeout_that_was_right_is_followed_by_repetitions() {
     let mut remote = established(false, None);
@@ -314,8 +297,7 @@ fn a_timeout_that_was_right_is_followed_by_repetitions() {
     assert_eq!(remote.info().undone, 0);
 }
 
-// tcp-extensions:RFC4015-01
-// tcp-extensions:RFC9438-16
+// req: RFC4015-01, RFC9438-16
 #[test]
 fn an_old_echo_takes_a_fast_recovery_back() {
     let mut remote = established(true, Some(900));
@@ -335,8 +317,7 @@ fn an_old_echo_takes_a_fast_recovery_back() {
     assert!(info.congestion_window >= window);
 }
 
-// tcp-extensions:RFC2883-06
-// tcp-extensions:RFC4015-01
+// req: RFC2883-06, RFC4015-01
 #[test]
 fn reports_of_duplicates_take_a_recovery_back() {
     let mut remote = established(true, None);
@@ -353,9 +334,7 @@ fn reports_of_duplicates_take_a_recovery_back() {
     assert!(!info.in_recovery && info.congestion_window >= window);
 }
 
-// tcp-extensions:RFC2018-12
-// tcp-extensions:RFC2018-17
-// tcp-extensions:RFC6675-01
+// req: RFC2018-12, RFC2018-17, RFC6675-01
 #[test]
 fn a_peer_that_throws_away_what_it_acknowledged_selectively_gets_it_again() {
     let mut remote = established(true, None);
@@ -407,8 +386,7 @@ fn blocks_that_make_no_sense_change_nothing() {
     remote.nothing();
 }
 
-// tcp-extensions:RFC6675-10
-// tcp-extensions:RFC5681-21
+// req: RFC6675-10, RFC5681-21
 #[test]
 fn duplicates_without_blocks_mean_nothing_where_blocks_are_agreed() {
     let mut remote = established(true, None);
@@ -420,10 +398,7 @@ fn duplicates_without_blocks_mean_nothing_where_blocks_are_agreed() {
     assert!(!remote.info().in_recovery);
 }
 
-// tcp-extensions:RFC2883-01
-// tcp-extensions:RFC2883-02
-// tcp-extensions:RFC2883-03
-// tcp-extensions:RFC2883-05
+// req: RFC2883-01, RFC2883-02, RFC2883-03, RFC2883-05
 #[test]
 fn what_arrives_twice_is_reported_once_and_first() {
     let mut remote = established(true, None);
@@ -454,8 +429,7 @@ fn what_arrives_twice_is_reported_once_and_first() {
     assert!(remote.one().sack().is_empty(), "once");
 }
 
-// tcp-extensions:RFC2883-04
-// tcp-extensions:RFC2018-07
+// req: RFC2883-04, RFC2018-07
 #[test]
 fn what_arrives_twice_beyond_a_hole_is_reported_before_the_block_around_it() {
     let mut remote = established(true, None);

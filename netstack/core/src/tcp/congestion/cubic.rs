@@ -7,10 +7,10 @@ use crate::Instant;
 use core::time::Duration;
 
 /// C, in segments per second cubed.
-// tcp-extensions:RFC9438-19
+// req: RFC9438-19
 const C: f64 = 0.4;
 /// What a congestion leaves of the window.
-// tcp-extensions:RFC9438-09
+// req: RFC9438-09
 const BETA: f64 = 0.7;
 /// The growth in segments per round trip that makes AIMD with [`BETA`] as fast as Reno.
 const ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
@@ -98,9 +98,7 @@ impl Cubic {
         }
     }
 
-    // tcp-extensions:RFC9438-01
-    // tcp-extensions:RFC9438-06
-    // tcp-extensions:RFC9438-07
+    // req: RFC9438-01, RFC9438-06, RFC9438-07
     fn avoid_congestion(&mut self, acked: &Acked) {
         let mut epoch = self.epoch.take().unwrap_or_else(|| self.begin(acked.now));
         let segments = self.segments(acked.bytes);
@@ -113,7 +111,7 @@ impl Cubic {
     }
 
     /// W_max for a congestion that comes at the present window.
-    // tcp-extensions:RFC9438-13
+    // req: RFC9438-13
     fn note_congestion(&mut self) {
         let cwnd = self.segments(self.window.size);
         self.w_max = if cwnd < self.w_max {
@@ -130,12 +128,11 @@ impl Cubic {
 impl Epoch {
     fn grow(&mut self, now: Instant, srtt: Duration, acked: f64, cwnd_prior: f64) {
         self.latest = now;
-        // tcp-extensions:RFC9438-02
+        // req: RFC9438-02
         let target = self
             .curve(now.since(self.start) + srtt)
             .clamp(self.cwnd, 1.5 * self.cwnd);
-        // tcp-extensions:RFC9438-04
-        // tcp-extensions:RFC9438-05
+        // req: RFC9438-04, RFC9438-05
         let alpha = if self.w_est >= cwnd_prior { 1.0 } else { ALPHA };
         self.w_est += alpha * acked / self.cwnd;
         if self.curve(now.since(self.start)) < self.w_est {
@@ -184,7 +181,7 @@ impl CongestionControl for Cubic {
 
     fn on_ack(&mut self, acked: &Acked) {
         if !acked.validated {
-            // tcp-extensions:RFC9438-03
+            // req: RFC9438-03
             if let Some(epoch) = &mut self.epoch {
                 epoch.start += acked.now.since(epoch.latest);
                 epoch.latest = acked.now;
@@ -208,8 +205,7 @@ impl CongestionControl for Cubic {
         }
     }
 
-    // tcp-extensions:RFC9438-08
-    // tcp-extensions:RFC9438-11
+    // req: RFC9438-08, RFC9438-11
     fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
         self.note_congestion();
         self.flat = false;
@@ -220,7 +216,7 @@ impl CongestionControl for Cubic {
         self.window.size = self.window.threshold.min(limit.max(self.window.mss));
     }
 
-    // tcp-extensions:RFC9438-14
+    // req: RFC9438-14
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
             self.note_congestion();
@@ -242,7 +238,7 @@ impl CongestionControl for Cubic {
         });
     }
 
-    // tcp-extensions:RFC9438-16
+    // req: RFC9438-16
     fn undo(&mut self) {
         let Some(before) = self.before.take() else {
             return;

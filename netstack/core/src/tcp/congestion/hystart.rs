@@ -39,8 +39,7 @@ pub(super) enum Advice {
 
 impl HyStart {
     /// Takes an acknowledgement in slow start.
-    // tcp-extensions:RFC9406-01
-    // tcp-extensions:RFC9438-18
+    // req: RFC9406-01, RFC9438-18
     pub(super) fn on_ack(&mut self, new_round: bool, rtt: Option<Duration>) -> Advice {
         if new_round {
             self.last_round = self.this_round.take();

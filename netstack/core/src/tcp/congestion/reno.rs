@@ -46,11 +46,7 @@ impl CongestionControl for Reno {
         self.window.threshold
     }
 
-    // tcp-extensions:RFC5681-03
-    // tcp-extensions:RFC5681-11
-    // tcp-extensions:RFC5681-12
-    // tcp-extensions:RFC3465-01
-    // tcp-extensions:RFC7661-01
+    // req: RFC5681-03, RFC5681-11, RFC5681-12, RFC3465-01, RFC7661-01
     fn on_ack(&mut self, acked: &Acked) {
         if !acked.validated {
             return;
@@ -65,8 +61,7 @@ impl CongestionControl for Reno {
         }
     }
 
-    // tcp-extensions:RFC5681-09
-    // tcp-extensions:RFC5681-15
+    // req: RFC5681-09, RFC5681-15
     fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
         self.window.reduce(flight / 2, sign);
         self.credit = 0;
@@ -76,7 +71,7 @@ impl CongestionControl for Reno {
         self.window.size = self.window.threshold.min(limit.max(self.window.mss));
     }
 
-    // tcp-extensions:RFC5681-13
+    // req: RFC5681-13
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
             self.window.reduce(flight / 2, Sign::Loss);

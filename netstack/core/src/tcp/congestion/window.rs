@@ -30,14 +30,13 @@ impl Window {
         }
     }
 
-    // tcp-extensions:RFC9438-17
+    // req: RFC9438-17
     pub(super) fn in_slow_start(&self) -> bool {
         self.size < self.threshold
     }
 
     /// Slow start: grows by what was acknowledged divided by `divisor`, up to the threshold.
-    // tcp-extensions:RFC5681-10
-    // tcp-extensions:RFC3465-05
+    // req: RFC5681-10, RFC3465-05
     pub(super) fn slow_start(&mut self, acked: usize, divisor: usize) {
         let limit = if self.after_timeout {
             self.mss
@@ -52,8 +51,7 @@ impl Window {
     }
 
     /// Sets threshold and window for a congestion. Marks bring the window down to one segment.
-    // tcp-extensions:RFC9438-10
-    // tcp-extensions:RFC9438-12
+    // req: RFC9438-10, RFC9438-12
     pub(super) fn reduce(&mut self, threshold: usize, sign: Sign) {
         self.threshold = threshold.max(2 * self.mss);
         self.size = match sign {
@@ -64,30 +62,28 @@ impl Window {
     }
 
     /// One segment, after a timeout.
-    // tcp-extensions:RFC5681-14
-    // tcp-extensions:RFC6928-04
+    // req: RFC5681-14, RFC6928-04
     pub(super) fn collapse(&mut self) {
         self.size = self.mss;
         self.after_timeout = true;
     }
 
-    // tcp-extensions:RFC5682-04
+    // req: RFC5682-04
     pub(super) fn resume_at(&mut self, size: usize) {
         self.size = size.min(self.threshold).max(self.mss);
     }
 
-    // tcp-extensions:RFC5681-28
-    // tcp-extensions:RFC6928-03
+    // req: RFC5681-28, RFC6928-03
     pub(super) fn restart(&mut self) {
         self.size = self.size.min(initial(self.mss));
     }
 
-    // tcp-extensions:RFC5681-06
+    // req: RFC5681-06
     pub(super) fn on_handshake_loss(&mut self) {
         self.size = self.mss;
     }
 
-    // tcp-extensions:RFC5681-07
+    // req: RFC5681-07
     pub(super) fn set_mss(&mut self, mss: usize) {
         if self.size == initial(self.mss) {
             self.size = initial(mss);
@@ -98,7 +94,20 @@ impl Window {
 }
 
 /// The initial window of RFC 6928, 2.
-// tcp-extensions:RFC6928-01
+// req: RFC6928-01
 pub(super) fn initial(mss: usize) -> usize {
     (INITIAL_SEGMENTS * mss).min((2 * mss).max(14_600)).max(mss)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // req: RFC6928-01
+    #[test]
+    fn the_initial_window_follows_the_segment_size() {
+        assert_eq!(initial(65_495), 2 * 65_495);
+        assert_eq!(initial(536), 5_360);
+        assert_eq!(initial(1_460), 14_600);
+    }
 }

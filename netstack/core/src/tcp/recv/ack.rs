@@ -48,8 +48,7 @@ impl AckState {
     /// How long an acknowledgement may wait on a path with the round-trip time `srtt`, where it is known. An answer of
     /// the application is worth [`DELAY`]; without one, waiting longer than the rest of a burst takes only holds back a
     /// sender whose window has an odd number of segments.
-    // rfc9293:MUST-40
-    // tcp-extensions:RFC5681-30
+    // req: MUST-40, RFC5681-30
     pub(crate) fn delay(&self, srtt: Option<Duration>) -> Duration {
         match srtt {
             Some(srtt) if !self.interactive && !srtt.is_zero() => {

@@ -15,9 +15,7 @@ impl EcnEcho {
 
     /// A segment in the window arrived: `marked` on its way, and perhaps saying that the peer's window was reduced.
     /// Returns whether the peer should hear of it at once.
-    // tcp-extensions:RFC3168-18
-    // tcp-extensions:RFC3168-19
-    // tcp-extensions:RFC3168-22
+    // req: RFC3168-18, RFC3168-19, RFC3168-22
     #[inline]
     pub(crate) fn on_segment(&mut self, marked: bool, reduced: bool) -> bool {
         if !self.enabled || !(marked || reduced) {
@@ -39,8 +37,7 @@ impl EcnEcho {
 mod tests {
     use super::*;
 
-    // tcp-extensions:RFC3168-18
-    // tcp-extensions:RFC3168-19
+    // req: RFC3168-18, RFC3168-19
     #[test]
     fn the_echo_lasts_until_the_window_was_reduced_after_the_last_mark() {
         let mut ecn = EcnEcho::default();

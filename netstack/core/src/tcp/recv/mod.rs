@@ -176,11 +176,7 @@ impl Receiver {
 
     /// The blocks for an acknowledgement with room for so many: what arrived twice, once, then what waits beyond
     /// holes, the newest first.
-    // tcp-extensions:RFC2883-01
-    // tcp-extensions:RFC2883-02
-    // tcp-extensions:RFC2018-07
-    // tcp-extensions:RFC2018-08
-    // tcp-extensions:RFC2018-09
+    // req: RFC2883-01, RFC2883-02, RFC2018-07, RFC2018-08, RFC2018-09
     pub(crate) fn take_blocks(&mut self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
         let mut blocks = ArrayVec::new();
         blocks.extend(self.duplicate.take().filter(|_| room > 0));

@@ -59,7 +59,7 @@ impl Sender {
     /// An acceptable acknowledgement arrived. Returns whether it acknowledges new data, or our SYN or FIN.
     ///
     /// Without a loss this takes the same time however much is in flight.
-    // tcp-extensions:RFC6675-08
+    // req: RFC6675-08
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
         let pipe = self.pipe();
         let report = self.duplicate_report(ack);
@@ -83,7 +83,7 @@ impl Sender {
             self.on_progress(&delivery);
         }
         let lost = self.find_losses(now, duplicate, pipe);
-        // tcp-extensions:RFC3168-14
+        // req: RFC3168-14
         let marked = ack.marked && self.ecn.is_enabled();
         if marked {
             self.on_echo(now, pipe);
@@ -100,8 +100,7 @@ impl Sender {
     }
 
     /// The block by which the peer reports that it received something twice (RFC 2883, 4).
-    // tcp-extensions:RFC2883-06
-    // tcp-extensions:RFC2883-07
+    // req: RFC2883-06, RFC2883-07
     fn duplicate_report(&self, ack: &Ack<'_>) -> Option<SackBlock> {
         let [first, rest @ ..] = ack.blocks else {
             return None;
@@ -144,7 +143,7 @@ impl Sender {
             });
         }
         delivery.delivered += delivery.sacked;
-        // tcp-extensions:RFC2018-16
+        // req: RFC2018-16
         if delivery.advanced && self.board.is_reneged() {
             self.board.clear_sacked();
             self.tally.reneged += 1;
@@ -176,9 +175,7 @@ impl Sender {
     }
 
     /// Takes round-trip times. Of what was sent twice only a timestamp tells (Karn's rule).
-    // tcp-extensions:RFC6298-07
-    // tcp-extensions:RFC6298-08
-    // tcp-extensions:RFC7323-27
+    // req: RFC6298-07, RFC6298-08, RFC7323-27
     fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery) {
         if let Some(latest) = delivery.latest {
             self.rtt.note_least(now, now.since(latest));
@@ -243,7 +240,7 @@ impl Sender {
         match self.frto.on_ack(&heard, self.nxt) {
             Judgement::Open => {}
             Judgement::Ask => {
-                // tcp-extensions:RFC5682-02
+                // req: RFC5682-02
                 if self.unsent() > 0 && self.wnd > self.nxt.since(self.una) {
                     self.frto.grant(2 * self.mss);
                 } else {
@@ -256,9 +253,7 @@ impl Sender {
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.
-    // tcp-extensions:RFC9937-09
-    // tcp-extensions:RFC6582-06
-    // tcp-extensions:RFC5681-27
+    // req: RFC9937-09, RFC6582-06, RFC5681-27
     fn on_progress(&mut self, delivery: &Delivery) {
         self.newreno.on_advance();
         match self.recovery.on_advance(self.una) {
@@ -277,7 +272,7 @@ impl Sender {
                 self.rack.on_recovered();
             }
             None if self.recovery.phase() == Phase::Fast && !self.sack => {
-                // tcp-extensions:RFC6582-03
+                // req: RFC6582-03
                 self.newreno.on_partial(delivery.acked, self.mss);
                 self.board.mark_first_lost(self.mss);
                 self.force = true;
@@ -305,8 +300,7 @@ impl Sender {
             self.newreno.inflate(self.mss, self.nxt.since(self.una));
             return false;
         }
-        // tcp-extensions:RFC5681-18
-        // tcp-extensions:RFC5681-22
+        // req: RFC5681-18, RFC5681-22
         let third = self.newreno.on_duplicate(self.nxt);
         if !third || self.recovery.phase() != Phase::Open || !self.recovery.is_past(self.una) {
             return false;
@@ -375,8 +369,7 @@ impl Sender {
     }
 
     /// Lets as much out in fast recovery as was delivered and the new window allows.
-    // tcp-extensions:RFC8985-24
-    // tcp-extensions:RFC5681-33
+    // req: RFC8985-24, RFC5681-33
     pub(super) fn pace_recovery(&mut self, delivered: usize, safe: bool) {
         let (pipe, threshold) = (self.pipe(), self.congestion.threshold());
         self.recovery
@@ -397,9 +390,7 @@ impl Sender {
     }
 
     /// Nothing was lost: the response is taken back (RFC 4015).
-    // tcp-extensions:RFC4015-01
-    // tcp-extensions:RFC4015-02
-    // tcp-extensions:RFC9438-15
+    // req: RFC4015-01, RFC4015-02, RFC9438-15
     fn take_back(&mut self) {
         self.congestion.undo();
         self.tally.undone += 1;

@@ -41,8 +41,7 @@ impl EcnResponse {
 
     /// Everything before `una` is acknowledged with an echo, while `nxt` is SND.NXT. Returns whether the window is to
     /// be reduced: once for every window.
-    // tcp-extensions:RFC3168-02
-    // tcp-extensions:RFC3168-13
+    // req: RFC3168-02, RFC3168-13
     pub(crate) fn on_echo(&mut self, una: Seq, nxt: Seq) -> bool {
         if !self.enabled || self.until.is_some_and(|until| una.at_or_before(until)) {
             return false;
@@ -53,8 +52,7 @@ impl EcnResponse {
     }
 
     /// The window cannot be reduced any more.
-    // tcp-extensions:RFC3168-15
-    // tcp-extensions:RFC9438-12
+    // req: RFC3168-15, RFC9438-12
     pub(crate) fn hold(&mut self) {
         self.held = true;
         self.restart = true;

@@ -60,7 +60,7 @@ pub(crate) enum Judgement {
 impl Frto {
     /// The timer went off for the first time, outside recovery, while `nxt` was SND.NXT; it sends what is before
     /// `repeated`.
-    // tcp-extensions:RFC5682-01
+    // req: RFC5682-01
     pub(crate) fn start(&mut self, nxt: Seq, repeated: Seq) {
         self.step = Step::Repeated;
         self.recover = nxt;
@@ -73,11 +73,7 @@ impl Frto {
     }
 
     /// Takes an acknowledgement; `nxt` is SND.NXT.
-    // tcp-extensions:RFC5682-02
-    // tcp-extensions:RFC5682-03
-    // tcp-extensions:RFC5682-04
-    // tcp-extensions:RFC5682-05
-    // tcp-extensions:RFC5682-09
+    // req: RFC5682-02, RFC5682-03, RFC5682-04, RFC5682-05, RFC5682-09
     #[inline]
     pub(crate) fn on_ack(&mut self, heard: &Heard, nxt: Seq) -> Judgement {
         match self.step {

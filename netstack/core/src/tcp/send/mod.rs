@@ -190,8 +190,7 @@ impl Sender {
     }
 
     /// Sequence numbers in the network: sent, not acknowledged in any way, and not lost.
-    // tcp-extensions:RFC6675-03
-    // tcp-extensions:RFC9937-07
+    // req: RFC6675-03, RFC9937-07
     pub(crate) fn pipe(&self) -> usize {
         let totals = self.board.totals();
         self.nxt
@@ -211,8 +210,7 @@ impl Sender {
     }
 
     /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
-    // tcp-extensions:RFC5681-01
-    // tcp-extensions:RFC7323-15
+    // req: RFC5681-01, RFC7323-15
     pub(crate) fn usable(&self) -> usize {
         if self.ecn.is_held() {
             return 0;
@@ -226,8 +224,7 @@ impl Sender {
     }
 
     /// What is to be sent again now: from where, and how many sequence numbers.
-    // tcp-extensions:RFC6675-04
-    // tcp-extensions:RFC8985-23
+    // req: RFC6675-04, RFC8985-23
     pub(crate) fn next_retransmission(&mut self) -> Option<(Seq, usize)> {
         if core::mem::take(&mut self.force) && self.outstanding() {
             let len = self.nxt.since(self.una).min(self.mss);
@@ -276,7 +273,7 @@ impl Sender {
     }
 
     /// `len` sequence numbers from `seq` on are about to leave.
-    // tcp-extensions:RFC8985-02
+    // req: RFC8985-02
     pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
         let end = seq + len;
         if seq.before(self.nxt) {

@@ -42,20 +42,19 @@ impl NewReno {
     }
 
     /// Another duplicate in recovery, of at most `most` bytes that can have left the network.
-    // tcp-extensions:RFC5681-24
-    // tcp-extensions:RFC5681-25
+    // req: RFC5681-24, RFC5681-25
     pub(crate) fn inflate(&mut self, mss: usize, most: usize) {
         self.inflation = (self.inflation + mss as isize).min(most as isize);
     }
 
     /// Recovery begins: the duplicates so far have each taken a segment out of the network.
-    // tcp-extensions:RFC5681-23
+    // req: RFC5681-23
     pub(crate) fn begin(&mut self, mss: usize) {
         self.inflation = (DUPLICATE_THRESHOLD as usize * mss) as isize;
     }
 
     /// `acked` bytes were acknowledged in recovery, but not everything.
-    // tcp-extensions:RFC6582-04
+    // req: RFC6582-04
     pub(crate) fn on_partial(&mut self, acked: usize, mss: usize) {
         self.inflation -= acked as isize;
         if acked >= mss {
@@ -80,10 +79,7 @@ impl NewReno {
     }
 
     /// What limited transmit adds to the congestion window: the first two duplicates let a segment out each.
-    // tcp-extensions:RFC3042-01
-    // tcp-extensions:RFC3042-02
-    // tcp-extensions:RFC5681-19
-    // tcp-extensions:RFC5681-20
+    // req: RFC3042-01, RFC3042-02, RFC5681-19, RFC5681-20
     pub(crate) fn limited_transmit(&self, mss: usize) -> usize {
         mss * self.duplicates.min(DUPLICATE_THRESHOLD - 1) as usize
     }

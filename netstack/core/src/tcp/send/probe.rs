@@ -35,7 +35,7 @@ pub(crate) enum Outcome {
 
 impl Probe {
     /// PTO: how long after the last segment or acknowledgement a probe leaves, when `single` segment is in flight.
-    // tcp-extensions:RFC8985-14
+    // req: RFC8985-14
     pub(crate) fn interval(srtt: Option<Duration>, single: bool) -> Duration {
         match srtt {
             None => INITIAL,
@@ -45,7 +45,7 @@ impl Probe {
     }
 
     /// The interval is over. Returns whether a probe leaves: not two at a time, nor two without a measurement between.
-    // tcp-extensions:RFC8985-16
+    // req: RFC8985-16
     pub(crate) fn on_timeout(&mut self) -> bool {
         self.due = self.end.is_none() && self.measured;
         self.due
@@ -77,7 +77,7 @@ impl Probe {
 
     /// An acknowledgement of everything before `ack` arrived, perhaps with a report that the bytes up to `duplicate`
     /// arrived twice; `bare` when it acknowledges nothing new and reports nothing at all.
-    // tcp-extensions:RFC8985-19
+    // req: RFC8985-19
     #[inline]
     pub(crate) fn on_ack(&mut self, ack: Seq, duplicate: Option<Seq>, bare: bool) -> Outcome {
         let Some(end) = self.end.filter(|end| ack.at_or_after(*end)) else {

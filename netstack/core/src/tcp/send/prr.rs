@@ -12,9 +12,7 @@ pub(crate) struct Prr {
 
 impl Prr {
     /// The response to a congestion that was noticed while `recover_fs` bytes were in the network.
-    // tcp-extensions:RFC6937-01
-    // tcp-extensions:RFC9937-03
-    // tcp-extensions:RFC9937-04
+    // req: RFC6937-01, RFC9937-03, RFC9937-04
     pub(crate) fn new(recover_fs: usize) -> Self {
         Prr {
             recover_fs: recover_fs.max(1),
@@ -24,10 +22,7 @@ impl Prr {
 
     /// An acknowledgement says that `delivered` bytes arrived and leaves `pipe` in the network, towards `ssthresh`;
     /// `safe` when it acknowledges new data and finds nothing else lost.
-    // tcp-extensions:RFC6937-02
-    // tcp-extensions:RFC6937-03
-    // tcp-extensions:RFC9937-05
-    // tcp-extensions:RFC9937-06
+    // req: RFC6937-02, RFC6937-03, RFC9937-05, RFC9937-06
     pub(crate) fn on_ack(
         &mut self,
         delivered: usize,

@@ -70,14 +70,14 @@ impl Rack {
         echoed: Option<Instant>,
         min_rtt: Duration,
     ) {
-        // tcp-extensions:RFC8985-10
+        // req: RFC8985-10
         if sent.end.after(self.fack) {
             self.fack = sent.end;
         } else if sent.end.before(self.fack) && !sent.resent {
             self.reordering_seen = true;
         }
         let rtt = now.since(sent.at);
-        // tcp-extensions:RFC8985-09
+        // req: RFC8985-09
         if sent.resent {
             let of_an_earlier_one =
                 echoed.is_some_and(|echoed| echoed.as_millis() < sent.at.as_millis());
@@ -118,9 +118,7 @@ impl Rack {
     }
 
     /// RACK.reo_wnd: how long what seems lost may just be late.
-    // tcp-extensions:RFC8985-03
-    // tcp-extensions:RFC8985-04
-    // tcp-extensions:RFC8985-07
+    // req: RFC8985-03, RFC8985-04, RFC8985-07
     pub(crate) fn window(&self, now: &Circumstances) -> Duration {
         if !self.reordering_seen && (now.in_recovery || now.threshold_reached) {
             return Duration::ZERO;
@@ -132,7 +130,7 @@ impl Rack {
 
     /// Takes for lost what was sent before something that was delivered and is not explained by reordering of
     /// `window` any more.
-    // tcp-extensions:RFC8985-05
+    // req: RFC8985-05
     pub(crate) fn detect(&self, board: &mut Scoreboard, now: Instant, window: Duration) -> Found {
         let mut found = Found::default();
         let Some(newest) = self.newest.filter(|_| board.is_marked()) else {
@@ -156,7 +154,7 @@ impl Rack {
 
     /// The retransmission timer went off: the first range is lost, and whatever is as old as can be
     /// (RFC 8985, 6.3).
-    // tcp-extensions:RFC8985-12
+    // req: RFC8985-12
     pub(crate) fn mark_on_timeout(
         &self,
         board: &mut Scoreboard,

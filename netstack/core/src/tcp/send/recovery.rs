@@ -27,7 +27,7 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    // tcp-extensions:RFC6582-01
+    // req: RFC6582-01
     pub(crate) fn new(iss: Seq) -> Self {
         Recovery {
             phase: Phase::Open,
@@ -43,20 +43,20 @@ impl Recovery {
     }
 
     /// Whether an acknowledgement up to `una` is past everything that was out when the latest recovery began.
-    // tcp-extensions:RFC6582-02
+    // req: RFC6582-02
     pub(crate) fn is_past(&self, una: Seq) -> bool {
         una.after(self.point)
     }
 
     /// Whether something that was lost had left after congestion control was told last: then that is news. `resent`
     /// when it had not left for the first time.
-    // tcp-extensions:RFC5681-34
+    // req: RFC5681-34
     pub(crate) fn is_news(&self, left: Instant, resent: bool) -> bool {
         left > self.since || left == self.since && resent
     }
 
     /// Fast recovery begins, or begins anew, with `flight` bytes in the network.
-    // tcp-extensions:RFC6675-11
+    // req: RFC6675-11
     pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, flight: usize) {
         self.phase = Phase::Fast;
         self.point = nxt;
@@ -65,8 +65,7 @@ impl Recovery {
     }
 
     /// The retransmission timer went off.
-    // tcp-extensions:RFC6582-07
-    // tcp-extensions:RFC6675-17
+    // req: RFC6582-07, RFC6675-17
     pub(crate) fn on_timeout(&mut self, now: Instant, nxt: Seq) {
         self.phase = Phase::Timeout;
         self.point = nxt;
@@ -79,7 +78,7 @@ impl Recovery {
     }
 
     /// Everything before `una` is acknowledged. Returns the phase that this ends.
-    // tcp-extensions:RFC6675-14
+    // req: RFC6675-14
     #[inline]
     pub(crate) fn on_advance(&mut self, una: Seq) -> Option<Phase> {
         if self.phase == Phase::Open || una.before(self.point) {

@@ -53,7 +53,7 @@ impl Rounds {
 
     /// Whether a congestion window of `window` bytes is known to be used: it was full lately, or pipeACK, the
     /// most that was acknowledged in a round trip, is at least half of it.
-    // tcp-extensions:RFC7661-01
+    // req: RFC7661-01
     #[inline]
     pub(crate) fn validates(&self, window: usize) -> bool {
         let pipe_ack = self.acked.max(self.before[0]).max(self.before[1]);

@@ -52,7 +52,7 @@ impl RttEstimator {
     }
 
     /// Takes any round-trip time for the smallest.
-    // tcp-extensions:RFC8985-08
+    // req: RFC8985-08
     pub(crate) fn note_least(&mut self, now: Instant, rtt: Duration) {
         if self.least.is_some() && now.since(self.least_since) >= LEAST_LIFETIME {
             self.previous_least = self.least.take();

@@ -9,9 +9,7 @@ use core::time::Duration;
 impl Sender {
     /// The retransmission timer went off: the segment at `una` leaves at once, whatever the windows
     /// say, and what else is lost as they open.
-    // tcp-extensions:RFC6298-14
-    // tcp-extensions:RFC6298-15
-    // tcp-extensions:RFC8961-06
+    // req: RFC6298-14, RFC6298-15, RFC8961-06
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         let again = self.timeouts > 0;
         self.timeouts += 1;
@@ -24,7 +22,7 @@ impl Sender {
             return;
         }
         let flight = self.pipe();
-        // tcp-extensions:RFC5682-07
+        // req: RFC5682-07
         let fresh = self.recovery.phase() == Phase::Open;
         if !again {
             self.undo.begin(self.una, self.nxt);
@@ -47,8 +45,7 @@ impl Sender {
 
     /// Takes for lost what the timeout says is.
     fn give_up_flight(&mut self, now: Instant) {
-        // tcp-extensions:RFC2018-11
-        // tcp-extensions:RFC2018-12
+        // req: RFC2018-11, RFC2018-12
         if self.board.is_reneged() {
             self.board.clear_sacked();
             self.tally.reneged += 1;
@@ -64,7 +61,7 @@ impl Sender {
     }
 
     /// What seemed lost has not arrived in time.
-    // tcp-extensions:RFC8985-11
+    // req: RFC8985-11
     pub(crate) fn on_reorder_timeout(&mut self, now: Instant) {
         let flight = self.pipe();
         let lost = self.detect(now);
@@ -82,7 +79,7 @@ impl Sender {
     }
 
     /// How long after now a tail loss probe would ask about what is outstanding, if one may.
-    // tcp-extensions:RFC8985-13
+    // req: RFC8985-13
     pub(crate) fn probe_interval(&self) -> Option<Duration> {
         let quiet = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
         let single = self.nxt.since(self.una) <= self.mss;
@@ -96,7 +93,7 @@ impl Sender {
 
     pub(super) fn circumstances(&self, in_recovery: bool) -> rack::Circumstances {
         let totals = self.board.totals();
-        // tcp-extensions:RFC6675-02
+        // req: RFC6675-02
         let threshold_reached = totals.sacked > 2 * self.mss
             || totals.sacked_ranges >= 3
             || self.newreno.threshold_reached();

@@ -25,12 +25,7 @@ fn at_window(segments: usize) -> Cubic {
     cubic
 }
 
-// tcp-extensions:RFC9438-01
-// tcp-extensions:RFC9438-06
-// tcp-extensions:RFC9438-07
-// tcp-extensions:RFC9438-08
-// tcp-extensions:RFC9438-09
-// tcp-extensions:RFC9438-19
+// req: RFC9438-01, RFC9438-06, RFC9438-07, RFC9438-08, RFC9438-09, RFC9438-19
 #[test]
 fn the_window_follows_the_formula_within_five_per_cent() {
     let w_max = 1000.0_f64;
@@ -51,8 +46,7 @@ fn the_window_follows_the_formula_within_five_per_cent() {
     assert!(cubic.window() > 1_100 * MSS, "beyond the plateau by then");
 }
 
-// tcp-extensions:RFC9438-04
-// tcp-extensions:RFC9438-05
+// req: RFC9438-04, RFC9438-05
 #[test]
 fn with_a_small_window_it_is_as_fast_as_reno() {
     let mut cubic = at_window(20);
@@ -70,7 +64,7 @@ fn with_a_small_window_it_is_as_fast_as_reno() {
     assert!(cubic.window() / MSS >= window + 8, "{}", cubic.window());
 }
 
-// tcp-extensions:RFC9438-02
+// req: RFC9438-02
 #[test]
 fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
     let mut cubic = at_window(10);
@@ -83,7 +77,7 @@ fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
     }
 }
 
-// tcp-extensions:RFC9438-03
+// req: RFC9438-03
 #[test]
 fn time_in_which_the_window_was_not_used_does_not_count() {
     let mut cubic = at_window(100);
@@ -107,7 +101,7 @@ fn time_in_which_the_window_was_not_used_does_not_count() {
     assert!(cubic.window() < before + 12 * MSS, "{}", cubic.window());
 }
 
-// tcp-extensions:RFC9438-13
+// req: RFC9438-13
 #[test]
 fn a_second_loss_below_the_first_lowers_the_plateau() {
     let mut cubic = at_window(100);
@@ -118,8 +112,7 @@ fn a_second_loss_below_the_first_lowers_the_plateau() {
     assert_eq!(cubic.window(), 49 * MSS);
 }
 
-// tcp-extensions:RFC9438-10
-// tcp-extensions:RFC9438-14
+// req: RFC9438-10, RFC9438-14
 #[test]
 fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
     let mut cubic = at_window(100);
@@ -133,7 +126,7 @@ fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
     assert_eq!((cubic.window(), cubic.threshold()), (2 * MSS, 2 * MSS));
 }
 
-// tcp-extensions:RFC9438-16
+// req: RFC9438-16
 #[test]
 fn a_response_taken_back_leaves_everything_as_it_was() {
     let mut cubic = at_window(100);

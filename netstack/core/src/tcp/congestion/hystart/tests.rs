@@ -12,7 +12,7 @@ fn round(hystart: &mut HyStart, rtt: Duration) -> Advice {
     advice
 }
 
-// tcp-extensions:RFC9406-01
+// req: RFC9406-01
 #[test]
 fn a_rise_of_an_eighth_slows_growth_to_a_quarter_and_five_rounds_end_it() {
     let mut hystart = HyStart::default();

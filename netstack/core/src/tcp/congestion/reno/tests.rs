@@ -14,10 +14,7 @@ fn acked(bytes: usize) -> Acked {
     }
 }
 
-// tcp-extensions:RFC5681-03
-// tcp-extensions:RFC5681-10
-// tcp-extensions:RFC5681-11
-// tcp-extensions:RFC5681-12
+// req: RFC5681-03, RFC5681-10, RFC5681-11, RFC5681-12
 #[test]
 fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     let mut reno = Reno::new(MSS);
@@ -33,9 +30,7 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     assert_eq!(reno.window(), 11 * MSS);
 }
 
-// tcp-extensions:RFC5681-13
-// tcp-extensions:RFC5681-14
-// tcp-extensions:RFC3465-05
+// req: RFC5681-13, RFC5681-14, RFC3465-05
 #[test]
 fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     let mut reno = Reno::new(MSS);
@@ -51,7 +46,7 @@ fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     );
 }
 
-// tcp-extensions:RFC7661-01
+// req: RFC7661-01
 #[test]
 fn an_unused_window_does_not_grow() {
     let mut reno = Reno::new(MSS);

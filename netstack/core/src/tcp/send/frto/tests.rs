@@ -29,9 +29,7 @@ fn duplicate(highest: u32, original: bool, sack: bool) -> Heard {
     }
 }
 
-// tcp-extensions:RFC5682-02
-// tcp-extensions:RFC5682-05
-// tcp-extensions:RFC5682-09
+// req: RFC5682-02, RFC5682-05, RFC5682-09
 #[test]
 fn an_advance_over_what_was_sent_once_says_that_nothing_was_lost() {
     for sack in [false, true] {
@@ -47,7 +45,7 @@ fn an_advance_over_what_was_sent_once_says_that_nothing_was_lost() {
     }
 }
 
-// tcp-extensions:RFC5682-04
+// req: RFC5682-04
 #[test]
 fn a_duplicate_after_new_data_says_that_the_timeout_was_right() {
     let mut frto = started();
@@ -61,7 +59,7 @@ fn a_duplicate_after_new_data_says_that_the_timeout_was_right() {
     assert_eq!(judgement, Judgement::Lost);
 }
 
-// tcp-extensions:RFC5682-03
+// req: RFC5682-03
 #[test]
 fn other_first_answers_end_it() {
     for first in [

@@ -2,8 +2,7 @@ use super::*;
 
 const MSS: usize = 1000;
 
-// tcp-extensions:RFC5681-18
-// tcp-extensions:RFC5681-23
+// req: RFC5681-18, RFC5681-23
 #[test]
 fn the_third_duplicate_means_a_loss() {
     let mut newreno = NewReno::default();
@@ -13,8 +12,7 @@ fn the_third_duplicate_means_a_loss() {
     assert_eq!(newreno.allowance(5 * MSS, MSS), 8 * MSS);
 }
 
-// tcp-extensions:RFC3042-01
-// tcp-extensions:RFC5681-19
+// req: RFC3042-01, RFC5681-19
 #[test]
 fn the_first_two_let_one_segment_out_each() {
     let mut newreno = NewReno::default();
@@ -25,7 +23,7 @@ fn the_first_two_let_one_segment_out_each() {
     assert_eq!(newreno.limited_transmit(MSS), 2 * MSS);
 }
 
-// tcp-extensions:RFC6582-04
+// req: RFC6582-04
 #[test]
 fn a_partial_acknowledgement_deflates() {
     let mut newreno = NewReno::default();
@@ -36,7 +34,7 @@ fn a_partial_acknowledgement_deflates() {
     assert_eq!(newreno.allowance(5 * MSS, MSS), 5 * MSS);
 }
 
-// tcp-extensions:RFC5681-25
+// req: RFC5681-25
 #[test]
 fn duplicates_that_nobody_sent_data_for_let_nothing_out() {
     let mut newreno = NewReno::default();

@@ -10,7 +10,7 @@ fn sent(resent: bool) -> Probe {
     probe
 }
 
-// tcp-extensions:RFC8985-14
+// req: RFC8985-14
 #[test]
 fn the_interval_is_two_round_trips_and_more_for_a_single_segment() {
     assert_eq!(Probe::interval(None, false), MS * 1000);
@@ -18,7 +18,7 @@ fn the_interval_is_two_round_trips_and_more_for_a_single_segment() {
     assert_eq!(Probe::interval(Some(MS * 30), true), MS * 260);
 }
 
-// tcp-extensions:RFC8985-16
+// req: RFC8985-16
 #[test]
 fn one_probe_at_a_time_and_a_measurement_between() {
     assert!(!Probe::default().on_timeout());
@@ -32,7 +32,7 @@ fn one_probe_at_a_time_and_a_measurement_between() {
     assert!(!probe.on_timeout(), "nothing measured since");
 }
 
-// tcp-extensions:RFC8985-19
+// req: RFC8985-19
 #[test]
 fn a_repair_that_nobody_else_notices_counts_as_a_loss() {
     let mut probe = sent(true);

@@ -22,8 +22,7 @@ fn recover(lost: usize) -> Vec<usize> {
     sent
 }
 
-// tcp-extensions:RFC6937-02
-// tcp-extensions:RFC9937-06
+// req: RFC6937-02, RFC9937-06
 #[test]
 fn after_one_loss_every_second_acknowledgement_lets_a_segment_out() {
     let sent = recover(1);
@@ -33,8 +32,7 @@ fn after_one_loss_every_second_acknowledgement_lets_a_segment_out() {
     assert!((8..=11).contains(&total), "half the window: {sent:?}");
 }
 
-// tcp-extensions:RFC6937-03
-// tcp-extensions:RFC9937-05
+// req: RFC6937-03, RFC9937-05
 #[test]
 fn after_many_losses_no_more_leaves_than_arrives() {
     let sent = recover(15);

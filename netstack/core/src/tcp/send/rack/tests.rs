@@ -31,8 +31,7 @@ fn circumstances() -> Circumstances {
     }
 }
 
-// tcp-extensions:RFC8985-04
-// tcp-extensions:RFC8985-05
+// req: RFC8985-04, RFC8985-05
 #[test]
 fn what_was_sent_before_something_delivered_is_lost_after_the_window() {
     let (mut rack, mut board) = board();
@@ -49,7 +48,7 @@ fn what_was_sent_before_something_delivered_is_lost_after_the_window() {
     assert_eq!(board.totals().lost, 300, "nothing beyond");
 }
 
-// tcp-extensions:RFC8985-03
+// req: RFC8985-03
 #[test]
 fn three_segments_beyond_a_hole_need_no_waiting() {
     let (mut rack, mut board) = board();
@@ -63,9 +62,7 @@ fn three_segments_beyond_a_hole_need_no_waiting() {
     assert_eq!(found.lost, Some((at(2), false)));
 }
 
-// tcp-extensions:RFC8985-06
-// tcp-extensions:RFC8985-07
-// tcp-extensions:RFC8985-10
+// req: RFC8985-06, RFC8985-07, RFC8985-10
 #[test]
 fn reordering_is_noticed_and_reports_widen_the_window_for_a_while() {
     let (mut rack, mut board) = board();
@@ -92,7 +89,7 @@ fn reordering_is_noticed_and_reports_widen_the_window_for_a_while() {
     assert_eq!(rack.window(&now), RTT / 4);
 }
 
-// tcp-extensions:RFC8985-09
+// req: RFC8985-09
 #[test]
 fn a_repetition_whose_original_arrived_tells_no_time() {
     let (mut rack, mut board) = board();
@@ -112,7 +109,7 @@ fn a_repetition_whose_original_arrived_tells_no_time() {
     assert_eq!(rack.newest, Some((at(45), Seq(300))));
 }
 
-// tcp-extensions:RFC8985-05
+// req: RFC8985-05
 #[test]
 fn a_lost_repetition_is_found_by_what_left_after_it() {
     let (mut rack, mut board) = board();
@@ -127,7 +124,7 @@ fn a_lost_repetition_is_found_by_what_left_after_it() {
     assert_eq!(board.next_lost().map(|(seq, _)| seq), Some(Seq(0)));
 }
 
-// tcp-extensions:RFC8985-12
+// req: RFC8985-12
 #[test]
 fn a_timeout_gives_up_the_first_segment_and_what_is_old() {
     let (mut rack, mut board) = board();

@@ -35,8 +35,7 @@ fn what_left_at_one_time_is_one_range() {
     assert!(!board.is_marked());
 }
 
-// tcp-extensions:RFC2018-10
-// tcp-extensions:RFC6675-03
+// req: RFC2018-10, RFC6675-03
 #[test]
 fn sums_are_read_off_the_ranges() {
     let mut board = board();
@@ -89,7 +88,7 @@ fn nonsense_leaves_the_board_whole() {
     assert_eq!(Scoreboard::default().sack(Seq(1), Seq(2), |_| ()), 0);
 }
 
-// tcp-extensions:RFC2018-16
+// req: RFC2018-16
 #[test]
 fn a_peer_that_threw_data_away_is_found_out() {
     let mut board = board();

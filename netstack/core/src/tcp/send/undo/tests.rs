@@ -11,7 +11,7 @@ fn repeated() -> Undo {
     undo
 }
 
-// tcp-extensions:RFC4015-01
+// req: RFC4015-01
 #[test]
 fn an_echo_from_before_the_repetition_says_that_it_was_not_needed() {
     assert!(repeated().on_advance(at(49)));
