@@ -50,8 +50,8 @@ mod waiters;
 
 pub use drivers;
 pub use netstack_core::{
-    Config, ConfigError, Congestion, Counters, Ecn, Event, IfaceId, Instant, IpCidr, Pools, Received, RecvFlags,
-    SendControl, SendFlags, SocketId, Stack, TcpConfig, TcpInfo,
+    Config, ConfigError, Congestion, Counters, Ecn, Event, IfaceId, Instant, IpCidr, Pools,
+    Received, RecvFlags, SendControl, SendFlags, SocketId, Stack, TcpConfig, TcpInfo,
 };
 pub use txbuf;
 

@@ -364,7 +364,12 @@ impl Sender {
             self.undo.forget();
         }
         self.congestion.on_congestion(now, flight, Sign::Loss);
-        self.recovery.begin(now, self.nxt, flight);
+        // What was lost counts: it will be sent again in this recovery (RFC 9937, 6.1).
+        let unreported = self
+            .nxt
+            .since(self.una)
+            .saturating_sub(self.board.totals().sacked);
+        self.recovery.begin(now, self.nxt, flight.max(unreported));
         self.probe.cancel();
     }
 
