@@ -99,9 +99,16 @@ impl<D: Device + ?Sized> Device for Box<D> {
     }
 }
 
-/// Makes the struct, its iterator and its sum from one list, so that none of them can miss a counter.
+/// The classes that a counter may be declared to have. Without one it counts what passes, or an event.
+macro_rules! of_class {
+    (dropped $value:expr) => {
+        $value
+    };
+}
+
+/// Makes the struct, its iterator and its sums from one list, so that none of them can miss a counter.
 macro_rules! device_counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident $(: $class:ident)?,)*) => {
         /// Packets and bytes that passed a device, and every reason for which one did not.
         ///
         /// A layer around a device adds to the counters of the device inside it.
@@ -115,6 +122,11 @@ macro_rules! device_counters {
             /// Every counter with its name, for printing.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name)),*].into_iter()
+            }
+
+            /// Packets that did not pass: the sum of the counters that count nothing else.
+            pub fn drops(&self) -> u64 {
+                0_u64 $($(.wrapping_add(of_class!($class self.$name)))?)*
             }
 
             /// Each counter increased by the same one of `more`.
@@ -135,25 +147,25 @@ device_counters! {
     /// Bytes sent, IP headers included.
     tx_bytes,
     /// Received packets dropped because they were larger than the MTU the device was opened with.
-    rx_too_big,
+    rx_too_big: dropped,
     /// Received packets dropped because the pool they are read into was at its cap.
-    rx_no_memory,
+    rx_no_memory: dropped,
     /// Received packets dropped because their offload header did not fit them.
-    rx_bad_offload,
+    rx_bad_offload: dropped,
     /// Packets dropped because they were larger than the MTU.
-    tx_too_big,
+    tx_too_big: dropped,
     /// Packets dropped because they needed an offload that the device has not.
-    tx_unsupported,
+    tx_unsupported: dropped,
     /// Packets dropped because the CPU may not read their payload.
-    tx_unreadable,
+    tx_unreadable: dropped,
     /// Packets dropped because their payload had to be copied and the pool for that was at its cap.
-    tx_no_memory,
+    tx_no_memory: dropped,
     /// Packets dropped because the kernel refused them as malformed.
-    tx_refused,
+    tx_refused: dropped,
     /// Packets dropped because their headers do not fit their offload metadata.
-    tx_malformed,
+    tx_malformed: dropped,
     /// Packets dropped because the other end of the link is gone.
-    tx_no_peer,
+    tx_no_peer: dropped,
     /// Times that a device took fewer packets than it was given.
     tx_backpressure,
     /// Super-packets cut into segments.

@@ -3,8 +3,15 @@
 //! A counter is a public field, so that the hot path adds to a known place, and a name, so that a
 //! person or a machine can list them all.
 
+/// The classes that a counter may be declared to have. Without one it counts what passes, or an event.
+macro_rules! of_class {
+    (dropped $value:expr) => {
+        $value
+    };
+}
+
 macro_rules! counters {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident,)* }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident $(: $class:ident)?,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
@@ -16,6 +23,11 @@ macro_rules! counters {
             /// Each counter's name and value, in the order of declaration.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($field), self.$field),)*].into_iter()
+            }
+
+            /// What this layer has dropped: the sum of the counters that count nothing else.
+            pub fn drops(&self) -> u64 {
+                0_u64 $($(.wrapping_add(of_class!($class self.$field)))?)*
             }
         }
     };
@@ -32,105 +44,107 @@ counters! {
         out_sent,
         /// Packets dropped because they were said to come from an interface that the stack does not have. They do not
         /// count as received.
-        in_unknown_interface,
+        in_unknown_interface: dropped,
         /// Packets of this host to itself.
         looped_back,
 
         /// Received shorter than their headers or than the length they claim.
-        in_truncated,
+        in_truncated: dropped,
         /// Received with a version that is neither 4 nor 6.
-        in_bad_version,
+        in_bad_version: dropped,
         /// Received with an IPv4 header length below 20 bytes.
-        in_bad_header_length,
+        in_bad_header_length: dropped,
         /// Received with an IPv4 total length below the header length.
-        in_bad_total_length,
+        in_bad_total_length: dropped,
         /// Received with a wrong IPv4 header checksum.
-        in_bad_checksum,
+        in_bad_checksum: dropped,
         /// Received with an IPv4 option whose length is impossible.
-        in_bad_option,
+        in_bad_option: dropped,
         /// Received with an IPv4 source route.
-        in_source_routed,
+        in_source_routed: dropped,
         /// Received from an address that no packet on a wire comes from.
-        in_bad_source,
+        in_bad_source: dropped,
         /// Received for an address that no packet on a wire goes to.
-        in_bad_destination,
+        in_bad_destination: dropped,
         /// Received with an IPv6 extension header or option of impossible length.
-        in_bad_extension,
+        in_bad_extension: dropped,
         /// Received with an IPv6 option that is unknown here and asks to be dropped.
-        in_unknown_option,
+        in_unknown_option: dropped,
         /// Received with an IPv6 routing header that has segments left.
-        in_routing_header,
+        in_routing_header: dropped,
         /// Received with an IPv6 hop-by-hop header that is not the first.
-        in_misplaced_hop_by_hop,
+        in_misplaced_hop_by_hop: dropped,
         /// Received with more IPv6 extension headers than one packet needs.
-        in_header_chain_too_long,
+        in_header_chain_too_long: dropped,
         /// Received with nothing after the IPv6 headers (next header 59).
-        in_no_next_header,
+        in_no_next_header: dropped,
         /// First IPv6 fragments that end before the transport header.
-        in_incomplete_header_chain,
+        in_incomplete_header_chain: dropped,
         /// Fragments with more to come whose length is no multiple of 8, or that are empty.
-        in_bad_fragment_length,
+        in_bad_fragment_length: dropped,
         /// Fragments that reach past the 65,535 bytes of a datagram.
-        in_fragment_too_long,
+        in_fragment_too_long: dropped,
         /// Received in memory that the CPU may not read.
-        in_unreadable,
+        in_unreadable: dropped,
         /// Dropped because no memory was left to copy what its sender had only lent.
-        in_no_memory,
+        in_no_memory: dropped,
         /// Bytes of receive queues that were copied out of arenas near their cap.
         evacuated_bytes,
         /// Received for an address that is not this host's.
-        in_not_ours,
+        in_not_ours: dropped,
+        /// Received for a multicast group that this host is not in. Nothing is lost with them.
+        in_other_group,
         /// Received for a protocol that nothing here speaks.
-        in_unknown_protocol,
+        in_unknown_protocol: dropped,
 
         /// Fragments received.
         fragments_received,
         /// Datagrams put together from fragments.
         reassembled,
         /// Fragments received twice; the copy was dropped.
-        reassembly_duplicates,
+        reassembly_duplicates: dropped,
         /// Datagrams given up because a fragment overlapped another.
-        reassembly_overlaps,
+        reassembly_overlaps: dropped,
         /// Datagrams given up because their fragments disagree about the end.
-        reassembly_inconsistent,
+        reassembly_inconsistent: dropped,
         /// First fragments too small for the transport header they begin.
-        reassembly_tiny,
+        reassembly_tiny: dropped,
         /// Datagrams whose fragments did not all arrive in time.
-        reassembly_timeouts,
+        reassembly_timeouts: dropped,
         /// Datagrams given up because they hold more fragments or bytes than one datagram may.
-        reassembly_too_large,
+        reassembly_too_large: dropped,
         /// Datagrams given up so that a newer one has room.
-        reassembly_evicted,
+        reassembly_evicted: dropped,
         /// Fragments dropped because no memory was left to copy them.
-        reassembly_no_memory,
+        reassembly_no_memory: dropped,
         /// Fragments dropped after their datagram had been given up.
-        reassembly_refused,
+        reassembly_refused: dropped,
         /// Datagrams given up because only some fragments came from a sender that speaks ECN.
-        reassembly_bad_ecn,
+        reassembly_bad_ecn: dropped,
         /// Datagrams whose headers made no sense once they were whole.
-        reassembly_malformed,
+        reassembly_malformed: dropped,
 
         /// Fragments made.
         out_fragments,
         /// Packets too big for their path that may not be fragmented.
-        out_fragment_failed,
+        out_fragment_failed: dropped,
         /// Packets without a route.
-        out_no_route,
+        out_no_route: dropped,
         /// Packets for which no address of this host can be the source.
-        out_no_source,
+        out_no_source: dropped,
         /// Packets whose headers did not fit their header area or length field.
-        out_no_room,
+        out_no_room: dropped,
         /// Packets that found the queue of their device full.
-        out_queue_full,
+        out_queue_full: dropped,
 
         /// ICMP messages shorter than their header.
-        icmp_in_truncated,
+        icmp_in_truncated: dropped,
         /// ICMP messages with a wrong checksum.
-        icmp_in_bad_checksum,
+        icmp_in_bad_checksum: dropped,
         /// ICMP messages of a type that is not handled here.
-        icmp_in_unknown_type,
+        icmp_in_unknown_type: dropped,
         /// ICMP errors whose quotation cannot be understood.
-        icmp_in_bad_quote,
+        icmp_in_bad_quote: dropped,
         /// Echo requests received.
         icmp_in_echo_requests,
         /// Echo replies received.
@@ -138,7 +152,7 @@ counters! {
         /// ICMP errors received.
         icmp_in_errors,
         /// ICMP errors that quote nothing of a socket of this host.
-        icmp_in_not_ours,
+        icmp_in_not_ours: dropped,
         /// ICMP errors sent.
         icmp_out_errors,
         /// ICMP errors not sent because the packet in question must not be answered.
@@ -156,23 +170,23 @@ counters! {
         /// Datagrams sent.
         out_datagrams,
         /// Received shorter than a UDP header.
-        in_truncated,
+        in_truncated: dropped,
         /// Received with a length below the header's or beyond the packet's end.
-        in_bad_length,
+        in_bad_length: dropped,
         /// Received with a wrong checksum.
-        in_bad_checksum,
+        in_bad_checksum: dropped,
         /// Received over IPv6 without a checksum.
-        in_no_checksum,
+        in_no_checksum: dropped,
         /// Received for a port that no socket has.
-        in_no_port,
+        in_no_port: dropped,
         /// Received by a connected socket from somebody else.
-        in_not_peer,
+        in_not_peer: dropped,
         /// Dropped because the socket's receive queue was full.
-        in_queue_full,
+        in_queue_full: dropped,
         /// Dropped because no memory was left to keep them.
-        in_no_memory,
+        in_no_memory: dropped,
         /// Received in memory that the CPU may not read.
-        in_unreadable,
+        in_unreadable: dropped,
     }
 }
 
@@ -206,50 +220,50 @@ counters! {
         /// Segments beyond a hole.
         in_out_of_order,
         /// Dropped: too short for its header, or a header too short.
-        in_malformed,
+        in_malformed: dropped,
         /// Dropped: wrong checksum.
-        in_bad_checksum,
+        in_bad_checksum: dropped,
         /// Dropped: port 0.
-        in_bad_port,
+        in_bad_port: dropped,
         /// Dropped: flags that contradict each other, or the state of the connection.
-        in_bad_flags,
+        in_bad_flags: dropped,
         /// Dropped: in memory that may not be read.
-        in_unreadable,
+        in_unreadable: dropped,
         /// Dropped: to or from an address that is not one host's.
-        in_not_unicast,
+        in_not_unicast: dropped,
         /// Dropped: no storage for what it carries.
-        in_no_memory,
+        in_no_memory: dropped,
         /// Dropped: neither a connection nor a listener wants it.
-        in_no_connection,
+        in_no_connection: dropped,
         /// Dropped: outside the receive window.
-        in_out_of_window,
+        in_out_of_window: dropped,
         /// Dropped: its acknowledgement is of nothing that was sent.
-        in_bad_ack,
+        in_bad_ack: dropped,
         /// Dropped: older than what was received before (PAWS).
-        in_paws,
+        in_paws: dropped,
         /// Dropped: without the timestamp that was agreed on.
-        in_no_timestamp,
+        in_no_timestamp: dropped,
         /// Dropped: what waits to be read costs more than the limit, or the stack is short of storage and the
         /// reader lags.
-        in_receive_full,
+        in_receive_full: dropped,
         /// Dropped: beyond so many holes that no more are kept.
-        in_assembler_full,
+        in_assembler_full: dropped,
         /// Dropped: data behind the peer's FIN.
-        in_after_fin,
+        in_after_fin: dropped,
         /// Dropped: resets of a connection in TIME-WAIT (RFC 1337).
-        in_resets_ignored,
+        in_resets_ignored: dropped,
         /// Data for a connection that the application has closed; answered with a reset.
-        in_after_close,
+        in_after_close: dropped,
         /// Connections that were reset when closed, because too many had been let go of already.
         orphans_reset,
         /// SYNs dropped because a listener's queues, or the stack's tables, were full.
-        syn_overflows,
+        syn_overflows: dropped,
         /// Handshakes held up because the accept queue was full.
         listen_overflows,
         /// Connections in TIME-WAIT that gave way to a new one.
         time_wait_reused,
         /// ICMP errors about nothing that is in flight.
-        icmp_not_in_flight,
+        icmp_not_in_flight: dropped,
         /// Path MTU reductions taken over.
         path_mtu_reduced,
     }
@@ -268,6 +282,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// What all layers have dropped.
+    pub fn drops(&self) -> u64 {
+        self.ip.drops() + self.udp.drops() + self.tcp.drops()
+    }
+
     /// Each counter as `layer`, `name`, `value`.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let ip = self.ip.iter().map(|(name, value)| ("ip", name, value));

@@ -97,6 +97,7 @@ impl Meter {
         let mut sample = Sample {
             at: self.started.elapsed(),
             retransmits: counters.tcp.retransmits,
+            drops: counters.drops(),
             ..Sample::default()
         };
         for InterfaceStatus { device, .. } in interfaces
@@ -107,17 +108,7 @@ impl Meter {
             sample.rx_bytes += device.rx_bytes;
             sample.tx_packets += device.tx_packets;
             sample.tx_bytes += device.tx_bytes;
-            let passed = [
-                "rx_packets",
-                "rx_bytes",
-                "tx_packets",
-                "tx_bytes",
-                "tx_backpressure",
-                "super_packets",
-                "segments",
-            ];
-            let drops = device.iter().filter(|(name, _)| !passed.contains(name));
-            sample.drops += drops.map(|(_, value)| value).sum::<u64>();
+            sample.drops += device.drops();
         }
         sample
     }

@@ -61,7 +61,10 @@ impl Stack {
             return;
         }
         if !self.is_for_us(iface, &header) {
-            self.counters.ip.in_not_ours += 1;
+            match header.dst.is_multicast() {
+                true => self.counters.ip.in_other_group += 1,
+                false => self.counters.ip.in_not_ours += 1,
+            }
             return;
         }
         // Nobody here may sit on what its sender has only lent, be it looped back or from a device that

@@ -156,18 +156,40 @@ impl Stack {
         self.udp_hand_over(now, local, outgoing);
     }
 
-    fn udp_packet(&mut self, local: SocketAddr, outgoing: Outgoing) -> Option<(IfaceId, Packet)> {
+    /// Makes the packet of a datagram, and says by which interface of what MTU it leaves. `None`: it was dropped, and
+    /// counted.
+    fn udp_packet(
+        &mut self,
+        local: SocketAddr,
+        outgoing: Outgoing,
+    ) -> Option<(IfaceId, usize, Packet)> {
         let to = outgoing.to;
-        let route = self.routes.lookup(to.ip())?;
+        let way = self.routes.lookup(to.ip()).and_then(|route| {
+            let mtu = self.interface(route.iface)?.mtu();
+            Some((route, mtu))
+        });
+        let Some((route, mtu)) = way else {
+            self.counters.ip.out_no_route += 1;
+            return None;
+        };
         let source = match local.ip() {
             address if address.is_unspecified() => {
-                self.addresses
-                    .select_source(route.iface, to.ip(), route.via)?
+                let selected = self
+                    .addresses
+                    .select_source(route.iface, to.ip(), route.via);
+                let Some(selected) = selected else {
+                    self.counters.ip.out_no_source += 1;
+                    return None;
+                };
+                selected
             }
             address => address,
         };
-        let mut packet =
-            output::build(SocketAddr::new(source, local.port()), to, outgoing.payload).ok()?;
+        let from = SocketAddr::new(source, local.port());
+        let Ok(mut packet) = output::build(from, to, outgoing.payload) else {
+            self.counters.ip.out_no_room += 1;
+            return None;
+        };
         let header = OutHeader {
             src: source,
             dst: to.ip(),
@@ -178,8 +200,11 @@ impl Stack {
             dont_fragment: false,
             flow_label: 0,
         };
-        push_header(&mut packet, &header).ok()?;
-        Some((route.iface, packet))
+        if push_header(&mut packet, &header).is_err() {
+            self.counters.ip.out_no_room += 1;
+            return None;
+        }
+        Some((route.iface, mtu, packet))
     }
 
     pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
@@ -230,14 +255,10 @@ impl Stack {
         // From here on only what was lent or given for the message holds its completion up.
         let _token = outgoing.token.take();
         let to = outgoing.to.ip();
-        let Some((iface, packet)) = self.udp_packet(local, outgoing) else {
-            self.counters.ip.out_no_route += 1;
+        let Some((iface, interface_mtu, packet)) = self.udp_packet(local, outgoing) else {
             return;
         };
         self.counters.udp.out_datagrams += 1;
-        let Some(interface_mtu) = self.interface(iface).map(|interface| interface.mtu()) else {
-            return;
-        };
         let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
         self.send_control(iface, packet, mtu);
     }
