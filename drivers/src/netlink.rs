@@ -17,7 +17,7 @@ mod undo;
 pub use address::Address;
 pub use cidr::{Cidr, CidrError};
 pub use error::NetlinkError;
-pub use link::{LinkConfig, LinkState, MIN_IPV6_MTU, configure, delete, link_state};
+pub use link::{LinkConfig, LinkState, MIN_IPV6_MTU, addresses, configure, delete, link_state};
 pub use namespace::Netns;
 pub use private::private_namespace;
 pub use route::Route;

@@ -271,6 +271,18 @@ impl Capture {
         let Some(writer) = self.writer.take() else {
             return Ok(CaptureReport::default());
         };
+        self.outcome_of(writer).map_err(|error| {
+            // What was in hand, or had been handed over and not yet written, is missing besides.
+            let missing = self.queue.dropped();
+            let sentence = format!("{error}, and at least {missing} packets are missing from it");
+            io::Error::new(error.kind(), sentence)
+        })
+    }
+
+    fn outcome_of(
+        &self,
+        writer: JoinHandle<io::Result<CaptureReport>>,
+    ) -> io::Result<CaptureReport> {
         self.wait_for(&writer)?;
         writer.join().unwrap_or_else(|_| {
             Err(io::Error::other(
@@ -288,15 +300,9 @@ impl Capture {
                 progress = self.queue.progress();
                 since = Instant::now();
             } else if since.elapsed() >= STALL {
-                let waiting = self.queue.abandon();
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!(
-                        "it has taken nothing for {} seconds, and {waiting} packets, besides those being written, \
-                         are not in it",
-                        STALL.as_secs()
-                    ),
-                ));
+                self.queue.abandon();
+                let why = format!("it has taken nothing for {} seconds", STALL.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             thread::sleep(LOOK);
         }

@@ -88,9 +88,14 @@ impl Tun {
     /// # Errors
     ///
     /// The descriptor is not of a TUN device, or of one with packet information or a virtio header in front of its
-    /// packets.
-    pub fn adopt(fd: OwnedFd, mtu: Option<usize>, pool: &Pool) -> Result<Tun, TunError> {
-        Tun::with_arena(open::adopt(fd, mtu)?, pool)
+    /// packets; [`TunError::NoRing`].
+    pub fn adopt(
+        fd: OwnedFd,
+        mtu: Option<usize>,
+        backend: Backend,
+        pool: &Pool,
+    ) -> Result<Tun, TunError> {
+        Tun::with_arena(open::adopt(fd, mtu, backend)?, pool)
     }
 
     /// As [`adopt`](Tun::adopt), for a descriptor that was inherited and is known only by its number. The number
@@ -99,8 +104,13 @@ impl Tun {
     /// # Errors
     ///
     /// As for [`adopt`](Tun::adopt), and [`TunError::NotOpen`].
-    pub fn adopt_number(number: RawFd, mtu: Option<usize>, pool: &Pool) -> Result<Tun, TunError> {
-        Tun::with_arena(open::adopt_number(number, mtu)?, pool)
+    pub fn adopt_number(
+        number: RawFd,
+        mtu: Option<usize>,
+        backend: Backend,
+        pool: &Pool,
+    ) -> Result<Tun, TunError> {
+        Tun::with_arena(open::adopt_number(number, mtu, backend)?, pool)
     }
 
     /// The name of the interface, as the kernel has it.

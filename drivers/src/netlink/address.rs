@@ -50,6 +50,11 @@ impl Held {
         self.key == key_of(address)
     }
 
+    /// The address, with the prefix that the kernel makes a connected route for.
+    pub(super) fn local(&self) -> Option<Cidr> {
+        Cidr::new(self.key.local, self.key.prefix).ok()
+    }
+
     /// Whether both are the same address, whatever its lifetime.
     pub(super) fn same(&self, other: &Held) -> bool {
         self.key == other.key

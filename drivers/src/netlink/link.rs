@@ -4,6 +4,7 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkUnspec};
 
+use super::address::{self, Held};
 use super::request::converse;
 use super::undo::configure_since;
 use super::{Address, Changes, Cidr, NetlinkError, Netns, Route};
@@ -94,6 +95,20 @@ pub fn configure(
 pub fn link_state(netns: Option<&Netns>, name: &str) -> Result<LinkState, NetlinkError> {
     check_name(name)?;
     converse(netns, async |handle| find(&handle, name).await)
+}
+
+/// The kernel's own addresses on the device `name` in `netns` (or the calling thread's namespace). Needs no rights.
+///
+/// # Errors
+///
+/// [`NetlinkError::NoSuchDevice`].
+pub fn addresses(netns: Option<&Netns>, name: &str) -> Result<Vec<Cidr>, NetlinkError> {
+    check_name(name)?;
+    converse(netns, async |handle| {
+        let link = find(&handle, name).await?;
+        let held = address::list(&handle, &link).await?;
+        Ok(held.iter().filter_map(Held::local).collect())
+    })
 }
 
 /// Deletes the device `name` in `netns` (or the calling thread's namespace), persistent or not.

@@ -139,10 +139,11 @@ impl Queue {
         Some(record)
     }
 
-    /// Lets go of what waits, and says how many packets it was. Nothing more is taken.
-    pub(super) fn abandon(&self) -> usize {
+    /// Lets go of what waits, which counts as dropped. Nothing more is taken.
+    pub(super) fn abandon(&self) {
         self.failed.store(true, Ordering::Relaxed);
-        std::iter::from_fn(|| self.take()).count()
+        let waiting = std::iter::from_fn(|| self.take()).count();
+        self.dropped.fetch_add(waiting as u64, Ordering::Relaxed);
     }
 
     /// For the writer: it has got on.

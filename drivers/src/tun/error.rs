@@ -13,6 +13,11 @@ pub enum TunError {
         "/dev/net/tun does not exist: load the driver by `modprobe tun`, or give the container the device (`--device /dev/net/tun`)"
     )]
     NoDeviceNode,
+    /// There is something of that name, such as an empty file that a container's set-up has left.
+    #[error(
+        "/dev/net/tun is not the TUN device node: remove it and make it anew by `mknod /dev/net/tun c 10 200`"
+    )]
+    NotDeviceNode,
     /// The device node is closed to this user: mode 0600 on some machines, 0666 on most.
     #[error(
         "this user may not open /dev/net/tun (its mode is {mode:04o}): run as root, or have an administrator run `chmod 0666 /dev/net/tun`"

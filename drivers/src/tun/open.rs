@@ -128,7 +128,7 @@ pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
 
 /// Takes over a descriptor that somebody else attached. `mtu`: if the device is not in the calling thread's
 /// namespace, where it can be looked up by its name.
-pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError> {
+pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>, backend: Backend) -> Result<Opened, TunError> {
     let stat = rustix::fs::fstat(&fd).map_err(|errno| refused("look at the descriptor", errno))?;
     let number = (
         rustix::fs::major(stat.st_rdev),
@@ -163,14 +163,18 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>) -> Result<Opened, TunError>
         persistent,
         offloads: None,
         changes: None,
-        batches: Backend::Auto.batches()?,
+        batches: backend.batches()?,
     })
 }
 
 /// As [`adopt`], for a descriptor known by its number only.
-pub(super) fn adopt_number(number: RawFd, mtu: Option<usize>) -> Result<Opened, TunError> {
+pub(super) fn adopt_number(
+    number: RawFd,
+    mtu: Option<usize>,
+    backend: Backend,
+) -> Result<Opened, TunError> {
     let fd = sys::duplicate_by_number(number).map_err(|_| TunError::NotOpen { number })?;
-    adopt(fd, mtu)
+    adopt(fd, mtu, backend)
 }
 
 fn attach(name: &str) -> Result<OwnedFd, TunError> {
@@ -228,6 +232,7 @@ fn attach_error(name: &str, error: io::Error) -> TunError {
     let name = name.to_owned();
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => TunError::NoDeviceNode,
+        Some(Errno::NOTTY | Errno::ISDIR) => TunError::NotDeviceNode,
         Some(Errno::ACCESS) => {
             let mode =
                 fs::metadata(DEVICE_NODE).map_or(0, |node| node.permissions().mode() & 0o7777);

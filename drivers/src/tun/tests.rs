@@ -8,7 +8,7 @@ use std::time::Duration;
 use tun_tap::{Iface, Mode};
 use txbuf::{Chain, Kind, Ledger, Pool, PoolConfig};
 
-use super::{Tun, TunConfig, TunError};
+use super::{Backend, Tun, TunConfig, TunError};
 use crate::netlink::{self, Address, LinkConfig, NetlinkError, Netns};
 use crate::testing::{Loan, Spec, netns_or_skip, parse, pool, udp, wait_readable};
 use crate::{Device, Edge, sys};
@@ -418,19 +418,19 @@ fn descriptors_are_adopted_or_refused() {
             .unwrap()
     };
     let fd = open("tun0", Mode::Tun);
-    let tun = Tun::adopt_number(fd.as_raw_fd(), Some(1500), &pool).unwrap();
+    let tun = Tun::adopt_number(fd.as_raw_fd(), Some(1500), Backend::Auto, &pool).unwrap();
     assert_eq!(tun.name(), "tun0");
     // In its own namespace the MTU can be looked up.
     assert_eq!(
         netns
-            .run(|| Tun::adopt(fd, None, &pool))
+            .run(|| Tun::adopt(fd, None, Backend::Auto, &pool))
             .unwrap()
             .unwrap()
             .capabilities()
             .mtu,
         1500
     );
-    let refused = |fd: OwnedFd| Tun::adopt(fd, Some(1500), &pool).unwrap_err();
+    let refused = |fd: OwnedFd| Tun::adopt(fd, Some(1500), Backend::Auto, &pool).unwrap_err();
     assert!(matches!(
         refused(open("tap0", Mode::Tap)),
         TunError::Tap { .. }
@@ -470,7 +470,7 @@ fn descriptors_are_adopted_or_refused() {
     ));
     for number in [-1, 1 << 20] {
         assert!(matches!(
-            Tun::adopt_number(number, None, &pool),
+            Tun::adopt_number(number, None, Backend::Auto, &pool),
             Err(TunError::NotOpen { .. })
         ));
     }
@@ -492,7 +492,7 @@ fn a_descriptor_with_a_virtio_header_is_refused() {
         .unwrap()
         .unwrap();
     assert!(matches!(
-        Tun::adopt(fd, Some(1500), &pool(&ledger)),
+        Tun::adopt(fd, Some(1500), Backend::Auto, &pool(&ledger)),
         Err(TunError::VnetHeader { .. })
     ));
 }

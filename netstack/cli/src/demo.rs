@@ -4,6 +4,7 @@ mod data;
 mod host;
 mod report;
 mod stage;
+mod tidy;
 mod traffic;
 
 use std::fs;
@@ -16,23 +17,34 @@ use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use crate::args::Demo;
+use crate::capture_file::CaptureFile;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use report::{CaptureRow, Report, ShortRow, StreamRow};
 use stage::Stage;
+use tidy::Held;
 use traffic::{Bulk, Short};
 
 /// How many short connections are made.
 const SHORT_CONNECTIONS: u32 = 100;
 const CAPTURE_NAME: &str = "demo.pcapng";
+/// What to do when the capture cannot be written.
+const REMEDY: &str = "choose another place with --out";
 
 /// Runs the demonstration.
 pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
+    // What is kept needs no tidying.
+    let held = options.out.is_none().then(Held::new).transpose()?;
     let Place {
         capture,
         own: own_directory,
     } = Place::new(options.out.as_deref())?;
-    let stage = Stage::set(options.no_tun, &capture)?;
+    let file = CaptureFile::open(&capture, REMEDY)?;
+    let stage = Stage::set(options.no_tun, file)?;
+    let tidy = match (held, &own_directory) {
+        (Some(held), Some(own)) => Some(held.watch(own.path().to_owned())?),
+        _ => None,
+    };
     if let Some(why) = &stage.fallback {
         output::complain(&format!(
             "running stack to stack in memory instead of against the kernel: {why}"
@@ -80,6 +92,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
     } else {
         output::line(&report.to_string())?;
     }
+    drop(tidy);
     // The result names the capture. Without a result nothing would: the directory goes then.
     own_directory.map(TempDir::keep);
     Ok(if report.passed {
@@ -155,10 +168,8 @@ impl Place {
     fn new(out: Option<&Path>) -> Result<Place, Failure> {
         if let Some(dir) = out {
             fs::create_dir_all(dir).map_err(|error| {
-                Failure::new(format!(
-                    "cannot make the directory {}: {error}; choose another with --out",
-                    dir.display()
-                ))
+                let sentence = format!("cannot make the directory {}: {error}", dir.display());
+                Failure::with_remedy(sentence, &error, "choose another with --out")
             })?;
             return Ok(Place {
                 capture: dir.join(CAPTURE_NAME),
@@ -169,9 +180,8 @@ impl Place {
             .prefix("netstack-demo-")
             .tempdir()
             .map_err(|error| {
-                Failure::new(format!(
-                    "cannot make a temporary directory: {error}; choose one with --out"
-                ))
+                let sentence = format!("cannot make a temporary directory: {error}");
+                Failure::with_remedy(sentence, &error, "choose one with --out")
             })?;
         Ok(Place {
             capture: own.path().join(CAPTURE_NAME),

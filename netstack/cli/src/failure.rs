@@ -1,7 +1,10 @@
 //! How a command ends.
 
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
+
+use rustix::io::Errno;
 
 /// How a command that could do its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +37,36 @@ impl Failure {
         Failure(sentence.into())
     }
 
-    /// The sentence of an error and those of its causes.
-    pub(crate) fn of(error: impl std::error::Error) -> Self {
+    /// A failure told by `sentence`, and what to do: raise the limit that `error` is about, else `remedy`.
+    pub(crate) fn with_remedy(
+        sentence: impl fmt::Display,
+        error: &io::Error,
+        remedy: &str,
+    ) -> Self {
+        let remedy = limit_to_raise(error).unwrap_or(remedy);
+        Failure(format!("{sentence}; {remedy}"))
+    }
+
+    /// The handlers of signals could not be had.
+    pub(crate) fn cannot_wait_for_signals(error: io::Error) -> Self {
+        Failure::of(error).behind("cannot wait for signals")
+    }
+
+    /// The thread that waits for signals could not be had.
+    pub(crate) fn no_thread_for_signals(error: io::Error) -> Self {
+        Failure(format!(
+            "cannot start the thread that waits for signals: {error}; raise the limit on processes by `ulimit -u`"
+        ))
+    }
+
+    fn behind(self, what: &str) -> Self {
+        Failure(format!("{what}: {}", self.0))
+    }
+
+    /// The sentence of an error and those of its causes, with the limit to raise where that is it.
+    pub(crate) fn of(error: impl std::error::Error + 'static) -> Self {
         let mut sentence = error.to_string();
+        let mut limit = limit_behind(&error);
         let mut cause = error.source();
         while let Some(inner) = cause {
             let text = inner.to_string();
@@ -45,7 +75,12 @@ impl Failure {
                 sentence.push_str(": ");
                 sentence.push_str(&text);
             }
+            limit = limit.or_else(|| limit_behind(inner));
             cause = inner.source();
+        }
+        if let Some(limit) = limit {
+            sentence.push_str("; ");
+            sentence.push_str(limit);
         }
         Failure(sentence)
     }
@@ -60,6 +95,22 @@ impl fmt::Display for Failure {
         }
         words.try_for_each(|word| write!(f, " {word}"))
     }
+}
+
+/// How to raise the limit that `error` says was reached.
+fn limit_to_raise(error: &io::Error) -> Option<&'static str> {
+    match Errno::from_io_error(error)? {
+        Errno::MFILE => Some("raise the limit on open descriptors by `ulimit -n`"),
+        Errno::NFILE => Some("raise the machine's limit on open files by `sysctl fs.file-max`"),
+        _ => None,
+    }
+}
+
+fn limit_behind(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(errno) = error.downcast_ref::<Errno>() {
+        return limit_to_raise(&(*errno).into());
+    }
+    limit_to_raise(error.downcast_ref::<io::Error>()?)
 }
 
 /// Turns what clap says over several lines into one. `command` is the subcommand that was asked for, if there is one.

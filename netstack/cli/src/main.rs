@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod capture_file;
 mod demo;
 mod failure;
 mod manual;

@@ -1,5 +1,6 @@
 //! `netstack serve`: a stack on a TUN device, and the services on it.
 
+mod addresses;
 mod device;
 mod http;
 mod restore;
@@ -18,6 +19,7 @@ use txbuf::Ledger;
 use crate::args::{Serve, Service, ServiceKind};
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use addresses::Addresses;
 use device::Opened;
 use http::Files;
 use stats::Meter;
@@ -67,8 +69,10 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     };
     output::line("ready")?;
     stop.start_clock(options.run_for);
-    let meter = options.stats.then(|| Meter::start(&name, options.json));
-    let served = serve_until(&stop, &net, capture.as_ref(), meter);
+    let mut meter = options.stats.then(|| Meter::start(&name, options.json));
+    let (capture, place) = capture.unzip();
+    let addresses = Addresses::note(restore.netns().cloned(), &name);
+    let served = serve_until(&stop, &net, capture.as_ref(), addresses, meter.as_mut());
 
     drop(web);
     let shutdown = net.shutdown(GRACE).map_err(Failure::of)?;
@@ -76,12 +80,17 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     // Before the capture, whose end may be waited for.
     let restored = restore.finish();
     let captured = capture.map(Capture::finish).transpose();
-    let meter = served?;
-    let captured = captured.map_err(|error| device::capture_failure(&error))?;
-    if let Some(meter) = meter {
-        output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, captured))?;
-    }
-    restored.map(|()| Outcome::Fine)
+    // Whatever the end, the totals are told.
+    let report = captured.as_ref().map_or(None, |report| *report);
+    let told = meter.map_or(Ok(()), |meter| {
+        output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, report))
+    });
+    let captured = match (captured, place) {
+        (Err(error), Some(place)) => Err(place.failure(&error)),
+        _ => Ok(()),
+    };
+    served.and(captured).and(told).and(restored)?;
+    Ok(Outcome::Fine)
 }
 
 /// Waits for the end, looking at the device and printing counters on the way.
@@ -89,18 +98,22 @@ fn serve_until(
     stop: &Stop,
     net: &Netstack,
     capture: Option<&Capture>,
-    mut meter: Option<Meter>,
-) -> Result<Option<Meter>, Failure> {
+    mut addresses: Addresses,
+    mut meter: Option<&mut Meter>,
+) -> Result<(), Failure> {
     let mut tick = Instant::now();
     let mut told = None;
     let (mut is_capture_lost, mut is_size_told) = (false, false);
     loop {
         tick += LOOK;
         if stop.wait(Some(tick)) {
-            return Ok(meter);
+            return Ok(());
         }
         let interfaces = net.interfaces().map_err(Failure::of)?;
         told = tell_of_device(&interfaces, told)?;
+        if let Some(loss) = addresses.look() {
+            output::complain(&loss);
+        }
         if !is_size_told && interfaces.iter().any(|one| one.device.rx_too_big > 0) {
             is_size_told = true;
             output::complain(

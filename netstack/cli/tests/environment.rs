@@ -47,6 +47,13 @@ fn no_permission() {
         &format!("umount /dev/net/tun; mount --bind /proc /dev/net; {serve}"),
     )
     .refused(&["/dev/net/tun does not exist", "modprobe tun"]);
+    let elsewhere = "umount /dev/net/tun; mount -t tmpfs none /dev/net; ";
+    for made in ["touch /dev/net/tun", "mkdir /dev/net/tun"] {
+        let script =
+            format!("{elsewhere}{made}; exec {NETSTACK} serve --tun tun0 --addr 10.9.0.2/24");
+        with_tun_mode("666", &script)
+            .refused(&["is not the TUN device node", "mknod /dev/net/tun c 10 200"]);
+    }
     let space = Space::new();
     with_tun_mode("666", &format!("{serve} --netns {}", space.name))
         .refused(&["no permission", &space.name]);

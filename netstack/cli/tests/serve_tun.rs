@@ -255,6 +255,30 @@ fn an_mtu_that_is_raised_while_serving_is_spoken_of() {
 }
 
 #[test]
+fn an_address_that_the_kernel_drops_is_spoken_of() {
+    if !may_use_tun() {
+        return;
+    }
+    let space = Space::new();
+    let server = serve(&space, "");
+    let ip = |line: &str| {
+        space
+            .exec("ip", &line.split(' ').collect::<Vec<_>>())
+            .fine()
+    };
+    ip("link set tun0 down");
+    ip("link set tun0 up");
+    thread::sleep(Duration::from_millis(2500));
+    ping(&space, V4, "56");
+    ip("address add fd00:9::1/64 dev tun0");
+    ping(&space, V6, "56");
+    let ended = server.end(Signal::INT);
+    ended.fine();
+    let told = "ip address add fd00:9::1/64 dev tun0";
+    assert_eq!(ended.err.matches(told).count(), 1, "{ended:?}");
+}
+
+#[test]
 fn default_services_over_tcp_and_udp() {
     if !may_use_tun() {
         return;
@@ -489,7 +513,7 @@ fn a_descriptor_that_was_inherited() {
         .unwrap();
     drop(tun);
     let line = format!(
-        "serve --tun fd:0 --netns {} {ADDRESSES} --service echo:7",
+        "serve --tun fd:0 --netns {} {ADDRESSES} --service echo:7 --backend calls",
         space.name
     );
     let server = Server::spawn(
@@ -500,6 +524,54 @@ fn a_descriptor_that_was_inherited() {
     echo(&space, V6, 1 << 20);
     server.stop();
     assert!(!space.has_device("tun0"));
+}
+
+/// What `--stats` says of drops at the end of each second, added up.
+fn drops_of(out: &str) -> u64 {
+    let of_line = |line: &str| line.rsplit_once("  drops ")?.1.parse::<u64>().ok();
+    out.lines().filter_map(of_line).sum()
+}
+
+#[test]
+fn drops_are_what_was_dropped() {
+    if !may_use_tun() {
+        return;
+    }
+    for offload in ["", "--offload"] {
+        let space = Space::new();
+        let server = serve(&space, &format!("--stats {offload}"));
+        for ip in [V4, V6] {
+            let mut discard = connect(&space, ip, 9);
+            discard.write_all(&vec![1; 20 << 20]).unwrap();
+            discard.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(discard.read(&mut [0; 16]).unwrap(), 0);
+        }
+        thread::sleep(Duration::from_millis(2100));
+        let ended = server.end(Signal::INT);
+        ended.fine();
+        assert!(ended.out.contains("drops 0"), "{ended:?}");
+        assert_eq!(drops_of(&ended.out), 0, "{ended:?}");
+        assert_eq!(
+            ended.out.contains("tun0 joined"),
+            offload.is_empty(),
+            "{ended:?}"
+        );
+    }
+    // Datagrams for a port that nobody has.
+    let space = Space::new();
+    let server = serve(&space, "--stats");
+    let socket = space
+        .netns
+        .run(|| UdpSocket::bind("0.0.0.0:0"))
+        .unwrap()
+        .unwrap();
+    for _ in 0..17 {
+        socket.send_to(b"nobody", address(V4, 1234)).unwrap();
+    }
+    thread::sleep(Duration::from_millis(2100));
+    let ended = server.end(Signal::INT);
+    ended.fine();
+    assert_eq!(drops_of(&ended.out), 17, "{ended:?}");
 }
 
 #[test]

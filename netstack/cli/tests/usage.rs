@@ -46,6 +46,9 @@ fn values_that_make_no_sense() {
     netstack("serve --tun tun0 --addr 10.9.0.255/24")
         .refused(&["10.9.0.255 is the broadcast address of 10.9.0.0/24; take another"]);
     netstack("serve --tun tun0 --addr ::ffff:10.9.0.2/120").refused(&["write it as 10.9.0.2"]);
+    netstack("serve --tun tun0 --addr 240.1.2.3/24")
+        .refused(&["240.1.2.3 cannot be the address of one host"]);
+    netstack("serve --tun fd:3 --addr 10.9.0.2/24 --offload").refused(&["--offload", "--tun NAME"]);
     serve("--netns a/b").refused(&["ip netns list"]);
     serve("--congestion vegas").refused(&["vegas", "reno", "cubic"]);
     let mut nameless = Command::new(common::NETSTACK);

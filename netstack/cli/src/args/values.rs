@@ -65,8 +65,10 @@ pub(crate) fn host(text: &str) -> Result<Cidr, String> {
     }
     let cidr: Cidr = text.parse().map_err(|error: CidrError| error.to_string())?;
     let address = cidr.address();
-    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_broadcast {
+    // RFC 1122, section 3.2.1.3: "this network". RFC 1112, section 4: reserved, and the limited broadcast.
+    let is_no_unicast = matches!(address, IpAddr::V4(v4) if matches!(v4.octets()[0], 0 | 240..));
+    if address.is_unspecified() || address.is_multicast() || address.is_loopback() || is_no_unicast
+    {
         return Err(format!("{address} cannot be the address of one host"));
     }
     match address {

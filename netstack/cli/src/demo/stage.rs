@@ -1,19 +1,18 @@
 //! Where the demonstration takes place: a TUN device in a namespace of its own, or a link in memory.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use drivers::memory::{self, MemoryConfig};
 use drivers::netlink::{self, Address, Cidr, LinkConfig};
 use drivers::tap::{Capture, CaptureReport, Tap, TapConfig};
-use drivers::{Tun, TunConfig};
+use drivers::{Device, Tun, TunConfig};
 use netstack::{Interface, Netstack};
 use txbuf::{Account, Ledger};
 
 use super::host::{Host, Sockets};
+use crate::capture_file::{CaptureFile, Place};
 use crate::failure::Failure;
 use crate::serve::receive_pool;
 
@@ -40,6 +39,7 @@ pub(crate) struct Stage {
     /// Why the kernel is not the other end, when it was to be.
     pub(crate) fallback: Option<String>,
     capture: Capture,
+    place: Place,
     /// Of the memory that devices receive into.
     ledger: Ledger,
 }
@@ -58,20 +58,14 @@ impl Stage {
     /// The kernel as the other end where that is allowed, a second stack where it is not or `no_tun` says so.
     ///
     /// Must be called while the process has one thread.
-    pub(crate) fn set(no_tun: bool, capture: &Path) -> Result<Stage, Failure> {
-        let file = File::create(capture).map_err(|e| {
-            Failure::new(format!(
-                "cannot write {}: {e}; choose another place with --out",
-                capture.display()
-            ))
-        })?;
+    pub(crate) fn set(no_tun: bool, capture: CaptureFile) -> Result<Stage, Failure> {
         if no_tun {
-            return Stage::in_memory(file, None);
+            return Stage::in_memory(capture, None);
         }
         let ledger = Ledger::new();
         match open_tun(&ledger) {
-            Ok(tun) => Stage::with_kernel(tun, file, ledger),
-            Err(why) => Stage::in_memory(file, Some(why)),
+            Ok(tun) => Stage::with_kernel(tun, capture, ledger),
+            Err(why) => Stage::in_memory(capture, Some(why)),
         }
     }
 
@@ -81,6 +75,7 @@ impl Stage {
             near,
             far,
             capture,
+            place,
             ledger,
             ..
         } = self;
@@ -111,19 +106,17 @@ impl Stage {
                 .sum();
             ledgers.push(shutdown.ledger);
         }
-        remains.capture = capture
-            .finish()
-            .map_err(|error| Failure::new(format!("the capture could not be written: {error}")))?;
+        remains.capture = capture.finish().map_err(|error| place.failure(&error))?;
         remains.live_nodes = ledgers.iter().map(Ledger::live_nodes).sum();
         Ok(remains)
     }
 
     fn with_kernel(
         (tun, arena): (Tun, Account),
-        file: File,
+        file: CaptureFile,
         ledger: Ledger,
     ) -> Result<Stage, Failure> {
-        let (tap, capture) = Tap::new(tun, file, tap_config()).map_err(Failure::of)?;
+        let (tap, capture, place) = tap(tun, file)?;
         let interface = Interface::new("demo0", tap).arena(&arena);
         let near = start(interface, NEAR_V4, NEAR_V6)?;
         let far = Host {
@@ -136,18 +129,19 @@ impl Stage {
             far,
             fallback: None,
             capture,
+            place,
             ledger,
         })
     }
 
-    fn in_memory(file: File, fallback: Option<String>) -> Result<Stage, Failure> {
+    fn in_memory(file: CaptureFile, fallback: Option<String>) -> Result<Stage, Failure> {
         let config = MemoryConfig {
             queue: MEMORY_QUEUE,
             wakeup: true,
             ..MemoryConfig::default()
         };
         let (near, far) = memory::raw_pair(config).map_err(Failure::of)?;
-        let (tap, capture) = Tap::new(near, file, tap_config()).map_err(Failure::of)?;
+        let (tap, capture, place) = tap(near, file)?;
         let near = start(Interface::new("near", tap), NEAR_V4, NEAR_V6)?;
         let far = start(Interface::new("far", far), FAR_V4, FAR_V6)?;
         Ok(Stage {
@@ -155,6 +149,7 @@ impl Stage {
             far,
             fallback,
             capture,
+            place,
             ledger: Ledger::new(),
         })
     }
@@ -211,6 +206,10 @@ fn start(interface: Interface, v4: Ipv4Addr, v6: Ipv6Addr) -> Result<Host, Failu
     })
 }
 
-fn tap_config() -> TapConfig {
-    TapConfig::new("demo0").first(CAPTURED)
+/// Captures what passes `device`.
+fn tap<D: Device>(device: D, file: CaptureFile) -> Result<(Tap<D>, Capture, Place), Failure> {
+    let (file, place) = file.begin()?;
+    let (tap, capture) = Tap::new(device, file, TapConfig::new("demo0").first(CAPTURED))
+        .map_err(|error| place.failure(&error))?;
+    Ok((tap, capture, place))
 }

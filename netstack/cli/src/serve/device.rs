@@ -1,9 +1,5 @@
 //! The TUN device: found or made, its kernel side set up, its packets written to a capture when asked.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
-
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
 use drivers::tap::{Capture, Tap, TapConfig};
 use drivers::{Device, Tun, TunConfig};
@@ -11,6 +7,7 @@ use txbuf::{Account, Ledger, Pool, PoolConfig};
 
 use super::restore::Restore;
 use crate::args::{Serve, TunName};
+use crate::capture_file::{CaptureFile, Place};
 use crate::failure::Failure;
 
 /// Room for the largest packet that a TUN device carries, and one byte to tell a longer one by.
@@ -26,7 +23,8 @@ pub(crate) struct Opened {
     /// What the storage is charged to that the device reads into.
     pub(crate) arena: Account,
     pub(crate) name: String,
-    pub(crate) capture: Option<Capture>,
+    /// With where it goes.
+    pub(crate) capture: Option<(Capture, Place)>,
     pub(crate) restore: Restore,
 }
 
@@ -37,12 +35,14 @@ pub(crate) struct Opened {
 pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> {
     check_addresses(options)?;
     check_reach(options)?;
+    check_adopted(options)?;
     let netns = match &options.netns {
         Some(name) => Some(Netns::by_name(name).map_err(Failure::of)?),
         None => None,
     };
     // Before the device, so that a file that cannot be written leaves nothing behind.
-    let capture = options.pcap.as_deref().map(create_capture).transpose()?;
+    let open = |path| CaptureFile::open(path, "choose another file with --pcap");
+    let capture = options.pcap.as_deref().map(open).transpose()?;
     let (pool, arena) = receive_pool(ledger);
     let (tun, restore) = open_tun(options, netns, &pool)?;
     let name = tun.name().to_owned();
@@ -55,13 +55,14 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
             restore,
         },
         Some(file) => {
+            let (file, place) = file.begin()?;
             let (tap, capture) = Tap::new(tun, file, TapConfig::new(&name))
-                .map_err(|error| capture_failure(&error))?;
+                .map_err(|error| place.failure(&error))?;
             Opened {
                 device: Box::new(tap),
                 arena,
                 name,
-                capture: Some(capture),
+                capture: Some((capture, place)),
                 restore,
             }
         }
@@ -95,7 +96,8 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, 
             Ok((tun, restore))
         }
         TunName::Fd(number) => {
-            let adopt = |mtu| Tun::adopt_number(*number, mtu, pool).map_err(Failure::of);
+            let backend = options.backend.into();
+            let adopt = |mtu| Tun::adopt_number(*number, mtu, backend, pool).map_err(Failure::of);
             let tun = match (&netns, options.mtu) {
                 // The device cannot be looked up before its name is known, which the descriptor tells.
                 (Some(netns), None) => {
@@ -152,6 +154,16 @@ fn check_addresses(options: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Offloads are agreed on when a device is attached, which for a descriptor has been done by somebody else.
+fn check_adopted(options: &Serve) -> Result<(), Failure> {
+    match options.tun {
+        TunName::Fd(_) if options.offload => Err(Failure::new(
+            "--offload needs a device that serve opens itself: name it with --tun NAME",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// With `--peer`, the kernel must have a way to each of the stack's addresses: they lie in a peer's network.
 fn check_reach(options: &Serve) -> Result<(), Failure> {
     let Some(stranded) = options
@@ -179,20 +191,4 @@ fn is_reached(addr: &Cidr, peers: &[Cidr]) -> bool {
         || peers
             .iter()
             .any(|peer| peer.address().is_ipv4() == addr.address().is_ipv4() && shares(peer))
-}
-
-/// What to say of a capture that could not be written.
-pub(crate) fn capture_failure(error: &io::Error) -> Failure {
-    Failure::new(format!(
-        "the capture could not be written: {error}; choose another file with --pcap"
-    ))
-}
-
-fn create_capture(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| {
-        Failure::new(format!(
-            "cannot write the capture {}: {error}; choose another file with --pcap",
-            path.display()
-        ))
-    })
 }

@@ -18,6 +18,11 @@ impl Restore {
         Restore { netns, changes }
     }
 
+    /// The namespace of the device, if not that of this process.
+    pub(crate) fn netns(&self) -> Option<&Netns> {
+        self.netns.as_ref()
+    }
+
     /// Undoes it. Call once the device is closed: without a carrier the kernel adds nothing new to it.
     ///
     /// # Errors

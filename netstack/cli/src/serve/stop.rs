@@ -23,12 +23,8 @@ impl Stop {
     /// # Errors
     /// When the handlers or their thread cannot be had.
     pub(crate) fn install() -> Result<Self, Failure> {
-        let cannot = |error| {
-            Failure::new(format!(
-                "cannot wait for signals: {error}; raise the limit on processes"
-            ))
-        };
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot)?;
+        let mut signals =
+            Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::cannot_wait_for_signals)?;
         let handle = signals.handle();
         let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -39,7 +35,7 @@ impl Stop {
                     .take_while(|signal| sender.send(*signal).is_ok())
                     .for_each(drop)
             })
-            .map_err(cannot)?;
+            .map_err(Failure::no_thread_for_signals)?;
         Ok(Stop {
             signals: receiver,
             deadline: None,
