@@ -42,7 +42,7 @@ fn a_disk_that_is_full_or_fills() {
 #[test]
 fn a_limit_that_is_reached_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    for limit in [4, 5, 6, 8] {
+    for limit in [4, 5] {
         let line = format!(
             "ulimit -n {limit}; exec {NETSTACK} demo --no-tun --size 1MiB --out {}",
             dir.path().display()
@@ -82,7 +82,8 @@ fn a_command_that_is_refused_leaves_the_capture_that_was_there() {
     ))
     .refused(&["is being written by another process", "--out"]);
     assert_eq!(left(), "an older capture");
-    drop(other);
+    // Not by closing it: a child of another test may have it until it runs its program.
+    other.unlock().unwrap();
     netstack(&format!(
         "demo --no-tun --size 1MiB --out {}",
         dir.path().display()
