@@ -4,51 +4,22 @@ mod common;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Server, Space, may_use_tun, netstack, run};
+use common::{
+    ADDRESSES, Server, Space, V4, V6, address, connect, may_use_tun, netstack, run, serve,
+};
 use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
-
-const V4: &str = "10.9.0.2";
-const V6: &str = "fd00:9::2";
-const ADDRESSES: &str = "--addr 10.9.0.2/24,fd00:9::2/64 --peer 10.9.0.1/24 --peer fd00:9::1/64";
 
 /// What curl downloads.
 const FILE: usize = 200_000_000;
 /// What goes through the echo service.
 const ECHO: u64 = 1 << 30;
-
-fn serve(space: &Space, rest: &str) -> Server {
-    Server::start(&format!(
-        "--tun tun0 --netns {} {ADDRESSES} {rest}",
-        space.name
-    ))
-}
-
-fn address(ip: &str, port: u16) -> SocketAddr {
-    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
-}
-
-/// A kernel socket of the namespace, connected to the stack.
-fn connect(space: &Space, ip: &str, port: u16) -> TcpStream {
-    let stream = space
-        .netns
-        .run(|| TcpStream::connect_timeout(&address(ip, port), Duration::from_secs(10)));
-    let stream = stream.unwrap().unwrap();
-    let _ = rustix::net::sockopt::set_tcp_congestion(&stream, "cubic");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
-    stream
-        .set_write_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
-    stream
-}
 
 /// Sends `size` bytes to the echo service and compares what comes back by hash.
 fn echo(space: &Space, ip: &str, size: u64) {
@@ -182,54 +153,6 @@ fn everything_at_mtu_1280() {
 #[test]
 fn everything_at_mtu_65535() {
     at_mtu(65535);
-}
-
-/// More clients than the stack's memory would have room for if each might hold as much as it wants.
-#[test]
-fn http_clients_that_do_not_read_keep_nobody_waiting() {
-    if !may_use_tun() {
-        return;
-    }
-    let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("large"), vec![7; 20_000_000]).unwrap();
-    fs::write(root.path().join("small"), "small").unwrap();
-    let space = Space::new();
-    let rest = format!("--service http:80 --http-root {}", root.path().display());
-    let server = serve(&space, &rest);
-    let ask = |file: &str| {
-        let mut client = connect(&space, V4, 80);
-        let request = format!("GET /{file} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        client.write_all(request.as_bytes()).unwrap();
-        client
-    };
-    let _stalled: Vec<TcpStream> = (0..320).map(|_| ask("large")).collect();
-    // Until each of them is sent as much as it may be.
-    thread::sleep(Duration::from_secs(2));
-    let mut answer = String::new();
-    ask("small").read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("\r\n\r\nsmall"), "{answer}");
-    server.stop();
-}
-
-#[test]
-fn an_error_is_not_lost_behind_a_reset() {
-    if !may_use_tun() {
-        return;
-    }
-    let root = tempfile::tempdir().unwrap();
-    let space = Space::new();
-    let rest = format!("--service http:80 --http-root {}", root.path().display());
-    let server = serve(&space, &rest);
-    let mut client = connect(&space, V4, 80);
-    let request = format!("GET / HTTP/1.1\r\nhost: {}\r\n", "x".repeat(1_000_000));
-    client.write_all(request.as_bytes()).unwrap();
-    // Time for the answer, and for a reset that would take it away.
-    thread::sleep(Duration::from_millis(500));
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    drop(client);
-    server.stop();
 }
 
 #[test]

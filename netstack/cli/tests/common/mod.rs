@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -236,4 +237,38 @@ pub(crate) fn with_tun_mode(mode: &str, script: &str) -> Ended {
         .env("DIR", dir.path())
         .env("TMPDIR", dir.path())
         .env("MODE", mode))
+}
+
+pub(crate) const V4: &str = "10.9.0.2";
+pub(crate) const V6: &str = "fd00:9::2";
+pub(crate) const ADDRESSES: &str =
+    "--addr 10.9.0.2/24,fd00:9::2/64 --peer 10.9.0.1/24 --peer fd00:9::1/64";
+
+/// The command on `tun0` of `space`, with both addresses.
+pub(crate) fn serve(space: &Space, rest: &str) -> Server {
+    Server::start(&format!(
+        "--tun tun0 --netns {} {ADDRESSES} {rest}",
+        space.name
+    ))
+}
+
+/// A port of the stack.
+pub(crate) fn address(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
+}
+
+/// A kernel socket of the namespace, connected to the stack.
+pub(crate) fn connect(space: &Space, ip: &str, port: u16) -> TcpStream {
+    let stream = space
+        .netns
+        .run(|| TcpStream::connect_timeout(&address(ip, port), Duration::from_secs(10)));
+    let stream = stream.unwrap().unwrap();
+    let _ = rustix::net::sockopt::set_tcp_congestion(&stream, "cubic");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
 }
