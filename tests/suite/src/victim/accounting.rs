@@ -3,7 +3,7 @@
 use netstack_core::Counters;
 
 /// Packets that the IP layer dropped before it looked at fragments.
-const IP_DROPS: [&str; 21] = [
+const IP_DROPS: [&str; 22] = [
     "in_truncated",
     "in_bad_version",
     "in_bad_header_length",
@@ -25,6 +25,7 @@ const IP_DROPS: [&str; 21] = [
     "in_unreadable",
     "in_no_memory",
     "in_not_ours",
+    "in_other_group",
 ];
 /// Fragments that were dropped: each of them one packet.
 const FRAGMENT_DROPS: [&str; 9] = [

@@ -22,6 +22,7 @@ pub(super) fn all() -> Vec<Case> {
                 ("ip", "in_bad_source"),
                 ("ip", "in_bad_destination"),
                 ("ip", "in_not_ours"),
+                ("ip", "in_other_group"),
             ],
             bad_addresses(),
         ),
