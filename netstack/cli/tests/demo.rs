@@ -66,7 +66,7 @@ fn a_temporary_directory_stays_with_its_result_only() {
     let left = || std::fs::read_dir(dir.path()).unwrap().count();
     let demo = |to: &str| {
         let line = format!(
-            "{} demo --no-tun --size 100kB --json {to}",
+            "{} demo --no-tun --size 1MB --json {to}",
             common::NETSTACK
         );
         run(Command::new("sh")
