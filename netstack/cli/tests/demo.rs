@@ -65,10 +65,7 @@ fn a_temporary_directory_stays_with_its_result_only() {
     let dir = tempfile::tempdir().unwrap();
     let left = || std::fs::read_dir(dir.path()).unwrap().count();
     let demo = |to: &str| {
-        let line = format!(
-            "{} demo --no-tun --size 1MB --json {to}",
-            common::NETSTACK
-        );
+        let line = format!("{} demo --no-tun --size 1MB --json {to}", common::NETSTACK);
         run(Command::new("sh")
             .args(["-c", &line])
             .env("TMPDIR", dir.path()))
