@@ -12,8 +12,10 @@ use txbuf::{Checksum, Offloads, Packet};
 
 use crate::device::cuts;
 use crate::{Capabilities, Device, DeviceCounters};
-use cutter::{CutError, Cutter};
+use cutter::Cutter;
 use joiner::Joiner;
+
+pub use cutter::{CutError, cut};
 
 /// A device that takes whatever a stack sends, around one that does not.
 ///
@@ -26,7 +28,8 @@ pub struct Edge<D> {
     capabilities: Capabilities,
     /// What goes to the inner device in one call. Empty between calls; kept for its allocation.
     outgoing: VecDeque<Packet>,
-    joiner: Joiner,
+    /// `None`: received packets are left as they came.
+    joiner: Option<Joiner>,
     counters: DeviceCounters,
 }
 
@@ -40,8 +43,16 @@ impl<D: Device> Edge<D> {
             inner,
             capabilities,
             outgoing,
-            joiner: Joiner::default(),
+            joiner: Some(Joiner::default()),
             counters: DeviceCounters::default(),
+        }
+    }
+
+    /// Wraps `inner` for sending only: what is received is not joined, but left as it came.
+    pub fn without_joining(inner: D) -> Edge<D> {
+        Edge {
+            joiner: None,
+            ..Edge::new(inner)
         }
     }
 
@@ -189,9 +200,12 @@ impl<D: Device> Device for Edge<D> {
     fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
         let start = into.len();
         let received = self.inner.receive(into, max);
-        if into.len() > start + 1 && !self.capabilities.offloads.tso {
+        if into.len() > start + 1
+            && !self.capabilities.offloads.tso
+            && let Some(joiner) = &mut self.joiner
+        {
             let arrived = into.len() - start;
-            let left = self.joiner.join(into, start);
+            let left = joiner.join(into, start);
             self.counters.joined += (arrived - left) as u64;
             return received.map(|_| left);
         }

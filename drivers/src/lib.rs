@@ -30,6 +30,8 @@
 //! # }
 //! ```
 //!
+//! What a bad network does to packets on their way between two devices is a pipeline of its own: [`impair`].
+//!
 //! The kernel's side of a device (addresses, MTU, routes, namespaces) is set up by [`netlink`].
 //!
 //! # Whose memory payload lies in
@@ -52,6 +54,7 @@
 mod device;
 mod edge;
 mod headers;
+pub mod impair;
 pub mod memory;
 pub mod netlink;
 pub mod shielded;
@@ -62,5 +65,5 @@ mod testing;
 mod tun;
 
 pub use device::{Capabilities, Device, DeviceCounters};
-pub use edge::Edge;
+pub use edge::{CutError, Edge, cut};
 pub use tun::{Backend, Tun, TunConfig, TunError};

@@ -2,17 +2,34 @@
 
 use std::collections::VecDeque;
 
+use thiserror::Error;
 use txbuf::{ChecksumError, NoRoom, Packet, PullError, Segments, Span};
 
 use super::template::{Piece, Template};
 
 /// Why a super-packet cannot be cut. It is dropped then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CutError {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CutError {
     /// Headers and metadata contradict each other.
+    #[error("the headers of the super-packet do not fit what is known of it")]
     Malformed,
     /// The checksum needs payload that the CPU may not read.
+    #[error("the super-packet lies in memory that the CPU may not read")]
     Unreadable,
+}
+
+/// Appends to `out` the packets for which the super-packet stands, with partial checksums: payload is shared, by
+/// reference, and not read. A packet that is none is appended as it is.
+///
+/// # Errors
+///
+/// [`CutError`]; the packet is dropped, and `out` may have the segments before the one that could not be made.
+pub fn cut(mut packet: Packet, out: &mut VecDeque<Packet>) -> Result<(), CutError> {
+    if packet.meta.gso.is_none() {
+        out.push_back(packet);
+        return Ok(());
+    }
+    Cutter::new(&mut packet, false)?.fill(out, usize::MAX)
 }
 
 impl From<ChecksumError> for CutError {
