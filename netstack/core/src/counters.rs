@@ -159,6 +159,35 @@ counters! {
         icmp_out_suppressed,
         /// ICMP errors not sent because of the rate limit.
         icmp_out_rate_limited,
+        /// ICMP errors not sent because this host has no address to send them from, because the IP version has no
+        /// such error, or because memory is out.
+        icmp_out_not_made,
+
+        /// Packets (fragments, super-packets) that were queued for the interface by which they are forwarded.
+        forwarded,
+        /// Not forwarded because there is no route.
+        forward_no_route,
+        /// Not forwarded because they would go back to where they came from.
+        forward_back,
+        /// Not forwarded because their hop limit was used up.
+        forward_hop_limit,
+        /// Not forwarded because they are too big for the next link and must not be fragmented.
+        forward_too_big,
+        /// Not forwarded because their addresses mean nothing on another link.
+        forward_out_of_scope,
+        /// Super-packets that had to be fragmented and could not be cut.
+        forward_not_cut,
+        /// Forwarded packets that found the queue of their interface full.
+        forward_queue_full,
+
+        /// Packets that were injected.
+        injected,
+        /// Packets of hooks that could not be injected: there was no room, or no such interface.
+        inject_refused,
+        /// Packets dropped by a hook.
+        hook_dropped,
+        /// Packets taken by a hook.
+        hook_taken,
     }
 }
 

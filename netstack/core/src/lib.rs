@@ -71,6 +71,9 @@ pub use socket::{
     Readiness, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError,
     SocketId, SocketOption, TokenError,
 };
-pub use stack::{Config, ConfigError, InterfaceConfig, Pools, SpliceError, Stack};
+pub use stack::{
+    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, SpliceError, Stack,
+    Verdict,
+};
 pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
 pub use time::Instant;

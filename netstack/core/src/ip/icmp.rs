@@ -66,6 +66,8 @@ pub(crate) enum Unreachable {
     Port,
     /// A filter refuses it.
     Prohibited,
+    /// Its source address means nothing where it is to go. Only IPv6 has this (RFC 4443 section 3.1).
+    BeyondScope,
     /// Another code; only ever received.
     Other(u8),
 }

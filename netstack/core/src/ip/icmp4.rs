@@ -144,7 +144,7 @@ fn encode(kind: IcmpError) -> Option<(Icmpv4Message, u8, u32)> {
                 Unreachable::Protocol => 2,
                 Unreachable::Port => 3,
                 Unreachable::Prohibited => 13,
-                Unreachable::Other(_) => return None,
+                Unreachable::BeyondScope | Unreachable::Other(_) => return None,
             };
             (Icmpv4Message::DstUnreachable, code, 0)
         }

@@ -128,6 +128,7 @@ fn decode(message: Icmpv6Message, code: u8, bytes: [u8; HEADER]) -> IcmpError {
         Icmpv6Message::DstUnreachable => IcmpError::Unreachable(match code {
             0 => Unreachable::Network,
             1 | 5 | 6 => Unreachable::Prohibited,
+            2 => Unreachable::BeyondScope,
             3 => Unreachable::Host,
             4 => Unreachable::Port,
             other => Unreachable::Other(other),
@@ -164,6 +165,7 @@ fn encode(kind: IcmpError) -> Option<(Icmpv6Message, u8, u32)> {
             let code = match reason {
                 Unreachable::Network => 0,
                 Unreachable::Prohibited => 1,
+                Unreachable::BeyondScope => 2,
                 Unreachable::Host => 3,
                 Unreachable::Port => 4,
                 Unreachable::Protocol | Unreachable::Other(_) => return None,

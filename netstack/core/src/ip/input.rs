@@ -171,7 +171,9 @@ const V4_PROTOCOL_AT: u16 = 9;
 /// The largest datagram, its header included.
 const MAX_DATAGRAM: usize = 65_535;
 
-fn parse_v4(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
+/// Moves the header of an IPv4 packet into the header area and checks its lengths and its checksum. Returns the header
+/// and the length of the packet.
+pub(super) fn sound_v4(packet: &mut Packet) -> Result<(&[u8], usize), IpDrop> {
     let view = Ipv4Packet::new_unchecked(packet.headers());
     let (header_len, total_len) = (
         usize::from(view.header_len()),
@@ -194,6 +196,12 @@ fn parse_v4(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
     if checksum::sum(bytes) != 0xffff {
         return Err(IpDrop::BadChecksum);
     }
+    Ok((bytes, total_len))
+}
+
+fn parse_v4(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
+    let (bytes, total_len) = sound_v4(packet)?;
+    let header_len = bytes.len();
     let view = Ipv4Packet::new_unchecked(bytes);
     let (src, dst) = (IpAddr::V4(view.src_addr()), IpAddr::V4(view.dst_addr()));
     check_addresses(src, dst)?;

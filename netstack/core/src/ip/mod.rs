@@ -5,10 +5,12 @@
 //!
 //! RX: [`input::parse`], then [`reassembly::Reassembly::insert`] if the packet is a fragment, then
 //! the transport or [`icmp::input`]. TX: a transport's packet, [`output::push_header`], and
-//! [`fragment::fragment`] if the result exceeds the path and may be cut.
+//! [`fragment::fragment`] if the result exceeds the path and may be cut. What is forwarded goes through
+//! [`forward`] only.
 
 pub(crate) mod address;
 pub(crate) mod classify;
+pub(crate) mod forward;
 pub(crate) mod fragment;
 pub(crate) mod icmp;
 pub(crate) mod icmp4;

@@ -47,8 +47,11 @@ impl Quoted {
 /// bytes of its transport header; `None` if it makes no sense.
 pub(crate) fn read(packet: &Packet, at: usize) -> Option<Quoted> {
     let mut scratch = [0; SCRATCH];
-    let len = packet.copy_to(at, &mut scratch).ok()?;
-    let bytes = scratch.get(..len)?;
+    let bytes = match packet.copy_to(at, &mut scratch) {
+        Ok(len) => scratch.get(..len)?,
+        // Of a payload that the CPU may not read, what is in the header area has to do.
+        Err(_) => packet.headers().get(at..)?,
+    };
     match bytes.first()? >> 4 {
         4 => read_v4(bytes),
         6 => read_v6(bytes),

@@ -1,5 +1,6 @@
 //! What a stack and its interfaces are made from.
 
+use super::forward::Cut;
 use crate::ip::IfaceId;
 use crate::ip::reassembly::ReassemblyLimits;
 use crate::tcp::TcpConfig;
@@ -63,6 +64,12 @@ pub struct Config {
     /// [`NoMemory`](crate::RecvError::NoMemory) until some are dropped, and so it does whenever the stack is
     /// short of storage: what one reader keeps stops no other socket.
     pub reader_keeps: usize,
+    /// Whether the stack is a router: it forwards packets that are for others, by the routes that it has (RFC 1812,
+    /// RFC 8200). It is none by default (RFC 1122, 3.1).
+    pub forward: bool,
+    /// How a super-packet is cut that a router has to fragment: the edge of a device knows. Without it such a packet is
+    /// dropped and counted.
+    pub cut: Option<Cut>,
     pub(crate) reassembly: ReassemblyLimits,
 }
 
@@ -75,6 +82,8 @@ impl Config {
             tcp: TcpConfig::default(),
             waker: None,
             reader_keeps: 16 << 20,
+            forward: false,
+            cut: None,
             reassembly: ReassemblyLimits::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Packets go out: devices pull them, one at a time.
 
 use super::Stack;
+use super::hooks::Passage;
 use super::interface::Ready;
 use super::schedule::Owner;
 use super::table::Socket;
@@ -24,16 +25,24 @@ impl Stack {
     pub fn poll_transmit(&mut self, now: Instant, iface: IfaceId) -> Option<Packet> {
         loop {
             let interface = self.interfaces.get_mut(iface.index() as usize)?;
+            if let Some(packet) = interface.injected.pop_front() {
+                self.counters.ip.out_sent += 1;
+                return Some(packet);
+            }
             let packet = match interface.pop_control() {
                 Some(packet) => Some(packet),
                 None => match interface.ready.pop_front()? {
                     Ready::Socket(id) => self.socket_transmit(now, iface, id),
                     Ready::Request(number) => self.request_transmit(now, number),
+                    Ready::Transit => interface.pop_transit(),
                 },
             };
-            let Some(packet) = packet else { continue };
+            let Some(mut packet) = packet else { continue };
             if destination(&packet).is_some_and(|to| self.addresses.owns(to)) {
                 self.loop_back(now, iface, packet);
+                continue;
+            }
+            if self.hooked(now, Passage::Out { iface }, &mut packet) {
                 continue;
             }
             self.counters.ip.out_sent += 1;
@@ -140,6 +149,8 @@ impl Stack {
         if let Some(packet) = packet {
             self.counters.ip.icmp_out_errors += 1;
             self.send_answer(iface, packet);
+        } else {
+            self.counters.ip.icmp_out_not_made += 1;
         }
     }
 

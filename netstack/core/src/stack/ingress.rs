@@ -1,6 +1,7 @@
 //! Packets come in, and time passes.
 
 use super::Stack;
+use super::hooks::Passage;
 use super::schedule::Owner;
 use crate::Instant;
 use crate::ip::classify::names_one_host;
@@ -43,6 +44,14 @@ impl Stack {
     fn take_in(&mut self, now: Instant, iface: IfaceId, mut packet: Packet, origin: Origin) {
         self.counters.ip.in_received += 1;
         packet.meta.iface = iface.index();
+        if origin == Origin::Wire {
+            if self.hooked(now, Passage::In { iface }, &mut packet) {
+                return;
+            }
+            if self.is_to_be_forwarded(&mut packet) {
+                return self.forward(now, iface, packet);
+            }
+        }
         let header = match parse(&mut packet) {
             Ok(header) => header,
             Err(drop) => {

@@ -1,6 +1,7 @@
 //! The only module that sees the others: it joins IP, TCP and UDP into a stack.
 //!
-//! A packet comes in through [`ingress`], goes out through [`egress`]; what applications do comes in
+//! A packet comes in through [`ingress`], goes out through [`egress`], from one to the other through
+//! [`forward`], and [`hooks`] may see it on all these ways; what applications do comes in
 //! through [`tcp_calls`], [`udp_calls`] and [`messages`].
 
 /// What a connection borrows from the stack, as disjoint fields, so that the tables stay free.
@@ -21,6 +22,8 @@ mod completions;
 mod config;
 mod egress;
 mod events;
+mod forward;
+mod hooks;
 mod icmp_errors;
 mod ingress;
 mod interface;
@@ -35,6 +38,8 @@ mod tcp_ingress;
 mod udp_calls;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
+pub use forward::Cut;
+pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
 
 use crate::counters::Counters;
@@ -52,6 +57,8 @@ use crate::tcp::isn::Secret;
 use crate::time::Instant;
 use completions::Doorbell;
 use events::Events;
+use forward::Forwarding;
+use hooks::Hooks;
 use interface::Interface;
 use ports::Ports;
 use pressure::Pressure;
@@ -69,6 +76,8 @@ use txbuf::{Chain, Ledger};
 ///   [`add_route`](Self::add_route).
 /// - *Input*: [`handle_packet`](Self::handle_packet) with what a device received, and
 ///   [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so.
+/// - *Packets without sockets*: a stack that [forwards](Config::forward) sends on what is for others;
+///   [`add_hook`](Self::add_hook) and [`inject`](Self::inject).
 /// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `send_message`,
 ///   `receive_message` and so on. They only change state; nothing is sent inside them.
 /// - *Output*: after any input or command, call [`poll_transmit`](Self::poll_transmit) for each
@@ -99,6 +108,8 @@ pub struct Stack {
     pressure: Pressure,
     /// The most that one reader may keep in copies.
     reader_keeps: usize,
+    forwarding: Forwarding,
+    hooks: Hooks,
 }
 
 impl Stack {
@@ -127,6 +138,11 @@ impl Stack {
             doorbell: Doorbell::new(config.waker),
             pressure: Pressure::default(),
             reader_keeps: config.reader_keeps,
+            forwarding: Forwarding {
+                enabled: config.forward,
+                cut: config.cut,
+            },
+            hooks: Hooks::default(),
         }
     }
 
