@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use drivers::{Capabilities, Device, Edge};
-use netstack_core::{Config, ConfigError, InterfaceConfig, IpCidr, Stack};
+use netstack_core::{Config, ConfigError, IfaceId, InterfaceConfig, IpCidr, Stack};
 use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
-use txbuf::Account;
+use txbuf::{Account, Offloads};
 
 use crate::Netstack;
 use crate::alarm::Alarm;
@@ -202,8 +202,12 @@ impl Builder {
             .for_each(|change| change(&mut config));
         let alarm = Arc::new(Alarm::new().map_err(StartError::Loop)?);
         config.waker = Some(Waker::from(Arc::clone(&alarm)));
-        let mut stack = Stack::new(config);
-        let ports = attach(&mut stack, self.interfaces)?;
+        let mut stack = stack(config);
+        check_names(&self.interfaces)?;
+        let interfaces = self.interfaces.into_iter();
+        let ports = interfaces
+            .map(|interface| attach(&mut stack, interface))
+            .collect::<Result<Vec<Port>, StartError>>()?;
 
         let clock = Clock::start();
         let mut services = ServiceHost::default();
@@ -236,7 +240,13 @@ impl Builder {
     }
 }
 
-fn random_seed() -> Result<[u8; 32], StartError> {
+/// A stack that knows how super-packets are cut.
+pub(crate) fn stack(mut config: Config) -> Stack {
+    config.cut = Some(|packet, out| drivers::cut(packet, out).is_ok());
+    Stack::new(config)
+}
+
+pub(crate) fn random_seed() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     let mut filled = 0;
     while filled < seed.len() {
@@ -249,67 +259,104 @@ fn random_seed() -> Result<[u8; 32], StartError> {
     Ok(seed)
 }
 
-/// Adds the interfaces to the stack, each with its addresses and routes.
-fn attach(stack: &mut Stack, interfaces: Vec<Interface>) -> Result<Vec<Port>, StartError> {
+/// The devices of a bridge that routes: the interfaces 0 and 1 of `stack`.
+pub(crate) fn attach_both(
+    stack: &mut Stack,
+    sides: [Interface; 2],
+) -> Result<[Port; 2], StartError> {
+    check_names(&sides)?;
+    let [left, right] = sides;
+    Ok([attach(stack, left)?, attach(stack, right)?])
+}
+
+/// The devices of a bridge that does not look at packets: what one of them leaves to be done, and the other cannot
+/// do, is done at its edge, and nothing else.
+pub(crate) fn attach_wire(sides: [Interface; 2]) -> Result<[Port; 2], StartError> {
+    check_names(&sides)?;
+    let offloads = |side: &Interface| side.device.capabilities().offloads;
+    let is_plain = sides.iter().all(|side| !offloads(side).rx_checksum);
+    let port = |number: u32, side: Interface| {
+        if side.device.poll_fd().is_none() {
+            return Err(StartError::NotPollable(side.name));
+        }
+        let device = if is_plain || takes_all(offloads(&side)) {
+            side.device
+        } else {
+            Box::new(Edge::without_joining(side.device))
+        };
+        Ok(Port::new(side.name, IfaceId::new(number), device))
+    };
+    let [left, right] = sides;
+    Ok([port(0, left)?, port(1, right)?])
+}
+
+fn check_names(interfaces: &[Interface]) -> Result<(), StartError> {
     let mut names = HashSet::new();
-    let mut ports = Vec::with_capacity(interfaces.len());
-    for Interface {
+    match interfaces
+        .iter()
+        .find(|interface| !names.insert(&interface.name))
+    {
+        Some(twice) => Err(StartError::DuplicateInterface(twice.name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Adds an interface to the stack, with its addresses and routes.
+fn attach(stack: &mut Stack, interface: Interface) -> Result<Port, StartError> {
+    let Interface {
         name,
         device,
         addresses,
         routes,
         arena,
-    } in interfaces
-    {
-        if !names.insert(name.clone()) {
-            return Err(StartError::DuplicateInterface(name));
-        }
-        if device.poll_fd().is_none() {
-            return Err(StartError::NotPollable(name));
-        }
-        let device = with_edge(device);
-        let misfit = |what: String, source| StartError::Interface {
-            interface: name.clone(),
-            what,
-            source,
-        };
-        let Capabilities { mtu, offloads, .. } = device.capabilities();
-        let config = InterfaceConfig {
-            name: name.clone(),
-            mtu,
-            offloads,
-        };
-        let id = stack
-            .add_interface(config)
-            .map_err(|source| misfit(format!("MTU {mtu}"), source))?;
-        for address in addresses {
-            stack
-                .add_address(id, address)
-                .map_err(|source| misfit(format!("address {address}"), source))?;
-        }
-        for (destination, gateway) in routes {
-            stack
-                .add_route(destination, id, gateway)
-                .map_err(|source| misfit(format!("a route to {destination}"), source))?;
-        }
-        if let Some(account) = arena {
-            stack
-                .set_arena(id, account)
-                .map_err(|source| misfit("an arena".to_owned(), source))?;
-        }
-        ports.push(Port::new(name, id, device));
+    } = interface;
+    if device.poll_fd().is_none() {
+        return Err(StartError::NotPollable(name));
     }
-    Ok(ports)
+    let device = with_edge(device);
+    let misfit = |what: String, source| StartError::Interface {
+        interface: name.clone(),
+        what,
+        source,
+    };
+    let Capabilities { mtu, offloads, .. } = device.capabilities();
+    let config = InterfaceConfig {
+        name: name.clone(),
+        mtu,
+        offloads,
+    };
+    let id = stack
+        .add_interface(config)
+        .map_err(|source| misfit(format!("MTU {mtu}"), source))?;
+    for address in addresses {
+        stack
+            .add_address(id, address)
+            .map_err(|source| misfit(format!("address {address}"), source))?;
+    }
+    for (destination, gateway) in routes {
+        stack
+            .add_route(destination, id, gateway)
+            .map_err(|source| misfit(format!("a route to {destination}"), source))?;
+    }
+    if let Some(account) = arena {
+        stack
+            .set_arena(id, account)
+            .map_err(|source| misfit("an arena".to_owned(), source))?;
+    }
+    Ok(Port::new(name, id, device))
 }
 
 /// The core sends super-packets with partial checksums: a device that cannot finish them gets help.
 fn with_edge(device: Box<dyn Device>) -> Box<dyn Device> {
-    let offloads = device.capabilities().offloads;
-    if offloads.tx_checksum && offloads.tso && offloads.uso {
+    if takes_all(device.capabilities().offloads) {
         device
     } else {
         Box::new(Edge::new(device))
     }
+}
+
+fn takes_all(offloads: Offloads) -> bool {
+    offloads.tx_checksum && offloads.tso && offloads.uso
 }
 
 #[cfg(test)]

@@ -11,17 +11,16 @@ mod port;
 use std::hint;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread;
 use std::time::Duration;
 
 use netstack_core::Instant;
-use rustix::event::{PollFd, PollFlags, Timespec};
 
 pub(crate) use self::port::Port;
 use crate::clock::Clock;
 use crate::netstack::Shutdown;
 use crate::service::Service;
 use crate::shared::{Shared, State};
+use crate::sleep::sleep;
 
 /// Events told to waiters and services in one turn; the rest waits for the next, after packets have moved.
 const EVENTS_PER_TURN: usize = 1024;
@@ -228,22 +227,12 @@ impl EventLoop {
 
     /// Sleeps until a device or the alarm has something, or until `wake_at`.
     fn sleep(&self, wake_at: Option<Instant>) {
-        let alarm = self.shared.alarm.fd();
-        let mut fds = Vec::with_capacity(1 + self.ports.len());
-        fds.push(PollFd::new(&alarm, PollFlags::IN));
-        let devices = self.ports.iter().filter_map(Port::fd);
-        fds.extend(devices.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let timeout = wake_at.map(|at| timespec(at - self.clock.now()));
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(_) if fds[0].revents().is_empty() => {}
-            Ok(_) => self.shared.alarm.clear(),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                // The kernel is short of memory: the loop goes on by the clock.
-                tracing::error!(%error, "the event loop cannot sleep on its descriptors");
-                thread::sleep(MEMORY_RETRY);
-            }
-        }
+        let timeout = wake_at.map(|at| at - self.clock.now());
+        sleep(
+            &self.shared.alarm,
+            self.ports.iter().filter_map(Port::fd),
+            timeout,
+        );
     }
 
     fn remains(self, state: Option<State>, finished: bool) -> Shutdown {
@@ -295,13 +284,6 @@ fn abandon(state: &mut State, now: Instant, ports: &mut [Port]) {
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(duration.subsec_nanos()),
-    }
-}
-
 /// Wakes everybody when the loop ends, however it ends.
 struct LastWords(Arc<Shared>);
 
@@ -310,6 +292,3 @@ impl Drop for LastWords {
         drop(self.0.take_state());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! A user-mode TCP/IP stack with blocking and tokio sockets.
 //!
 //! A [`Netstack`] owns network devices (see [`drivers`]) and drives the protocols of [`netstack_core`] on a thread of its
-//! own, which sleeps when there is nothing to do. Two front ends work on the same sockets: [`net`] is shaped like
+//! own, which sleeps when there is nothing to do. A [`Bridge`] joins two devices, as a wire or as a router. Two front ends work on the same sockets: [`net`] is shaped like
 //! [`std::net`], and [`tokio`] like `tokio::net`. Servers that need no thread of their own run inside the loop as a
 //! [`Service`]; [`services`] has some.
 //!
@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+pub mod bridge;
 mod builder;
 mod clock;
 mod copy;
@@ -43,6 +44,7 @@ mod netstack;
 mod service;
 pub mod services;
 mod shared;
+mod sleep;
 mod socket;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -50,11 +52,13 @@ mod waiters;
 
 pub use drivers;
 pub use netstack_core::{
-    Config, ConfigError, Congestion, Counters, Ecn, Event, IfaceId, Instant, IpCidr, Pools,
-    Received, RecvFlags, SendControl, SendFlags, SocketId, Stack, TcpConfig, TcpInfo,
+    Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant, IpCidr,
+    Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketId, Stack, TcpConfig,
+    TcpInfo, Verdict,
 };
 pub use txbuf;
 
+pub use crate::bridge::Bridge;
 pub use crate::builder::{Builder, Interface, StartError};
 pub use crate::netstack::{Netstack, Shutdown};
 pub use crate::service::{Service, ServiceContext};

@@ -9,15 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Pair, at};
+use netstack::drivers::impair::Impairments;
+use netstack::drivers::memory::pair;
 use netstack::net::TcpStream;
 use netstack::services::Echo;
+use netstack::{Bridge, Interface};
 
-/// Nanoseconds of CPU that the loop threads of this process have used, and how often they went to sleep.
-fn used_by_loops() -> (u64, u64) {
+/// Nanoseconds of CPU that the threads of this name have used, and how often they went to sleep.
+fn used_by(thread: &str) -> (u64, u64) {
     let (mut nanos, mut sleeps) = (0, 0);
     for task in fs::read_dir("/proc/self/task").unwrap() {
         let task = task.unwrap().path();
-        if fs::read_to_string(task.join("comm")).unwrap().trim() != "netstack-loop" {
+        if fs::read_to_string(task.join("comm")).unwrap().trim() != thread {
             continue;
         }
         let schedstat = fs::read_to_string(task.join("schedstat")).unwrap();
@@ -80,9 +83,9 @@ fn idle_connection_costs_nothing(busy_poll: Duration) {
         scope.spawn(move || (&waiting).read(&mut [0; 1]).map(drop).unwrap_err());
         // Delayed acknowledgements and retransmission timers run out.
         thread::sleep(Duration::from_millis(600));
-        let (before, sleeps_before) = used_by_loops();
+        let (before, sleeps_before) = used_by("netstack-loop");
         thread::sleep(Duration::from_millis(300));
-        let (after, sleeps_after) = used_by_loops();
+        let (after, sleeps_after) = used_by("netstack-loop");
         assert!(before > 0, "the loop threads were found");
         assert!(
             after - before < 1_000_000,
@@ -97,4 +100,29 @@ fn idle_connection_costs_nothing(busy_poll: Duration) {
     });
     drop(stream);
     pair.finish();
+}
+
+#[test]
+fn an_idle_bridge_costs_nothing() {
+    let slow = Impairments {
+        delay: Duration::from_millis(1),
+        rate: Some(1_000_000),
+        ..Impairments::default()
+    };
+    let ((_one, left), (right, _other)) =
+        (pair(common::link()).unwrap(), pair(common::link()).unwrap());
+    let side = |name: &str, end, address| Interface::new(name, end).address(common::cidr(address));
+    let _bridge = Bridge::route(
+        side("left", left, "10.0.1.1/24"),
+        side("right", right, "10.0.2.1/24"),
+    )
+    .left_to_right(slow.pipeline(1, 0))
+    .start()
+    .unwrap();
+    thread::sleep(Duration::from_millis(100));
+    let (before, sleeps_before) = used_by("netstack-bridge");
+    thread::sleep(Duration::from_millis(300));
+    let (after, sleeps_after) = used_by("netstack-bridge");
+    assert!(before > 0, "the thread was found");
+    assert!(after - before < 1_000_000 && sleeps_after - sleeps_before <= 1);
 }

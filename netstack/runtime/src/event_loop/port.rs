@@ -62,7 +62,7 @@ impl Port {
     }
 
     /// Takes a batch from the device; says whether there was one.
-    pub(super) fn receive(&mut self, now: Instant) -> bool {
+    pub(crate) fn receive(&mut self, now: Instant) -> bool {
         if self.rests(now) {
             return false;
         }
@@ -77,12 +77,12 @@ impl Port {
     }
 
     /// What was received, for the stack.
-    pub(super) fn received(&mut self) -> vec::Drain<'_, Packet> {
+    pub(crate) fn received(&mut self) -> vec::Drain<'_, Packet> {
         self.inbox.drain(..)
     }
 
     /// Pulls packets out of the stack while there is room for them; says whether there were any.
-    pub(super) fn pull(&mut self, mut next: impl FnMut() -> Option<Packet>) -> bool {
+    pub(crate) fn pull(&mut self, mut next: impl FnMut() -> Option<Packet>) -> bool {
         let before = self.outbox.len();
         let mut bytes = self.outbox.iter().map(Packet::len).sum::<usize>();
         while !self.full
@@ -97,7 +97,7 @@ impl Port {
     }
 
     /// Gives the device what was pulled; says whether it took something.
-    pub(super) fn transmit(&mut self, now: Instant) -> bool {
+    pub(crate) fn transmit(&mut self, now: Instant) -> bool {
         if self.outbox.is_empty() || self.rests(now) {
             return false;
         }
@@ -115,18 +115,18 @@ impl Port {
     }
 
     /// Whether everything that was pulled has left.
-    pub(super) fn is_drained(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         self.outbox.is_empty()
     }
 
     /// When the device needs another look of its own accord.
-    pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn wake_at(&self, now: Instant) -> Option<Instant> {
         self.failed_until
             .or_else(|| self.full.then(|| now + FULL_RETRY))
     }
 
     /// What to sleep on; nothing while the device rests.
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.device
             .poll_fd()
             .filter(|_| self.failed_until.is_none())
@@ -144,14 +144,14 @@ impl Port {
     }
 
     /// Brings `status` up to date.
-    pub(super) fn refresh(&self, status: &mut InterfaceStatus) {
+    pub(crate) fn refresh(&self, status: &mut InterfaceStatus) {
         status.device = self.device.counters();
         status.error.clone_from(&self.error);
         status.receive_errors = self.receive_errors;
         status.transmit_errors = self.transmit_errors;
     }
 
-    pub(super) fn into_device(self) -> (String, Box<dyn Device>) {
+    pub(crate) fn into_device(self) -> (String, Box<dyn Device>) {
         (self.name, self.device)
     }
 
