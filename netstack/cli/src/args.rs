@@ -1,5 +1,6 @@
 //! The command line: what can be asked for.
 
+mod bridge;
 mod values;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use drivers::netlink::Cidr;
 use netstack::Congestion;
 
+pub(crate) use bridge::{Bridge, Mode, Sides};
 pub(crate) use values::{Backend, Service, ServiceKind, TunName};
 
 /// A user-mode TCP/IP stack on a TUN device.
@@ -30,6 +32,8 @@ error says what to do). RUST_LOG=debug (or =drivers=trace,netstack=debug) logs t
 pub(crate) enum Command {
     Demo(Demo),
     Serve(Serve),
+    // Larger than the others by its many options, and made once.
+    Bridge(Box<Bridge>),
     Verify(Verify),
     Bench(Bench),
     #[command(hide = true)]

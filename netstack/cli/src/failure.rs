@@ -118,7 +118,7 @@ pub(crate) fn usage(error: &clap::Error, command: Option<&str>) -> Failure {
     use clap::error::ErrorKind;
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Failure::new(
-            "a command is needed: demo, serve, verify, bench, completions or man; try `netstack --help`",
+            "a command is needed: demo, serve, bridge, verify, bench, completions or man; try `netstack --help`",
         );
     }
     let text = error.render().to_string();

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod bridge;
 mod capture_file;
 mod demo;
 mod failure;
@@ -39,6 +40,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Serve(serve) => serve::run(&serve),
         Command::Bench(bench) => bench::run(&bench),
         Command::BenchPart(part) => bench::part(&part),
+        Command::Bridge(bridge) => bridge::run(&bridge),
         Command::Verify(verify) => verify::run(&verify.files),
         Command::Completions(completions) => manual::completions(completions.shell),
         Command::Man(man) => manual::man(man.dir.as_deref()),

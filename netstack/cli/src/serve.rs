@@ -3,10 +3,10 @@
 mod addresses;
 mod device;
 mod http;
-mod restore;
+pub(crate) mod restore;
 mod services;
 mod stats;
-mod stop;
+pub(crate) mod stop;
 mod web;
 
 use std::io;

@@ -166,26 +166,26 @@ counters! {
         /// Packets (fragments, super-packets) that were queued for the interface by which they are forwarded.
         forwarded,
         /// Not forwarded because there is no route.
-        forward_no_route,
+        forward_no_route: dropped,
         /// Not forwarded because they would go back to where they came from.
-        forward_back,
+        forward_back: dropped,
         /// Not forwarded because their hop limit was used up.
-        forward_hop_limit,
+        forward_hop_limit: dropped,
         /// Not forwarded because they are too big for the next link and must not be fragmented.
-        forward_too_big,
+        forward_too_big: dropped,
         /// Not forwarded because their addresses mean nothing on another link.
-        forward_out_of_scope,
+        forward_out_of_scope: dropped,
         /// Super-packets that had to be fragmented and could not be cut.
-        forward_not_cut,
+        forward_not_cut: dropped,
         /// Forwarded packets that found the queue of their interface full.
-        forward_queue_full,
+        forward_queue_full: dropped,
 
         /// Packets that were injected.
         injected,
         /// Packets of hooks that could not be injected: there was no room, or no such interface.
-        inject_refused,
+        inject_refused: dropped,
         /// Packets dropped by a hook.
-        hook_dropped,
+        hook_dropped: dropped,
         /// Packets taken by a hook.
         hook_taken,
     }

@@ -5,12 +5,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use drivers::impair::Chance;
 use drivers::netlink::{Cidr, CidrError};
 
 /// The most bytes that `--size` takes: more would be a slip of the keyboard.
 const MAX_SIZE: u64 = 1 << 44;
 /// The longest time that `--for` takes, ten years: anything a clock can add.
 const MAX_TIME: Duration = Duration::from_secs(10 * 365 * 86400);
+/// The highest rate that `--rate` takes, in bits a second.
+const MAX_RATE: f64 = 1e13;
 /// The longest name of a device (`IFNAMSIZ` less the terminator).
 const MAX_DEVICE_NAME: usize = 15;
 
@@ -100,6 +103,42 @@ fn check_host_bits(address: Ipv4Addr, cidr: &Cidr) -> Result<(), String> {
         cidr.network(),
         cidr.prefix()
     ))
+}
+
+/// The name of a TUN device.
+pub(crate) fn tun_name(text: &str) -> Result<String, String> {
+    match text.parse()? {
+        TunName::Name(name) => Ok(name),
+        TunName::Fd(_) => {
+            Err("a bridge opens its devices itself; give a name, as in tun0".to_owned())
+        }
+    }
+}
+
+/// How often something happens, as a percentage.
+pub(crate) fn chance(text: &str) -> Result<Chance, String> {
+    let number = text
+        .strip_suffix('%')
+        .and_then(|number| number.parse().ok());
+    number
+        .and_then(Chance::percent)
+        .ok_or_else(|| "a chance is a percentage from 0% to 100%, as in 1% or 0.05%".to_owned())
+}
+
+/// Bits in a second, such as `100mbit`.
+pub(crate) fn rate(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let factor: u64 = match unit {
+        "bit" => 1,
+        "kbit" => 1000,
+        "mbit" => 1000 * 1000,
+        "gbit" => 1000 * 1000 * 1000,
+        _ => return Err("a rate ends in kbit, mbit or gbit, as in 100mbit".to_owned()),
+    };
+    match number.parse::<f64>().map(|n| n * factor as f64) {
+        Ok(bits) if (1.0..=MAX_RATE).contains(&bits) => Ok(bits as u64),
+        _ => Err("a rate is a number and a unit, as in 100mbit or 1.5gbit".to_owned()),
+    }
 }
 
 /// The name of a network namespace, as `ip netns` knows it.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ impl Stop {
     /// When the handlers or their thread cannot be had.
     pub(crate) fn install() -> Result<Self, Failure> {
         let mut signals =
-            Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::cannot_wait_for_signals)?;
+            Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(Failure::cannot_wait_for_signals)?;
         let handle = signals.handle();
         let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -48,7 +48,8 @@ impl Stop {
         self.deadline = run_for.and_then(|time| Instant::now().checked_add(time));
     }
 
-    /// Waits until `tick` or the end, whichever is first; says whether it is the end.
+    /// Waits until `tick` or the end, whichever is first; says whether it is the end. The end of a child ends only the
+    /// waiting.
     pub(crate) fn wait(&self, tick: Option<Instant>) -> bool {
         let until = [tick, self.deadline].into_iter().flatten().min();
         let signalled = match until {
@@ -61,6 +62,7 @@ impl Stop {
             Err(RecvTimeoutError::Timeout) => self
                 .deadline
                 .is_some_and(|deadline| deadline <= Instant::now()),
+            Ok(SIGCHLD) => false,
             // The sender never hangs up before the handle is closed, which is at the end.
             Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
         }

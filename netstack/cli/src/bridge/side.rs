@@ -1,0 +1,223 @@
+//! One side of a bridge: its device, the kernel's side of that, its capture.
+
+use std::path::PathBuf;
+
+use drivers::netlink::{Address, Cidr, LinkConfig, Netns, Route};
+use drivers::tap::{Capture, Tap, TapConfig};
+use drivers::{Device, Tun, TunConfig};
+use netstack::Interface;
+use txbuf::Ledger;
+
+use super::interface;
+use crate::args::{Bridge, Mode, Sides};
+use crate::capture_file::{CaptureFile, Place};
+use crate::failure::Failure;
+use crate::serve::receive_pool;
+use crate::serve::restore::Restore;
+
+/// What the kernel queues towards a plain TUN device: the default of 500 packets is less than a window.
+const TUN_QUEUE: u32 = 4000;
+
+/// What a side is to be.
+pub(super) struct Plan {
+    /// `left` or `right`.
+    pub(super) label: &'static str,
+    pub(super) device: String,
+    pub(super) netns: Option<Netns>,
+    /// Addresses of the kernel's.
+    pub(super) peers: Vec<Cidr>,
+    /// Addresses of the router, and networks it reaches through this side.
+    pub(super) router: Vec<Cidr>,
+    pub(super) routes: Vec<Cidr>,
+    /// What the kernel reaches through the router.
+    beyond: Vec<Route>,
+    mtu: Option<u32>,
+    offload: bool,
+    pcap: Option<CaptureFile>,
+}
+
+/// A side that is ready.
+pub(super) struct Opened {
+    pub(super) name: String,
+    pub(super) mtu: usize,
+    pub(super) interface: Interface,
+    pub(super) restore: Restore,
+    /// With where it goes.
+    pub(super) capture: Option<(Capture, Place)>,
+}
+
+/// Both sides as the options say.
+///
+/// # Errors
+/// In a sentence that says what to do.
+pub(super) fn plans(options: &Bridge) -> Result<[Plan; 2], Failure> {
+    let netns = |name: &Option<String>| {
+        let name = name.as_deref();
+        name.map(Netns::by_name).transpose().map_err(Failure::of)
+    };
+    let spaces = [netns(&options.left_netns)?, netns(&options.right_netns)?];
+    if options.left == options.right && options.left_netns == options.right_netns {
+        return Err(Failure::new(
+            "--left and --right are the same device; name two, or give --left-netns or --right-netns",
+        ));
+    }
+    let peers = [options.left_peer.clone(), options.right_peer.clone()];
+    let router = [options.left_addr.clone(), options.right_addr.clone()];
+    with(options, spaces, peers, router)
+}
+
+/// Both sides in these namespaces, with these addresses of the kernel and of the router.
+pub(super) fn with(
+    options: &Bridge,
+    [left_space, right_space]: [Option<Netns>; 2],
+    [left_peers, right_peers]: [Vec<Cidr>; 2],
+    [left_router, right_router]: [Vec<Cidr>; 2],
+) -> Result<[Plan; 2], Failure> {
+    check_mode(options, &left_router, &right_router)?;
+    let reach = |own: &[Cidr], other: &[Cidr], more: &[Cidr], peers: &[Cidr]| match peers.is_empty()
+    {
+        true => Vec::new(),
+        false => beyond(own, other.iter().chain(more)),
+    };
+    let left_beyond = reach(
+        &left_router,
+        &right_router,
+        &options.right_route,
+        &left_peers,
+    );
+    let right_beyond = reach(
+        &right_router,
+        &left_router,
+        &options.left_route,
+        &right_peers,
+    );
+    let offload = |side| {
+        options
+            .offload
+            .is_some_and(|sides| sides == Sides::Both || sides == side)
+    };
+    let capture = |path: &Option<PathBuf>, remedy| {
+        let open = |path: &PathBuf| CaptureFile::open(path, remedy);
+        path.as_ref().map(open).transpose()
+    };
+    let left = Plan {
+        label: "left",
+        device: options.left.clone().unwrap_or_else(|| "left".to_owned()),
+        netns: left_space,
+        peers: left_peers,
+        router: left_router,
+        routes: options.left_route.clone(),
+        beyond: left_beyond,
+        mtu: options.left_mtu.or(options.mtu),
+        offload: offload(Sides::Left),
+        pcap: capture(
+            &options.left_pcap,
+            "choose another file with --left-pcap",
+        )?,
+    };
+    let right = Plan {
+        label: "right",
+        device: options.right.clone().unwrap_or_else(|| "right".to_owned()),
+        netns: right_space,
+        peers: right_peers,
+        router: right_router,
+        routes: options.right_route.clone(),
+        beyond: right_beyond,
+        mtu: options.right_mtu.or(options.mtu),
+        offload: offload(Sides::Right),
+        pcap: capture(
+            &options.right_pcap,
+            "choose another file with --right-pcap",
+        )?,
+    };
+    Ok([left, right])
+}
+
+/// Opens the device of a side and sets its kernel side up.
+///
+/// # Errors
+/// In a sentence that says what to do. A device that was created is gone again, one that was there is as before.
+pub(super) fn open(mut plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
+    let config = TunConfig {
+        name: plan.device.clone(),
+        netns: plan.netns.clone(),
+        link: kernel_side(&plan),
+        offload: plan.offload,
+    };
+    let tun = Tun::open(&config, &receive_pool(ledger).0).map_err(Failure::of)?;
+    let restore = Restore::new(config.netns, tun.changes().cloned());
+    let (name, mtu) = (tun.name().to_owned(), tun.capabilities().mtu);
+    let (device, capture): (Box<dyn Device>, _) = match plan.pcap.take() {
+        None => (Box::new(tun), None),
+        Some(file) => {
+            let (file, place) = file.begin()?;
+            let config = TapConfig::new(plan.label);
+            let (tap, capture) =
+                Tap::new(tun, file, config).map_err(|error| place.failure(&error))?;
+            (Box::new(tap), Some((capture, place)))
+        }
+    };
+    Ok(Opened {
+        name: format!("{} ({name})", plan.label),
+        mtu,
+        interface: interface(&plan, device),
+        restore,
+        capture,
+    })
+}
+
+/// Puts the kernel's side back, and completes the capture.
+///
+/// # Errors
+/// In a sentence that says what is left behind or missing.
+pub(super) fn finish(restore: Restore, capture: Option<(Capture, Place)>) -> Result<(), Failure> {
+    let restored = restore.finish();
+    if let Some((capture, place)) = capture {
+        capture.finish().map_err(|error| place.failure(&error))?;
+    }
+    restored
+}
+
+fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Failure> {
+    let routed = [left, right, &options.left_route, &options.right_route];
+    match options.mode {
+        Mode::Wire if routed.iter().any(|list| !list.is_empty()) => Err(Failure::new(
+            "a wire has no addresses and no routes: leave out --left-addr, --right-addr, --left-route and --right-route, or add --mode route",
+        )),
+        Mode::Route if left.is_empty() || right.is_empty() => Err(Failure::new(
+            "a router needs an address on each side: add --left-addr and --right-addr, such as 10.1.0.1/24 and 10.2.0.1/24",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn kernel_side(plan: &Plan) -> Option<LinkConfig> {
+    if plan.peers.is_empty() && plan.mtu.is_none() {
+        return None;
+    }
+    let address = |local: &Cidr| Address {
+        local: *local,
+        peer: None,
+    };
+    Some(LinkConfig {
+        mtu: plan.mtu,
+        tx_queue: (!plan.offload).then_some(TUN_QUEUE),
+        addresses: plan.peers.iter().map(address).collect(),
+        routes: plan.beyond.clone(),
+        up: !plan.peers.is_empty(),
+    })
+}
+
+/// Routes of the kernel on one side to networks on the other, by the router's addresses on this one.
+fn beyond<'a>(router: &[Cidr], networks: impl Iterator<Item = &'a Cidr>) -> Vec<Route> {
+    let by = |network: &Cidr| {
+        let is_v4 = network.address().is_ipv4();
+        let via = router.iter().find(|own| own.address().is_ipv4() == is_v4)?;
+        let destination = Cidr::new(network.network(), network.prefix()).ok()?;
+        Some(Route {
+            destination,
+            via: Some(via.address()),
+        })
+    };
+    networks.filter_map(by).collect()
+}
