@@ -1,0 +1,288 @@
+//! `netstack bridge` between the sockets of two kernels' namespaces: ping, path MTU, hop limits, and TCP over a bad
+//! network, with and without offload, with and without privilege.
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use common::{
+    Ended, NETSTACK, Server, Space, may_use_tun, netstack, public_copy, run, with_tun_mode,
+};
+use sha2::{Digest as _, Sha256};
+
+const SIZE: usize = 20_000_000;
+
+/// A running bridge between two named namespaces.
+struct Joined {
+    left: Space,
+    right: Space,
+    server: Option<Server>,
+}
+
+impl Joined {
+    /// With the addresses of the kernel on both sides, and whatever else is said.
+    fn start(left: &str, right: &str, rest: &str) -> Joined {
+        let spaces = (Space::new(), Space::new());
+        let line = format!(
+            "bridge --left tun0 --left-netns {} --left-peer {left} --right tun0 --right-netns {} --right-peer {right} {rest}",
+            spaces.0.name, spaces.1.name
+        );
+        let server = Server::spawn(Command::new(NETSTACK).args(line.split_whitespace()));
+        Joined {
+            left: spaces.0,
+            right: spaces.1,
+            server: Some(server),
+        }
+    }
+
+    fn wire(rest: &str) -> Joined {
+        Joined::start("10.0.0.1/24,fd00::1/64", "10.0.0.2/24,fd00::2/64", rest)
+    }
+
+    fn route(rest: &str) -> Joined {
+        let rest = format!(
+            "--mode route --left-addr 10.0.1.1/24,fd00:1::1/64 --right-addr 10.0.2.1/24,fd00:2::1/64 {rest}"
+        );
+        Joined::start(
+            "10.0.1.2/24,fd00:1::2/64",
+            "10.0.2.2/24,fd00:2::2/64",
+            &rest,
+        )
+    }
+
+    fn ping(&self, args: &str) -> Ended {
+        let args: Vec<&str> = args.split_whitespace().collect();
+        self.left.exec("ping", &args)
+    }
+
+    /// Moves bytes from left to right over TCP and compares their hashes.
+    fn transfer(&self, to: &str) {
+        let listener = self
+            .right
+            .netns
+            .run(|| TcpListener::bind((to, 7000)))
+            .unwrap()
+            .unwrap();
+        let data: Vec<u8> = (0..SIZE as u32)
+            .map(|i| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8)
+            .collect();
+        let sent = Sha256::digest(&data);
+        let sender = self
+            .left
+            .netns
+            .run(|| TcpStream::connect((to, 7000)))
+            .unwrap()
+            .unwrap();
+        let sending = thread::spawn(move || {
+            let mut sender = sender;
+            sender
+                .set_write_timeout(Some(Duration::from_secs(60)))
+                .unwrap();
+            sender.write_all(&data).unwrap();
+        });
+        let mut received = Vec::with_capacity(SIZE);
+        let (mut receiver, _) = listener.accept().unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        receiver.read_to_end(&mut received).unwrap();
+        sending.join().unwrap();
+        assert!(
+            Sha256::digest(&received) == sent,
+            "{} bytes over {to}",
+            received.len()
+        );
+    }
+
+    /// Ends the bridge; what it has printed.
+    fn stop(mut self) -> String {
+        let ended = self
+            .server
+            .take()
+            .unwrap()
+            .end(rustix::process::Signal::INT);
+        ended.fine();
+        assert!(!self.left.has_device("tun0") && !self.right.has_device("tun0"));
+        ended.out
+    }
+}
+
+#[test]
+fn a_wire_carries_ping_of_both_versions_with_its_delay() {
+    if !may_use_tun() {
+        return;
+    }
+    let joined = Joined::wire("--delay 20ms");
+    for to in ["10.0.0.2", "fd00::2"] {
+        let ended = joined.ping(&format!("-c 3 -i 0.2 -W 5 {to}"));
+        ended.fine();
+        let times = ended.out.split("time=").skip(1);
+        let times: Vec<f64> = times
+            .filter_map(|text| text.split(' ').next()?.parse().ok())
+            .collect();
+        assert!(
+            times.len() == 3 && times.iter().all(|time| (40.0..60.0).contains(time)),
+            "{times:?}"
+        );
+    }
+    joined.stop();
+}
+
+#[test]
+fn tcp_over_a_wire_that_loses_one_in_a_hundred() {
+    if !may_use_tun() {
+        return;
+    }
+    for offload in ["", "--offload", "--offload=left", "--offload=right"] {
+        let joined = Joined::wire(&format!("--delay 1ms --loss 1% --seed 7 {offload}"));
+        joined.transfer("10.0.0.2");
+        joined.transfer("fd00::2");
+        assert!(joined.stop().contains("left to right lost"));
+    }
+}
+
+#[test]
+fn tcp_over_a_router_with_a_smaller_link_behind_it() {
+    if !may_use_tun() {
+        return;
+    }
+    for offload in ["", "--offload", "--offload=left", "--offload=right"] {
+        let joined = Joined::route(&format!("--right-mtu 1300 {offload}"));
+        joined.transfer("10.0.2.2");
+        joined.transfer("fd00:2::2");
+        joined.stop();
+    }
+}
+
+#[test]
+fn a_router_tells_of_path_mtu_hop_limits_and_missing_routes() {
+    if !may_use_tun() {
+        return;
+    }
+    let joined = Joined::route("--right-mtu 1300");
+    joined
+        .left
+        .exec("ip", &["route", "add", "192.0.2.0/24", "via", "10.0.1.1"])
+        .fine();
+    for (args, words) in [
+        ("-c 1 -M do -s 1400 10.0.2.2", "mtu = 1300"),
+        ("-c 1 -M do -s 1400 fd00:2::2", "mtu=1300"),
+        (
+            "-c 1 -t 1 10.0.2.2",
+            "From 10.0.1.1 icmp_seq=1 Time to live exceeded",
+        ),
+        ("-c 1 -t 1 fd00:2::2", "Time exceeded: Hop limit"),
+        (
+            "-c 1 192.0.2.9",
+            "From 10.0.1.1 icmp_seq=1 Destination Net Unreachable",
+        ),
+    ] {
+        let ended = joined.ping(args);
+        assert!(
+            ended.code == Some(1) && ended.out.contains(words),
+            "{args}: {ended:?}"
+        );
+    }
+    // What it may, it fragments; and it answers itself.
+    for args in [
+        "-c 2 -i 0.2 -M dont -s 1400 10.0.2.2",
+        "-c 1 10.0.1.1",
+        "-c 1 fd00:2::1",
+        "-c 1 -t 2 10.0.2.2",
+    ] {
+        joined.ping(args).fine();
+    }
+    let report = joined.stop();
+    for counter in [
+        "forward_too_big",
+        "forward_hop_limit",
+        "forward_no_route",
+        "out_fragments",
+    ] {
+        assert!(report.contains(counter), "{counter}: {report}");
+    }
+}
+
+#[test]
+fn captures_of_both_sides_and_a_report_for_programs() {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = |side: &str| dir.path().join(side).display().to_string();
+    let joined = Joined::wire(&format!(
+        "--json --left-to-right duplicate=100% --left-pcap {} --right-pcap {}",
+        path("left"),
+        path("right")
+    ));
+    joined.ping("-c 4 -i 0.1 10.0.0.2");
+    let report: serde_json::Value =
+        serde_json::from_str(joined.stop().lines().last().unwrap()).unwrap();
+    let doubled = report["left_to_right"]["duplicated"].as_u64().unwrap();
+    assert!(doubled >= 4, "{report}");
+    assert_eq!(report["right"]["tx_packets"].as_u64(), Some(2 * doubled));
+    for side in ["left", "right"] {
+        netstack(&format!("verify {}", path(side))).fine();
+    }
+}
+
+/// Whether this user could make private namespaces; the reason is said if not.
+fn is_private_possible(ended: &Ended) -> bool {
+    let denied = ended.code == Some(2) && ended.err.contains("user namespace");
+    if denied {
+        assert!(
+            std::env::var_os("REQUIRE_TUN").is_none(),
+            "REQUIRE_TUN is set, but {ended:?}"
+        );
+        eprintln!("SKIPPED: {}", ended.err);
+    }
+    !denied
+}
+
+#[test]
+fn private_namespaces_without_privilege() {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = public_copy(dir.path());
+    let script = |mode: &str, command: &str| {
+        format!(
+            "$NOBODY {} bridge --private --mode {mode} --left-cmd '{command}'",
+            program.display()
+        )
+    };
+    for mode in ["wire", "route"] {
+        let ended = with_tun_mode(
+            "666",
+            &script(mode, "ping -c 2 -i 0.2 $PEER && ping -c 2 -i 0.2 $PEER6"),
+        );
+        if !is_private_possible(&ended) {
+            return;
+        }
+        ended.fine();
+        assert_eq!(ended.out.matches(" 0% packet loss").count(), 2, "{ended:?}");
+    }
+    let failed = with_tun_mode("666", &script("wire", "exit 3"));
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+}
+
+#[test]
+fn what_cannot_be_joined_is_said() {
+    netstack("bridge --left tun0").refused(&["--right"]);
+    netstack("bridge --left tun0 --right tun0").refused(&["same device", "--left-netns"]);
+    netstack("bridge --private").refused(&["--left-cmd", "--right-cmd"]);
+    netstack("bridge --left a --right b --mode route").refused(&["--left-addr"]);
+    netstack("bridge --left a --right b --left-addr 10.0.0.1/24").refused(&["--mode route"]);
+    netstack("bridge --left a --right b --loss 101%").refused(&["percentage"]);
+    netstack("bridge --left a --right b --loss 1").refused(&["percentage"]);
+    netstack("bridge --left a --right b --rate 5").refused(&["mbit"]);
+    netstack("bridge --left a --right b --left-to-right lossy=1%").refused(&["lossy", "duplicate"]);
+    netstack("bridge --left a --right b --left-netns no-such-space").refused(&["no-such-space"]);
+    let ended = run(Command::new(NETSTACK).args(["help", "bridge"]));
+    ended.fine();
+}
