@@ -7,7 +7,7 @@ fn codes_of_unreachable() {
     for (code, expected) in [
         (0, Unreachable::Network),
         (1, Unreachable::Prohibited),
-        (2, Unreachable::Other(2)),
+        (2, Unreachable::BeyondScope),
         (3, Unreachable::Host),
         (4, Unreachable::Port),
         (5, Unreachable::Prohibited),
