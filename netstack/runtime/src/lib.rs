@@ -52,9 +52,9 @@ mod waiters;
 
 pub use drivers;
 pub use netstack_core::{
-    Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant, IpCidr,
-    Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketId, Stack, TcpConfig,
-    TcpInfo, Verdict,
+    Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant,
+    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketId, Stack,
+    TcpConfig, TcpInfo, Verdict,
 };
 pub use txbuf;
 

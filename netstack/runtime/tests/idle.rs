@@ -54,12 +54,12 @@ fn exchanges_while_watching_sleep_seldom() {
     const EXCHANGES: u64 = 2000;
     let pair = watching_pair(Duration::from_millis(50));
     let mut stream = TcpStream::connect(&pair.client, at(7)).unwrap();
-    let (_, before) = used_by_loops();
+    let (_, before) = used_by("netstack-loop");
     for _ in 0..EXCHANGES {
         stream.write_all(b"x").unwrap();
         stream.read_exact(&mut [0; 1]).unwrap();
     }
-    let (_, after) = used_by_loops();
+    let (_, after) = used_by("netstack-loop");
     assert!(
         after - before < EXCHANGES / 10,
         "{} sleeps in {EXCHANGES} exchanges",

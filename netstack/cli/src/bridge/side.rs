@@ -110,10 +110,7 @@ pub(super) fn with(
         beyond: left_beyond,
         mtu: options.left_mtu.or(options.mtu),
         offload: offload(Sides::Left),
-        pcap: capture(
-            &options.left_pcap,
-            "choose another file with --left-pcap",
-        )?,
+        pcap: capture(&options.left_pcap, "choose another file with --left-pcap")?,
     };
     let right = Plan {
         label: "right",
@@ -125,10 +122,7 @@ pub(super) fn with(
         beyond: right_beyond,
         mtu: options.right_mtu.or(options.mtu),
         offload: offload(Sides::Right),
-        pcap: capture(
-            &options.right_pcap,
-            "choose another file with --right-pcap",
-        )?,
+        pcap: capture(&options.right_pcap, "choose another file with --right-pcap")?,
     };
     Ok([left, right])
 }
@@ -143,6 +137,7 @@ pub(super) fn open(mut plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
         netns: plan.netns.clone(),
         link: kernel_side(&plan),
         offload: plan.offload,
+        ..TunConfig::default()
     };
     let tun = Tun::open(&config, &receive_pool(ledger).0).map_err(Failure::of)?;
     let restore = Restore::new(config.netns, tun.changes().cloned());

@@ -23,8 +23,8 @@ impl Stop {
     /// # Errors
     /// When the handlers or their thread cannot be had.
     pub(crate) fn install() -> Result<Self, Failure> {
-        let mut signals =
-            Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(Failure::cannot_wait_for_signals)?;
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])
+            .map_err(Failure::cannot_wait_for_signals)?;
         let handle = signals.handle();
         let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
