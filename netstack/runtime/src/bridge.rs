@@ -136,7 +136,7 @@ impl Bridge {
 
     fn end(&mut self) -> Option<io::Result<BridgeEnd>> {
         let thread = self.thread.take()?;
-        self.control.stop.store(true, Ordering::Release);
+        self.control.stop.store(true, Ordering::SeqCst);
         self.control.alarm.ring();
         let panicked = |_| io::Error::other("the loop of the bridge ended with a panic");
         Some(thread.join().map_err(panicked))
@@ -240,12 +240,13 @@ struct Control {
 impl Control {
     fn ask(&self, sender: Sender<BridgeReport>) {
         self.questions.lock().push(sender);
-        self.asked.store(true, Ordering::Release);
+        self.asked.store(true, Ordering::SeqCst);
         self.alarm.ring();
     }
 
-    /// Whether the loop should look at this before it sleeps.
+    /// Whether the loop should look at this before it sleeps. These marks and the alarm's state are written and read in
+    /// one order of all threads: either this finds the mark, or the ring behind it finds the loop about to sleep.
     fn wants_something(&self) -> bool {
-        self.stop.load(Ordering::Acquire) || self.asked.load(Ordering::Acquire)
+        self.stop.load(Ordering::SeqCst) || self.asked.load(Ordering::SeqCst)
     }
 }

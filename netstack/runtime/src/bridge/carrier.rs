@@ -47,8 +47,8 @@ impl Carrier {
 
     /// Runs until a stop is asked for.
     pub(super) fn run(mut self) -> BridgeEnd {
-        while !self.control.stop.load(Ordering::Acquire) {
-            if self.control.asked.load(Ordering::Acquire) {
+        while !self.control.stop.load(Ordering::SeqCst) {
+            if self.control.asked.load(Ordering::SeqCst) {
                 self.answer();
             }
             if !self.turn() {
@@ -89,7 +89,7 @@ impl Carrier {
     fn rest(&self) {
         self.control.alarm.prepare();
         // Who asks from here on rings.
-        if !self.control.wants_something() {
+        if !self.control.wants_something() && self.control.alarm.fall_asleep() {
             let now = self.clock.now();
             let timeout = self.wake_at(now).map(|at| at - now);
             let readable = |side: &usize| self.lanes[1 - side].has_room();
@@ -109,7 +109,7 @@ impl Carrier {
     }
 
     fn answer(&self) {
-        self.control.asked.store(false, Ordering::Release);
+        self.control.asked.store(false, Ordering::SeqCst);
         for question in self.control.questions.lock().drain(..) {
             // Who asked may have gone.
             let _ = question.send(self.report());
