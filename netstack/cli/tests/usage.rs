@@ -11,7 +11,15 @@ use common::{netstack, run};
 fn help_and_version_are_no_errors() {
     let help = netstack("--help");
     help.fine();
-    for command in ["demo", "serve", "verify", "bench", "completions", "man"] {
+    for command in [
+        "demo",
+        "serve",
+        "bridge",
+        "verify",
+        "bench",
+        "completions",
+        "man",
+    ] {
         assert!(help.out.contains(command), "{help:?}");
         let own = netstack(&format!("{command} --help"));
         own.fine();
@@ -22,7 +30,7 @@ fn help_and_version_are_no_errors() {
 
 #[test]
 fn a_command_line_that_cannot_be_understood() {
-    netstack("").refused(&["demo, serve, verify", "--help"]);
+    netstack("").refused(&["demo, serve, bridge, verify", "--help"]);
     netstack("sevre").refused(&["sevre", "serve"]);
     netstack("serve").refused(&["--tun", "--addr"]);
     netstack("serve --tun tun0").refused(&["--addr"]);

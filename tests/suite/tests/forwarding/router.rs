@@ -297,7 +297,7 @@ fn nobody_is_told_of_errors_about_errors_fragments_and_multicast() {
         &[0; 8],
     );
     assert_eq!(router.send(LEFT, &group), []);
-    assert_eq!(router.count("in_not_ours"), 1);
+    assert_eq!(router.count("in_other_group"), 1);
 }
 
 #[test]
