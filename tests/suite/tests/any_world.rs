@@ -1,94 +1,23 @@
-//! Stack to stack over a bad link, in virtual time.
+//! Worlds that are bad in ways of their own, each carried through to its end in virtual time.
 
 use core::time::Duration;
-use netstack_core::{Congestion, Ecn, Instant, TcpConfig};
-use suite::sim::{Bottleneck, Impairment, Transfer, World, WorldConfig};
+use netstack_core::{Congestion, Ecn, TcpConfig};
+use suite::sim::{Bottleneck, Impairment, Transfer, WorldConfig};
 
-const BAD_LINK: Impairment = Impairment {
-    delay: Duration::from_millis(5),
-    bottleneck: None,
-    loss: 50,
-    duplicate: 20,
-    reorder: 20,
-    corrupt: 10,
-};
-
-/// Runs one transfer to its end, TIME-WAIT included, and returns the world as it is then.
-fn run(config: &WorldConfig, v6: bool, size: u64) -> World {
-    let mut world = World::new(config);
-    let mut transfer = Transfer::start(&mut world, v6, 7, size);
-    let limit = Instant::from_secs(3600);
-    loop {
-        transfer.work(&mut world);
-        if !world.step() {
-            break;
-        }
-        assert!(
-            world.now < limit,
-            "seed {}: no end after an hour",
-            config.seed
-        );
-    }
-    assert!(
-        transfer.is_done(),
-        "seed {}: stalled at {:?}",
-        config.seed,
-        world.now
-    );
-    world
-}
-
-fn check_seed(seed: u64) {
-    let config = WorldConfig {
-        seed,
-        impairment: BAD_LINK,
-        ..WorldConfig::default()
+/// As many as `SEEDS` says; a failure is repeated with `FIRST_SEED` set to its seed and `SEEDS` to 1.
+#[test]
+fn a_thousand_worlds_of_any_kind_lose_nothing() {
+    let number = |name: &str, default| match std::env::var(name) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
     };
-    let v6 = seed % 2 == 1;
-    let mut world = run(&config, v6, 200_000);
-    for host in &world.hosts {
-        assert_eq!(
-            host.stack.tcp_connections().count(),
-            0,
-            "seed {seed}: a connection is left"
-        );
+    let first: u64 = number("FIRST_SEED", 0);
+    for seed in first..first + number("SEEDS", 1_000) {
+        let config = any_world(seed);
+        let v6 = seed % 2 == 1 && config.mtu >= 1280;
+        let mut world = Transfer::run(&config, v6, 30_000 + draw(seed, 16, 100_000));
+        assert_eq!(world.live_nodes(), 0, "seed {seed}");
     }
-    assert_eq!(
-        world.live_nodes(),
-        0,
-        "seed {seed}: {:?}",
-        world.hosts[0].stack.ledger().report()
-    );
-    let again = run(&config, v6, 200_000);
-    assert_eq!(
-        again.fingerprint(),
-        world.fingerprint(),
-        "seed {seed} is not reproducible"
-    );
-}
-
-#[test]
-fn a_clean_link_carries_everything_without_a_retransmission() {
-    let mut world = run(&WorldConfig::default(), false, 3_000_000);
-    for host in &world.hosts {
-        assert_eq!(host.stack.counters().tcp.retransmits, 0);
-    }
-    assert_eq!(world.live_nodes(), 0);
-}
-
-// req: MUST-3
-#[test]
-fn two_hundred_bad_links_lose_nothing() {
-    for seed in 0..200 {
-        check_seed(seed);
-    }
-}
-
-/// A number below `below` that depends on `seed` and on `which`.
-fn draw(seed: u64, which: u64, below: u64) -> u64 {
-    let mixed =
-        (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ which).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed ^ mixed >> 31) % below
 }
 
 /// A world that is bad in a way of its own: slow or fast, near or far, with any of the options missing.
@@ -122,18 +51,9 @@ fn any_world(seed: u64) -> WorldConfig {
     }
 }
 
-/// As many as `SEEDS` says; a failure is repeated with `FIRST_SEED` set to its seed and `SEEDS` to 1.
-#[test]
-fn a_thousand_worlds_of_any_kind_lose_nothing() {
-    let number = |name: &str, default| match std::env::var(name) {
-        Ok(text) => text.parse().expect("a number"),
-        Err(_) => default,
-    };
-    let first: u64 = number("FIRST_SEED", 0);
-    for seed in first..first + number("SEEDS", 1_000) {
-        let config = any_world(seed);
-        let v6 = seed % 2 == 1 && config.mtu >= 1280;
-        let mut world = run(&config, v6, 30_000 + draw(seed, 16, 100_000));
-        assert_eq!(world.live_nodes(), 0, "seed {seed}");
-    }
+/// A number below `below` that depends on `seed` and on `which`.
+fn draw(seed: u64, which: u64, below: u64) -> u64 {
+    let mixed =
+        (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ which).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ mixed >> 31) % below
 }

@@ -1,7 +1,6 @@
 //! Stack to stack over a bad link, in virtual time.
 
 use core::time::Duration;
-use netstack_core::Instant;
 use suite::sim::{Impairment, Transfer, World, WorldConfig};
 
 const BAD_LINK: Impairment = Impairment {
@@ -12,31 +11,6 @@ const BAD_LINK: Impairment = Impairment {
     reorder: 20,
     corrupt: 10,
 };
-
-/// Runs one transfer to its end, TIME-WAIT included, and returns the world as it is then.
-fn run(config: &WorldConfig, v6: bool, size: u64) -> World {
-    let mut world = World::new(config);
-    let mut transfer = Transfer::start(&mut world, v6, 7, size);
-    let limit = Instant::from_secs(3600);
-    loop {
-        transfer.work(&mut world);
-        if !world.step() {
-            break;
-        }
-        assert!(
-            world.now < limit,
-            "seed {}: no end after an hour",
-            config.seed
-        );
-    }
-    assert!(
-        transfer.is_done(),
-        "seed {}: stalled at {:?}",
-        config.seed,
-        world.now
-    );
-    world
-}
 
 /// What both ends have seen of a bad link.
 #[derive(Debug, Default)]
@@ -64,7 +38,7 @@ fn check_seed(seed: u64, seen: &mut Seen) {
         ..WorldConfig::default()
     };
     let v6 = seed % 2 == 1;
-    let mut world = run(&config, v6, 200_000);
+    let mut world = Transfer::run(&config, v6, 200_000);
     seen.add(&world);
     for host in &world.hosts {
         assert_eq!(
@@ -79,7 +53,7 @@ fn check_seed(seed: u64, seen: &mut Seen) {
         "seed {seed}: {:?}",
         world.hosts[0].stack.ledger().report()
     );
-    let again = run(&config, v6, 200_000);
+    let again = Transfer::run(&config, v6, 200_000);
     assert_eq!(
         again.fingerprint(),
         world.fingerprint(),
@@ -89,7 +63,7 @@ fn check_seed(seed: u64, seen: &mut Seen) {
 
 #[test]
 fn a_clean_link_carries_everything_without_a_retransmission() {
-    let mut world = run(&WorldConfig::default(), false, 3_000_000);
+    let mut world = Transfer::run(&WorldConfig::default(), false, 3_000_000);
     for host in &world.hosts {
         assert_eq!(host.stack.counters().tcp.retransmits, 0);
     }

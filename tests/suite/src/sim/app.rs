@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use super::invariants::Invariants;
-use super::world::World;
+use super::world::{World, WorldConfig};
 use netstack_core::{
     AcceptError, How, Instant, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId,
 };
@@ -34,6 +34,31 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// Runs one transfer in a world of its own to its end, TIME-WAIT included, and returns the world as it is then.
+    ///
+    /// # Panics
+    ///
+    /// When the transfer stalls or takes more than an hour, and as [`work`](Transfer::work) does.
+    pub fn run(config: &WorldConfig, v6: bool, size: u64) -> World {
+        let mut world = World::new(config);
+        let seed = config.seed;
+        let mut transfer = Transfer::start(&mut world, v6, 7, size);
+        let limit = Instant::from_secs(3600);
+        loop {
+            transfer.work(&mut world);
+            if !world.step() {
+                break;
+            }
+            assert!(world.now < limit, "seed {seed}: no end after an hour");
+        }
+        assert!(
+            transfer.is_done(),
+            "seed {seed}: stalled at {:?}",
+            world.now
+        );
+        world
+    }
+
     /// Opens the connection: host 1 listens on `port`, host 0 connects.
     pub fn start(world: &mut World, v6: bool, port: u16, size: u64) -> Transfer {
         let address = World::address(1, v6, port);
