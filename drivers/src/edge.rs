@@ -1,6 +1,7 @@
 //! The edge of a stack towards a device that lacks offloads: cuts super-packets, completes checksums.
 
 mod cutter;
+mod error;
 mod joiner;
 mod template;
 
@@ -15,7 +16,8 @@ use crate::{Capabilities, Device, DeviceCounters};
 use cutter::Cutter;
 use joiner::Joiner;
 
-pub use cutter::{CutError, cut};
+pub use cutter::cut;
+pub use error::CutError;
 
 /// A device that takes whatever a stack sends, around one that does not.
 ///

@@ -2,21 +2,10 @@
 
 use std::collections::VecDeque;
 
-use thiserror::Error;
-use txbuf::{ChecksumError, NoRoom, Packet, PullError, Segments, Span};
+use txbuf::{Packet, Segments, Span};
 
+use super::error::CutError;
 use super::template::{Piece, Template};
-
-/// Why a super-packet cannot be cut. It is dropped then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum CutError {
-    /// Headers and metadata contradict each other.
-    #[error("the headers of the super-packet do not fit what is known of it")]
-    Malformed,
-    /// The checksum needs payload that the CPU may not read.
-    #[error("the super-packet lies in memory that the CPU may not read")]
-    Unreadable,
-}
 
 /// Appends to `out` the packets for which the super-packet stands, with partial checksums: payload is shared, by
 /// reference, and not read. A packet that is none is appended as it is.
@@ -30,30 +19,6 @@ pub fn cut(mut packet: Packet, out: &mut VecDeque<Packet>) -> Result<(), CutErro
         return Ok(());
     }
     Cutter::new(&mut packet, false)?.fill(out, usize::MAX)
-}
-
-impl From<ChecksumError> for CutError {
-    fn from(error: ChecksumError) -> CutError {
-        match error {
-            ChecksumError::Unreadable => CutError::Unreadable,
-            _ => CutError::Malformed,
-        }
-    }
-}
-
-impl From<NoRoom> for CutError {
-    fn from(NoRoom: NoRoom) -> CutError {
-        CutError::Malformed
-    }
-}
-
-impl From<PullError> for CutError {
-    fn from(error: PullError) -> CutError {
-        match error {
-            PullError::Unreadable => CutError::Unreadable,
-            _ => CutError::Malformed,
-        }
-    }
 }
 
 /// Makes the segments of a super-packet, which itself stays whole.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use txbuf::{Checksum, Gso, GsoKind, HEADER_AREA, Meta, Packet, Span, checksum};
 
-use super::cutter::CutError;
+use super::error::CutError;
 
 /// TCP flags that only one segment may carry (RFC 9293 section 3.1, RFC 3168 section 6.1.2).
 const FIN: u8 = 0x01;

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 use txbuf::{Checksum, Packet, checksum};
 
-use super::input::{IpDrop, check_addresses, sound_v4};
+use super::checks::check_addresses;
+use super::drop::IpDrop;
+use super::input::sound_v4;
 use super::{IPV4_HEADER, IPV6_HEADER, classify, options};
 
 /// What the header of a packet to be forwarded said.

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use smoltcp::wire::{Icmpv4Message, Icmpv4Packet, IpProtocol};
 use txbuf::{Chain, Checksum, Meta, Packet, checksum};
 
-use super::icmp::{
-    self, CHECKSUM_AT, HEADER, IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded,
-    Unreachable,
+use super::icmp::body::{self, CHECKSUM_AT, HEADER};
+use super::icmp::message::{
+    IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable,
 };
 use super::output::{OutHeader, push_header};
 use super::pseudo;
@@ -65,7 +65,7 @@ pub(crate) fn error(
 ) -> Option<Packet> {
     let (message, code, word) = encode(kind)?;
     let message = (message.into(), code, word);
-    let mut packet = icmp::quoting(message, original, ERROR_LIMIT - IPV4_HEADER, |_| 0, small)?;
+    let mut packet = body::quoting(message, original, ERROR_LIMIT - IPV4_HEADER, |_| 0, small)?;
     let out = OutHeader {
         src: IpAddr::V4(from),
         dst: IpAddr::V4(to),
@@ -100,7 +100,7 @@ pub(super) fn read(
         Icmpv4Message::EchoReply => return Ok(IcmpIn::EchoReply),
         message => decode(message, view.msg_code(), bytes).ok_or(IcmpDrop::UnknownType)?,
     };
-    Ok(IcmpIn::Error(error, icmp::quoted(header, packet)?))
+    Ok(IcmpIn::Error(error, body::quoted(header, packet)?))
 }
 
 fn decode(message: Icmpv4Message, code: u8, bytes: [u8; HEADER]) -> Option<IcmpError> {

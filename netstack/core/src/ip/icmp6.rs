@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, IpProtocol};
 use txbuf::{Chain, Checksum, Meta, Packet, checksum};
 
-use super::icmp::{
-    self, CHECKSUM_AT, HEADER, IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded,
-    Unreachable,
+use super::icmp::body::{self, CHECKSUM_AT, HEADER};
+use super::icmp::message::{
+    IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable,
 };
 use super::output::{OutHeader, push_header};
 use super::pseudo;
@@ -79,7 +79,7 @@ pub(crate) fn error(
     let message = (message.into(), code, word);
     let (from, to) = (IpAddr::V6(from), IpAddr::V6(to));
     let pseudo = |len| pseudo_header_sum(from, to, IpProtocol::Icmpv6, len);
-    let mut packet = icmp::quoting(message, original, ERROR_LIMIT - IPV6_HEADER, pseudo, small)?;
+    let mut packet = body::quoting(message, original, ERROR_LIMIT - IPV6_HEADER, pseudo, small)?;
     let out = OutHeader {
         src: from,
         dst: to,
@@ -115,7 +115,7 @@ pub(super) fn read(
         message if message.is_error() => decode(message, view.msg_code(), bytes),
         _ => return Err(IcmpDrop::UnknownType),
     };
-    Ok(IcmpIn::Error(error, icmp::quoted(header, packet)?))
+    Ok(IcmpIn::Error(error, body::quoted(header, packet)?))
 }
 
 fn decode(message: Icmpv6Message, code: u8, bytes: [u8; HEADER]) -> IcmpError {

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use smoltcp::wire::{IpProtocol, Ipv6Packet};
 use txbuf::{Checksum, HEADER_AREA, HEADROOM, Packet};
 
-use super::input::{IpDrop, check_addresses, least_transport};
+use super::checks::{check_addresses, least_transport};
+use super::drop::IpDrop;
 use super::options::{self, V6OptionProblem};
 use super::{FragmentInfo, IPV6_HEADER, IpHeader};
 

@@ -9,7 +9,9 @@
 //! [`forward`] only.
 
 pub(crate) mod address;
+mod checks;
 pub(crate) mod classify;
+pub(crate) mod drop;
 pub(crate) mod forward;
 pub(crate) mod fragment;
 pub(crate) mod icmp;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use arrayvec::ArrayVec;
 use txbuf::{Chain, HEADER_AREA, Meta, NoMemory, Packet, Pool};
 
-use super::input::{self, least_transport};
+use super::checks::least_transport;
+use super::input;
 use super::join::join;
 use super::{FragmentInfo, IpHeader};
 use crate::counters::IpCounters;

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::testing::*;
 use super::*;
+use crate::counters::IpCounters;
 
 const ETH: IfaceId = IfaceId::new(0);
 

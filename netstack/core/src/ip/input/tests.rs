@@ -2,6 +2,9 @@ use proptest::prelude::*;
 
 use super::super::testing::*;
 use super::*;
+use crate::counters::IpCounters;
+use crate::ip::icmp::{IcmpError, Problem};
+use smoltcp::wire::IpProtocol;
 
 fn parse_bytes(bytes: &[u8]) -> Result<IpHeader, IpDrop> {
     let memory = Memory::new();
