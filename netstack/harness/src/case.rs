@@ -31,9 +31,26 @@ pub enum Load {
     },
     /// Datagrams of 1472 bytes to the discard port as fast as the client can, 44 for each call.
     Flood,
+    /// The same in packets of so many bytes, to be carried on to another device.
+    Forward {
+        /// Bytes of a packet.
+        bytes: u32,
+        /// Whether the 44 of one call go as a super-packet.
+        supers: bool,
+    },
 }
 
 impl Load {
+    /// Whether packets are to be carried from one device to another.
+    pub fn is_forwarding(self) -> bool {
+        matches!(self, Load::Forward { .. })
+    }
+
+    /// Whether super-packets are to be carried.
+    pub(crate) fn is_super(self) -> bool {
+        matches!(self, Load::Forward { supers: true, .. })
+    }
+
     /// Whether the figure is in bits for each second; else it is in operations for each second.
     pub fn is_bulk(self) -> bool {
         matches!(self, Load::Bulk { .. } | Load::Flood)
@@ -181,6 +198,25 @@ pub const CASES: &[Case] = &[
         load: Load::Flood,
         pins: &[Pin::Free],
     },
+    forward("fwd-64", "packets of 64 bytes, device to device", 64, false),
+    forward(
+        "fwd-512",
+        "packets of 512 bytes, device to device",
+        512,
+        false,
+    ),
+    forward(
+        "fwd-1500",
+        "packets of 1500 bytes, device to device",
+        1500,
+        false,
+    ),
+    forward(
+        "fwd-64k",
+        "super-packets of 44 times 1500 bytes, device to device",
+        1500,
+        true,
+    ),
 ];
 
 const fn bulk(
@@ -214,5 +250,14 @@ const fn ask(
         about,
         load: Load::Ask { bytes, spin },
         pins,
+    }
+}
+
+const fn forward(name: &'static str, about: &'static str, bytes: u32, supers: bool) -> Case {
+    Case {
+        name,
+        about,
+        load: Load::Forward { bytes, supers },
+        pins: &[Pin::Two, Pin::One],
     }
 }

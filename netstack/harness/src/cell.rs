@@ -11,13 +11,21 @@ use crate::case::{Case, Pin};
 use crate::child::Child;
 use crate::part::{LoadSpec, Part};
 use crate::stage::{self, PREFIX_LENGTH, SUBJECT, Stage};
-use crate::subject::{Link, Start, Subject, Task};
+use crate::subject::{self, Link, Start, Subject, Task};
 use crate::{BenchError, Options, Program, Sample};
 
 /// How long a subject may take until it is ready.
 const READY: Duration = Duration::from_secs(10);
 /// How long the client may take beyond its time.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// The addresses of a router for which [`stage::BEYOND`] lies on the right.
+const ROUTER: [&str; 4] = [
+    "--left-addr",
+    "10.9.0.2/25",
+    "--right-addr",
+    "10.9.0.193/26",
+];
 
 /// A case, a subject, and the cores they may use.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +65,16 @@ impl Cell {
         stage.open()?;
         let load = Part::Load(LoadSpec {
             load: self.case.load,
-            target: SUBJECT,
+            target: if self.case.load.is_forwarding() {
+                stage::BEYOND
+            } else {
+                SUBJECT
+            },
             sources: stage::sources(),
             seconds: options.seconds,
             subject: subject.id(),
             device: device.clone(),
+            onward: subject::onward(&device),
             is_kernel: matches!(self.subject.link, Link::Veth { .. }),
         });
         let client = part_command(&load, program)?;
@@ -133,6 +146,20 @@ fn command(
                 .args(["--addr", &format!("{SUBJECT}/{PREFIX_LENGTH}")])
                 .args(["--for", &format!("{}s", task.lifetime)])
                 .args(more);
+            Ok(command)
+        }
+        Start::Bridge(mode) => {
+            let mut command = Command::new(&program.path);
+            command
+                .args(["bridge", "--mode", mode, "--left", task.device])
+                .args(["--right", &subject::onward(task.device)])
+                .args(["--for", &format!("{}s", task.lifetime)]);
+            if mode == "route" {
+                command.args(ROUTER);
+            }
+            if task.load.is_super() {
+                command.arg("--offload");
+            }
             Ok(command)
         }
         Start::Built {

@@ -13,6 +13,8 @@ enum Figure {
     /// Less is better, in microseconds.
     P50,
     P99,
+    /// Less is better, in processor time of the subject for each packet.
+    Cost,
     /// Less is better, in MiB.
     Peak,
 }
@@ -124,6 +126,14 @@ const DEMANDS: &[Demand] = &[
     memory("in-100", "plain"),
     memory("out-100", "plain"),
     memory("both-100", "plain"),
+    carrying("fwd-64", "wire"),
+    carrying("fwd-512", "wire"),
+    carrying("fwd-1500", "wire"),
+    carrying("fwd-64k", "wire"),
+    carrying("fwd-64", "router"),
+    carrying("fwd-512", "router"),
+    carrying("fwd-1500", "router"),
+    carrying("fwd-64k", "router"),
 ];
 
 const fn rate(case: &'static str, pin: Pin, subject: &'static str, against: Against) -> Demand {
@@ -166,6 +176,17 @@ const fn watching(pin: Pin) -> Demand {
 const fn spinning(pin: Pin) -> Demand {
     let peers = Against::BestIn("rr-1", PEERS, 8.0);
     rate("rr-1-spin", pin, "busy-poll", peers)
+}
+
+/// Carrying a packet on costs little more than reading and writing it.
+const fn carrying(case: &'static str, subject: &'static str) -> Demand {
+    most(
+        case,
+        Pin::Two,
+        subject,
+        Figure::Cost,
+        Against::Best(&["bare"], 1.25),
+    )
 }
 
 const fn memory(case: &'static str, subject: &'static str) -> Demand {
@@ -237,6 +258,7 @@ impl Demand {
                     Figure::Rate => "rate",
                     Figure::P50 => "p50",
                     Figure::P99 => "p99",
+                    Figure::Cost => "cost",
                     Figure::Peak => "memory",
                 },
                 if self.is_more_better() {
@@ -303,6 +325,7 @@ impl Demand {
             Figure::Rate => Some(medians.rate),
             Figure::P50 => medians.p50,
             Figure::P99 => medians.p99,
+            Figure::Cost => Some(medians.cost),
             Figure::Peak => Some(medians.peak_mib),
         };
         summary.map(|summary| summary.median)

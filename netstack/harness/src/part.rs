@@ -1,8 +1,10 @@
 //! What this program runs as processes of their own during a measurement, so that each has its own cores, its own
 //! account of processor time and its own memory.
 
+mod bare;
 mod ceiling;
 mod load;
+mod raw;
 mod server;
 mod smol;
 
@@ -38,6 +40,17 @@ pub(crate) enum Part {
         /// Seconds after which it ends.
         lifetime: u64,
     },
+    /// A program that reads packets from one TUN device and writes them to another.
+    Bare {
+        /// The name of the device that is read.
+        from: String,
+        /// The name of the one that is written.
+        to: String,
+        /// Whether super-packets are exchanged.
+        offload: bool,
+        /// Seconds after which it ends.
+        lifetime: u64,
+    },
     /// smoltcp as the subject.
     Smoltcp {
         /// The device's name.
@@ -68,6 +81,12 @@ impl Part {
                 load,
                 lifetime,
             } => ceiling::run(device, *offload, *load, end_after(*lifetime)),
+            Part::Bare {
+                from,
+                to,
+                offload,
+                lifetime,
+            } => bare::run(from, to, *offload, end_after(*lifetime)),
             Part::Smoltcp {
                 device,
                 load,

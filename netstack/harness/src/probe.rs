@@ -75,6 +75,8 @@ impl Cores {
 /// What passed a device, and what TCP of its namespace sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Traffic {
+    pub(crate) received_packets: u64,
+    pub(crate) received_bytes: u64,
     pub(crate) sent_packets: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) dropped: u64,
@@ -160,11 +162,16 @@ fn parse_device(text: &str, device: &str) -> Option<Traffic> {
         .split_whitespace()
         .map(|word| word.parse().ok())
         .collect::<Option<_>>()?;
+    let &[received_bytes, received_packets, ..] = fields.as_slice() else {
+        return None;
+    };
     // Eight counters of what was received stand in front.
     let &[sent_bytes, sent_packets, _, dropped, ..] = fields.get(8..)? else {
         return None;
     };
     Some(Traffic {
+        received_packets,
+        received_bytes,
         sent_packets,
         sent_bytes,
         dropped,

@@ -81,6 +81,8 @@ pub struct Medians {
     pub user: Summary,
     /// The same in kernel mode.
     pub system: Summary,
+    /// The subject's time in both.
+    pub cost: Summary,
     /// The client's time in either mode, in the same unit.
     pub client: Summary,
     /// The most memory that the subject had resident, in MiB.
@@ -214,6 +216,7 @@ impl Medians {
             p999: latency(&|latency| latency.p999),
             user: all(&|sample| sample.cost(is_bulk).user)?,
             system: all(&|sample| sample.cost(is_bulk).system)?,
+            cost: all(&|sample| sample.cost(is_bulk).total())?,
             client: all(&|sample| sample.client_cost(is_bulk))?,
             peak_mib: all(&|sample| sample.peak_kib as f64 / 1024.0)?,
             others: all(&|sample| sample.others())?,

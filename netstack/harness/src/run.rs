@@ -24,7 +24,7 @@ pub fn run(options: &Options, program: &Program, stop: &AtomicBool) -> Result<Re
     let plan = Plan::new(options, program)?;
     netlink::private_namespace()?;
     let all = || plan.groups.iter().flatten();
-    if all().any(|cell| matches!(cell.subject.link, Link::Tun { .. })) {
+    if all().any(|cell| !matches!(cell.subject.link, Link::Veth { .. })) {
         cell::try_tun()?;
     }
     for pin in [Pin::One, Pin::Two] {

@@ -8,10 +8,12 @@ use std::net::Ipv4Addr;
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
 
 use crate::BenchError;
-use crate::subject::Link;
+use crate::subject::{self, Link};
 
 /// The subject's address.
 pub(crate) const SUBJECT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+/// Where packets go that the subject is to carry on. The client finds it on its own link.
+pub(crate) const BEYOND: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 200);
 /// The client's first address.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 pub(crate) const PREFIX_LENGTH: u8 = 24;
@@ -39,7 +41,7 @@ pub(crate) struct Stage {
     device: String,
     /// The client's namespace.
     pub(crate) client: Netns,
-    /// The subject's, which is the client's where a TUN device joins them.
+    /// The subject's, which is the client's where TUN devices join them.
     pub(crate) subject: Netns,
 }
 
@@ -48,7 +50,7 @@ impl Stage {
     pub(crate) fn set(link: Link, device: &str) -> Result<Stage, BenchError> {
         let client = namespace()?;
         let subject = match link {
-            Link::Tun { .. } => client.clone(),
+            Link::Tun { .. } | Link::Pair { .. } => client.clone(),
             Link::Veth { offloads } => {
                 let subject = namespace()?;
                 let ends = [(&client, device), (&subject, veth::FAR)];
@@ -73,9 +75,13 @@ impl Stage {
     /// Sets up the client's side of the link, when the subject is there.
     pub(crate) fn open(&self) -> Result<(), BenchError> {
         let queue = match self.link {
-            Link::Tun { queue } => Some(queue),
+            Link::Tun { queue } | Link::Pair { queue } => Some(queue),
             Link::Veth { .. } => None,
         };
+        if matches!(self.link, Link::Pair { .. }) {
+            let onward = subject::onward(&self.device);
+            netlink::configure(Some(&self.client), &onward, &up(&[], None))?;
+        }
         let config = up(&sources(), queue);
         netlink::configure(Some(&self.client), &self.device, &config)?;
         Ok(())

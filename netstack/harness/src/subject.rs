@@ -14,6 +14,11 @@ pub(crate) enum Link {
         /// Packets.
         queue: u32,
     },
+    /// Two TUN devices in one network namespace, both opened by the subject: the client's, and [`onward`].
+    Pair {
+        /// Packets that the kernel queues towards the subject.
+        queue: u32,
+    },
     /// A veth pair into another network namespace.
     Veth {
         /// Whether its ends segment, join and sum.
@@ -27,6 +32,8 @@ pub(crate) enum Link {
 pub(crate) enum Start {
     /// This stack: `netstack serve` with these options besides.
     Serve(&'static [&'static str]),
+    /// This stack: `netstack bridge` in this mode.
+    Bridge(&'static str),
     /// A hidden part of this program.
     Part(fn(Task<'_>) -> Part),
     /// A program that was built apart, below the directory of peers.
@@ -70,6 +77,8 @@ pub struct Subject {
 const PLAIN: Link = Link::Tun { queue: 4000 };
 /// A super-packet is dozens of packets: the default is enough.
 const SUPER: Link = Link::Tun { queue: 500 };
+
+const PAIR: Link = Link::Pair { queue: 4000 };
 
 const GVISOR: &str =
     "run gv/build.sh there, which takes Debian's golang-go and golang-gvisor-gvisor-dev";
@@ -140,6 +149,27 @@ pub const SUBJECTS: &[Subject] = &[
         serves: everything,
     },
     Subject {
+        name: "wire",
+        about: "this stack, `bridge --mode wire`",
+        link: PAIR,
+        start: Start::Bridge("wire"),
+        serves: Load::is_forwarding,
+    },
+    Subject {
+        name: "router",
+        about: "this stack, `bridge --mode route`",
+        link: PAIR,
+        start: Start::Bridge("route"),
+        serves: Load::is_forwarding,
+    },
+    Subject {
+        name: "bare",
+        about: "a program that reads and writes",
+        link: PAIR,
+        start: Start::Part(bare),
+        serves: Load::is_forwarding,
+    },
+    Subject {
         name: "gvisor",
         about: "gVisor's netstack, TUN with host segmentation offload",
         link: SUPER,
@@ -178,7 +208,7 @@ impl Subject {
     /// Why this subject cannot be measured here, if it cannot.
     pub(crate) fn is_missing(&self, program: &Program, peers: &Path) -> Option<String> {
         match self.start {
-            Start::Part(_) => None,
+            Start::Part(_) | Start::Bridge(_) => None,
             Start::Serve(options) => {
                 let unknown = options
                     .iter()
@@ -207,16 +237,21 @@ pub(crate) fn find(name: &str) -> Result<&'static Subject, BenchError> {
         })
 }
 
+/// The other device of a pair.
+pub(crate) fn onward(device: &str) -> String {
+    format!("{device}o")
+}
+
 pub(crate) fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
-fn everything(_: Load) -> bool {
-    true
+fn everything(load: Load) -> bool {
+    !load.is_forwarding()
 }
 
 fn tcp_and_echo(load: Load) -> bool {
-    load != Load::Flood
+    everything(load) && load != Load::Flood
 }
 
 /// It keeps no state of connections, so it has one of them and answers a request that is one packet.
@@ -229,6 +264,7 @@ fn what_a_ceiling_can(load: Load) -> bool {
         } => connections == 1 && inward != outward,
         Load::Ask { bytes, .. } => bytes <= 1024,
         Load::Connect | Load::Datagrams { .. } | Load::Flood => true,
+        Load::Forward { .. } => false,
     }
 }
 
@@ -243,6 +279,15 @@ fn ceiling(task: Task<'_>, offload: bool) -> Part {
         device: task.device.to_owned(),
         offload,
         load: task.load,
+        lifetime: task.lifetime,
+    }
+}
+
+fn bare(task: Task<'_>) -> Part {
+    Part::Bare {
+        from: task.device.to_owned(),
+        to: onward(task.device),
+        offload: task.load.is_super(),
         lifetime: task.lifetime,
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct LoadSpec {
     pub(crate) subject: u32,
     /// The client's device, on whose way packets may be dropped.
     pub(crate) device: String,
+    /// The device to which packets are carried on, where they are.
+    pub(crate) onward: String,
     /// Whether the subject's sockets are the kernel's, which count what they got.
     pub(crate) is_kernel: bool,
 }
@@ -84,6 +86,10 @@ pub(crate) fn run(spec: &LoadSpec) -> io::Result<Sample> {
         Load::Flood => {
             let socket = datagrams::open(spec, streams::DISCARD)?;
             measure(spec, || datagrams::flood(spec, &socket, time))
+        }
+        Load::Forward { bytes, .. } => {
+            let socket = datagrams::open(spec, streams::DISCARD)?;
+            measure(spec, || datagrams::forward(spec, &socket, bytes, time))
         }
     }
 }

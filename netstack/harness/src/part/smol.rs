@@ -56,7 +56,7 @@ fn sockets_for(load: Load) -> Vec<(u16, usize, usize)> {
         }
         Load::Ask { .. } => vec![(ECHO, 1, ECHO_BUFFER)],
         Load::Connect => vec![(ECHO, SHORT, ECHO_BUFFER)],
-        Load::Datagrams { .. } | Load::Flood => Vec::new(),
+        Load::Datagrams { .. } | Load::Flood | Load::Forward { .. } => Vec::new(),
     }
 }
 

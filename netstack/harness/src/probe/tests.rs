@@ -31,8 +31,10 @@ fn a_name_in_brackets_does_not_move_the_times() {
 
 #[test]
 fn the_counters_of_a_device() {
-    let text = "Inter-| Receive | Transmit\n face |bytes packets\n    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  nb0:0 0 0 0 0 0 0 0 900 3 0 2 0 0 0 0\n";
+    let text = "Inter-| Receive | Transmit\n face |bytes packets\n    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  nb0:700 5 0 0 0 0 0 0 900 3 0 2 0 0 0 0\n";
     let expected = Traffic {
+        received_packets: 5,
+        received_bytes: 700,
         sent_packets: 3,
         sent_bytes: 900,
         dropped: 2,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::receive::answer_edge;
 use super::wire::{ACK, FIN, PSH, RST, Reply, SYN, Sheet, parse, turn_around};
-use super::{LOOK, ROOM, Raw};
+use crate::part::raw::{LOOK, ROOM, Raw};
 
 /// Packets between two looks at the clock.
 const PACKETS: u32 = 64;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use super::wire::{ACK, FIN, Reply, SYN, Seen, Sheet, parse};
-use super::{LOOK, ROOM, Raw};
+use crate::part::raw::{LOOK, ROOM, Raw};
 
 /// Packets for one acknowledgement. A plain packet is one segment, and the kernel sends inside our `write` of an
 /// acknowledgement: the fewer, the faster.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::wire::{ACK, FIN, MSS, PSH, RST, Reply, SYN, Seen, Sheet, parse};
-use super::{ROOM, Raw};
+use crate::part::raw::{ROOM, Raw};
 
 /// Payload of a packet.
 const SUPER: u32 = 65_160;

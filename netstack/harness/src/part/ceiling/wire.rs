@@ -1,6 +1,6 @@
 //! Just enough of IPv4 and TCP: fixed places in a packet without IP options.
 
-use super::PREFIX;
+use crate::part::raw::PREFIX;
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;

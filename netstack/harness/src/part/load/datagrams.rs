@@ -69,8 +69,6 @@ pub(super) fn echo(socket: &UdpSocket, bytes: u32, time: Duration) -> io::Result
 /// Sends until the time is over, and counts what has reached the subject: what its sockets got where they are the
 /// kernel's, what it read from its device elsewhere.
 pub(super) fn flood(spec: &LoadSpec, socket: &UdpSocket, time: Duration) -> io::Result<Done> {
-    sys::set_option(socket, sys::UDP_SEGMENT, FULL as i32)?;
-    let message = vec![b'x'; FULL * BATCH];
     let arrived = || -> io::Result<u64> {
         if spec.is_kernel {
             return Ok(probe::datagrams_of(spec.subject)? * FULL as u64);
@@ -81,7 +79,41 @@ pub(super) fn flood(spec: &LoadSpec, socket: &UdpSocket, time: Duration) -> io::
             .saturating_sub(traffic.sent_packets * HEADERS))
     };
     let before = arrived()?;
+    send_for(socket, FULL, time)?;
     let mut done = Done::default();
+    done.bytes = arrived()?.saturating_sub(before);
+    done.operations = done.bytes / FULL as u64;
+    Ok(done)
+}
+
+/// Sends packets of `bytes` bytes until the time is over, and counts those that the kernel got from the other device.
+pub(super) fn forward(
+    spec: &LoadSpec,
+    socket: &UdpSocket,
+    bytes: u32,
+    time: Duration,
+) -> io::Result<Done> {
+    let before = probe::traffic(&spec.onward)?;
+    send_for(
+        socket,
+        (bytes as usize).saturating_sub(HEADERS as usize),
+        time,
+    )?;
+    let after = probe::traffic(&spec.onward)?;
+    Ok(Done {
+        bytes: after.received_bytes.saturating_sub(before.received_bytes),
+        operations: after
+            .received_packets
+            .saturating_sub(before.received_packets),
+        ..Done::default()
+    })
+}
+
+/// Sends datagrams of `bytes` bytes, [`BATCH`] for each call, until the time is over.
+fn send_for(socket: &UdpSocket, bytes: usize, time: Duration) -> io::Result<()> {
+    let segment = i32::try_from(bytes).map_err(io::Error::other)?;
+    sys::set_option(socket, sys::UDP_SEGMENT, segment)?;
+    let message = vec![b'x'; bytes * BATCH];
     let begun = Instant::now();
     while begun.elapsed() < time {
         for _ in 0..CALLS {
@@ -89,7 +121,5 @@ pub(super) fn flood(spec: &LoadSpec, socket: &UdpSocket, time: Duration) -> io::
             let _ = socket.send(&message);
         }
     }
-    done.bytes = arrived()?.saturating_sub(before);
-    done.operations = done.bytes / FULL as u64;
-    Ok(done)
+    Ok(())
 }
