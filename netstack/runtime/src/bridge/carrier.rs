@@ -69,6 +69,10 @@ impl Carrier {
     fn turn(&mut self) -> bool {
         let now = self.clock.now();
         let mut worked = false;
+        // Before anything is read: what the router still has goes first, and only what finds room is asked for.
+        if let Some(stack) = &mut self.router {
+            emit(now, stack, &self.ports, &mut self.lanes);
+        }
         for from in SIDES {
             if self.lanes[1 - from].has_room() {
                 worked |= self.ports[from].receive(now);
@@ -147,6 +151,11 @@ fn route(now: Instant, stack: &mut Stack, ports: &mut [Port; 2], lanes: &mut [La
     }
     // There are no applications to be told.
     while stack.poll_event().is_some() {}
+    emit(now, stack, ports, lanes);
+}
+
+/// Moves what the router sends to where it waits for the devices, as far as there is room.
+fn emit(now: Instant, stack: &mut Stack, ports: &[Port; 2], lanes: &mut [Lane; 2]) {
     for (port, lane) in ports.iter().zip(lanes) {
         while lane.has_room()
             && let Some(packet) = stack.poll_transmit(now, port.id())
