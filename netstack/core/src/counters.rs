@@ -287,8 +287,14 @@ counters! {
         orphans_reset,
         /// SYNs dropped because a listener's queues, or the stack's tables, were full.
         syn_overflows: dropped,
-        /// Handshakes held up because the accept queue was full.
+        /// Handshakes held up because the accept queue, or the stack's table of connections, was full.
         listen_overflows,
+        /// SYNs answered with a cookie, because too many connections of their listener were half open.
+        syn_cookies_sent,
+        /// Cookies that came back: each is a connection, or remembered as half open while the accept queue is full.
+        syn_cookies_accepted,
+        /// Dropped, and answered with a reset: segments that acknowledge none of the cookies that may come back.
+        syn_cookies_refused: dropped,
         /// Connections in TIME-WAIT that gave way to a new one.
         time_wait_reused,
         /// ICMP errors about nothing that is in flight.

@@ -182,7 +182,7 @@ impl Stack {
         }
     }
 
-    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
+    pub(super) fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
         let (src, dst) = (flow.local().ip(), flow.remote().ip());
         // Whole packets need no identification (RFC 6864, 4.1).
         let ident = if dont_fragment {

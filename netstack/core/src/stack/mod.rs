@@ -32,6 +32,7 @@ mod ports;
 mod pressure;
 mod schedule;
 mod splice;
+mod syn_cookies;
 mod table;
 mod tcp_calls;
 mod tcp_ingress;

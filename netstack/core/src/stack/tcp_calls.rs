@@ -19,8 +19,9 @@ use std::net::SocketAddr;
 
 impl Stack {
     /// Listens on `local`: an unspecified address means every address of its family, port 0 an
-    /// ephemeral port. At most `backlog` connections are half open and as many wait to be accepted;
-    /// beyond that SYNs are dropped and counted.
+    /// ephemeral port. At most `backlog` connections wait to be accepted; beyond that SYNs are dropped and counted. As
+    /// many, or [`TcpConfig::syn_backlog`](crate::TcpConfig::syn_backlog), are half open; beyond that SYNs are answered
+    /// with cookies and not remembered.
     ///
     /// # Errors
     ///
@@ -42,9 +43,11 @@ impl Stack {
         } else if !self.ports.tcp.is_free(local) {
             return Err(ListenError::InUse);
         }
-        let id = self
-            .table
-            .insert(Socket::Listener(Listener::new(local, backlog)));
+        let id = self.table.insert(Socket::Listener(Listener::new(
+            local,
+            backlog,
+            self.tcp_config.syn_backlog,
+        )));
         self.ports.tcp.bind(local, id);
         Ok(id)
     }

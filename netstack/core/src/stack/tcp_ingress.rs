@@ -51,11 +51,11 @@ impl Stack {
         let key = FlowKey::new(local, remote);
         match self.table.flow(&key) {
             Some(Flow::Connection(id)) => match self.make_way(id, &segment, local) {
-                Some(beyond) => self.listener_input(now, iface, key, &segment, Some(beyond)),
+                Some(beyond) => self.syn_input(now, iface, key, &segment, Some(beyond)),
                 None => self.connection_input(now, id, segment, payload),
             },
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
-            None => self.listener_input(now, iface, key, &segment, None),
+            None => self.listener_input(now, iface, key, segment, payload),
         }
     }
 
@@ -71,7 +71,7 @@ impl Stack {
         if !self
             .table
             .listener_mut(listener)
-            .is_ok_and(|listener| listener.takes_syn())
+            .is_ok_and(|listener| !listener.is_full())
         {
             return None;
         }
@@ -86,7 +86,7 @@ impl Stack {
         Some(beyond)
     }
 
-    fn connection_input(
+    pub(super) fn connection_input(
         &mut self,
         now: Instant,
         id: SocketId,
@@ -145,12 +145,7 @@ impl Stack {
         else {
             return;
         };
-        if !self
-            .table
-            .listener_mut(listener)
-            .is_ok_and(|listener| !listener.is_full())
-        {
-            self.counters.tcp.listen_overflows += 1;
+        if !self.hands_over(listener) {
             return;
         }
         let Some(mut half_open) = self.table.take_request(number) else {
@@ -162,6 +157,27 @@ impl Stack {
         let context = tcp_context!(self, now);
         let connection =
             Connection::established(request.origin, &request.agreed, request.retries, &context);
+        let id = self.add_passive(connection, iface, listener);
+        self.connection_input(now, id, segment, payload);
+    }
+
+    /// Whether a listener's accept queue has room for another connection; counts it if not.
+    pub(super) fn hands_over(&mut self, listener: SocketId) -> bool {
+        let has_room = self
+            .table
+            .listener_mut(listener)
+            .is_ok_and(|listener| !listener.is_full());
+        self.counters.tcp.listen_overflows += u64::from(!has_room);
+        has_room
+    }
+
+    /// Puts a connection that a peer opened into the tables, to wait to be accepted.
+    pub(super) fn add_passive(
+        &mut self,
+        connection: Connection,
+        iface: IfaceId,
+        listener: SocketId,
+    ) -> SocketId {
         let id = self.add_connection(connection, iface, Some(listener));
         self.counters.tcp.passive_opens += 1;
         if let Ok(listener) = self.table.listener_mut(listener) {
@@ -170,7 +186,7 @@ impl Stack {
         if let Some(pending) = self.table.pending_mut(listener) {
             self.events.push(listener, pending, News::READABLE);
         }
-        self.connection_input(now, id, segment, payload);
+        id
     }
 
     /// Puts a new connection into the tables.
@@ -194,10 +210,40 @@ impl Stack {
     }
 
     /// A segment that belongs to nothing yet (RFC 9293, 3.10.7.1 and 3.10.7.2).
-    ///
-    /// A connection that follows another of the same name begins behind `beyond`.
-    // req: U-04, U-05, U-06, U-08
+    // req: U-04, U-05, U-08
     fn listener_input(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        key: FlowKey,
+        segment: Segment,
+        payload: Option<Span>,
+    ) {
+        let listener = self.ports.tcp.holder(key.local());
+        let has = |flag| segment.flags.has(flag);
+        let (syn, ack, rst) = (has(Flags::SYN), has(Flags::ACK), has(Flags::RST));
+        match listener {
+            // RFC 9293, 3.10.7.2, fourth: not worth an answer.
+            Some(_) if !syn && !ack && !rst => self.counters.tcp.in_bad_flags += 1,
+            Some(_) if syn && !ack => self.syn_input(now, iface, key, &segment, None),
+            Some(listener) if ack && !syn && !rst && self.expects_cookies(now, listener) => {
+                self.cookie_input(now, iface, key, listener, segment, payload);
+            }
+            _ => {
+                self.counters.tcp.in_no_connection += 1;
+                if let Some(reset) = reset::answer(&segment) {
+                    self.send_reset(iface, &key, &reset);
+                }
+            }
+        }
+    }
+
+    /// A SYN for a listener.
+    ///
+    /// A connection that follows another of the same name begins behind `beyond`. It is remembered however many are
+    /// half open, for a cookie cannot begin where it wants; there are no more such than connections that ended.
+    // req: U-06, RFC4987-04
+    fn syn_input(
         &mut self,
         now: Instant,
         iface: IfaceId,
@@ -205,34 +251,30 @@ impl Stack {
         segment: &Segment,
         beyond: Option<Seq>,
     ) {
-        let listener = self.ports.tcp.holder(key.local());
-        let (syn, ack) = (segment.flags.has(Flags::SYN), segment.flags.has(Flags::ACK));
-        if listener.is_some() && !syn && !ack && !segment.flags.has(Flags::RST) {
-            // RFC 9293, 3.10.7.2, fourth: not worth an answer.
-            self.counters.tcp.in_bad_flags += 1;
-            return;
-        }
-        let (Some(listener), true) = (listener, syn && !ack) else {
-            self.counters.tcp.in_no_connection += 1;
-            if let Some(reset) = reset::answer(segment) {
-                self.send_reset(iface, &key, &reset);
-            }
-            return;
-        };
         if segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN) {
             self.counters.tcp.in_bad_flags += 1;
             return;
         }
-        let room = self
-            .table
-            .listener_mut(listener)
-            .is_ok_and(|listener| listener.takes_syn())
-            && self.table.flow_count() < self.tcp_config.connections;
-        if !room {
+        let holder = self.ports.tcp.holder(key.local());
+        let room = !self.is_crowded();
+        let listener = holder.filter(|id| {
+            let listener = self.table.listener_mut(*id);
+            room && listener.is_ok_and(|listener| !listener.is_full())
+        });
+        let Some(listener) = listener else {
             self.counters.tcp.syn_overflows += 1;
             return;
-        }
+        };
         let mut origin = self.origin(now, iface, key);
+        let is_v4 = key.remote().is_ipv4();
+        let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
+        let remembers = self
+            .table
+            .listener_mut(listener)
+            .is_ok_and(|listener| listener.remembers_syn());
+        if !remembers && beyond.is_none() {
+            return self.answer_with_cookie(now, iface, listener, origin, agreed);
+        }
         if let Some(beyond) = beyond
             && !origin.iss.after(beyond)
         {
@@ -240,9 +282,23 @@ impl Stack {
             // segment is acceptable.
             origin.iss = beyond + (usize::from(u16::MAX) + 2);
         }
-        let is_v4 = key.remote().is_ipv4();
-        let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
         let request = Request::new(origin, agreed, now, &self.tcp_config);
+        let number = self.remember(request, listener, iface);
+        self.request_ready(number);
+    }
+
+    /// Whether the stack's table of connections is full.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.table.flow_count() >= self.tcp_config.connections
+    }
+
+    /// Puts a half-open connection into the tables. Returns its number.
+    pub(super) fn remember(
+        &mut self,
+        request: Request,
+        listener: SocketId,
+        iface: IfaceId,
+    ) -> usize {
         let deadline = request.deadline;
         let half_open = HalfOpen {
             request,
@@ -262,7 +318,7 @@ impl Stack {
                 Some(deadline),
             );
         }
-        self.request_ready(number);
+        number
     }
 
     /// Where a connection of this stack starts from.

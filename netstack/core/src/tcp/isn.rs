@@ -40,11 +40,31 @@ impl Secret {
         self.hash(flow, b'p') as u32
     }
 
+    /// What hides the first byte of the SYN cookies for the SYN with the number `irs`.
+    pub(crate) fn cookie_mask(&self, flow: &FlowKey, irs: Seq) -> u32 {
+        let mut hasher = self.hasher(flow, b'm');
+        hasher.write_u32(irs.0);
+        hasher.finish() as u32 & 0xff
+    }
+
+    /// The 24 bits that only this stack can add to a SYN cookie which says `code` in period `count`.
+    pub(crate) fn cookie_tag(&self, flow: &FlowKey, irs: Seq, count: u64, code: u32) -> u32 {
+        let mut hasher = self.hasher(flow, b'c');
+        hasher.write_u32(irs.0);
+        hasher.write_u64(count);
+        hasher.write_u32(code);
+        hasher.finish() as u32 & 0x00ff_ffff
+    }
+
     // req: RFC6528-04
     fn hash(&self, flow: &FlowKey, purpose: u8) -> u64 {
+        self.hasher(flow, purpose).finish()
+    }
+
+    fn hasher(&self, flow: &FlowKey, purpose: u8) -> SipHasher13 {
         let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
         flow.hash(&mut hasher);
         hasher.write_u8(purpose);
-        hasher.finish()
+        hasher
     }
 }

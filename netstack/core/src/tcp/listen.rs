@@ -1,5 +1,7 @@
 //! A listener: a SYN queue, an accept queue, and a backlog that bounds both.
 
+use super::cookie;
+use crate::Instant;
 use crate::socket::SocketId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,31 +11,54 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
+    /// The most connections that wait to be accepted.
     backlog: usize,
+    /// The most connections that are half open, not counting those that came back with a cookie.
+    syn_backlog: usize,
     /// Half-open connections.
     half_open: usize,
     /// Connections that wait to be accepted.
     ready: VecDeque<SocketId>,
+    /// Until when SYN cookies that were handed out may come back.
+    cookies_until: Option<Instant>,
 }
 
 impl Listener {
-    /// A listener on `local` that holds `backlog` connections (at least one) in each queue.
-    pub(crate) fn new(local: SocketAddr, backlog: usize) -> Self {
+    /// A listener on `local` that holds `backlog` connections (at least one) in each queue, or `syn_backlog` half-open
+    /// ones if that is more.
+    pub(crate) fn new(local: SocketAddr, backlog: usize, syn_backlog: usize) -> Self {
+        let backlog = backlog.clamp(1, 65_535);
         Listener {
             local,
-            backlog: backlog.clamp(1, 65_535),
+            backlog,
+            syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
             ready: VecDeque::new(),
+            cookies_until: None,
         }
     }
 
-    /// Whether another SYN may be remembered. With the accept queue full none is: its connection could
-    /// not be handed over.
-    pub(crate) fn takes_syn(&self) -> bool {
-        self.half_open < self.backlog && !self.is_full()
+    /// Whether another SYN may be remembered.
+    pub(crate) fn remembers_syn(&self) -> bool {
+        self.half_open < self.syn_backlog
     }
 
-    /// Whether the accept queue is full.
+    /// Whether another handshake may be remembered whose peer has proven, with a cookie, to be where it says.
+    pub(crate) fn remembers_proven(&self) -> bool {
+        self.half_open < 2 * self.syn_backlog
+    }
+
+    /// A SYN was answered with a cookie.
+    pub(crate) fn on_cookie(&mut self, now: Instant) {
+        self.cookies_until = Some(now + cookie::LIFETIME);
+    }
+
+    /// Whether a cookie may come back. While none was handed out nobody may guess at them.
+    pub(crate) fn expects_cookies(&self, now: Instant) -> bool {
+        self.cookies_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether the accept queue is full: then no handshake is begun or ended.
     pub(crate) fn is_full(&self) -> bool {
         self.ready.len() >= self.backlog
     }

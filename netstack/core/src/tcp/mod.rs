@@ -6,6 +6,7 @@
 
 pub(crate) mod congestion;
 pub(crate) mod connection;
+pub(crate) mod cookie;
 pub(crate) mod flow;
 pub(crate) mod handshake;
 mod info;
@@ -55,6 +56,12 @@ pub struct TcpConfig {
     pub syn_retries: u32,
     /// How often a SYN-ACK is sent again before a half-open connection is dropped.
     pub synack_retries: u32,
+    /// How many half-open connections a listener holds, if that is more than its backlog. They are small, and those of an
+    /// honest crowd should all be remembered: who is not, and loses the last segment of the handshake, is never heard.
+    pub syn_backlog: usize,
+    /// Whether a listener whose backlog of half-open connections is full answers SYNs with cookies (RFC 4987, 3.6)
+    /// instead of dropping them.
+    pub syn_cookies: bool,
     /// How often unacknowledged data is sent again before the connection fails (R2 of RFC 9293, 3.8.3).
     pub retries: u32,
     /// How long a closed connection stays in TIME-WAIT: twice the maximum segment lifetime.
@@ -79,6 +86,8 @@ impl Default for TcpConfig {
             congestion: Congestion::default(),
             syn_retries: 7,
             synack_retries: 5,
+            syn_backlog: 1024,
+            syn_cookies: true,
             retries: 15,
             orphans: 1 << 18,
             connections: 1 << 21,

@@ -2,7 +2,7 @@
 
 use super::Lab;
 use crate::calls;
-use crate::wire::{ACK, FIN, SYN, Tcp, options};
+use crate::wire::{ACK, FIN, PSH, SYN, Tcp, options};
 use core::time::Duration;
 use netstack_core::{RecvError, SocketId, TcpInfo, TcpState};
 use std::net::SocketAddr;
@@ -177,6 +177,21 @@ impl Remote {
             window: offer.window,
             options: offer.options(),
             payload: Vec::new(),
+        }
+    }
+
+    /// The third segment of a handshake, with `payload`: what a client answers `syn_ack` with.
+    pub fn third(syn_ack: &Tcp, payload: &[u8]) -> Tcp {
+        let echo = |(val, ecr): (u32, u32)| options::timestamps(ecr.wrapping_add(1), val);
+        Tcp {
+            src: syn_ack.dst,
+            dst: syn_ack.src,
+            seq: syn_ack.ack,
+            ack: syn_ack.seq.wrapping_add(1),
+            flags: ACK | PSH,
+            window: 1_000,
+            options: syn_ack.timestamps().map(echo).unwrap_or_default(),
+            payload: payload.to_vec(),
         }
     }
 

@@ -71,7 +71,7 @@ const TCP: [&str; 5] = [
     "in_unreadable",
 ];
 /// Segments that were dropped after that.
-const TCP_DROPS: [&str; 16] = [
+const TCP_DROPS: [&str; 17] = [
     "in_bad_flags",
     "in_not_unicast",
     "in_no_memory",
@@ -86,6 +86,7 @@ const TCP_DROPS: [&str; 16] = [
     "in_resets_ignored",
     "in_after_close",
     "syn_overflows",
+    "syn_cookies_refused",
     "listen_overflows",
     "icmp_not_in_flight",
 ];

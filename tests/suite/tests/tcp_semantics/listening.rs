@@ -1,10 +1,11 @@
 //! Listeners: half-open connections and the backlog.
 
 use core::time::Duration;
-use netstack_core::{AcceptError, SocketId, TcpState};
+use netstack_core::{AcceptError, SocketId, TcpConfig, TcpState};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
 use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,7 +19,10 @@ fn client(port: u16) -> SocketAddr {
 }
 
 fn listening(backlog: usize) -> (Lab, SocketId) {
-    let mut lab = Lab::default();
+    listening_in(Lab::default(), backlog)
+}
+
+fn listening_in(mut lab: Lab, backlog: usize) -> (Lab, SocketId) {
     let listener = lab
         .host
         .stack
@@ -40,20 +44,6 @@ fn syn(lab: &mut Lab, port: u16) -> Option<Tcp> {
     sent(lab).pop()
 }
 
-/// The segment after the handshake's SYN-ACK, with `payload`.
-fn third(syn_ack: &Tcp, payload: &[u8]) -> Tcp {
-    Tcp {
-        src: syn_ack.dst,
-        dst: syn_ack.src,
-        seq: syn_ack.ack,
-        ack: syn_ack.seq.wrapping_add(1),
-        flags: ACK | PSH,
-        window: 1_000,
-        options: Vec::new(),
-        payload: payload.to_vec(),
-    }
-}
-
 #[test]
 fn a_syn_ack_is_repeated_ever_later_and_then_forgotten() {
     let (mut lab, _) = listening(4);
@@ -69,7 +59,7 @@ fn a_syn_ack_is_repeated_ever_later_and_then_forgotten() {
         );
     }
     lab.pass(SECOND * 100);
-    lab.inject(&third(&syn_ack, b"").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"").to_packet());
     assert_eq!(sent(&mut lab)[0].flags, RST, "nobody remembers it");
 }
 
@@ -84,7 +74,7 @@ fn a_repeated_syn_gets_the_same_syn_ack() {
     );
     lab.pass(SECOND * 6 / 10);
     assert_eq!(syn(&mut lab, 1000), Some(first.clone()));
-    lab.inject(&third(&first, b"").to_packet());
+    lab.inject(&Remote::third(&first, b"").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     assert_eq!(
         lab.host.stack.tcp_accept(listener),
@@ -97,7 +87,7 @@ fn a_repeated_syn_gets_the_same_syn_ack() {
 fn data_may_come_with_the_third_segment() {
     let (mut lab, listener) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
-    lab.inject(&third(&syn_ack, b"early").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"early").to_packet());
     let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
     assert_eq!(
         calls::read(&mut lab.host.stack, socket, 100).as_deref(),
@@ -108,8 +98,14 @@ fn data_may_come_with_the_third_segment() {
 
 // req: U-19
 #[test]
-fn a_full_syn_queue_drops_syns_and_recovers() {
-    let (mut lab, _) = listening(2);
+fn without_cookies_a_full_syn_queue_drops_syns_and_recovers() {
+    let mut tcp = TcpConfig::default();
+    (tcp.syn_backlog, tcp.syn_cookies) = (1, false);
+    let config = WorldConfig {
+        tcp,
+        ..WorldConfig::default()
+    };
+    let (mut lab, _) = listening_in(Lab::new(&config), 2);
     let first = syn(&mut lab, 1000).expect("a SYN-ACK");
     assert!(syn(&mut lab, 1001).is_some());
     assert_eq!(syn(&mut lab, 1002), None);
@@ -119,7 +115,7 @@ fn a_full_syn_queue_drops_syns_and_recovers() {
         &Tcp {
             flags: RST,
             seq: first.ack,
-            ..third(&first, b"")
+            ..Remote::third(&first, b"")
         }
         .to_packet(),
     );
@@ -131,11 +127,11 @@ fn a_full_accept_queue_holds_handshakes_up_and_recovers() {
     let (mut lab, listener) = listening(2);
     let a = syn(&mut lab, 1000).expect("a SYN-ACK");
     let b = syn(&mut lab, 1001).expect("a SYN-ACK");
-    lab.inject(&third(&a, b"").to_packet());
+    lab.inject(&Remote::third(&a, b"").to_packet());
     let c = syn(&mut lab, 1002).expect("a SYN-ACK");
-    lab.inject(&third(&b, b"").to_packet());
+    lab.inject(&Remote::third(&b, b"").to_packet());
     assert_eq!(syn(&mut lab, 1003), None, "two wait: no new one is begun");
-    lab.inject(&third(&c, b"data").to_packet());
+    lab.inject(&Remote::third(&c, b"data").to_packet());
     assert_eq!(lab.host.stack.counters().tcp.listen_overflows, 1);
     assert_eq!(
         lab.host.stack.counters().tcp.out_resets,
@@ -144,7 +140,7 @@ fn a_full_accept_queue_holds_handshakes_up_and_recovers() {
     );
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     // The client sends its data again, as it was not acknowledged.
-    lab.inject(&third(&c, b"data").to_packet());
+    lab.inject(&Remote::third(&c, b"data").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     let (socket, from) = lab.host.stack.tcp_accept(listener).expect("the third");
     assert_eq!(from, client(1002));
@@ -160,11 +156,11 @@ fn a_connection_that_is_reset_before_it_is_accepted_is_gone() {
     let (mut lab, listener) = listening(2);
     for port in [1000, 1001, 1002, 1003] {
         let syn_ack = syn(&mut lab, port).expect("room, because nothing waits");
-        lab.inject(&third(&syn_ack, b"").to_packet());
+        lab.inject(&Remote::third(&syn_ack, b"").to_packet());
         lab.inject(
             &Tcp {
                 flags: RST,
-                ..third(&syn_ack, b"")
+                ..Remote::third(&syn_ack, b"")
             }
             .to_packet(),
         );
@@ -180,7 +176,7 @@ fn a_connection_that_is_reset_before_it_is_accepted_is_gone() {
 fn a_closed_listener_resets_what_nobody_accepted() {
     let (mut lab, listener) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
-    lab.inject(&third(&syn_ack, b"unread").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"unread").to_packet());
     sent(&mut lab);
     lab.host.stack.close(lab.now, listener);
     let resets = sent(&mut lab);
@@ -199,7 +195,7 @@ fn resets_of_half_open_connections_follow_rfc_5961() {
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
     let reset = Tcp {
         flags: RST,
-        ..third(&syn_ack, b"")
+        ..Remote::third(&syn_ack, b"")
     };
     lab.inject(
         &Tcp {
@@ -231,13 +227,13 @@ fn an_acknowledgement_of_no_syn_ack_is_reset() {
     lab.inject(
         &Tcp {
             ack: wrong,
-            ..third(&syn_ack, b"")
+            ..Remote::third(&syn_ack, b"")
         }
         .to_packet(),
     );
     let reset = sent(&mut lab).pop().expect("a reset");
     assert_eq!((reset.flags, reset.seq), (RST, wrong));
-    lab.inject(&third(&syn_ack, b"").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"").to_packet());
     assert!(
         lab.host.stack.tcp_accept(listener).is_ok(),
         "the real one still gets in"
@@ -295,12 +291,12 @@ fn a_port_of_connections_can_be_listened_on() {
         .tcp_listen(stack(), 4)
         .expect("not in use by a listener");
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
-    lab.inject(&third(&syn_ack, b"").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"").to_packet());
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
     // The attempt goes on undisturbed.
     let answer = Tcp {
         flags: SYN | ACK,
-        ..third(&syn_sent, b"")
+        ..Remote::third(&syn_sent, b"")
     };
     lab.inject(
         &Tcp {
@@ -324,7 +320,7 @@ fn after_a_repeated_syn_ack_data_begins_with_one_segment() {
     let (mut lab, listener) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
     lab.pass(SECOND * 3 / 2);
-    lab.inject(&third(&syn_ack, b"").to_packet());
+    lab.inject(&Remote::third(&syn_ack, b"").to_packet());
     let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
     let info = lab.host.stack.tcp_info(socket).expect("a connection");
     assert_eq!(info.congestion_window, info.send_mss, "RFC 5681, 3.1");

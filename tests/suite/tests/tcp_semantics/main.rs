@@ -1,6 +1,7 @@
 //! What TCP does, segment by segment, in virtual time.
 
 mod closing;
+mod cookies;
 mod ecn;
 mod handshake;
 mod icmp;
