@@ -61,7 +61,7 @@ use events::Events;
 use forward::Forwarding;
 use hooks::Hooks;
 use interface::Interface;
-use ports::Ports;
+use ports::{Ports, Searches};
 use pressure::Pressure;
 use schedule::Schedule;
 use smoltcp::wire::{IpCidr, IpProtocol};
@@ -101,6 +101,7 @@ pub struct Stack {
     limiter: ErrorLimiter,
     table: Table,
     ports: Ports,
+    searches: Searches,
     schedule: Schedule,
     events: Events,
     counters: Counters,
@@ -125,6 +126,7 @@ impl Stack {
             table: Table::new(&mut random),
             idents: Idents::new(&mut random),
             ports: Ports::default(),
+            searches: Searches::new(&mut random),
             reassembly: Reassembly::new(config.reassembly, &pools.small),
             pmtu: PmtuCache::new(PmtuConfig::default()),
             pools,

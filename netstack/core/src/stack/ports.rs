@@ -1,13 +1,15 @@
 //! Who listens where: listeners and datagram sockets by port and address, and ephemeral ports.
 
+use crate::random::Random;
 use crate::socket::SocketId;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-/// The ephemeral ports (RFC 6335, 6).
-pub(super) const EPHEMERAL_FIRST: u16 = 49_152;
-/// How many there are.
-pub(super) const EPHEMERAL_COUNT: u32 = 65_536 - EPHEMERAL_FIRST as u32;
+/// The ephemeral ports that sockets are bound to (RFC 6335, 6): nobody else can bind them.
+const BOUND_FIRST: u16 = 49_152;
+/// The ephemeral ports of connections: as many as there are (RFC 6056, 3.2), for a listener can have the port of a
+/// connection all the same.
+const CONNECTED_FIRST: u16 = 1_024;
 
 /// A transport protocol's ports.
 #[derive(Debug, Default)]
@@ -72,8 +74,69 @@ pub(super) struct Ports {
     pub(super) udp: PortSpace,
 }
 
-/// The ephemeral ports in an order that begins at `start`.
-pub(super) fn ephemeral(start: u32) -> impl Iterator<Item = u16> {
-    (0..EPHEMERAL_COUNT)
-        .map(move |i| EPHEMERAL_FIRST + ((start.wrapping_add(i)) % EPHEMERAL_COUNT) as u16)
+/// The ports that a socket without one may be bound to, in an order that begins anywhere.
+pub(super) fn bindable(start: u32) -> impl Iterator<Item = u16> {
+    from(BOUND_FIRST, start)
+}
+
+/// The ports from `first` on, in an order that begins at `start`.
+fn from(first: u16, start: u32) -> impl Iterator<Item = u16> {
+    let count = u32::from(u16::MAX - first) + 1;
+    let port = move |i: u32| first + (start.wrapping_add(i) % count) as u16;
+    (0..count).map(port)
+}
+
+/// Whence the searches for the ports of connections go on (RFC 6056, 3.3.4): a port comes again late, and what one
+/// pair of hosts sees says nothing of the ports of another.
+#[derive(Debug)]
+pub(super) struct Searches {
+    counts: Box<[u32; Searches::COUNT]>,
+}
+
+impl Searches {
+    const COUNT: usize = 256;
+
+    pub(super) fn new(random: &mut Random) -> Self {
+        Searches {
+            counts: Box::new(core::array::from_fn(|_| random.next_u32())),
+        }
+    }
+
+    /// The first port that is `free`, for the pair of hosts whose ports are hidden by `hash`.
+    // req: RFC6056-02
+    pub(super) fn find(&mut self, hash: u64, mut free: impl FnMut(u16) -> bool) -> Option<u16> {
+        let count = &mut self.counts[(hash >> 32) as usize % Searches::COUNT];
+        let start = (hash as u32).wrapping_add(*count);
+        for port in from(CONNECTED_FIRST, start) {
+            *count = count.wrapping_add(1);
+            if free(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_comes_once_before_one_comes_again() {
+        let mut searches = Searches::new(&mut Random::new([1; 32]));
+        let mut seen = vec![false; 65_536];
+        for _ in CONNECTED_FIRST..=u16::MAX {
+            let port = searches.find(77, |_| true).expect("all are free");
+            assert!(port >= CONNECTED_FIRST);
+            assert!(!core::mem::replace(&mut seen[usize::from(port)], true));
+        }
+        assert_eq!(searches.find(77, |_| false), None);
+    }
+
+    #[test]
+    fn the_search_wraps_where_the_numbers_do() {
+        let ports: Vec<u16> = bindable(u32::MAX - 1).take(4).collect();
+        assert!(ports.iter().all(|port| *port >= BOUND_FIRST), "{ports:?}");
+        assert_eq!(bindable(9).count(), 65_536 - usize::from(BOUND_FIRST));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Stack;
 use super::events::News;
-use super::ports::ephemeral;
+use super::ports::bindable;
 use super::table::{Flow, Socket};
 use crate::Instant;
 use crate::ip::IfaceId;
@@ -38,7 +38,7 @@ impl Stack {
         let mut local = local;
         if local.port() == 0 {
             let start = self.random.next_u32();
-            let port = ephemeral(start).find(|port| !self.ports.tcp.is_used(*port));
+            let port = bindable(start).find(|port| !self.ports.tcp.is_used(*port));
             local.set_port(port.ok_or(ListenError::NoPorts)?);
         } else if !self.ports.tcp.is_free(local) {
             return Err(ListenError::InUse);
@@ -101,7 +101,7 @@ impl Stack {
 
     // req: MUST-43, MUST-44, MUST-46
     fn choose_flow(
-        &self,
+        &mut self,
         remote: SocketAddr,
         local: Option<SocketAddr>,
     ) -> Result<(IfaceId, FlowKey), ConnectError> {
@@ -140,12 +140,11 @@ impl Stack {
                 Err(ConnectError::InUse)
             };
         }
-        // RFC 6056, 3.3.3: the search begins where nobody off the path expects it.
-        let start = self.secret.port_offset(&key(0));
-        let free =
-            |port: &u16| !self.ports.tcp.is_used(*port) && self.table.flow(&key(*port)).is_none();
-        let port = ephemeral(start).find(free).ok_or(ConnectError::NoPorts)?;
-        Ok((route.iface, key(port)))
+        let (bound, table) = (&self.ports.tcp, &self.table);
+        let free = |port| !bound.is_used(port) && table.flow(&key(port)).is_none();
+        let hash = self.secret.port_hash(&key(0));
+        let port = self.searches.find(hash, free);
+        Ok((route.iface, key(port.ok_or(ConnectError::NoPorts)?)))
     }
 
     /// Shuts one or both halves of a connection.

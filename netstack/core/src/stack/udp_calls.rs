@@ -3,7 +3,7 @@
 use super::Stack;
 use super::events::News;
 use super::interface::Ready;
-use super::ports::ephemeral;
+use super::ports::bindable;
 use super::table::{Socket, UdpEntry};
 use crate::Instant;
 use crate::ip::classify::{may_be_destination, names_one_host};
@@ -33,7 +33,7 @@ impl Stack {
         let mut local = local;
         if local.port() == 0 {
             let start = self.random.next_u32();
-            let port = ephemeral(start).find(|port| !self.ports.udp.is_used(*port));
+            let port = bindable(start).find(|port| !self.ports.udp.is_used(*port));
             local.set_port(port.ok_or(BindError::NoPorts)?);
         } else if !self.ports.udp.is_free(local) {
             return Err(BindError::InUse);

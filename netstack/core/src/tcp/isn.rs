@@ -34,10 +34,11 @@ impl Secret {
         self.hash(flow, b't') as u32
     }
 
-    /// Where the search for an ephemeral port begins for this pair of hosts (RFC 6056, 3.3.3).
+    /// What hides the ephemeral ports that this pair of hosts, with the remote port, sees from all others
+    /// (RFC 6056, 3.3.4).
     // req: RFC6056-02
-    pub(crate) fn port_offset(&self, flow: &FlowKey) -> u32 {
-        self.hash(flow, b'p') as u32
+    pub(crate) fn port_hash(&self, flow: &FlowKey) -> u64 {
+        self.hash(flow, b'p')
     }
 
     /// What hides the first byte of the SYN cookies for the SYN with the number `irs`.
