@@ -297,6 +297,8 @@ counters! {
         syn_cookies_refused: dropped,
         /// Connections in TIME-WAIT that gave way to a new one.
         time_wait_reused,
+        /// Connections in TIME-WAIT that were forgotten early, because there were too many.
+        time_wait_recycled,
         /// ICMP errors about nothing that is in flight.
         icmp_not_in_flight: dropped,
         /// Path MTU reductions taken over.

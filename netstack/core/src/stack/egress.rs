@@ -110,13 +110,26 @@ impl Stack {
 
     /// Queues a reset for the peer of `flow`.
     pub(super) fn send_reset(&mut self, iface: IfaceId, flow: &FlowKey, reset: &Segment) {
+        self.counters.tcp.out_resets += u64::from(self.send_alone(iface, flow, reset));
+    }
+
+    /// Queues a segment of a handshake or a connection that is not in the table of sockets.
+    pub(super) fn send_counted(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) {
+        self.counters.tcp.out_segments += u64::from(self.send_alone(iface, flow, segment));
+    }
+
+    /// Queues a segment without payload. Returns whether it could be made.
+    fn send_alone(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) -> bool {
         let header = self.tcp_header(flow, true);
-        match segment::build(reset, None, usize::MAX, &header) {
+        match segment::build(segment, None, usize::MAX, &header) {
             Ok(packet) => {
-                self.counters.tcp.out_resets += 1;
                 self.send_answer(iface, packet);
+                true
             }
-            Err(_) => self.counters.ip.out_no_room += 1,
+            Err(_) => {
+                self.counters.ip.out_no_room += 1;
+                false
+            }
         }
     }
 
@@ -182,7 +195,7 @@ impl Stack {
         }
     }
 
-    pub(super) fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
+    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
         let (src, dst) = (flow.local().ip(), flow.remote().ip());
         // Whole packets need no identification (RFC 6864, 4.1).
         let ident = if dont_fragment {

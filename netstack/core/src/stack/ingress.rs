@@ -105,6 +105,7 @@ impl Stack {
                 Owner::Request(number) => self.request_timeout(now, number),
             }
         }
+        self.end_time_waits(now);
         while let Some(expired) = self.reassembly.expire(now, &mut self.counters.ip) {
             if let Some(first) = expired.first {
                 let iface = IfaceId::new(first.meta.iface);

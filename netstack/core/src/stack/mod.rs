@@ -36,6 +36,7 @@ mod syn_cookies;
 mod table;
 mod tcp_calls;
 mod tcp_ingress;
+mod time_waits;
 mod udp_calls;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
@@ -247,7 +248,11 @@ impl Stack {
         let sockets = self.schedule.next();
         let fragments = self.reassembly.poll_timeout();
         let relief = self.pressure.poll_timeout();
-        sockets.into_iter().chain(fragments).chain(relief).min()
+        let time_waits = self.table.time_waits.next();
+        [sockets, fragments, relief, time_waits]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn interface(&self, iface: IfaceId) -> Option<&Interface> {

@@ -7,7 +7,7 @@ use crate::socket::SocketId;
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::handshake::{Agreed, Origin, Request};
-use crate::tcp::segment::{self, Segment};
+use crate::tcp::segment::Segment;
 use crate::tcp::{cookie, reset};
 use txbuf::Span;
 
@@ -29,15 +29,8 @@ impl Stack {
         };
         listener.on_cookie(now);
         let answer = cookie::syn_ack(&self.secret, now, origin, agreed, &self.tcp_config);
-        let header = self.tcp_header(&origin.flow, origin.dont_fragment);
-        match segment::build(&answer, None, usize::MAX, &header) {
-            Ok(packet) => {
-                self.counters.tcp.syn_cookies_sent += 1;
-                self.counters.tcp.out_segments += 1;
-                self.send_answer(iface, packet);
-            }
-            Err(_) => self.counters.ip.out_no_room += 1,
-        }
+        self.counters.tcp.syn_cookies_sent += 1;
+        self.send_counted(iface, &origin.flow, &answer);
     }
 
     /// Whether a cookie of this listener may come back.

@@ -2,6 +2,7 @@
 
 use super::events::Pending;
 use super::schedule::Scheduled;
+use super::time_waits::TimeWaits;
 use crate::ip::IfaceId;
 use crate::random::Random;
 use crate::socket::{SocketError, SocketId};
@@ -63,6 +64,7 @@ struct Slot {
 pub(super) enum Flow {
     Connection(SocketId),
     Request(usize),
+    TimeWait(u32),
 }
 
 /// All sockets of a stack.
@@ -71,6 +73,7 @@ pub(super) struct Table {
     generation: u32,
     flows: HashMap<FlowKey, Flow, KeyedHash>,
     requests: Slab<HalfOpen>,
+    pub(super) time_waits: TimeWaits,
     /// Connections without a handle.
     pub(super) orphans: usize,
 }
@@ -82,6 +85,7 @@ impl Table {
             generation: 0,
             flows: HashMap::with_hasher(KeyedHash(random.next_u64(), random.next_u64())),
             requests: Slab::new(),
+            time_waits: TimeWaits::default(),
             orphans: 0,
         }
     }
@@ -210,9 +214,9 @@ impl Table {
         self.flows.get(key).copied()
     }
 
-    /// How many four-tuples are taken.
-    pub(super) fn flow_count(&self) -> usize {
-        self.flows.len()
+    /// Connections and half-open connections, those in TIME-WAIT that nobody holds left out.
+    pub(super) fn connection_count(&self) -> usize {
+        self.flows.len().saturating_sub(self.time_waits.len())
     }
 
     pub(super) fn set_flow(&mut self, key: FlowKey, flow: Flow) {

@@ -11,10 +11,10 @@ use crate::socket::{
     AcceptError, ConnectError, ConnectionError, How, ListenError, OptionError, Readiness,
     SocketError, SocketId, SocketOption,
 };
-use crate::tcp::TcpInfo;
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::listen::Listener;
+use crate::tcp::{TcpInfo, TcpState};
 use std::net::SocketAddr;
 
 impl Stack {
@@ -202,7 +202,8 @@ impl Stack {
         }
         tcp.waits_in = None;
         let (flow, iface) = (tcp.connection.flow, tcp.iface);
-        let crowded = self.table.orphans >= self.tcp_config.orphans;
+        let in_time_wait = tcp.connection.state == TcpState::TimeWait;
+        let crowded = self.table.orphans >= self.tcp_config.orphans && !in_time_wait;
         self.counters.tcp.orphans_reset += u64::from(crowded);
         self.table.orphans += 1;
         let Ok(tcp) = self.table.tcp_mut(id) else {
@@ -220,6 +221,7 @@ impl Stack {
             }
         }
         self.settle(id);
+        self.retire(now, id);
     }
 
     fn close_listener(&mut self, now: Instant, id: SocketId) {
@@ -270,13 +272,13 @@ impl Stack {
             Socket::Udp(udp) => super::udp_calls::readiness(&udp.socket),
             Socket::Tcp(tcp) => {
                 let connection = &tcp.connection;
-                let over = connection.state == crate::tcp::TcpState::Closed;
+                let over = connection.state == TcpState::Closed;
                 let connecting = connection.is_connecting();
                 Readiness {
                     readable: connection.rcv.queued() > 0 || connection.at_end(),
                     writable: !connecting
                         && (connection.snd.queue.room() > 0 || !connection.may_write()),
-                    hangup: over || connection.state == crate::tcp::TcpState::TimeWait,
+                    hangup: over || connection.state == TcpState::TimeWait,
                     error: connection.has_error(),
                     connecting,
                 }
@@ -364,21 +366,21 @@ impl Stack {
 
     /// The connections of the stack, held or not, for listings.
     pub fn tcp_connections(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, TcpInfo)> {
-        self.table.ids().into_iter().filter_map(|id| {
+        let connections = self.table.ids().into_iter().filter_map(|id| {
             let connection = &self.table.tcp(id).ok()?.connection;
-            Some((
-                connection.flow.local(),
-                connection.flow.remote(),
-                connection.info(),
-            ))
-        })
+            Some((connection.flow, connection.info()))
+        });
+        let time_waits = self.table.time_waits.iter();
+        connections
+            .chain(time_waits.map(|time_wait| (time_wait.flow, TcpInfo::in_time_wait())))
+            .map(|(flow, info)| (flow.local(), flow.remote(), info))
     }
 
     /// The handle of the connection with this four-tuple.
     pub(super) fn connection_of(&self, key: &FlowKey) -> Option<SocketId> {
         match self.table.flow(key)? {
             Flow::Connection(id) => Some(id),
-            Flow::Request(_) => None,
+            Flow::Request(_) | Flow::TimeWait(_) => None,
         }
     }
 }

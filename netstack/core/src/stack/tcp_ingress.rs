@@ -50,19 +50,21 @@ impl Stack {
         let remote = SocketAddr::new(header.src, segment.src_port);
         let key = FlowKey::new(local, remote);
         match self.table.flow(&key) {
-            Some(Flow::Connection(id)) => match self.make_way(id, &segment, local) {
-                Some(beyond) => self.syn_input(now, iface, key, &segment, Some(beyond)),
-                None => self.connection_input(now, id, segment, payload),
-            },
-            Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
             None => self.listener_input(now, iface, key, segment, payload),
+            Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
+            Some(flow) => match (self.make_way(flow, &segment, local), flow) {
+                (Some(beyond), _) => self.syn_input(now, iface, key, &segment, Some(beyond)),
+                (None, Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
+                (None, Flow::TimeWait(number)) => self.time_wait_input(now, number, &segment),
+                (None, Flow::Request(_)) => {}
+            },
         }
     }
 
     /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
-    // req: MAY-2, RFC6191-05
-    fn make_way(&mut self, id: SocketId, segment: &Segment, local: SocketAddr) -> Option<Seq> {
+    // req: MAY-2
+    fn make_way(&mut self, flow: Flow, segment: &Segment, local: SocketAddr) -> Option<Seq> {
         let others = Flags::PSH | Flags::ECE | Flags::CWR;
         if segment.flags.without(others) != Flags::SYN {
             return None;
@@ -75,14 +77,30 @@ impl Stack {
         {
             return None;
         }
-        let connection = &mut self.table.tcp_mut(id).ok()?.connection;
-        if !connection.gives_way_to(segment) {
-            return None;
-        }
-        let beyond = connection.snd.nxt;
-        connection.enter_closed();
+        let config = &self.tcp_config;
+        let beyond = match flow {
+            Flow::Connection(id) => {
+                let connection = &mut self.table.tcp_mut(id).ok()?.connection;
+                if !connection.gives_way_to(segment, config) {
+                    return None;
+                }
+                let beyond = connection.snd.nxt;
+                connection.enter_closed();
+                self.settle(id);
+                beyond
+            }
+            Flow::TimeWait(number) => {
+                let time_wait = self.table.time_waits.time_wait(number)?;
+                if !time_wait.gives_way_to(segment, config) {
+                    return None;
+                }
+                let beyond = time_wait.snd_nxt;
+                self.end_time_wait(number);
+                beyond
+            }
+            Flow::Request(_) => return None,
+        };
         self.counters.tcp.time_wait_reused += 1;
-        self.settle(id);
         Some(beyond)
     }
 
@@ -104,6 +122,7 @@ impl Stack {
             self.send_reset(iface, &flow, &reset);
         }
         self.settle(id);
+        self.retire(now, id);
     }
 
     fn request_input(
@@ -289,7 +308,7 @@ impl Stack {
 
     /// Whether the stack's table of connections is full.
     pub(super) fn is_crowded(&self) -> bool {
-        self.table.flow_count() >= self.tcp_config.connections
+        self.table.connection_count() >= self.tcp_config.connections
     }
 
     /// Puts a half-open connection into the tables. Returns its number.
@@ -425,7 +444,7 @@ impl Stack {
     }
 
     /// A connection is over: its four-tuple is free; it goes altogether when nobody holds it.
-    fn finish(&mut self, id: SocketId) {
+    pub(super) fn finish(&mut self, id: SocketId) {
         let Ok(tcp) = self.table.tcp_mut(id) else {
             return;
         };

@@ -10,6 +10,7 @@ use super::send::Sender;
 use super::send::queue::SendQueue;
 use super::seq::Seq;
 use super::state::State;
+use super::time_wait;
 use super::timer::{Timer, Timers};
 use super::{Context, Ecn, KeepAlive, TcpConfig};
 use crate::Instant;
@@ -311,6 +312,10 @@ impl Connection {
     /// RFC 2525, 2.17).
     pub(crate) fn release(&mut self, now: Instant, config: &TcpConfig) -> bool {
         self.orphan = true;
+        if self.state == State::TimeWait {
+            self.rcv.discard();
+            return false;
+        }
         if self.state == State::SynSent || self.rcv.queued() > 0 || !self.rcv.assembler.is_empty() {
             return true;
         }
@@ -424,13 +429,9 @@ impl Connection {
         self.timers.next()
     }
 
-    /// Whether a SYN that arrives in TIME-WAIT opens a new connection: it must be new beyond doubt, by
-    /// its sequence number (RFC 1122, 4.2.2.13) or its timestamp (RFC 6191).
-    pub(crate) fn gives_way_to(&self, syn: &Segment) -> bool {
-        let newer = match (&self.timestamps, syn.options.timestamps) {
-            (Some(state), Some(ts)) => (ts.val.wrapping_sub(state.recent()) as i32) > 0,
-            _ => false,
-        };
-        self.state == State::TimeWait && (newer || syn.seq.after(self.rcv.nxt))
+    /// Whether a SYN that arrives in TIME-WAIT opens a new connection (RFC 6191).
+    pub(crate) fn gives_way_to(&self, syn: &Segment, config: &TcpConfig) -> bool {
+        let recent = self.timestamps.as_ref().map(TimestampState::recent);
+        self.state == State::TimeWait && time_wait::is_newer(syn, recent, self.rcv.nxt, config)
     }
 }

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// The four-tuple of a connection, seen from this host. IPv4 addresses stand in their mapped form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlowKey {
-    local: u128,
-    remote: u128,
+    local: [u8; 16],
+    remote: [u8; 16],
     ports: u32,
 }
 
@@ -35,8 +35,8 @@ impl FlowKey {
 
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.local);
-        state.write_u128(self.remote);
+        state.write(&self.local);
+        state.write(&self.remote);
         state.write_u32(self.ports);
     }
 }
@@ -47,15 +47,15 @@ impl fmt::Debug for FlowKey {
     }
 }
 
-fn mapped(address: IpAddr) -> u128 {
+fn mapped(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
     }
 }
 
-fn unmapped(bits: u128) -> IpAddr {
-    let v6 = Ipv6Addr::from_bits(bits);
+fn unmapped(octets: [u8; 16]) -> IpAddr {
+    let v6 = Ipv6Addr::from(octets);
     v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4)
 }
 

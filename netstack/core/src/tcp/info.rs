@@ -72,6 +72,44 @@ pub struct TcpInfo {
     pub after_timeout: bool,
 }
 
+impl TcpInfo {
+    /// All that is left to say of a connection in TIME-WAIT that nobody holds.
+    pub(crate) fn in_time_wait() -> TcpInfo {
+        TcpInfo {
+            state: State::TimeWait,
+            rtt: None,
+            rtt_variation: Duration::ZERO,
+            rto: Duration::ZERO,
+            send_mss: 0,
+            receive_mss: 0,
+            congestion_window: 0,
+            threshold: usize::MAX,
+            send_window: 0,
+            receive_window: 0,
+            outstanding: 0,
+            unsent: 0,
+            unread: 0,
+            out_of_order: 0,
+            sack: false,
+            sacked: 0,
+            lost: 0,
+            in_network: 0,
+            min_rtt: Duration::ZERO,
+            congestion: Congestion::default(),
+            ecn: false,
+            retransmits: 0,
+            recoveries: 0,
+            loss_probes: 0,
+            undone: 0,
+            duplicate_reports: 0,
+            reneged: 0,
+            reordering_seen: false,
+            in_recovery: false,
+            after_timeout: false,
+        }
+    }
+}
+
 impl Connection {
     /// A snapshot for the application.
     pub(crate) fn info(&self) -> TcpInfo {

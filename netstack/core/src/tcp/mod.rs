@@ -21,6 +21,7 @@ pub(crate) mod segment;
 pub(crate) mod send;
 pub(crate) mod seq;
 mod state;
+pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
 
@@ -66,10 +67,13 @@ pub struct TcpConfig {
     pub retries: u32,
     /// How long a closed connection stays in TIME-WAIT: twice the maximum segment lifetime.
     pub time_wait: Duration,
-    /// Connections that nobody holds any more, TIME-WAIT included: beyond so many, a connection that is closed is
-    /// reset instead of being seen through.
+    /// Connections that nobody holds any more and that are not in TIME-WAIT yet: beyond so many, a connection that is
+    /// closed is reset instead of being seen through.
     pub orphans: usize,
-    /// Connections and half-open connections altogether: beyond so many, SYNs are dropped.
+    /// Connections in TIME-WAIT that nobody holds any more, at least one: beyond so many, the oldest is forgotten.
+    pub time_waits: usize,
+    /// Connections and half-open connections altogether, those that [`time_waits`](Self::time_waits) counts left out:
+    /// beyond so many, SYNs are dropped.
     pub connections: usize,
     /// How long a connection that nobody holds any more waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_timeout: Duration,
@@ -90,6 +94,7 @@ impl Default for TcpConfig {
             syn_cookies: true,
             retries: 15,
             orphans: 1 << 18,
+            time_waits: 1 << 18,
             connections: 1 << 21,
             time_wait: Duration::from_secs(60),
             fin_timeout: Duration::from_secs(60),

@@ -13,4 +13,5 @@ mod receiving;
 mod recovery;
 mod resets;
 mod sending;
+mod time_wait;
 mod timestamps;
