@@ -131,17 +131,58 @@ pub(crate) struct Serve {
     pub(crate) run_for: Option<Duration>,
 }
 
-/// Check the packets of pcap and pcapng files.
+/// Judge the packets of pcap and pcapng files by what RFCs ask of them.
 ///
-/// Reports malformed headers, wrong checksums, contradicting lengths and time that goes backwards.
+/// Follows every TCP connection and reports what breaks a rule: errors, which end with exit code 1, warnings and
+/// notes; and what the capture cannot show.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  netstack verify serve.pcapng")]
+Examples:
+  netstack verify serve.pcapng
+  netstack verify --vantage sender --mtu 1500 client.pcap
+  netstack verify --annotate marked.pcapng broken.pcapng
+  netstack verify --sarif *.pcapng > verify.sarif")]
 pub(crate) struct Verify {
-    /// Captures taken on a raw IP link
+    /// Captures of raw IP, Ethernet or Linux cooked links
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
+    /// Where the capture was taken: beside the side that sends more data, the other, or neither
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) vantage: VantageWord,
+    /// Whether packets were captured before segmentation and checksums, or as on the wire
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) offload: OffloadWord,
+    /// The MTU of the link, against which announced segment sizes are held
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<u32>,
+    /// Print one JSON object for each file, a line each
+    #[arg(long, conflicts_with = "sarif")]
+    pub(crate) json: bool,
+    /// Print one SARIF log for all files
+    #[arg(long)]
+    pub(crate) sarif: bool,
+    /// Write a copy of the capture with the findings as comments; for one file
+    #[arg(long, value_name = "OUT.pcapng", value_hint = ValueHint::FilePath)]
+    pub(crate) annotate: Option<PathBuf>,
+}
+
+/// Where a capture was taken.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum VantageWord {
+    #[default]
+    Auto,
+    Sender,
+    Receiver,
+    Middle,
+}
+
+/// Whether packets are as on the wire.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum OffloadWord {
+    #[default]
+    Auto,
+    Before,
+    After,
 }
 
 /// Measure this stack beside its peers, the kernel and the ceiling of the device.

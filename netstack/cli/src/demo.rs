@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
             file: capture.display().to_string(),
             packets: remains.capture.written,
             flows: checked.flows,
-            findings: checked.found,
+            findings: checked.errors,
             first: checked.findings.first().map(ToString::to_string),
         },
         passed: false,

@@ -41,7 +41,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Bench(bench) => bench::run(&bench),
         Command::BenchPart(part) => bench::part(&part),
         Command::Bridge(bridge) => bridge::run(&bridge),
-        Command::Verify(verify) => verify::run(&verify.files),
+        Command::Verify(verify) => verify::run(&verify),
         Command::Completions(completions) => manual::completions(completions.shell),
         Command::Man(man) => manual::man(man.dir.as_deref()),
     }

@@ -1,41 +1,88 @@
 //! `netstack verify`: judges captures.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pcap_verify::VerifyError;
+use pcap_verify::{Offload, Options, Report, Vantage, VerifyError};
 
+use crate::args::{OffloadWord, VantageWord, Verify};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
 /// Checks each file and prints what was found in it.
 ///
-/// All files are checked even when one cannot be; that failure is reported at the end.
-pub(crate) fn run(files: &[PathBuf]) -> Result<Outcome, Failure> {
-    let mut outcome = Outcome::Fine;
-    let mut failure = None;
-    for file in files {
-        match pcap_verify::check_file(file) {
+/// All files are checked even when some cannot be; each of these is named at the end.
+pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
+    if args.annotate.is_some() && args.files.len() > 1 {
+        return Err(Failure::new(
+            "--annotate writes a copy of one capture; name one file",
+        ));
+    }
+    let options = options(args);
+    let mut reports = Vec::new();
+    let mut refusals = Vec::new();
+    for file in &args.files {
+        match pcap_verify::check_file_with(file, &options) {
             Ok(report) => {
-                output::print(&format!("{}: {report}", file.display()))?;
-                if !report.is_clean() {
-                    outcome = Outcome::Found;
+                if let Some(copy) = &args.annotate {
+                    pcap_verify::annotate(file, &report, copy).map_err(Failure::of)?;
                 }
+                if !args.json && !args.sarif {
+                    output::print(&format!("{}: {report}", file.display()))?;
+                }
+                reports.push((file.display().to_string(), report));
             }
-            Err(error) => failure = Some(refusal(file, &error)),
+            Err(error) => refusals.push(refusal(file, &error)),
         }
     }
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(outcome),
+    print_for_programs(args, &reports)?;
+    if !refusals.is_empty() {
+        return Err(Failure::new(refusals.join("; ")));
     }
+    let is_clean = reports.iter().all(|(_, report)| report.is_clean());
+    Ok(if is_clean {
+        Outcome::Fine
+    } else {
+        Outcome::Found
+    })
+}
+
+fn options(args: &Verify) -> Options {
+    let mut options = Options::default();
+    options.vantage = match args.vantage {
+        VantageWord::Auto => Vantage::Auto,
+        VantageWord::Sender => Vantage::Sender,
+        VantageWord::Receiver => Vantage::Receiver,
+        VantageWord::Middle => Vantage::Middle,
+    };
+    options.offload = match args.offload {
+        OffloadWord::Auto => Offload::Auto,
+        OffloadWord::Before => Offload::Before,
+        OffloadWord::After => Offload::After,
+    };
+    options.mtu = args.mtu;
+    options
+}
+
+/// One JSON object a line and file, or one SARIF log for all.
+fn print_for_programs(args: &Verify, reports: &[(String, Report)]) -> Result<(), Failure> {
+    if args.json {
+        for (file, report) in reports {
+            output::line(&pcap_verify::to_json(file, report).to_string())?;
+        }
+    }
+    if args.sarif {
+        let text = serde_json::to_string_pretty(&pcap_verify::to_sarif(reports));
+        output::line(&text.map_err(Failure::of)?)?;
+    }
+    Ok(())
 }
 
 /// Why `file` cannot be judged, and what to do.
-fn refusal(file: &Path, error: &VerifyError) -> Failure {
+fn refusal(file: &Path, error: &VerifyError) -> String {
     let name = file.display();
     let is = |test: fn(&fs::Metadata) -> bool| fs::metadata(file).is_ok_and(|data| test(&data));
-    Failure::new(match error {
+    match error {
         _ if is(fs::Metadata::is_dir) => format!("{name} is a directory; name a capture file"),
         // The error names the file itself.
         VerifyError::Open { .. } => format!("{error}; name a capture file that can be read"),
@@ -46,5 +93,5 @@ fn refusal(file: &Path, error: &VerifyError) -> Failure {
             format!("{name}: {error}; name a capture file, such as `netstack serve --pcap` writes")
         }
         _ => format!("{name}: {error}"),
-    })
+    }
 }

@@ -189,5 +189,36 @@ fn verify_tells_good_from_bad_from_unreadable() {
         dir.path().display()
     ));
     assert_eq!(found.code, Some(1), "{found:?}");
-    assert!(found.out.contains("packet 1: malformed: "), "{found:?}");
+    assert!(
+        found.out.contains("packet 1: error: W-IP4-02 "),
+        "{found:?}"
+    );
+    // Every file is judged, and every one that cannot be is named.
+    let mixed = netstack(&format!(
+        "verify {0}/text {0}/short.pcap {0}/nothing",
+        dir.path().display()
+    ));
+    assert_eq!(mixed.code, Some(2), "{mixed:?}");
+    assert!(mixed.out.contains("W-IP4-02"), "{mixed:?}");
+    assert!(
+        mixed.err.contains("text: not a pcap") && mixed.err.contains("nothing is empty"),
+        "{mixed:?}"
+    );
+    let json = netstack(&format!(
+        "verify --json {}/short.pcap",
+        dir.path().display()
+    ));
+    let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(value["findings"][0]["rule"], "W-IP4-02");
+    let sarif = netstack(&format!(
+        "verify --sarif {}/short.pcap",
+        dir.path().display()
+    ));
+    let value: serde_json::Value = serde_json::from_str(&sarif.out).unwrap();
+    assert_eq!(value["runs"][0]["results"][0]["ruleId"], "W-IP4-02");
+    netstack(&format!(
+        "verify --annotate x.pcapng {0}/empty.pcap {0}/short.pcap",
+        dir.path().display()
+    ))
+    .refused(&["name one file"]);
 }

@@ -1,79 +1,170 @@
 //! Walks a capture and gathers what is wrong with it.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
-use crate::flow::Flows;
-use crate::ip;
-use crate::report::{Report, Rule};
+use etherparse::EtherType;
+
+use crate::Options;
+use crate::flows::Flows;
+use crate::out::Out;
+use crate::parse::ip::Ip;
+use crate::parse::{Packet, link};
+use crate::report::Report;
+use crate::rules::{self, Arp, Clocks, Packets};
 use crate::source::{Captured, Source, Step, VerifyError};
+
+/// Checks every packet of the pcap or pcapng file at `path`, with the usual options.
+///
+/// # Errors
+/// As [`check_file_with`].
+pub fn check_file(path: &Path) -> Result<Report, VerifyError> {
+    check_file_with(path, &Options::default())
+}
 
 /// Checks every packet of the pcap or pcapng file at `path`.
 ///
 /// The file is streamed: memory does not grow with its size.
 ///
 /// # Errors
-/// When the file cannot be opened or read, is no capture, or was not taken on a raw IP link. A capture
-/// that is cut short or damaged is not an error: what could be read is judged, and the damage is a
-/// finding.
-pub fn check_file(path: &Path) -> Result<Report, VerifyError> {
+/// When the file cannot be opened or read, is no capture, or was taken on a link that is not known. A capture that is
+/// cut short or damaged is not an error: what could be read is judged, and the damage is a finding.
+pub fn check_file_with(path: &Path, options: &Options) -> Result<Report, VerifyError> {
     let file = File::open(path).map_err(|source| VerifyError::Open {
         path: path.to_owned(),
         source,
     })?;
-    check_reader(file)
+    check_reader_with(file, options)
+}
+
+/// Checks every packet that `reader` gives, which begins at the start of a capture, with the usual options.
+///
+/// # Errors
+/// As [`check_file_with`].
+pub fn check_reader<R: Read>(reader: R) -> Result<Report, VerifyError> {
+    check_reader_with(reader, &Options::default())
 }
 
 /// Checks every packet that `reader` gives, which begins at the start of a capture.
 ///
 /// # Errors
-/// As [`check_file`].
-pub fn check_reader<R: Read>(reader: R) -> Result<Report, VerifyError> {
+/// As [`check_file_with`].
+pub fn check_reader_with<R: Read>(reader: R, options: &Options) -> Result<Report, VerifyError> {
     let mut source = Source::open(reader)?;
-    let mut report = Report::default();
-    let mut flows = Flows::default();
-    let mut clocks = Clocks::default();
+    let mut judge = Judge::new(options);
     loop {
-        match source.next()? {
-            Step::Packet(packet) => {
-                report.packets += 1;
-                report.bytes += packet.original_len;
-                clocks.check(&packet, &mut report);
-                ip::check(&packet, &mut flows, &mut report);
-            }
+        match source.step()? {
+            Step::Packet(captured) => judge.packet(&captured),
+            Step::Other => {}
             Step::End => break,
             Step::Damaged(why) => {
-                report.add(
-                    Rule::DamagedFile,
-                    format!("after this packet the file cannot be read: {why}"),
-                );
+                rules::damaged(judge.out.report.packets, &why, &mut judge.out);
                 break;
             }
         }
     }
-    report.flows = flows.count();
-    Ok(report)
+    Ok(judge.end())
 }
 
-/// The last timestamp of each interface. A pcapng file need not be in order across interfaces.
-#[derive(Default)]
-struct Clocks(HashMap<u32, Duration>);
+struct Judge<'o> {
+    options: &'o Options,
+    out: Out,
+    clocks: Clocks,
+    packets: Packets,
+    flows: Flows,
+    now: u64,
+    untimed: u64,
+}
 
-impl Clocks {
-    fn check(&mut self, packet: &Captured<'_>, report: &mut Report) {
-        let Some(now) = packet.timestamp else { return };
-        let last = self.0.entry(packet.interface).or_insert(now);
-        if now < *last {
-            let back = *last - now;
-            report.add(
-                Rule::TimeOrder,
-                format!("stamped {back:?} before an earlier packet"),
-            );
-        } else {
-            *last = now;
+impl<'o> Judge<'o> {
+    fn new(options: &'o Options) -> Self {
+        Judge {
+            options,
+            out: Out {
+                report: Report::default(),
+            },
+            clocks: Clocks::default(),
+            packets: Packets::default(),
+            flows: Flows::default(),
+            now: 0,
+            untimed: 0,
         }
+    }
+
+    fn packet(&mut self, captured: &Captured<'_>) {
+        let out = &mut self.out;
+        out.report.packets += 1;
+        out.report.bytes += captured.original_len;
+        let number = out.report.packets;
+        let data = captured.data.as_ref();
+        out.report.cut += u64::from(captured.original_len > data.len() as u64);
+        self.clocks.judge(number, captured, out);
+        match captured.timestamp {
+            Some(time) => self.now = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            None => self.untimed += 1,
+        }
+        let Some(frame) = link::frame(captured.link, data, captured.original_len) else {
+            return;
+        };
+        match frame.ether_type {
+            Some(EtherType::ARP) => {
+                let place = Arp {
+                    number,
+                    now: self.now,
+                    timed: captured.timestamp.is_some(),
+                    macs: frame.macs,
+                };
+                self.packets.judge_arp(frame.payload, place, out);
+                return;
+            }
+            Some(EtherType::IPV4 | EtherType::IPV6) | None => {}
+            // Other protocols are not this judge's matter.
+            Some(_) => return,
+        }
+        let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
+        let ip = match Ip::parse(frame.payload, wire_len) {
+            Ok(ip) => ip,
+            Err(why) => {
+                rules::unreadable(number, &why, out);
+                return;
+            }
+        };
+        let packet = Packet {
+            number,
+            now: self.now,
+            timed: captured.timestamp.is_some(),
+            interface: captured.interface,
+            interfaces: captured.interfaces,
+            frame,
+            ip,
+        };
+        self.packets.judge(&packet, out);
+        if packet.ip.fragment.is_some() {
+            out.report.fragments += 1;
+        } else if !packet.ip.extensions.broken {
+            self.flows.judge(&packet, self.options, out);
+        }
+    }
+
+    fn end(mut self) -> Report {
+        self.packets.end(self.now, &mut self.out);
+        self.flows.end(self.now, &mut self.out);
+        let mut report = self.out.report;
+        if report.cut > 0 {
+            report.limits.push(format!(
+                "{} packets were cut short: their checksums are not known",
+                report.cut
+            ));
+        }
+        if self.untimed > 0 {
+            report
+                .limits
+                .push(format!("{} packets have no time", self.untimed));
+        }
+        report
+            .findings
+            .sort_by_key(|finding| finding.packets.first().copied());
+        report
     }
 }

@@ -1,75 +1,52 @@
 //! What a check found, as data and as text.
 
+mod json;
+mod sarif;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
+
+use crate::rule::{Rule, Severity};
+
+pub use json::to_json;
+pub use sarif::to_sarif;
 
 /// How many findings of one file are kept in full; further ones are only counted.
-pub const KEPT_FINDINGS: usize = 1000;
+pub const KEPT_FINDINGS: usize = 10_000;
 
-/// The rule that a packet broke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Rule {
-    /// A header cannot be what it says it is.
-    Malformed,
-    /// Two lengths of one packet contradict each other.
-    Length,
-    /// The checksum of an IPv4 header is wrong (RFC 791).
-    Ipv4Checksum,
-    /// A TCP checksum is wrong (RFC 9293).
-    TcpChecksum,
-    /// A UDP checksum is wrong, or absent over IPv6 (RFC 768, RFC 8200 section 8.1).
-    UdpChecksum,
-    /// An ICMP checksum is wrong (RFC 792).
-    IcmpChecksum,
-    /// An ICMPv6 checksum is wrong (RFC 4443).
-    Icmpv6Checksum,
-    /// A packet is stamped earlier than the one before it on the same interface.
-    TimeOrder,
-    /// The file itself ends early or holds a block that cannot be read.
-    DamagedFile,
-}
-
-impl Rule {
-    /// The rule's name in reports; stable.
-    pub fn name(self) -> &'static str {
-        match self {
-            Rule::Malformed => "malformed",
-            Rule::Length => "length",
-            Rule::Ipv4Checksum => "ipv4-checksum",
-            Rule::TcpChecksum => "tcp-checksum",
-            Rule::UdpChecksum => "udp-checksum",
-            Rule::IcmpChecksum => "icmp-checksum",
-            Rule::Icmpv6Checksum => "icmpv6-checksum",
-            Rule::TimeOrder => "time-order",
-            Rule::DamagedFile => "damaged-file",
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// One broken rule in one packet.
+/// One broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule that was broken.
-    pub rule: Rule,
-    /// The packet's number in the file, counted from 1 as `tshark` does; 0 when no packet was read.
-    pub packet: u64,
-    /// What is wrong, in words.
+    pub rule: &'static Rule,
+    /// The packets that show it, by their numbers in the file, counted from 1 as `tshark` does; the first is the one
+    /// to look at. Empty when no packet was read.
+    pub packets: Vec<u64>,
+    /// The two ends of the conversation, where it belongs to one.
+    pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// What is wrong, in words and numbers.
     pub sentence: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let packet = self.packets.first().copied().unwrap_or(0);
         write!(
             f,
-            "packet {}: {}: {}",
-            self.packet, self.rule, self.sentence
-        )
+            "packet {packet}: {}: {} (RFC {}): {}",
+            self.rule.severity, self.rule.id, self.rule.rfc, self.sentence
+        )?;
+        if let Some((a, b)) = self.flow {
+            write!(f, " [{a} and {b}]")?;
+        }
+        if let [_, others @ ..] = &self.packets[..]
+            && !others.is_empty()
+        {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            write!(f, " [see packet {}]", others.join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -86,42 +63,68 @@ pub struct Report {
     pub fragments: u64,
     /// Distinct flows: unordered pairs of endpoints and a protocol. At most a million are told apart.
     pub flows: u64,
-    /// The first [`KEPT_FINDINGS`] findings, in the order of the file.
+    /// The first [`KEPT_FINDINGS`] findings, in the order of their packets.
     pub findings: Vec<Finding>,
-    /// All findings, those not kept included.
-    pub found: u64,
+    /// All findings, those not kept included, by the rule's name.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Findings of rules that are errors.
+    pub errors: u64,
+    /// Findings of rules that are warnings.
+    pub warnings: u64,
+    /// Findings of rules that are notes.
+    pub notes: u64,
+    /// What this capture cannot show, in sentences.
+    pub limits: Vec<String>,
+    /// Suspicions that were dropped because the capture is not of the kind the rule needs, by the rule's name.
+    pub withheld: BTreeMap<&'static str, u64>,
 }
 
 impl Report {
-    /// Whether nothing was found.
+    /// Whether no error was found. There may be warnings and notes.
     pub fn is_clean(&self) -> bool {
-        self.found == 0
+        self.errors == 0
     }
 
-    pub(crate) fn add(&mut self, rule: Rule, sentence: String) {
-        self.found += 1;
+    /// All findings, those not kept included.
+    pub fn found(&self) -> u64 {
+        self.errors + self.warnings + self.notes
+    }
+
+    pub(crate) fn add(&mut self, finding: Finding) {
+        match finding.rule.severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Note => self.notes += 1,
+        }
+        *self.counts.entry(finding.rule.id).or_default() += 1;
         if self.findings.len() < KEPT_FINDINGS {
-            self.findings.push(Finding {
-                rule,
-                packet: self.packets,
-                sentence,
-            });
+            self.findings.push(finding);
         }
     }
 }
 
 impl fmt::Display for Report {
-    /// A line of totals and a line for each finding that was kept.
+    /// A line of totals, a line for each thing the capture cannot show, and one for each finding that was kept.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "packets {}, bytes {}, flows {}, fragments {}, cut short {}, findings {}",
-            self.packets, self.bytes, self.flows, self.fragments, self.cut, self.found
+            "packets {}, bytes {}, flows {}, fragments {}, cut short {}, errors {}, warnings {}, notes {}",
+            self.packets,
+            self.bytes,
+            self.flows,
+            self.fragments,
+            self.cut,
+            self.errors,
+            self.warnings,
+            self.notes
         )?;
+        for limit in &self.limits {
+            writeln!(f, "cannot say: {limit}")?;
+        }
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
-        let hidden = self.found - self.findings.len() as u64;
+        let hidden = self.found() - self.findings.len() as u64;
         if hidden > 0 {
             writeln!(f, "and {hidden} more")?;
         }

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapReadError, PcapReader};
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
+
+/// The longest block that is read: a packet of 64 KiB with its options has room many times over.
+const BUFFER: usize = 1 << 20;
 
 /// Why a file could not be judged at all.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +31,19 @@ pub enum VerifyError {
     /// Neither pcap nor pcapng.
     #[error("not a pcap or pcapng file: {0}")]
     Format(String),
-    /// The capture was not taken on a raw IP link.
-    #[error("link type {0} is not raw IP (101, 228 or 229): capture on a TUN device")]
+    /// The capture was taken on a link whose headers are not known here.
+    #[error(
+        "link type {0} is not known: raw IP (101, 228, 229), Ethernet (1) and Linux cooked (113, 276) are"
+    )]
     Link(u32),
+    /// A file that was asked for could not be written.
+    #[error("cannot write {}: {why}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }
 
 /// One packet as the file has it.
@@ -37,15 +51,18 @@ pub(crate) struct Captured<'a> {
     /// Since the epoch; `None` where the format keeps no time.
     pub(crate) timestamp: Option<Duration>,
     pub(crate) interface: u32,
+    /// How many interfaces the file has named so far.
+    pub(crate) interfaces: usize,
     pub(crate) data: Cow<'a, [u8]>,
     pub(crate) original_len: u64,
-    /// The IP version that the link type promises.
-    pub(crate) version: Option<u8>,
+    pub(crate) link: DataLink,
 }
 
 /// What reading on gave.
 pub(crate) enum Step<'a> {
     Packet(Captured<'a>),
+    /// A block that is no packet.
+    Other,
     End,
     /// The file is damaged from here on.
     Damaged(String),
@@ -55,10 +72,7 @@ type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// A capture file being read.
 pub(crate) enum Source<R: Read> {
-    Pcap {
-        reader: PcapReader<Rewound<R>>,
-        version: Option<u8>,
-    },
+    Pcap(PcapReader<Rewound<R>>),
     PcapNg(PcapNgReader<Rewound<R>>),
 }
 
@@ -74,71 +88,73 @@ impl<R: Read> Source<R> {
         let is_pcapng = magic == [0x0a, 0x0d, 0x0d, 0x0a];
         let rewound = Cursor::new(magic).chain(reader);
         if is_pcapng {
-            let reader = PcapNgReader::new(rewound).map_err(|e| VerifyError::Format(chain(&e)))?;
+            let reader = PcapNgReader::with_capacity(rewound, BUFFER)
+                .map_err(|e| VerifyError::Format(chain(&e)))?;
             Ok(Source::PcapNg(reader))
         } else {
-            let reader = PcapReader::new(rewound).map_err(|e| VerifyError::Format(chain(&e)))?;
-            let version = link_version(reader.header().datalink)?;
-            Ok(Source::Pcap { reader, version })
+            let reader = PcapReader::with_capacity(rewound, BUFFER)
+                .map_err(|e| VerifyError::Format(chain(&e)))?;
+            is_known(reader.header().datalink)?;
+            Ok(Source::Pcap(reader))
         }
     }
 
-    /// The next packet.
-    pub(crate) fn next(&mut self) -> Result<Step<'_>, VerifyError> {
+    /// The next packet, or block that is none.
+    pub(crate) fn step(&mut self) -> Result<Step<'_>, VerifyError> {
         match self {
-            Source::Pcap { reader, version } => match reader.next_packet() {
+            Source::Pcap(reader) => {
+                let link = reader.header().datalink;
+                match reader.next_packet() {
+                    None => Ok(Step::End),
+                    Some(Ok(packet)) => Ok(Step::Packet(Captured {
+                        timestamp: Some(packet.timestamp()),
+                        interface: 0,
+                        interfaces: 1,
+                        original_len: packet.orig_len().into(),
+                        link,
+                        data: packet.into_data(),
+                    })),
+                    Some(Err(PcapReadError::Io(e))) => io_step(e),
+                    Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
+                }
+            }
+            Source::PcapNg(reader) => match reader.next_raw_block() {
                 None => Ok(Step::End),
-                Some(Ok(packet)) => Ok(Step::Packet(Captured {
-                    timestamp: Some(packet.timestamp()),
-                    interface: 0,
-                    original_len: packet.orig_len().into(),
-                    version: *version,
-                    data: packet.into_data(),
-                })),
-                Some(Err(PcapReadError::Io(e))) => io_step(e),
+                Some(Err(PcapNgReadError::Io(e))) => io_step(e),
                 Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
+                Some(Ok((raw, state))) => match raw.try_into_block(state) {
+                    Err(e) => Ok(Step::Damaged(chain(&e))),
+                    Ok(block) => packet_of(block, state.interfaces()),
+                },
             },
-            Source::PcapNg(reader) => next_pcapng(reader),
         }
     }
 }
 
-fn next_pcapng<R: Read>(reader: &mut PcapNgReader<R>) -> Result<Step<'_>, VerifyError> {
-    // Blocks that are no packets are skipped. A borrow that is returned from inside a loop would keep the
-    // reader borrowed for the next turn too, so the packet is copied.
-    loop {
-        match reader.next_raw_block() {
-            None => return Ok(Step::End),
-            Some(Err(PcapNgReadError::Io(e))) => return io_step(e),
-            Some(Err(e)) => return Ok(Step::Damaged(chain(&e))),
-            Some(Ok((raw, state))) => {
-                let block = match raw.try_into_block(state) {
-                    Ok(block) => block.into_owned(),
-                    Err(e) => return Ok(Step::Damaged(chain(&e))),
-                };
-                let (interface, timestamp, original_len, data) = match block {
-                    Block::EnhancedPacket(p) => {
-                        (p.interface_id, Some(p.timestamp), p.original_len, p.data)
-                    }
-                    Block::SimplePacket(p) => (0, None, p.original_len, p.data),
-                    Block::Packet(p) => (u32::from(p.interface_id), None, p.original_len, p.data),
-                    _ => continue,
-                };
-                let Some(description) = state.interfaces().get(interface as usize) else {
-                    return Ok(Step::Damaged(format!(
-                        "interface {interface} was never described"
-                    )));
-                };
-                return Ok(Step::Packet(Captured {
-                    timestamp,
-                    interface,
-                    data,
-                    original_len: original_len.into(),
-                    version: link_version(description.linktype)?,
-                }));
-            }
-        }
-    }
+fn packet_of<'a>(
+    block: Block<'a>,
+    interfaces: &[InterfaceDescriptionBlock<'_>],
+) -> Result<Step<'a>, VerifyError> {
+    let (interface, timestamp, original_len, data) = match block {
+        Block::EnhancedPacket(p) => (p.interface_id, Some(p.timestamp), p.original_len, p.data),
+        Block::SimplePacket(p) => (0, None, p.original_len, p.data),
+        Block::Packet(p) => (u32::from(p.interface_id), None, p.original_len, p.data),
+        _ => return Ok(Step::Other),
+    };
+    let Some(description) = interfaces.get(interface as usize) else {
+        return Ok(Step::Damaged(format!(
+            "interface {interface} was never described"
+        )));
+    };
+    is_known(description.linktype)?;
+    Ok(Step::Packet(Captured {
+        timestamp,
+        interface,
+        interfaces: interfaces.len(),
+        data,
+        original_len: original_len.into(),
+        link: description.linktype,
+    }))
 }
 
 /// A file cut short is a finding; a disk that fails is not.
@@ -150,17 +166,20 @@ fn io_step<'a>(error: io::Error) -> Result<Step<'a>, VerifyError> {
     }
 }
 
-fn link_version(link: DataLink) -> Result<Option<u8>, VerifyError> {
+fn is_known(link: DataLink) -> Result<(), VerifyError> {
     match link {
-        DataLink::RAW => Ok(None),
-        DataLink::IPV4 => Ok(Some(4)),
-        DataLink::IPV6 => Ok(Some(6)),
+        DataLink::RAW
+        | DataLink::IPV4
+        | DataLink::IPV6
+        | DataLink::ETHERNET
+        | DataLink::LINUX_SLL
+        | DataLink::LINUX_SLL2 => Ok(()),
         other => Err(VerifyError::Link(other.into())),
     }
 }
 
 /// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

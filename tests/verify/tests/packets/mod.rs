@@ -20,24 +20,27 @@ macro_rules! finish {
 
 pub(crate) fn tcp4(payload: &[u8]) -> Vec<u8> {
     finish!(
-        PacketBuilder::ipv4(A4, B4, 64).tcp(1234, 80, 1, 1000),
+        PacketBuilder::ipv4(A4, B4, 64)
+            .tcp(1234, 80, 1, 1000)
+            .ack(1),
         payload
     )
 }
 
 pub(crate) fn tcp4_back(payload: &[u8]) -> Vec<u8> {
     finish!(
-        PacketBuilder::ipv4(B4, A4, 64).tcp(80, 1234, 1, 1000),
+        PacketBuilder::ipv4(B4, A4, 64)
+            .tcp(80, 1234, 1, 1000)
+            .ack(1),
         payload
     )
 }
 
 pub(crate) fn tcp6(payload: &[u8]) -> Vec<u8> {
-    let builder = PacketBuilder::ipv6(A6, B6, 64).tcp(1234, 80, 1, 1000).syn();
-    let options = [
-        TcpOptionElement::MaximumSegmentSize(1220),
-        TcpOptionElement::WindowScale(7),
-    ];
+    let builder = PacketBuilder::ipv6(A6, B6, 64)
+        .tcp(1234, 80, 1, 1000)
+        .ack(1);
+    let options = [TcpOptionElement::Timestamp(5, 6)];
     finish!(builder.options(&options).unwrap(), payload)
 }
 
@@ -45,6 +48,7 @@ pub(crate) fn tcp4_options(options: [u8; 4]) -> Vec<u8> {
     finish!(
         PacketBuilder::ipv4(A4, B4, 64)
             .tcp(1, 2, 3, 4)
+            .ack(1)
             .options_raw(&options)
             .unwrap(),
         b""

@@ -1,0 +1,39 @@
+//! How a capture is to be judged.
+
+/// Where a capture was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vantage {
+    /// Told by how quickly each side answers what passes the capture.
+    #[default]
+    Auto,
+    /// Beside the side that sends more data.
+    Sender,
+    /// Beside the side that sends less.
+    Receiver,
+    /// Beside neither.
+    Middle,
+}
+
+/// Whether packets were captured as they are on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offload {
+    /// Told by lengths and checksums that cannot be on a wire.
+    #[default]
+    Auto,
+    /// Before segmentation and checksums: lengths and TCP checksums are not judged.
+    Before,
+    /// As on the wire.
+    After,
+}
+
+/// How a capture is to be judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where the capture was taken.
+    pub vantage: Vantage,
+    /// Whether packets are as on the wire.
+    pub offload: Offload,
+    /// The MTU of the link, if announced segment sizes are to be held against it.
+    pub mtu: Option<u32>,
+}

@@ -1,0 +1,49 @@
+//! What packets say, taken apart with etherparse; nothing is judged here.
+
+pub(crate) mod ip;
+pub(crate) mod link;
+pub(crate) mod seq;
+pub(crate) mod tcp;
+
+use ip::Ip;
+use link::Frame;
+
+/// A packet with its place in the capture.
+pub(crate) struct Packet<'a> {
+    /// Its number, counted from 1 as `tshark` does.
+    pub(crate) number: u64,
+    /// Nanoseconds since the epoch; that of the packet before where the format keeps no time.
+    pub(crate) now: u64,
+    pub(crate) timed: bool,
+    pub(crate) interface: u32,
+    /// How many interfaces the file has named so far.
+    pub(crate) interfaces: usize,
+    pub(crate) frame: Frame<'a>,
+    pub(crate) ip: Ip<'a>,
+}
+
+/// A millisecond in the unit of [`Packet::now`].
+pub(crate) const MS: u64 = 1_000_000;
+/// A second.
+pub(crate) const SEC: u64 = 1_000 * MS;
+
+/// Nanoseconds as a number of milliseconds to read.
+pub(crate) fn ms(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e6
+}
+
+/// A big-endian number of two bytes, zero where they are missing.
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    bytes
+        .get(at..at + 2)
+        .and_then(|two| two.try_into().ok())
+        .map_or(0, u16::from_be_bytes)
+}
+
+/// A big-endian number of four bytes, zero where they are missing.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes
+        .get(at..at + 4)
+        .and_then(|four| four.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
+}

@@ -1,0 +1,170 @@
+//! The rules, in one file for each group. A group holds its table, what it remembers, and the functions that judge.
+//!
+//! To add a rule: a line in the table of its group, the place in that file's `judge` where it is broken, a line in
+//! `rules.tsv`, and a mutation in `tests/mutations` that shows it.
+
+mod ack;
+mod close;
+mod congestion;
+mod echo;
+mod ecn;
+mod file;
+mod forward;
+mod fragments;
+mod handshake;
+mod icmp;
+mod ip4;
+mod ip6;
+mod isn;
+mod link;
+mod multicast;
+mod neighbour;
+mod path;
+mod probe;
+mod quote;
+mod reset;
+mod retransmit;
+mod sack;
+mod sequence;
+mod tcp_format;
+mod timestamps;
+mod udp;
+
+use crate::out::Out;
+use crate::parse::Packet;
+use crate::parse::ip::Sum;
+use crate::rule::Rule;
+use crate::track::{Track, View};
+
+pub(crate) use file::Clocks;
+pub(crate) use file::{damaged, unreadable};
+pub(crate) use tcp_format::unreadable as unreadable_tcp;
+
+/// The tables of all groups.
+pub(crate) static GROUPS: &[&[&Rule]] = &[
+    file::RULES,
+    link::RULES,
+    ip4::RULES,
+    ip6::RULES,
+    fragments::RULES,
+    forward::RULES,
+    path::RULES,
+    icmp::RULES,
+    quote::RULES,
+    echo::RULES,
+    udp::RULES,
+    neighbour::RULES,
+    multicast::RULES,
+    tcp_format::RULES,
+    handshake::RULES,
+    isn::RULES,
+    sequence::RULES,
+    reset::RULES,
+    ack::RULES,
+    sack::RULES,
+    retransmit::RULES,
+    congestion::RULES,
+    timestamps::RULES,
+    probe::RULES,
+    close::RULES,
+    ecn::RULES,
+];
+
+/// What the rules about packets remember, connections aside.
+#[derive(Default)]
+pub(crate) struct Packets {
+    fragments: fragments::State,
+    forward: forward::State,
+    path: path::State,
+    icmp: icmp::State,
+    quote: quote::State,
+    echo: echo::State,
+    neighbour: neighbour::State,
+}
+
+impl Packets {
+    /// Judges one packet by all that is not about a TCP connection.
+    pub(crate) fn judge(&mut self, packet: &Packet<'_>, out: &mut Out) {
+        link::judge(packet, out);
+        if packet.ip.is_v4() {
+            ip4::judge(packet, out);
+        } else {
+            ip6::judge(packet, out);
+        }
+        self.fragments.judge(packet, out);
+        self.forward.judge(packet, out);
+        self.path.judge(packet, out);
+        if packet.ip.fragment.is_none() {
+            udp::judge(packet, out);
+            self.icmp.judge(packet, out);
+            self.echo.judge(packet, out);
+            self.neighbour.judge(packet, out);
+            multicast::judge(packet, out);
+        }
+        self.quote.judge(packet, out);
+    }
+
+    /// Judges a frame that is no IP packet.
+    pub(crate) fn judge_arp(&mut self, arp: &[u8], frame: Arp, out: &mut Out) {
+        self.neighbour.judge_arp(arp, frame, out);
+    }
+
+    pub(crate) fn end(&mut self, now: u64, out: &mut Out) {
+        self.fragments.end(now, out);
+        self.echo.end(now, out);
+    }
+}
+pub(crate) use neighbour::Arp;
+
+/// What the rules about many connections remember.
+#[derive(Default)]
+pub(crate) struct Hosts {
+    isn: isn::State,
+}
+
+impl Hosts {
+    pub(crate) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        self.isn.judge(view, out);
+    }
+}
+
+/// What the rules about one connection remember of it.
+#[derive(Default)]
+pub(crate) struct Connection {
+    handshake: handshake::State,
+    sequence: sequence::State,
+    reset: reset::State,
+    ack: ack::State,
+    sack: sack::State,
+    retransmit: retransmit::State,
+    congestion: congestion::State,
+    timestamps: timestamps::State,
+    probe: probe::State,
+    close: close::State,
+    ecn: ecn::State,
+}
+
+impl Connection {
+    /// Judges one segment by the rules about connections.
+    pub(crate) fn judge(&mut self, view: &View<'_, '_>, sum: Sum, out: &mut Out) {
+        tcp_format::judge(view, sum, out);
+        self.handshake.judge(view, out);
+        self.sequence.judge(view, out);
+        self.reset.judge(view, out);
+        self.ack.judge(view, out);
+        self.sack.judge(view, out);
+        self.retransmit.judge(view, out);
+        self.congestion.judge(view, out);
+        self.timestamps.judge(view, out);
+        self.probe.judge(view, out);
+        self.close.judge(view, out);
+        self.ecn.judge(view, out);
+    }
+
+    /// Judges what can only be said at the end of a connection, or of the capture, at `now`.
+    pub(crate) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
+        self.sequence.end(flow, out);
+        self.retransmit.end(flow, now, out);
+        self.close.end(flow, now, out);
+    }
+}

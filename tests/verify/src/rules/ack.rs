@@ -1,0 +1,172 @@
+//! When and how acknowledgements are sent.
+
+use crate::out::Out;
+use crate::parse::{MS, ms};
+use crate::rule::rules;
+use crate::track::{Data, View};
+
+/// A delayed acknowledgement may wait no longer than this.
+const DELAY: u64 = 500 * MS;
+/// Equal acknowledgements in turn that make a war.
+const WAR: u32 = 6;
+
+rules! {
+    LATE = Error "W-ACK-01", "9293 section 3.8.6.3; 5681 section 4.2", "Data in order are acknowledged within 500 ms" [time near whole];
+    TOO_MANY = Warning "W-ACK-03", "5681 section 4.2", "There is no more than one pure acknowledgement for a segment, window updates aside" [near whole wire];
+    SLOW_DUP = Warning "W-ACK-04", "5681 section 4.2", "What comes out of order is acknowledged at once" [time near whole];
+    SLOW_FILL = Warning "W-ACK-05", "5681 section 4.2", "What fills a hole is acknowledged at once" [time near whole];
+    NUMBER = Error "W-ACK-07", "9293 section 3.10.7.4", "A pure acknowledgement has the next sequence number of its sender" [near whole];
+    WAR_RULE = Error "W-ACK-09", "9293; 5961", "Two sides do not answer acknowledgements with acknowledgements" [whole];
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// For the data of each side: when the oldest that the other has not acknowledged came, and in which packet.
+    waiting: [Option<Waiting>; 2],
+    /// Segments that reached each side since it last acknowledged; credit for pure acknowledgements.
+    arrivals: [u32; 2],
+    war: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    since: u64,
+    packet: u64,
+    /// Why it must be quick.
+    hurry: Option<Hurry>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hurry {
+    OutOfOrder,
+    Fills,
+}
+
+impl State {
+    pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        if tcp.flags.rst {
+            self.waiting = [None; 2];
+            return;
+        }
+        if tcp.is_pure_ack() && !tcp.flags.syn {
+            self.judge_number(view, out);
+            self.judge_count(view, out);
+        } else {
+            self.war = 0;
+        }
+        if tcp.flags.ack {
+            self.judge_delay(view, out);
+        }
+        self.arrivals[1 - me] =
+            self.arrivals[1 - me].saturating_add(1 + 2 * u32::from(tcp.seq_len() > 0));
+        if tcp.seq_len() > 0 && !tcp.flags.syn && !view.facts.is_stray_syn {
+            self.wait(view);
+        }
+    }
+
+    fn wait(&mut self, view: &View<'_, '_>) {
+        let me = view.facts.me;
+        let arrived = &view.me().arrived;
+        let hurry = match view.facts.data {
+            Data::Gap => Some(Hurry::OutOfOrder),
+            Data::Late | Data::Again(_)
+                if arrived.to() == Some(view.tcp.seq) && arrived.has_holes() =>
+            {
+                Some(Hurry::Fills)
+            }
+            _ => None,
+        };
+        // Repeated bytes are answered under other rules, and a shut window may refuse them.
+        let counts = matches!(view.facts.data, Data::New) || hurry.is_some();
+        if counts
+            && view
+                .peer()
+                .last_edge
+                .is_none_or(|edge| !view.tcp.end().after(edge))
+        {
+            self.waiting[me].get_or_insert(Waiting {
+                since: view.now(),
+                packet: view.number(),
+                hurry,
+            });
+        }
+    }
+
+    fn judge_delay(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let other = 1 - view.facts.me;
+        let Some(waiting) = self.waiting[other].take() else {
+            return;
+        };
+        let delay = view.now().saturating_sub(waiting.since);
+        let numbers = &[view.number(), waiting.packet];
+        let (rule, most) = match waiting.hurry {
+            None => (&LATE, DELAY),
+            Some(Hurry::OutOfOrder) => (&SLOW_DUP, 30 * MS),
+            Some(Hurry::Fills) => (&SLOW_FILL, 30 * MS),
+        };
+        if delay > most {
+            out.add(
+                rule,
+                view.scope(),
+                numbers,
+                format_args!("acknowledged after {:.1} ms", ms(delay)),
+            );
+        }
+    }
+
+    fn judge_number(&self, view: &View<'_, '_>, out: &mut Out) {
+        let Some(nxt) = view.me().nxt else { return };
+        let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
+        // A window that has shrunk, or a retreat after a timeout, leaves numbers between.
+        let una = view.me().una.unwrap_or(nxt);
+        let is_wrong = view.tcp.seq.after(nxt) || view.tcp.seq.before(una);
+        if is_wrong && !is_probe {
+            out.add(
+                &NUMBER,
+                view.scope(),
+                &[view.number()],
+                format_args!(
+                    "an acknowledgement with number {}, the next is {nxt}",
+                    view.tcp.seq
+                ),
+            );
+        }
+    }
+
+    fn judge_count(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        let same = view
+            .me()
+            .acked
+            .is_some_and(|last| last.number == tcp.ack_number && last.window == tcp.window);
+        let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
+        self.war = if same && !is_probe && view.peer().flight() == 0 && view.me().flight() == 0 {
+            self.war + 1
+        } else {
+            0
+        };
+        if self.war == WAR {
+            out.add(
+                &WAR_RULE,
+                view.scope(),
+                &[view.number()],
+                format_args!("{WAR} equal acknowledgements with nothing outstanding"),
+            );
+        }
+        if same && !is_probe {
+            if self.arrivals[me] == 0 {
+                out.add(
+                    &TOO_MANY,
+                    view.scope(),
+                    &[view.number()],
+                    format_args!(
+                        "a further acknowledgement of {} with nothing received since",
+                        tcp.ack_number
+                    ),
+                );
+            }
+            self.arrivals[me] = self.arrivals[me].saturating_sub(1).min(16);
+        }
+    }
+}

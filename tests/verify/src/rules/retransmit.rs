@@ -1,0 +1,138 @@
+//! What is sent again, and when.
+
+use crate::out::Out;
+use crate::parse::{MS, SEC, ms};
+use crate::rule::rules;
+use crate::track::{Retransmission, Track, View};
+
+/// The shortest timeout that is usual (RFC 6298 says a second); timers are not exact.
+const MIN_RTO: u64 = 180 * MS;
+
+rules! {
+    EARLY = Warning "W-RTX-01", "6298 section 2.4", "A timer does not send again before 200 ms" [time near whole];
+    NOT_DOUBLED = Error "W-RTX-02", "6298 section 5.5", "Each time a timer sends the same again, it waits twice as long" [time near whole];
+    NOT_FIRST = Error "W-RTX-03", "6298 section 5.4; 9293", "What a timer sends again begins with the first unacknowledged byte" [time near whole];
+    HASTY = Warning "W-RTX-06", "5681 section 3.2; 8985", "Nothing is sent again on fewer than three duplicate acknowledgements or SACK" [time near whole];
+    NEEDLESS = Warning "W-RTX-07", "9293 section 3.8", "What is acknowledged is not sent again" [near whole];
+    LOST_FIN = Error "W-RTX-10", "9293 section 3.6", "A FIN that is not acknowledged is sent again" [time near whole];
+}
+
+#[derive(Default)]
+pub(super) struct State;
+
+impl State {
+    pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let Some(again) = view.again().filter(|_| !view.tcp.flags.syn) else {
+            return;
+        };
+        let (mine, number) = (view.me(), view.number());
+        let numbers = &[number, again.last_packet];
+        if again.acked {
+            let una = mine.una_moved.map_or(number, |mark| mark.packet);
+            out.add(
+                &NEEDLESS,
+                view.scope(),
+                &[number, una],
+                format_args!(
+                    "{} to {} had been acknowledged",
+                    view.tcp.seq,
+                    view.tcp.end()
+                ),
+            );
+            return;
+        }
+        let is_first_repair = again.times == 1 && !mine.is_recovering();
+        // The last segment may be repeated as a probe (RFC 8985).
+        if is_first_repair
+            && !again.reaches_end
+            && again.since < MIN_RTO
+            && !mine.sacked.has_holes()
+        {
+            let rule = match mine.dups {
+                0 => Some(&EARLY),
+                1 | 2 => Some(&HASTY),
+                _ => None,
+            };
+            if let Some(rule) = rule {
+                out.add(
+                    rule,
+                    view.scope(),
+                    numbers,
+                    format_args!(
+                        "sent again after {:.1} ms with {} duplicate acknowledgements",
+                        ms(again.since),
+                        mine.dups
+                    ),
+                );
+            }
+        }
+        judge_timer(view, again, out);
+    }
+
+    pub(super) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
+        for (side, half) in flow.halves.iter().enumerate() {
+            let Some(fin) = half.fin.filter(|_| !flow.is_reset()) else {
+                continue;
+            };
+            let is_acked = half.una.is_some_and(|una| una.after(fin.seq));
+            let times = half.sent.last().map_or(0, |sent| sent.times);
+            let waited = now.saturating_sub(fin.time);
+            if !is_acked && times == 1 && waited > 10 * SEC {
+                out.add(
+                    &LOST_FIN,
+                    flow.scope(side, true),
+                    &[fin.packet],
+                    format_args!(
+                        "a FIN is not acknowledged and not sent again in {:.0} ms",
+                        ms(waited)
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// What is sent again after a silence, so by a timer.
+fn judge_timer(view: &View<'_, '_>, again: Retransmission, out: &mut Out) {
+    let (mine, numbers) = (view.me(), &[view.number(), again.last_packet]);
+    let heard = view
+        .peer()
+        .last
+        .is_some_and(|last| last.time > again.last_time);
+    let quiet = [mine.last, view.peer().last]
+        .iter()
+        .flatten()
+        .all(|last| view.now().saturating_sub(last.time) >= MIN_RTO);
+    let is_timer = quiet && again.since >= MIN_RTO && !heard;
+    if is_timer && !again.at_una && !again.reaches_end {
+        out.add(
+            &NOT_FIRST,
+            view.scope(),
+            numbers,
+            format_args!(
+                "after {:.0} ms of silence {} is sent again, and {} is not acknowledged",
+                ms(again.since),
+                view.tcp.seq,
+                mine.una.unwrap_or_default()
+            ),
+        );
+    }
+    // The first gap may be that of a probe.
+    if is_timer
+        && again.times >= 3
+        && again.gap >= MIN_RTO
+        && again.since < (again.gap / 2 * 3).min(60 * SEC)
+    {
+        out.add(
+            &NOT_DOUBLED,
+            view.scope(),
+            numbers,
+            format_args!(
+                "sent for the {}th time after {:.0} ms, the time before after {:.0}",
+                again.times + 1,
+                ms(again.since),
+                ms(again.gap)
+            ),
+        );
+    }
+}

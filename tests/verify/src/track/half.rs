@@ -1,0 +1,300 @@
+//! One side of a connection: what it sent, what it acknowledged, what it was told.
+
+use crate::parse::Packet;
+use crate::parse::seq::Seq;
+use crate::parse::tcp::{Flags, Options, Segment};
+
+use super::ranges::Ranges;
+use super::sent::{Budget, Sending, SentList};
+use super::view::{Data, Facts};
+
+/// A packet as others refer to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) packet: u64,
+    pub(crate) time: u64,
+    pub(crate) seq: Seq,
+}
+
+/// A SYN, with or without an acknowledgement.
+pub(crate) struct Syn {
+    pub(crate) seq: Seq,
+    pub(crate) packet: u64,
+    pub(crate) flags: Flags,
+    pub(crate) options: Options,
+    pub(crate) len: u32,
+    pub(crate) last_time: u64,
+    pub(crate) times: u32,
+}
+
+impl Syn {
+    /// Whether this SYN asks for ECN (RFC 3168, 6.1.1) and `other` agrees.
+    pub(crate) fn asks_ecn(&self, other: &Syn) -> bool {
+        !self.flags.ack
+            && self.flags.ece
+            && self.flags.cwr
+            && !self.flags.ae
+            && other.flags.ece
+            && !other.flags.cwr
+            && !other.flags.ae
+    }
+}
+
+/// What an acknowledgement said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack {
+    pub(crate) number: Seq,
+    pub(crate) window: u16,
+    pub(crate) packet: u64,
+}
+
+/// One side.
+#[derive(Default)]
+pub(crate) struct Half {
+    pub(crate) packets: u64,
+    /// Of payload.
+    pub(crate) bytes: u64,
+    pub(crate) syn: Option<Syn>,
+    /// After the last number it has used.
+    pub(crate) nxt: Option<Seq>,
+    /// The highest acknowledgement of its data.
+    pub(crate) una: Option<Seq>,
+    pub(crate) fin: Option<Mark>,
+    pub(crate) rst: Option<Mark>,
+    pub(crate) sent: SentList,
+    /// What the capture has seen of its data.
+    pub(crate) arrived: Ranges,
+    /// What the other side said it has, above `una`.
+    pub(crate) sacked: Ranges,
+    /// Duplicate acknowledgements received since `una` moved.
+    pub(crate) dups: u32,
+    /// When the last of them, or the last news in SACK blocks, came.
+    pub(crate) evidence_at: u64,
+    /// Recovery from a loss goes on until this is acknowledged.
+    pub(crate) recover: Option<Seq>,
+    pub(crate) acked: Option<Ack>,
+    /// The furthest right edge of the window it has offered, and the last one.
+    pub(crate) edge: Option<Seq>,
+    pub(crate) last_edge: Option<Seq>,
+    /// The last packet, the last one with new data, the last advance of `una`.
+    pub(crate) last: Option<Mark>,
+    pub(crate) last_new: Option<Mark>,
+    pub(crate) una_moved: Option<Mark>,
+    /// The round-trip time from the capture to the other side and back, smoothed; and the shortest.
+    pub(crate) rtt: Option<u64>,
+    pub(crate) rtt_min: Option<u64>,
+    /// The timestamp of its last segment that was neither repeated nor late.
+    pub(crate) tsval: Option<u32>,
+    /// The shortest time in which it has answered what the capture saw pass.
+    pub(crate) quickest_answer: Option<u64>,
+    /// What the capture saw on its way to this side was lost.
+    pub(crate) lost_before: bool,
+    /// The largest payload it has sent.
+    pub(crate) largest: u32,
+}
+
+impl Half {
+    /// Bytes and flags sent and not acknowledged.
+    pub(crate) fn flight(&self) -> u32 {
+        match (self.nxt, self.una) {
+            (Some(nxt), Some(una)) => u32::try_from(nxt.since(una)).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn is_recovering(&self) -> bool {
+        match (self.recover, self.una) {
+            (Some(recover), Some(una)) => una.before(recover),
+            _ => false,
+        }
+    }
+
+    /// The window that its last acknowledgement offered is closed.
+    pub(crate) fn window_is_shut(&self) -> bool {
+        self.acked.is_some_and(|ack| ack.window == 0)
+    }
+
+    pub(super) fn answered_within(&mut self, time: u64) {
+        self.quickest_answer = Some(self.quickest_answer.map_or(time, |old| old.min(time)));
+    }
+
+    /// A duplicate acknowledgement or SACK shows a hole where the capture saw bytes pass a while ago.
+    pub(super) fn shows_loss_after_capture(&self, tcp: &Segment<'_>, now: u64) -> bool {
+        let hole_end = tcp.options.sack().iter().map(|block| block.0);
+        let Some(hole_end) = hole_end.reduce(Seq::min) else {
+            return self.dups >= 3 && self.arrived.to().is_some_and(|to| to.after(tcp.ack_number));
+        };
+        hole_end.after(tcp.ack_number)
+            && self.arrived.covers(tcp.ack_number, hole_end)
+            && self
+                .sent
+                .overlapping(tcp.ack_number, hole_end)
+                .all(|sent| now.saturating_sub(sent.last) > super::BESIDE)
+    }
+
+    /// Notes an acknowledgement of this side's data; gives the time it took, where that can be told.
+    pub(super) fn acknowledged(
+        &mut self,
+        packet: &Packet<'_>,
+        tcp: &Segment<'_>,
+        budget: &mut Budget,
+    ) -> Option<u64> {
+        let number = tcp.ack_number;
+        let news = tcp
+            .options
+            .sack()
+            .iter()
+            .any(|&(left, right)| right.after(left) && !self.sacked.covers(left, right));
+        if news || self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
+            self.evidence_at = packet.now;
+        }
+        if self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
+            self.dups += 1;
+        }
+        for &(left, right) in tcp.options.sack() {
+            if self.nxt.is_some_and(|nxt| !right.after(nxt)) && !left.before(number) {
+                self.sacked.add(left, right);
+            }
+        }
+        let moved = self.una.is_none_or(|una| number.after(una))
+            && self.nxt.is_none_or(|nxt| !number.after(nxt));
+        if !moved {
+            return None;
+        }
+        let syn_alone = self
+            .syn
+            .as_ref()
+            .filter(|syn| syn.times == 1 && self.una == Some(syn.seq) && number == syn.seq.plus(1))
+            .map(|syn| packet.now.saturating_sub(syn.last_time));
+        self.una = Some(number);
+        self.una_moved = Some(Mark {
+            packet: packet.number,
+            time: packet.now,
+            seq: number,
+        });
+        self.dups = 0;
+        self.sacked.begin(number);
+        self.sacked.advance(number);
+        if syn_alone.is_some() {
+            return syn_alone;
+        }
+        let (sent_at, once) = self.sent.acknowledge(number, budget)?;
+        if !once || self.is_recovering() {
+            return None;
+        }
+        let time = packet.now.saturating_sub(sent_at);
+        self.rtt = Some(self.rtt.map_or(time, |old| old - old / 8 + time / 8));
+        self.rtt_min = Some(self.rtt_min.map_or(time, |old| old.min(time)));
+        Some(time)
+    }
+
+    /// Notes what this side sends.
+    pub(super) fn send(
+        &mut self,
+        packet: &Packet<'_>,
+        tcp: &Segment<'_>,
+        facts: &Facts,
+        budget: &mut Budget,
+    ) {
+        let mark = Mark {
+            packet: packet.number,
+            time: packet.now,
+            seq: tcp.seq,
+        };
+        self.packets += 1;
+        self.last = Some(mark);
+        if tcp.flags.rst {
+            self.rst.get_or_insert(mark);
+            return;
+        }
+        if tcp.flags.syn {
+            self.send_syn(packet, tcp, facts);
+            if facts.is_stray_syn {
+                return;
+            }
+        }
+        if tcp.flags.ack {
+            self.acked = Some(Ack {
+                number: tcp.ack_number,
+                window: tcp.window,
+                packet: packet.number,
+            });
+        }
+        let from = tcp.seq.plus(u32::from(tcp.flags.syn));
+        self.arrived.begin(from);
+        match facts.data {
+            Data::KeepAlive | Data::Probe => return,
+            Data::None => {
+                self.nxt.get_or_insert(from);
+                return;
+            }
+            Data::New | Data::Gap => self.last_new = Some(mark),
+            Data::Again(_) => {
+                let nxt = self.nxt.unwrap_or(from);
+                self.recover = Some(self.recover.map_or(nxt, |old| old.max(nxt)));
+            }
+            Data::Late => {}
+        }
+        self.bytes += u64::from(tcp.len);
+        self.largest = self.largest.max(tcp.len);
+        let end = tcp.end();
+        if tcp.flags.fin {
+            self.fin.get_or_insert(Mark {
+                seq: end.minus(1),
+                ..mark
+            });
+        }
+        self.arrived.add(from, end);
+        self.nxt = Some(self.nxt.map_or(end, |nxt| nxt.max(end)));
+        if self.una.is_some_and(|una| !end.after(una)) {
+            return;
+        }
+        let sending = Sending {
+            seq: from,
+            end,
+            now: packet.now,
+            packet: packet.number,
+            tsval: tcp.options.timestamps.map(|stamps| stamps.value),
+            ip_id: (packet.ip.is_v4() && !packet.ip.dont_fragment).then_some(packet.ip.id as u16),
+            payload: if packet.ip.is_cut() { &[] } else { tcp.payload },
+        };
+        self.sent.send(sending, budget);
+    }
+
+    fn send_syn(&mut self, packet: &Packet<'_>, tcp: &Segment<'_>, facts: &Facts) {
+        if facts.is_stray_syn {
+            return;
+        }
+        if let Some(syn) = &mut self.syn
+            && syn.seq == tcp.seq
+        {
+            syn.times += 1;
+            syn.last_time = packet.now;
+            // What was granted may be fewer options than were asked for first (RFC 9293 leaves that open).
+            syn.options = tcp.options.clone();
+            // The other side may answer either; a repetition may have given up on ECN.
+            syn.flags.ece |= tcp.flags.ece;
+            syn.flags.cwr |= tcp.flags.cwr;
+            return;
+        }
+        self.syn = Some(Syn {
+            seq: tcp.seq,
+            packet: packet.number,
+            flags: tcp.flags,
+            options: tcp.options.clone(),
+            len: tcp.len,
+            last_time: packet.now,
+            times: 1,
+        });
+        self.nxt = Some(tcp.seq.plus(1));
+        self.una = Some(tcp.seq);
+    }
+
+    pub(super) fn edge_sent(&mut self, tcp: &Segment<'_>, edge: Option<Seq>) {
+        let Some(edge) = edge.filter(|_| tcp.flags.ack && !tcp.flags.rst) else {
+            return;
+        };
+        self.edge = Some(self.edge.map_or(edge, |old| old.max(edge)));
+        self.last_edge = Some(edge);
+    }
+}

@@ -1,0 +1,72 @@
+//! Real Linux traffic, captured by `captures/make.py`: no error may be found in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pcap_verify::{Report, check_file};
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
+}
+
+fn judge(directory: &Path) -> Vec<(String, Report)> {
+    let mut reports: Vec<(String, Report)> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "pcapng"))
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, check_file(&path).unwrap())
+        })
+        .collect();
+    reports.sort_by(|a, b| a.0.cmp(&b.0));
+    reports
+}
+
+#[test]
+fn kept_captures_of_linux_have_no_errors() {
+    let reports = judge(&captures());
+    assert_eq!(reports.len(), 19);
+    for (name, report) in &reports {
+        println!("{name}: {report}");
+    }
+    for (name, report) in reports {
+        assert!(report.is_clean() && report.packets > 20, "{name}: {report}");
+    }
+}
+
+#[test]
+fn fresh_captures_of_linux_have_no_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = Command::new("python3")
+        .arg(captures().join("make.py"))
+        .arg(directory.path())
+        .args([
+            "bulk4",
+            "slow_start",
+            "lossy_receiver",
+            "lossy_sender",
+            "closes",
+        ])
+        .output();
+    let failure = match made {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = failure {
+        assert!(
+            std::env::var_os("REQUIRE_TUN").is_none_or(|value| value != "1"),
+            "REQUIRE_TUN is set, but no captures could be made: {why}"
+        );
+        eprintln!(
+            "SKIPPED: no captures can be made here (root, python3, dumpcap and ethtool are needed): {why}"
+        );
+        return;
+    }
+    let reports = judge(directory.path());
+    assert_eq!(reports.len(), 5);
+    for (name, report) in reports {
+        assert!(report.is_clean(), "{name}: {report}");
+    }
+}
