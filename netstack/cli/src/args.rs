@@ -164,6 +164,9 @@ pub(crate) struct Verify {
     /// Write a copy of the capture with the findings as comments; for one file
     #[arg(long, value_name = "OUT.pcapng", value_hint = ValueHint::FilePath)]
     pub(crate) annotate: Option<PathBuf>,
+    /// Draw each TCP connection into this directory, with an index.html; for one file
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 /// Where a capture was taken.

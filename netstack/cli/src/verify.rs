@@ -13,9 +13,9 @@ use crate::output;
 ///
 /// All files are checked even when some cannot be; each of these is named at the end.
 pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
-    if args.annotate.is_some() && args.files.len() > 1 {
+    if (args.annotate.is_some() || args.plot.is_some()) && args.files.len() > 1 {
         return Err(Failure::new(
-            "--annotate writes a copy of one capture; name one file",
+            "--annotate and --plot are for one capture; name one file",
         ));
     }
     let options = options(args);
@@ -26,6 +26,9 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
             Ok(report) => {
                 if let Some(copy) = &args.annotate {
                     pcap_verify::annotate(file, &report, copy).map_err(Failure::of)?;
+                }
+                if let Some(directory) = &args.plot {
+                    pcap_verify::plot(file, directory).map_err(Failure::of)?;
                 }
                 if !args.json && !args.sarif {
                     output::print(&format!("{}: {report}", file.display()))?;

@@ -1,0 +1,89 @@
+//! What is written beside the report: annotated copies, graphs, SARIF.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pcap_verify::{annotate, check_file, plot, to_sarif};
+
+fn capture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/captures/{name}.pcapng"))
+}
+
+/// A capture whose last byte of payload in the 20th packet is another.
+fn broken(directory: &Path) -> PathBuf {
+    let mut bytes = std::fs::read(capture("slow_start")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x5a;
+    let path = directory.join("broken.pcapng");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn tshark_shows_findings_as_comments() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = broken(directory.path());
+    let report = check_file(&path).unwrap();
+    assert!(!report.is_clean(), "{report}");
+    let copy = directory.path().join("marked.pcapng");
+    annotate(&path, &report, &copy).unwrap();
+    assert_eq!(check_file(&copy).unwrap().findings, report.findings);
+    let shown = Command::new("tshark")
+        .arg("-r")
+        .arg(&copy)
+        .args([
+            "-Y",
+            "frame.comment",
+            "-T",
+            "fields",
+            "-e",
+            "frame.number",
+            "-e",
+            "frame.comment",
+        ])
+        .output();
+    let Ok(shown) = shown else {
+        assert!(std::env::var_os("REQUIRE_TUN").is_none(), "install tshark");
+        eprintln!(
+            "SKIPPED: tshark cannot be run: install it to have annotated captures read by it"
+        );
+        return;
+    };
+    let text = String::from_utf8_lossy(&shown.stdout);
+    let finding = &report.findings[0];
+    let line = text.lines().next().unwrap();
+    assert!(
+        line.starts_with(&finding.packets[0].to_string()) && line.contains(finding.rule.id),
+        "{text}"
+    );
+}
+
+#[test]
+fn graphs_of_each_connection() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("graphs");
+    assert_eq!(plot(&capture("lossy_sender"), &place).unwrap(), 1);
+    let picture = std::fs::read_to_string(place.join("flow-0.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("round-trip time"));
+    assert!(
+        picture.matches("<circle").count() > 3,
+        "retransmissions are marked"
+    );
+    let index = std::fs::read_to_string(place.join("index.html")).unwrap();
+    assert!(index.contains("flow-0.svg"));
+    assert!(plot(&capture("closes"), Path::new("/dev/null/x")).is_err());
+}
+
+#[test]
+fn sarif_names_every_rule() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = broken(directory.path());
+    let report = check_file(&path).unwrap();
+    let found = report.findings.len();
+    let log = to_sarif(&[("a b.pcapng".to_owned(), report)]);
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["results"].as_array().unwrap().len(), found);
+    assert_eq!(run["artifacts"][0]["location"]["uri"], "a%20b.pcapng");
+    assert!(run["tool"]["driver"]["rules"].as_array().unwrap().len() > 100);
+}
