@@ -379,3 +379,28 @@ proptest! {
         check_one(packet);
     }
 }
+
+#[test]
+fn what_fuzzing_found_is_judged_without_panic() {
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus")).unwrap() {
+        let mut bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let _ = check_reader(Cursor::new(&bytes));
+        // As the fuzz target wraps them: packets between bytes that say their length.
+        let mut packets = Vec::new();
+        let mut time = 1;
+        while !bytes.is_empty() {
+            let length = usize::from(bytes.remove(0));
+            let packet: Vec<u8> = bytes.drain(..length.min(bytes.len())).collect();
+            time += length as u64 & 7;
+            packets.push((
+                Duration::from_micros(time * 1_000_000 + length as u64 * 3000),
+                packet,
+            ));
+        }
+        check(&pcap(
+            PcapTsResolution::MicroSecond,
+            Endianness::Little,
+            &packets,
+        ));
+    }
+}

@@ -146,7 +146,7 @@ impl State {
                     format_args!(
                         "{} answers others, but not this in {:.0} ms",
                         key.to,
-                        ms(now - request.time)
+                        ms(now.saturating_sub(request.time))
                     ),
                 );
             }

@@ -131,7 +131,7 @@ impl State {
                 format_args!(
                     "{} is asked for again after {:.0} ms",
                     key.1,
-                    ms(packet.now - time)
+                    ms(packet.now.saturating_sub(time))
                 ),
             );
         }
@@ -209,7 +209,7 @@ impl State {
                         &[frame.number, other],
                         format_args!(
                             "{target} is asked for again after {:.0} ms",
-                            ms(frame.now - time)
+                            ms(frame.now.saturating_sub(time))
                         ),
                     );
                 }

@@ -79,7 +79,10 @@ impl State {
                 &FIRST_PROBE,
                 view.scope(),
                 &[view.number()],
-                format_args!("probed {:.0} ms after the window was shut", ms(now - shut)),
+                format_args!(
+                    "probed {:.0} ms after the window was shut",
+                    ms(now.saturating_sub(shut))
+                ),
             );
         }
         side.last = Some((now, view.number(), gap));
