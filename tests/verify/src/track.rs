@@ -130,7 +130,7 @@ impl Track {
             Vantage::Sender => own.bytes >= other.bytes,
             Vantage::Receiver => own.bytes <= other.bytes,
             Vantage::Auto => {
-                !own.lost_before && own.quickest_answer.is_some_and(|time| time <= BESIDE)
+                !own.disturbed && own.quickest_answer.is_some_and(|time| time <= BESIDE)
             }
         }
     }
@@ -180,6 +180,11 @@ impl Track {
         self.last_time = self.last_time.max(packet.now);
         self.from_start |= self.halves.iter().all(|half| half.packets == 0) && tcp.flags.syn;
         self.super_packets |= facts.is_super;
+        // What a host beside the capture sends is seen whole and in order.
+        let went_back = self.halves[me]
+            .acked
+            .is_some_and(|ack| tcp.flags.ack && tcp.ack_number.before(ack.number));
+        self.halves[me].disturbed |= went_back || matches!(facts.data, Data::Gap | Data::Late);
         if tcp.flags.ack {
             self.acknowledge(packet, tcp, me, budget);
         }
@@ -209,7 +214,7 @@ impl Track {
             self.gaps = true;
             theirs.arrived.advance(tcp.ack_number);
         }
-        mine.lost_before |= theirs.shows_loss_after_capture(tcp, packet.now);
+        mine.disturbed |= theirs.shows_loss_after_capture(tcp, packet.now);
         if let Some(time) = theirs.acknowledged(packet, tcp, budget) {
             mine.answered_within(time);
         }

@@ -1,6 +1,7 @@
 //! When and how acknowledgements are sent.
 
 use crate::out::Out;
+use crate::parse::seq::Seq;
 use crate::parse::{MS, ms};
 use crate::rule::rules;
 use crate::track::{Data, View};
@@ -26,6 +27,8 @@ pub(super) struct State {
     /// Segments that reached each side since it last acknowledged; credit for pure acknowledgements.
     arrivals: [u32; 2],
     war: u32,
+    /// A number beyond what its side was seen to send, and the packet.
+    ahead: [Option<(Seq, u64)>; 2],
 }
 
 #[derive(Clone, Copy)]
@@ -49,8 +52,10 @@ impl State {
             self.waiting = [None; 2];
             return;
         }
-        if tcp.is_pure_ack() && !tcp.flags.syn {
+        if !tcp.flags.syn {
             self.judge_number(view, out);
+        }
+        if tcp.is_pure_ack() && !tcp.flags.syn {
             self.judge_count(view, out);
         } else {
             self.war = 0;
@@ -115,20 +120,40 @@ impl State {
         }
     }
 
-    fn judge_number(&self, view: &View<'_, '_>, out: &mut Out) {
-        let Some(nxt) = view.me().nxt else { return };
-        let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
-        // A window that has shrunk, or a retreat after a timeout, leaves numbers between.
+    /// A number beyond what was seen is judged by what its sender sends next: the capture may have missed something, or
+    /// seen it later.
+    fn judge_number(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        if let Some((number, packet)) = self.ahead[me].take()
+            && tcp.seq.before(number)
+            && tcp.end().before(number)
+            && !matches!(view.facts.data, Data::KeepAlive | Data::Probe)
+        {
+            out.add(
+                &NUMBER,
+                view.scope(),
+                &[packet, view.number()],
+                format_args!(
+                    "an acknowledgement with number {number}, the next is {}",
+                    tcp.end()
+                ),
+            );
+        }
+        let Some(nxt) = view.me().nxt.filter(|_| tcp.is_pure_ack()) else {
+            return;
+        };
         let una = view.me().una.unwrap_or(nxt);
-        let is_wrong = view.tcp.seq.after(nxt) || view.tcp.seq.before(una);
-        if is_wrong && !is_probe {
+        let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
+        if tcp.seq.after(nxt) {
+            self.ahead[me] = Some((tcp.seq, view.number()));
+        } else if tcp.seq.before(una) && !is_probe {
             out.add(
                 &NUMBER,
                 view.scope(),
                 &[view.number()],
                 format_args!(
                     "an acknowledgement with number {}, the next is {nxt}",
-                    view.tcp.seq
+                    tcp.seq
                 ),
             );
         }

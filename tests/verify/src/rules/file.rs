@@ -13,7 +13,7 @@ const INTERFACES: usize = 4096;
 
 rules! {
     DAMAGED = Error "J-FILE-01", "none", "The capture can be read to its end";
-    TIME = Error "J-FILE-02", "none", "Time does not go backwards on one interface";
+    TIME = Warning "J-FILE-02", "none", "Time does not go backwards on one interface";
     VERSION = Error "J-IP-01", "791", "What a raw IP link carries is IPv4 or IPv6";
     V4_HEADER = Error "W-IP4-02", "791; 6274", "IHL is at least 5, and IHL*4 <= total length <= captured IP bytes";
     V6_HEADER = Error "W-IP6-01", "8200 section 3", "Payload Length agrees with the bytes captured, and so does the chain of headers";

@@ -102,7 +102,12 @@ impl State {
             return;
         };
         let is_heard = !Seq(echo).before(Seq(oldest)) && !Seq(echo).after(Seq(newest));
-        if view.tcp.flags.ack && view.flow.from_start && !is_heard {
+        // What it acknowledges may have passed the capture after it.
+        let is_ahead = view
+            .peer()
+            .nxt
+            .is_some_and(|nxt| view.tcp.ack_number.after(nxt));
+        if view.tcp.flags.ack && view.flow.from_start && !is_heard && !is_ahead {
             out.add(
                 &UNHEARD,
                 view.scope(),

@@ -87,8 +87,8 @@ pub(crate) struct Half {
     pub(crate) tsval: Option<u32>,
     /// The shortest time in which it has answered what the capture saw pass.
     pub(crate) quickest_answer: Option<u64>,
-    /// What the capture saw on its way to this side was lost.
-    pub(crate) lost_before: bool,
+    /// Between this side and the capture packets are lost or change places.
+    pub(crate) disturbed: bool,
     /// The largest payload it has sent.
     pub(crate) largest: u32,
 }
