@@ -161,7 +161,13 @@ impl Connection {
         };
         if state.is_old(val, ctx.now) {
             ctx.counters.in_paws += 1;
-            self.challenge(ctx);
+            // Data that were overtaken are dropped here, and the peer must hear that they are still missing. Nobody
+            // answers an acknowledgement with data, so only what carries none could go on for ever.
+            if segment.seq_len() > 0 && !segment.flags.has(Flags::SYN) {
+                self.rcv.ack.demand();
+            } else {
+                self.challenge(ctx);
+            }
             return Step::Done;
         }
         Step::Next

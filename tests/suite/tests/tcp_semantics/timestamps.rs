@@ -77,6 +77,29 @@ fn an_old_timestamp_is_dropped_and_acknowledged() {
     assert_eq!(remote.lab.host.stack.counters().tcp.in_paws, 1);
 }
 
+// req: RFC7323-35
+#[test]
+fn each_overtaken_segment_is_acknowledged_and_empty_ones_not_too_often() {
+    let mut remote = established();
+    remote.timestamps = Some((2_000, 0));
+    remote.send(ACK | PSH, b"new");
+    remote.one();
+    remote.timestamps = Some((1_999, 0));
+    let old = remote.segment(ACK | PSH, b"old");
+    let empty = remote.segment(ACK, b"");
+    for _ in 0..3 {
+        remote.inject(&old);
+        assert_eq!(remote.one().ack, remote.nxt);
+    }
+    for answers in [1, 0, 0] {
+        remote.inject(&empty);
+        assert_eq!(remote.sent().len(), answers);
+    }
+    let counters = &remote.lab.host.stack.counters().tcp;
+    assert_eq!(counters.in_paws, 6);
+    assert_eq!(counters.challenges_withheld, 2);
+}
+
 #[test]
 fn timestamps_wrap() {
     let offer = Offer {
