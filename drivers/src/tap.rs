@@ -7,6 +7,7 @@
 //! of a packet with payload that the CPU may not read only the part before it is kept, which a comment in the capture
 //! says.
 
+mod clock;
 mod queue;
 mod record;
 mod writer;
@@ -16,11 +17,12 @@ use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use txbuf::{Chain, Packet};
 
 use crate::{Capabilities, Device, DeviceCounters};
+pub use clock::Clock;
 use queue::Queue;
 use record::Direction;
 
@@ -44,6 +46,8 @@ pub struct TapConfig {
     /// Bytes of packets that may wait for the writer. Where they must be copied they may take twice as many, and 128
     /// KiB.
     pub queue_bytes: usize,
+    /// What packets are stamped with.
+    pub clock: Clock,
 }
 
 impl TapConfig {
@@ -55,6 +59,7 @@ impl TapConfig {
             packets: None,
             queue_packets: 4096,
             queue_bytes: 16 << 20,
+            clock: Clock::machine(),
         }
     }
 
@@ -64,6 +69,11 @@ impl TapConfig {
             packets: Some(packets),
             ..self
         }
+    }
+
+    /// Stamps packets with the time of `clock`.
+    pub fn clock(self, clock: Clock) -> TapConfig {
+        TapConfig { clock, ..self }
     }
 
     /// Writes at most `bytes` of each packet.
@@ -77,7 +87,8 @@ impl TapConfig {
 
 /// A device with a tap on it. To capture what is on the wire, put it below the [`Edge`](crate::Edge).
 ///
-/// Packets are stamped with [`Meta::timestamp`](txbuf::Meta) if it is set, else with the time at which they pass.
+/// Packets are stamped with [`Meta::timestamp`](txbuf::Meta) if it is set, else with the time at which they pass by
+/// [`TapConfig::clock`].
 #[derive(Debug)]
 pub struct Tap<D> {
     inner: D,
@@ -90,6 +101,7 @@ pub struct Tap<D> {
     outgoing: VecDeque<Packet>,
     /// How many packets are still to be captured.
     remaining: u64,
+    clock: Clock,
     dropped: u64,
 }
 
@@ -108,6 +120,7 @@ impl<D: Device> Tap<D> {
         let remaining = config.packets.unwrap_or(u64::MAX);
         let queue = Arc::new(Queue::new(config.queue_packets, config.queue_bytes));
         let copies = record::copies(config.queue_bytes);
+        let clock = config.clock.clone();
         let writer = writer::start(file, config, Arc::clone(&queue))?;
         let burst = inner.capabilities().burst;
         let tap = Tap {
@@ -117,6 +130,7 @@ impl<D: Device> Tap<D> {
             offered: VecDeque::with_capacity(burst),
             outgoing: VecDeque::with_capacity(burst),
             remaining,
+            clock,
             dropped: 0,
         };
         Ok((
@@ -166,7 +180,7 @@ impl<D: Device> Tap<D> {
             from.push_front(packet);
         }
         self.offered.truncate(count - unsent);
-        let now = unix_time();
+        let now = self.clock.now();
         while let Some(packet) = self.offered.pop_front() {
             self.capture(packet, Direction::Out, now);
         }
@@ -184,7 +198,7 @@ impl<D: Device> Device for Tap<D> {
         let before = into.len();
         let result = self.inner.receive(into, max);
         if self.remaining > 0 && into.len() > before {
-            let now = unix_time();
+            let now = self.clock.now();
             for packet in &into[before..] {
                 self.capture(packet.clone(), Direction::In, now);
             }
@@ -317,14 +331,6 @@ impl Drop for Capture {
             let _ = self.end();
         }
     }
-}
-
-/// Nanoseconds since 1970.
-fn unix_time() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

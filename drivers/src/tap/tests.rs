@@ -1,11 +1,13 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use txbuf::{Chain, Ledger, Offloads, Packet};
 
-use super::{Tap, TapConfig};
+use super::{Clock, Tap, TapConfig};
 use crate::memory::{self, MemoryConfig};
 use crate::testing::{Scripted, Spec, parse, pool, skip, udp};
 use crate::{Device, Edge};
@@ -57,6 +59,36 @@ fn both_directions_are_captured_with_times_and_flags() {
     assert_eq!(packets[0].bytes, expected);
     drop((received, other, arena));
     assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn packets_are_stamped_with_the_time_of_whoever_lets_it_pass() {
+    let ledger = Ledger::new();
+    let mut arena = Chain::arena(&pool(&ledger));
+    let file = Shared::default();
+    let (one, mut other) = memory::raw_pair(MemoryConfig::default()).unwrap();
+    let time = Arc::new(AtomicU64::new(5));
+    let shown = Arc::clone(&time);
+    let clock = Clock::of(move || shown.load(Ordering::Relaxed));
+    let config = TapConfig::new("wire0").clock(clock);
+    let (mut tap, capture) = Tap::new(one, file.clone(), config).unwrap();
+    tap.transmit(&mut VecDeque::from([udp(&mut arena, 60)]))
+        .unwrap();
+    time.store(3_600_000_000_007, Ordering::Relaxed);
+    other
+        .transmit(&mut VecDeque::from([udp(&mut arena, 60)]))
+        .unwrap();
+    tap.receive(&mut Vec::new(), 64).unwrap();
+    drop(tap);
+    capture.finish().unwrap();
+    let (packets, _) = read_back(&file.bytes(), "wire0");
+    assert_eq!(
+        packets
+            .iter()
+            .map(|packet| packet.timestamp.as_nanos())
+            .collect::<Vec<_>>(),
+        [5, 3_600_000_000_007]
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ use txbuf::{Checksum, checksum};
 
 use super::queue::Queue;
 use super::record::{Direction, Record};
-use super::{CaptureReport, TapConfig, unix_time};
+use super::{CaptureReport, Clock, TapConfig};
 
 /// Direction in the `epb_flags` option: bits 0 and 1.
 const INBOUND: u32 = 0b01;
@@ -79,6 +79,7 @@ impl<W: Write> Write for Noted<W> {
 struct Writer<W: Write> {
     pcapng: PcapNgWriter<BufWriter<W>>,
     snap_length: usize,
+    clock: Clock,
     report: CaptureReport,
     /// The packet in hand, in one piece.
     linear: Vec<u8>,
@@ -104,6 +105,7 @@ impl<W: Write> Writer<W> {
         Ok(Writer {
             pcapng,
             snap_length,
+            clock: config.clock.clone(),
             report: CaptureReport::default(),
             linear: Vec::new(),
         })
@@ -181,7 +183,7 @@ impl<W: Write> Writer<W> {
         self.report.dropped = queue.dropped();
         let statistics = InterfaceStatisticsBlock {
             interface_id: 0,
-            timestamp: Duration::from_nanos(unix_time()),
+            timestamp: Duration::from_nanos(self.clock.now()),
             options: vec![
                 InterfaceStatisticsOption::IsbIfRecv(self.report.written + self.report.dropped),
                 InterfaceStatisticsOption::IsbIfDrop(self.report.dropped),

@@ -441,7 +441,7 @@ fn without_storage_for_the_copy_the_packet_is_dropped_and_counted() {
     let mut duo = Duo::new(&config());
     let mut poor = Config::new([1; 32]);
     poor.pools = netstack_core::Pools::new(&txbuf::Ledger::new(), 0);
-    duo.hosts[1] = Host::with_stack(2, &config(), poor, |end| Box::new(end));
+    duo.hosts[1] = Host::with_stack(2, &config(), poor, |end, _| Box::new(end));
     let (one, other, to) = datagrams(&mut duo);
     let stack = &mut duo.hosts[0].stack;
     let region = Region::new(stack.ledger(), pattern(1_000));
@@ -472,7 +472,7 @@ fn whoever_drops_the_last_share_wakes_the_stack() {
     let count = Arc::new(Count::default());
     let mut stack_config = Config::new([1; 32]);
     stack_config.waker = Some(Waker::from(Arc::clone(&count)));
-    let host = Host::with_stack(1, &config(), stack_config, |end| Box::new(end));
+    let host = Host::with_stack(1, &config(), stack_config, |end, _| Box::new(end));
     let mut duo = Duo::of([host, Host::new(2, &config())]);
     let (one, _, _) = datagrams(&mut duo);
     let stack = &mut duo.hosts[0].stack;

@@ -45,10 +45,10 @@ fn scene(config: &WorldConfig, path: &Path) -> Scene {
         },
     );
     let mut capture = None;
-    let host = Host::tapped(1, config, |end| {
+    let host = Host::tapped(1, config, |end, clock| {
         let driver = Shielded::new(end, &memory, &pool).expect("a mapping");
         let file = File::create(path).expect("a temporary file");
-        let mut tap_config = TapConfig::new("shielded0");
+        let mut tap_config = TapConfig::new("shielded0").clock(clock);
         tap_config.queue_packets = 1 << 16;
         tap_config.queue_bytes = 1 << 30;
         let (tap, writer) = Tap::new(driver, file, tap_config).expect("a thread");

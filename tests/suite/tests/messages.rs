@@ -415,7 +415,7 @@ fn poor(limit: usize, world: &WorldConfig) -> Duo {
     let mut stack = Config::new([1; 32]);
     stack.pools = Pools::new(&Ledger::new(), limit);
     stack.tcp = world.tcp.clone();
-    let host = Host::with_stack(1, world, stack, |end| Box::new(end));
+    let host = Host::with_stack(1, world, stack, |end, _| Box::new(end));
     Duo::of([host, Host::new(2, world)])
 }
 

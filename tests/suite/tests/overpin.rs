@@ -54,7 +54,7 @@ fn host(number: u8, limit: usize, config: &WorldConfig) -> Host {
     let mut stack = Config::new([number; 32]);
     stack.pools = Pools::new(&Ledger::new(), limit);
     stack.tcp = config.tcp.clone();
-    Host::with_stack(number, config, stack, |end| Box::new(end))
+    Host::with_stack(number, config, stack, |end, _| Box::new(end))
 }
 
 /// Writes as much as there is room for; returns how much.
@@ -452,7 +452,7 @@ fn readers_that_keep_everything_stop_nobody_else() {
     stack.pools = Pools::new(&Ledger::new(), 8 << 20);
     stack.tcp = world.tcp.clone();
     stack.reader_keeps = 1 << 20;
-    let reader = Host::with_stack(2, &world, stack, |end| Box::new(end));
+    let reader = Host::with_stack(2, &world, stack, |end, _| Box::new(end));
     let mut duo = Duo::of([Host::new(1, &world), reader]);
     let (pool, account) = arena(&Ledger::new(), limit);
     let host = &mut duo.hosts[1];

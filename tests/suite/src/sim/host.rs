@@ -2,9 +2,12 @@
 
 use super::world::WorldConfig;
 use drivers::memory::{MemoryConfig, MemoryEnd, raw_pair};
+use drivers::tap::Clock;
 use drivers::{Device, Edge};
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use txbuf::Packet;
 
 /// Packets that are asked of a stack before the device gets them.
@@ -18,6 +21,8 @@ pub struct Host {
     pub iface: IfaceId,
     device: Edge<Box<dyn Device>>,
     wire: MemoryEnd,
+    /// The virtual time at the device, in nanoseconds.
+    time: Arc<AtomicU64>,
     waiting: VecDeque<Packet>,
 }
 
@@ -29,10 +34,10 @@ impl Host {
     ///
     /// When the configuration has an impossible MTU.
     pub fn new(number: u8, config: &WorldConfig) -> Host {
-        Host::tapped(number, config, |end| Box::new(end))
+        Host::tapped(number, config, |end, _| Box::new(end))
     }
 
-    /// The same, with a layer around the device, below the edge.
+    /// The same, with a layer around the device, below the edge. The clock that `layer` is given shows the virtual time.
     ///
     /// # Panics
     ///
@@ -40,7 +45,7 @@ impl Host {
     pub fn tapped(
         number: u8,
         config: &WorldConfig,
-        layer: impl FnOnce(MemoryEnd) -> Box<dyn Device>,
+        layer: impl FnOnce(MemoryEnd, Clock) -> Box<dyn Device>,
     ) -> Host {
         let mut seed = [number; 32];
         seed[..8].copy_from_slice(&config.seed.to_le_bytes());
@@ -58,7 +63,7 @@ impl Host {
         number: u8,
         config: &WorldConfig,
         stack_config: Config,
-        layer: impl FnOnce(MemoryEnd) -> Box<dyn Device>,
+        layer: impl FnOnce(MemoryEnd, Clock) -> Box<dyn Device>,
     ) -> Host {
         let link = MemoryConfig::symmetric(config.mtu, config.offloads);
         let (near, wire) = raw_pair(link).expect("no descriptor");
@@ -77,11 +82,15 @@ impl Host {
                     .expect("a new address");
             }
         }
+        let time = Arc::new(AtomicU64::new(0));
+        let shown = Arc::clone(&time);
+        let clock = Clock::of(move || shown.load(Ordering::Relaxed));
         Host {
             stack,
             iface,
-            device: Edge::new(layer(near)),
+            device: Edge::new(layer(near, clock)),
             wire,
+            time,
             waiting: VecDeque::new(),
         }
     }
@@ -92,6 +101,7 @@ impl Host {
     ///
     /// When the device fails.
     pub fn receive(&mut self, now: Instant, packet: Packet) {
+        self.time.store(now.as_nanos(), Ordering::Relaxed);
         let mut packets = VecDeque::from([packet]);
         self.wire
             .transmit(&mut packets)
@@ -119,6 +129,7 @@ impl Host {
     ///
     /// When the device fails.
     pub fn sent(&mut self, now: Instant) -> Vec<Packet> {
+        self.time.store(now.as_nanos(), Ordering::Relaxed);
         let mut carried = Vec::new();
         loop {
             while self.waiting.len() < BURST

@@ -73,7 +73,7 @@ impl Victim {
             1,
             &WorldConfig::default(),
             stack_config,
-            |end| Box::new(end),
+            |end, _| Box::new(end),
         ));
         let families = [false, true];
         let stack = &mut lab.host.stack;
