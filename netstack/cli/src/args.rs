@@ -3,6 +3,7 @@
 mod bridge;
 mod values;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,6 +141,7 @@ pub(crate) struct Serve {
 Examples:
   netstack verify serve.pcapng
   netstack verify --vantage sender --mtu 1500 client.pcap
+  netstack verify --beside 10.0.0.1 --beside fd00::1 serve.pcapng
   netstack verify --annotate marked.pcapng broken.pcapng
   netstack verify --sarif *.pcapng > verify.sarif")]
 pub(crate) struct Verify {
@@ -149,6 +151,9 @@ pub(crate) struct Verify {
     /// Where the capture was taken: beside the side that sends more data, the other, or neither
     #[arg(long, value_enum, default_value_t)]
     pub(crate) vantage: VantageWord,
+    /// An address of the host beside which the capture was taken, instead of --vantage; may be given several times
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "vantage")]
+    pub(crate) beside: Vec<IpAddr>,
     /// Whether packets were captured before segmentation and checksums, or as on the wire
     #[arg(long, value_enum, default_value_t)]
     pub(crate) offload: OffloadWord,

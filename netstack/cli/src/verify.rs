@@ -58,6 +58,7 @@ fn options(args: &Verify) -> Options {
         VantageWord::Receiver => Vantage::Receiver,
         VantageWord::Middle => Vantage::Middle,
     };
+    options.beside.clone_from(&args.beside);
     options.offload = match args.offload {
         OffloadWord::Auto => Offload::Auto,
         OffloadWord::Before => Offload::Before,

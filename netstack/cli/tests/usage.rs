@@ -36,6 +36,9 @@ fn a_command_line_that_cannot_be_understood() {
     netstack("serve --tun tun0").refused(&["--addr"]);
     netstack("serve --tun tun0 --addres 10.9.0.2/24").refused(&["--addres", "--addr"]);
     netstack("verify").refused(&["FILE"]);
+    netstack("verify --beside nowhere x.pcap").refused(&["nowhere", "--beside"]);
+    netstack("verify --beside 10.9.0.1 --vantage sender x.pcap")
+        .refused(&["--beside", "--vantage"]);
     netstack("completions tcsh").refused(&["tcsh", "bash"]);
     netstack("serve --tun tun0 --addr 10.9.0.2/24 --json").refused(&["--stats"]);
     // The help that says more is that of the command that was named.

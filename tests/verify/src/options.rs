@@ -1,5 +1,7 @@
 //! How a capture is to be judged.
 
+use std::net::IpAddr;
+
 /// Where a capture was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Vantage {
@@ -32,6 +34,10 @@ pub enum Offload {
 pub struct Options {
     /// Where the capture was taken.
     pub vantage: Vantage,
+    /// The addresses of the host that the capture was taken beside, where they are known: every TCP connection is then
+    /// judged from the place of that one of its ends which has such an address, and `vantage` does not count. What is
+    /// said here is believed, also of a host that seems to lose packets between itself and the capture.
+    pub beside: Vec<IpAddr>,
     /// Whether packets are as on the wire.
     pub offload: Offload,
     /// The MTU of the link, if announced segment sizes are to be held against it.

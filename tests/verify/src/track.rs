@@ -35,6 +35,8 @@ pub(crate) struct Track {
     /// Bytes were acknowledged that the capture has not.
     pub(crate) gaps: bool,
     vantage: Vantage,
+    /// Which sides the capture is said to have been taken beside, if that was said.
+    beside: Option<[bool; 2]>,
     pub(crate) super_packets: bool,
 }
 
@@ -83,6 +85,8 @@ impl Track {
             previous: None,
             gaps: false,
             vantage: options.vantage,
+            beside: (!options.beside.is_empty())
+                .then(|| ends.map(|end| options.beside.contains(&end.ip()))),
             super_packets: options.offload == crate::Offload::Before,
         }
     }
@@ -124,6 +128,9 @@ impl Track {
 
     /// Whether the capture was taken beside `side`.
     pub(crate) fn near(&self, side: usize) -> bool {
+        if let Some(beside) = self.beside {
+            return beside[side];
+        }
         let (own, other) = (&self.halves[side], &self.halves[1 - side]);
         match self.vantage {
             Vantage::Middle => false,
@@ -133,6 +140,11 @@ impl Track {
                 !own.disturbed && own.quickest_answer.is_some_and(|time| time <= BESIDE)
             }
         }
+    }
+
+    /// Whether the other side drops `tcp`, which `side` sends and the network has held back for long.
+    pub(crate) fn drops(&self, side: usize, tcp: &Segment<'_>) -> bool {
+        self.halves[1 - side].drops(tcp, self.halves[side].window)
     }
 
     /// What can be said about the conduct of `side`.
@@ -188,8 +200,9 @@ impl Track {
         if tcp.flags.ack {
             self.acknowledge(packet, tcp, me, budget);
         }
+        let is_dropped = self.drops(me, tcp);
         let mine = &mut self.halves[me];
-        mine.send(packet, tcp, facts, budget);
+        mine.send(packet, tcp, facts, is_dropped, budget);
         if let Some(data) = tcp.options.timestamps
             && !matches!(facts.data, Data::Again(_) | Data::Late)
         {
@@ -213,6 +226,12 @@ impl Track {
         {
             self.gaps = true;
             theirs.arrived.advance(tcp.ack_number);
+        }
+        let taken = mine.arrived.to();
+        let is_old = taken.is_some_and(|to| tcp.seq.before(to) && !tcp.end().after(to));
+        let heard = !is_old && !theirs.drops(tcp, mine.window);
+        if heard {
+            theirs.hears(tcp);
         }
         mine.disturbed |= theirs.shows_loss_after_capture(tcp, packet.now);
         if let Some(time) = theirs.acknowledged(packet, tcp, budget) {

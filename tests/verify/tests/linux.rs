@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pcap_verify::{Report, check_file};
+use pcap_verify::{Options, Report, check_file, check_file_with};
 
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
@@ -33,6 +33,21 @@ fn kept_captures_of_linux_have_no_errors() {
     for (name, report) in reports {
         assert!(report.is_clean() && report.packets > 20, "{name}: {report}");
     }
+}
+
+#[test]
+fn a_capture_is_judged_from_the_place_that_is_said() {
+    let beside = |host: &str| {
+        let mut options = Options::default();
+        options.beside = vec![host.parse().unwrap()];
+        check_file_with(&captures().join("reordered_sender.pcapng"), &options).unwrap()
+    };
+    let sender = beside("10.9.0.1");
+    assert!(sender.findings.is_empty(), "{sender}");
+    // It is not where the receiver is: what that one sends comes out of order.
+    let receiver = beside("10.9.0.2");
+    assert!(receiver.counts.contains_key("W-ACK-07"), "{receiver}");
+    assert!(sender.withheld.contains_key("W-ACK-07"), "{sender:?}");
 }
 
 #[test]

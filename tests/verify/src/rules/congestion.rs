@@ -30,7 +30,14 @@ impl State {
         if !view.is_new() || view.tcp.len == 0 || side.reported {
             return;
         }
-        let flight = u64::from(view.me().flight()) + u64::from(view.tcp.len);
+        // Without SACK each duplicate acknowledgement says that a segment has left the network (RFC 5681, 3.2).
+        let left = if view.me().sacked.has_holes() {
+            0
+        } else {
+            u64::from(view.me().dups) * u64::from(mss)
+        };
+        let flight = (u64::from(view.me().surely_under_way()) + u64::from(view.tcp.len))
+            .saturating_sub(left);
         // Limited transmit and a tail probe come on top.
         let most = u64::from((10 * mss).max(14_600) + 3 * mss) + side.acked;
         if flight > most {

@@ -1,9 +1,13 @@
 //! How connections begin.
 
 use crate::out::Out;
+use crate::parse::tcp::Options;
 use crate::parse::{MS, SEC, ms};
 use crate::rule::rules;
 use crate::track::View;
+
+/// A tail probe does not follow the last segment sooner.
+const PROBE: u64 = 2 * MS;
 
 rules! {
     SYN_ACK = Error "W-TCPHS-01", "9293 section 3.10.7", "A SYN-ACK acknowledges the SYN, and no more than came with it" [whole];
@@ -44,6 +48,15 @@ impl State {
         let Some(syn) = view.me().syn.as_ref().filter(|syn| syn.seq == view.tcp.seq) else {
             return;
         };
+        // A network may copy packets. A repetition has a newer timestamp; without one, only its sender can tell.
+        let stamp = |options: &Options| options.timestamps.map(|stamps| stamps.value);
+        let may_be_copy = match stamp(&syn.options) {
+            Some(value) => stamp(&view.tcp.options) == Some(value),
+            None => !view.flow.near(view.facts.me),
+        };
+        if may_be_copy {
+            return;
+        }
         // What the other side has sent meanwhile may have asked for it.
         if view
             .peer()
@@ -85,10 +98,16 @@ impl State {
         let Some(mss) = view.flow.mss_towards(view.facts.me) else {
             return;
         };
-        let is_first_flight = mine.una.is_none_or(|una| !una.after(start));
+        // What is selectively acknowledged has left the network too (RFC 6675, 4).
+        let is_first_flight =
+            mine.una.is_none_or(|una| !una.after(start)) && !mine.sacked.has_holes();
+        // Limited transmit and a tail probe come on top (RFC 3042; RFC 8985, 7.3).
+        let is_probe = mine
+            .last_new
+            .is_some_and(|last| view.now().saturating_sub(last.time) >= PROBE);
+        let most = (10 * mss).max(14_600) + mss * (mine.dups.min(2) + u32::from(is_probe));
         let sent = u32::try_from(tcp.seq.plus(tcp.len).since(start)).unwrap_or(0);
-        if is_first_flight && syn.len == 0 && sent > (10 * mss).max(14_600) && !side.flight_reported
-        {
+        if is_first_flight && syn.len == 0 && sent > most && !side.flight_reported {
             side.flight_reported = true;
             out.add(
                 &INITIAL_FLIGHT,

@@ -18,7 +18,10 @@ rules! {
 }
 
 #[derive(Default)]
-pub(super) struct State;
+pub(super) struct State {
+    /// The last packet of each side that a timer sent.
+    timed: [Option<u64>; 2],
+}
 
 impl State {
     pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
@@ -27,6 +30,10 @@ impl State {
         };
         let (mine, number) = (view.me(), view.number());
         let numbers = &[number, again.last_packet];
+        if again.acked && !again.heard {
+            // The acknowledgement came with what its receiver had to drop.
+            return;
+        }
         if again.acked {
             let una = mine.una_moved.map_or(number, |mark| mark.packet);
             out.add(
@@ -66,7 +73,9 @@ impl State {
                 );
             }
         }
-        judge_timer(view, again, out);
+        if judge_timer(view, again, self.timed[view.facts.me], out) {
+            self.timed[view.facts.me] = Some(number);
+        }
     }
 
     pub(super) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
@@ -92,8 +101,13 @@ impl State {
     }
 }
 
-/// What is sent again after a silence, so by a timer.
-fn judge_timer(view: &View<'_, '_>, again: Retransmission, out: &mut Out) {
+/// What is sent again after a silence, so by a timer; says whether it is. `before` is what one sent last.
+fn judge_timer(
+    view: &View<'_, '_>,
+    again: Retransmission,
+    before: Option<u64>,
+    out: &mut Out,
+) -> bool {
     let (mine, numbers) = (view.me(), &[view.number(), again.last_packet]);
     let heard = view
         .peer()
@@ -117,10 +131,10 @@ fn judge_timer(view: &View<'_, '_>, again: Retransmission, out: &mut Out) {
             ),
         );
     }
-    // The first gap may be that of a probe.
+    // The first gap may be that of a probe, and other gaps those of acknowledgements.
     if is_timer
         && again.times >= 3
-        && again.gap >= MIN_RTO
+        && before == Some(again.last_packet)
         && again.since < (again.gap / 2 * 3).min(60 * SEC)
     {
         out.add(
@@ -135,4 +149,5 @@ fn judge_timer(view: &View<'_, '_>, again: Retransmission, out: &mut Out) {
             ),
         );
     }
+    is_timer
 }

@@ -52,7 +52,8 @@ impl State {
             if view.me().arrived.touches(tcp.seq, tcp.end()) {
                 self.again[me] += 1;
             }
-            self.last[me] = Some((tcp.seq, tcp.end()));
+            // A FIN is no data.
+            self.last[me] = (!view.flow.drops(me, tcp)).then(|| (tcp.seq, tcp.seq.plus(tcp.len)));
             self.since_ack[me] += 1;
         }
         judge_resent(view, out);

@@ -11,7 +11,7 @@ const SPAN: u64 = 10 * SEC;
 
 rules! {
     ABSENT = Error "W-TS-01", "7323 section 3.2", "Once both SYNs have them, timestamps are on every segment but a RST";
-    BACK = Error "W-TS-02", "7323 section 3.2; 5.4", "The timestamps of new segments do not go back";
+    BACK = Error "W-TS-02", "7323 section 3.2; 5.4", "The timestamps of new segments do not go back" [near];
     RATE = Warning "W-TS-03", "7323 section 5.4", "The clock of timestamps ticks once to a thousand times a second" [time near];
     UNHEARD = Error "W-TS-04", "7323 section 3.2", "What is echoed was received" [near whole];
     ECHO_IN_SYN = Warning "W-TS-06", "7323 section 3.2", "The echo of the first SYN is zero";

@@ -59,23 +59,25 @@ pub(crate) struct Half {
     pub(crate) nxt: Option<Seq>,
     /// The highest acknowledgement of its data.
     pub(crate) una: Option<Seq>,
+    /// The highest acknowledgement of its data in segments that it had to take: others it drops, number and all.
+    pub(crate) una_heard: Option<Seq>,
     pub(crate) fin: Option<Mark>,
     pub(crate) rst: Option<Mark>,
     pub(crate) sent: SentList,
-    /// What the capture has seen of its data.
+    /// What the capture has seen of its data, and the other side had to take.
     pub(crate) arrived: Ranges,
-    /// What the other side said it has, above `una`.
+    /// What the other side said it has, above `una`, in segments that this side had to take.
     pub(crate) sacked: Ranges,
     /// Duplicate acknowledgements received since `una` moved.
     pub(crate) dups: u32,
-    /// When the last of them, or the last news in SACK blocks, came.
-    pub(crate) evidence_at: u64,
     /// Recovery from a loss goes on until this is acknowledged.
     pub(crate) recover: Option<Seq>,
     pub(crate) acked: Option<Ack>,
     /// The furthest right edge of the window it has offered, and the last one.
     pub(crate) edge: Option<Seq>,
     pub(crate) last_edge: Option<Seq>,
+    /// The largest window it has offered.
+    pub(super) window: u32,
     /// The last packet, the last one with new data, the last advance of `una`.
     pub(crate) last: Option<Mark>,
     pub(crate) last_new: Option<Mark>,
@@ -85,6 +87,8 @@ pub(crate) struct Half {
     pub(crate) rtt_min: Option<u64>,
     /// The timestamp of its last segment that was neither repeated nor late.
     pub(crate) tsval: Option<u32>,
+    /// The last timestamp that it echoed: what is older it drops (RFC 7323, 5.3).
+    pub(crate) echo: Option<u32>,
     /// The shortest time in which it has answered what the capture saw pass.
     pub(crate) quickest_answer: Option<u64>,
     /// Between this side and the capture packets are lost or change places.
@@ -114,6 +118,45 @@ impl Half {
         self.acked.is_some_and(|ack| ack.window == 0)
     }
 
+    /// Bytes that must still be under way: those above everything that is reported to have arrived. What is missing
+    /// below may be lost.
+    pub(crate) fn surely_under_way(&self) -> u32 {
+        let from = self
+            .sacked
+            .end()
+            .into_iter()
+            .chain(self.una)
+            .reduce(Seq::max);
+        match (self.nxt, from) {
+            (Some(nxt), Some(from)) => u32::try_from(nxt.since(from)).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Whether this side drops `tcp` of the other, which never offered a larger window than `window`: it is behind what
+    /// was echoed (RFC 7323, 5.3), or acknowledges what is too old (RFC 5961, 5.2).
+    pub(super) fn drops(&self, tcp: &Segment<'_>, window: u32) -> bool {
+        let is_behind = match (tcp.options.timestamps, self.echo) {
+            (Some(stamps), Some(echo)) => Seq(stamps.value).before(Seq(echo)),
+            _ => false,
+        };
+        let is_old = self.una.is_some_and(|una| {
+            window > 0 && tcp.flags.ack && tcp.ack_number.before(una.minus(window))
+        });
+        is_behind || is_old
+    }
+
+    /// Notes what this side had to take of the other's `tcp`.
+    pub(super) fn hears(&mut self, tcp: &Segment<'_>) {
+        let number = tcp.ack_number;
+        self.una_heard = Some(self.una_heard.map_or(number, |old| old.max(number)));
+        for &(left, right) in tcp.options.sack() {
+            if self.nxt.is_some_and(|nxt| !right.after(nxt)) && !left.before(number) {
+                self.sacked.add(left, right);
+            }
+        }
+    }
+
     pub(super) fn answered_within(&mut self, time: u64) {
         self.quickest_answer = Some(self.quickest_answer.map_or(time, |old| old.min(time)));
     }
@@ -140,21 +183,8 @@ impl Half {
         budget: &mut Budget,
     ) -> Option<u64> {
         let number = tcp.ack_number;
-        let news = tcp
-            .options
-            .sack()
-            .iter()
-            .any(|&(left, right)| right.after(left) && !self.sacked.covers(left, right));
-        if news || self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
-            self.evidence_at = packet.now;
-        }
         if self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
             self.dups += 1;
-        }
-        for &(left, right) in tcp.options.sack() {
-            if self.nxt.is_some_and(|nxt| !right.after(nxt)) && !left.before(number) {
-                self.sacked.add(left, right);
-            }
         }
         let moved = self.una.is_none_or(|una| number.after(una))
             && self.nxt.is_none_or(|nxt| !number.after(nxt));
@@ -188,12 +218,13 @@ impl Half {
         Some(time)
     }
 
-    /// Notes what this side sends.
+    /// Notes what this side sends; `is_dropped` if the other must drop it.
     pub(super) fn send(
         &mut self,
         packet: &Packet<'_>,
         tcp: &Segment<'_>,
         facts: &Facts,
+        is_dropped: bool,
         budget: &mut Budget,
     ) {
         let mark = Mark {
@@ -214,6 +245,11 @@ impl Half {
             }
         }
         if tcp.flags.ack {
+            self.echo = tcp
+                .options
+                .timestamps
+                .map(|stamps| stamps.echo)
+                .or(self.echo);
             self.acked = Some(Ack {
                 number: tcp.ack_number,
                 window: tcp.window,
@@ -244,7 +280,9 @@ impl Half {
                 ..mark
             });
         }
-        self.arrived.add(from, end);
+        if !is_dropped {
+            self.arrived.add(from, end);
+        }
         self.nxt = Some(self.nxt.map_or(end, |nxt| nxt.max(end)));
         if self.una.is_some_and(|una| !end.after(una)) {
             return;
@@ -296,5 +334,7 @@ impl Half {
         };
         self.edge = Some(self.edge.map_or(edge, |old| old.max(edge)));
         self.last_edge = Some(edge);
+        let window = u32::try_from(edge.since(tcp.ack_number)).unwrap_or(0);
+        self.window = self.window.max(window);
     }
 }

@@ -28,6 +28,11 @@ impl Ranges {
         self.to
     }
 
+    /// After the last byte that is covered.
+    pub(crate) fn end(&self) -> Option<Seq> {
+        self.islands.last().map(|&(_, right)| right).or(self.to)
+    }
+
     #[cfg(test)]
     fn islands(&self) -> &[(Seq, Seq)] {
         &self.islands

@@ -46,6 +46,8 @@ pub(crate) struct Retransmission {
     pub(crate) reaches_end: bool,
     /// All of it had been acknowledged.
     pub(crate) acked: bool,
+    /// By segments that its sender had to take.
+    pub(crate) heard: bool,
     /// All of it had been reported in SACK blocks.
     pub(crate) sacked: bool,
 }
@@ -194,6 +196,7 @@ fn classify(mine: &Half, theirs: &Half, packet: &Packet<'_>, tcp: &Segment<'_>) 
         at_una: !from.after(una),
         reaches_end: !end.before(nxt),
         acked: !end.after(una),
+        heard: mine.una_heard.is_some_and(|heard| !end.after(heard)),
         sacked: end.after(una) && mine.sacked.covers(from.max(una), end),
     })
 }

@@ -197,7 +197,12 @@ pub(crate) static CASES: &[Case] = &[
         also: &[],
         change: |c| {
             let place = c.frames.iter().rposition(syn).unwrap();
-            let frame = c.frames[place].clone();
+            let mut frame = c.frames[place].clone();
+            // A newer timestamp: no copy that a network made.
+            edit(&mut frame, |frame, _| {
+                let body = frame.option(8).unwrap();
+                frame.put32(body, frame.u32(body) + 50);
+            });
             insert(c, place, frame, 50 * MS);
         },
     },
