@@ -3,6 +3,7 @@
 use super::host::Host;
 use super::invariants::Invariants;
 use super::world::{World, WorldConfig};
+use core::time::Duration;
 use netstack_core::{
     AcceptError, How, Instant, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId,
 };
@@ -38,25 +39,31 @@ impl Transfer {
     ///
     /// # Panics
     ///
-    /// When the transfer stalls or takes more than an hour, and as [`work`](Transfer::work) does.
+    /// As [`run_in`](Transfer::run_in) does.
     pub fn run(config: &WorldConfig, v6: bool, size: u64) -> World {
         let mut world = World::new(config);
-        let seed = config.seed;
-        let mut transfer = Transfer::start(&mut world, v6, 7, size);
-        let limit = Instant::from_secs(3600);
+        Transfer::run_in(&mut world, v6, size);
+        world
+    }
+
+    /// Runs one transfer to its end, TIME-WAIT included.
+    ///
+    /// # Panics
+    ///
+    /// When the transfer stalls or takes more than an hour, and as [`work`](Transfer::work) does.
+    pub fn run_in(world: &mut World, v6: bool, size: u64) {
+        let mut transfer = Transfer::start(world, v6, 7, size);
+        let limit = world.now + Duration::from_secs(3600);
         loop {
-            transfer.work(&mut world);
+            transfer.work(world);
             if !world.step() {
                 break;
             }
+            let seed = world.seed;
             assert!(world.now < limit, "seed {seed}: no end after an hour");
         }
-        assert!(
-            transfer.is_done(),
-            "seed {seed}: stalled at {:?}",
-            world.now
-        );
-        world
+        let (seed, now) = (world.seed, world.now);
+        assert!(transfer.is_done(), "seed {seed}: stalled at {now:?}");
     }
 
     /// Opens the connection: host 1 listens on `port`, host 0 connects.

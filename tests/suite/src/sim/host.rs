@@ -37,7 +37,8 @@ impl Host {
         Host::tapped(number, config, |end, _| Box::new(end))
     }
 
-    /// The same, with a layer around the device, below the edge. The clock that `layer` is given shows the virtual time.
+    /// The same, with a layer around the device, below the edge. The clock that `layer` is given shows the
+    /// virtual time.
     ///
     /// # Panics
     ///

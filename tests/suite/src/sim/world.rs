@@ -54,6 +54,8 @@ pub struct World {
     /// Packets on their way, by arrival time and a running number that keeps their order.
     flying: BTreeMap<(Instant, u64), (usize, Packet)>,
     sent: u64,
+    /// What everything random here follows from.
+    pub(super) seed: u64,
     trace: DefaultHasher,
 }
 
@@ -73,6 +75,7 @@ impl World {
             filters: [None, None],
             flying: BTreeMap::new(),
             sent: 0,
+            seed: config.seed,
             trace: DefaultHasher::new(),
         }
     }
