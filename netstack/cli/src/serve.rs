@@ -21,12 +21,13 @@ use crate::failure::{Failure, Outcome};
 use crate::output;
 use addresses::Addresses;
 use device::Opened;
-use http::Files;
 use stats::Meter;
 use stop::Stop;
-use web::Web;
 
 pub(crate) use device::receive_pool;
+pub(crate) use http::Files;
+pub(crate) use services::everywhere;
+pub(crate) use web::Web;
 
 /// What is served when nothing is named.
 const DEFAULT_SERVICES: [Service; 3] = [

@@ -30,12 +30,19 @@ fn a_disk_that_is_full_or_fills() {
         "cat /dev/zero > $DIR/x 2>/dev/null; exec {NETSTACK} demo --no-tun --size 1MiB --out $DIR"
     );
     with_disk("64k", &full).refused(&["demo.pcapng", "No space", "--out", "free space"]);
-    let fills = format!("exec {NETSTACK} demo --no-tun --size 16MiB --out $DIR/d");
+    let fills = format!("exec {NETSTACK} demo --no-tun --size 16KiB --out $DIR/d");
     with_disk("64k", &fills).refused(&[
         "/d/demo.pcapng",
         "No space",
         "packets are missing from it",
         "choose another place with --out or free space there",
+    ]);
+    let fills = format!("exec {NETSTACK} demo --no-tun --size 16MiB --out $DIR/d");
+    with_disk("1m", &fills).refused(&[
+        "file for the http service",
+        "/d/",
+        "No space",
+        "choose another place with --out, free space there, or move less with --size",
     ]);
 }
 

@@ -83,6 +83,9 @@ fn values_that_make_no_sense() {
     serve("--mtu 70000").refused(&["65535"]);
     serve("--for soon").refused(&["20s"]);
     netstack("demo --size big").refused(&["64MiB"]);
+    for mtu in ["1279", "65536", "0", "-1", "many"] {
+        netstack(&format!("demo --mtu={mtu}")).refused(&[mtu, "--mtu", "netstack demo --help"]);
+    }
     netstack("bench --rounds 0").refused(&["1..=1000"]);
     netstack("bench --seconds 61").refused(&["from 0.01 to 60 seconds"]);
     netstack("bench --pin three").refused(&["one, two, free"]);

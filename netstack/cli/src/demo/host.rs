@@ -97,6 +97,14 @@ impl Listener {
 }
 
 impl Stream {
+    /// The same connection once more, for another thread.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Stream::Kernel(stream) => Stream::Kernel(stream.try_clone()?),
+            Stream::Stack(stream) => Stream::Stack(stream.try_clone()?),
+        })
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) -> io::Result<()> {
         match self {

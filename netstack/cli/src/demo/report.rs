@@ -11,8 +11,12 @@ pub(crate) struct Report {
     pub(crate) link: &'static str,
     /// Why it was not against the kernel, when it was to be.
     pub(crate) fallback: Option<String>,
-    pub(crate) streams: Vec<StreamRow>,
+    /// The largest packet in bytes.
+    pub(crate) mtu: u32,
+    /// Empty without a kernel to ping from.
+    pub(crate) pings: Vec<PingRow>,
     pub(crate) short: ShortRow,
+    pub(crate) streams: Vec<StreamRow>,
     /// Packets through the stack's device, both ways.
     pub(crate) packets: u64,
     pub(crate) retransmits: u64,
@@ -25,10 +29,22 @@ pub(crate) struct Report {
     pub(crate) passed: bool,
 }
 
+/// Pings to one address of the stack.
+#[derive(Debug, Serialize)]
+pub(crate) struct PingRow {
+    /// IPv4 or IPv6.
+    pub(crate) family: &'static str,
+    pub(crate) sent: u32,
+    pub(crate) answered: u32,
+    pub(crate) fastest_seconds: Option<f64>,
+}
+
 /// One large stream.
 #[derive(Debug, Serialize)]
 pub(crate) struct StreamRow {
-    pub(crate) direction: &'static str,
+    pub(crate) what: &'static str,
+    /// IPv4 or IPv6.
+    pub(crate) family: &'static str,
     pub(crate) bytes: u64,
     pub(crate) seconds: f64,
     pub(crate) gbit_per_second: f64,
@@ -59,7 +75,8 @@ pub(crate) struct CaptureRow {
 impl Report {
     /// Whether all is as it must be; kept in `passed`.
     pub(crate) fn judge(&self) -> bool {
-        self.streams.iter().all(|stream| stream.intact)
+        self.pings.iter().all(|ping| ping.answered == ping.sent)
+            && self.streams.iter().all(|stream| stream.intact)
             && self.short.wrong == 0
             && self.live_nodes == 0
             && self.all_closed
@@ -69,20 +86,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for stream in &self.streams {
-            let verdict = if stream.intact {
-                "SHA-256 agrees"
-            } else {
-                "SHA-256 DIFFERS"
-            };
-            let value = format!("{:.2} Gbit/s", stream.gbit_per_second);
-            let detail = format!(
-                "{} in {:.2} s, {verdict}",
-                bytes(stream.bytes),
-                stream.seconds
-            );
-            row(f, stream.direction, &value, &detail)?;
-        }
+        self.pings.iter().try_for_each(|ping| ping.write(f))?;
         let short = &self.short;
         let detail = format!(
             "{} connections, {} wrong, IPv4 and IPv6, both ways",
@@ -94,11 +98,12 @@ impl fmt::Display for Report {
             &format!("{:.0} /s", short.per_second),
             &detail,
         )?;
+        self.streams.iter().try_for_each(|stream| stream.write(f))?;
         row(
             f,
             "packets",
             &self.packets.to_string(),
-            "through the device, both ways",
+            &format!("of up to {} bytes through the device, both ways", self.mtu),
         )?;
         row(
             f,
@@ -145,6 +150,38 @@ impl fmt::Display for Report {
     }
 }
 
+impl PingRow {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = match self.fastest_seconds {
+            Some(seconds) => format!("{:.0} us", seconds * 1e6),
+            None => "no answer".to_owned(),
+        };
+        let detail = format!(
+            "at least; {} of {} answered, small and of the MTU",
+            self.answered, self.sent
+        );
+        row(f, &format!("ping, {}", self.family), &value, &detail)
+    }
+}
+
+impl StreamRow {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.intact {
+            "SHA-256 agrees"
+        } else {
+            "SHA-256 DIFFERS"
+        };
+        let value = format!("{:.2} Gbit/s", self.gbit_per_second);
+        let detail = format!("{} in {:.2} s, {verdict}", bytes(self.bytes), self.seconds);
+        row(
+            f,
+            &format!("{}, {}", self.what, self.family),
+            &value,
+            &detail,
+        )
+    }
+}
+
 /// A number of bytes in the unit that makes it short.
 pub(crate) fn bytes(count: u64) -> String {
     let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -157,6 +194,6 @@ pub(crate) fn bytes(count: u64) -> String {
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str, detail: &str) -> fmt::Result {
     let mut line = String::new();
-    write!(line, "{name:<22} {value:>14}  {detail}")?;
+    write!(line, "{name:<26} {value:>14}  {detail}")?;
     writeln!(f, "{}", line.trim_end())
 }

@@ -1,4 +1,4 @@
-//! Taking the temporary directory away when a signal ends the demonstration.
+//! Taking a temporary directory away when a signal ends the demonstration.
 
 use std::fs;
 use std::path::PathBuf;

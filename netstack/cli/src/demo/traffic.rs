@@ -1,4 +1,4 @@
-//! What is moved: one large stream each way, and many short connections.
+//! What is moved between the two ends: a large stream one way or there and back, and many short connections.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -14,6 +14,14 @@ use super::host::{Host, Listener, Stream};
 const READ: usize = 256 << 10;
 /// The most bytes that a short connection carries each way.
 const SHORT: u64 = 2048;
+
+/// The bytes of a large stream, which are made as they are sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    seed: u64,
+    pub(crate) bytes: u64,
+    digest: Fingerprint,
+}
 
 /// What became of one large stream.
 pub(crate) struct Bulk {
@@ -32,50 +40,47 @@ pub(crate) struct Short {
     pub(crate) time: Duration,
 }
 
-/// Moves `size` bytes from one end to the other over one connection, which `client` opens to `server`.
-///
-/// The sender's hash is taken before the clock starts, from the same function of the seed that is then sent, so
-/// that only one hash is paid for in the time measured: the receiver's.
+impl Load {
+    /// The first `bytes` of the stream of `seed`.
+    ///
+    /// Takes their hash, so that in the time that is measured later only one hash is paid for: the receiver's.
+    pub(crate) fn new(seed: u64, bytes: u64) -> Self {
+        Load {
+            seed,
+            bytes,
+            digest: Source::new(seed, bytes).digest(),
+        }
+    }
+}
+
+/// Moves `load` from one end to the other over one connection, which `client` opens to `server`.
 pub(crate) fn bulk(
     client: &Host,
     server: &Host,
-    client_sends: bool,
-    size: u64,
+    (is_v6, client_sends): (bool, bool),
+    load: Load,
     bar: &ProgressBar,
 ) -> io::Result<Bulk> {
-    let seed = u64::from(client_sends) + 1;
-    let sent = Source::new(seed, size).digest();
-    let listener = server.listen(false)?;
+    let listener = server.listen(is_v6)?;
     let near = client.connect(listener.local_addr()?)?;
     let far = listener.accept()?;
-    let (mut sender, mut receiver) = if client_sends {
+    let (sender, receiver) = if client_sends {
         (near, far)
     } else {
         (far, near)
     };
-    let begun = Instant::now();
-    let arrived = thread::scope(|scope| {
-        let sending = scope.spawn(move || {
-            let mut source = Source::new(seed, size);
-            while let Some(chunk) = source.next_chunk() {
-                sender.write_all(chunk)?;
-            }
-            sender.finish()?;
-            Ok::<Stream, io::Error>(sender)
-        });
-        let arrived = receive(&mut receiver, bar);
-        // What went wrong at the sender is the cause of what went wrong here.
-        sending
-            .join()
-            .map_err(|_| io::Error::other("the sender panicked"))??;
-        arrived
-    })?;
-    Ok(Bulk {
-        bytes: size,
-        time: begun.elapsed(),
-        sent,
-        arrived,
-    })
+    exchange(sender, receiver, load, bar)
+}
+
+/// Moves `load` from `client` to the echo service at `remote` and back.
+pub(crate) fn echo(
+    client: &Host,
+    remote: SocketAddr,
+    load: Load,
+    bar: &ProgressBar,
+) -> io::Result<Bulk> {
+    let stream = client.connect(remote)?;
+    exchange(stream.try_clone()?, stream, load, bar)
 }
 
 /// Opens `count` connections one after the other, by turns from either end and over IPv4 and IPv6; each sends some
@@ -96,6 +101,38 @@ pub(crate) fn short(near: &Host, far: &Host, count: u32, bar: &ProgressBar) -> i
         connections: count,
         wrong,
         time: begun.elapsed(),
+    })
+}
+
+/// Sends `load` by `sender` while all that comes to `receiver` is read and hashed.
+fn exchange(
+    mut sender: Stream,
+    mut receiver: Stream,
+    load: Load,
+    bar: &ProgressBar,
+) -> io::Result<Bulk> {
+    let begun = Instant::now();
+    let arrived = thread::scope(|scope| {
+        let sending = scope.spawn(move || {
+            let mut source = Source::new(load.seed, load.bytes);
+            while let Some(chunk) = source.next_chunk() {
+                sender.write_all(chunk)?;
+            }
+            sender.finish()?;
+            Ok::<Stream, io::Error>(sender)
+        });
+        let arrived = receive(&mut receiver, bar);
+        // What went wrong at the sender is the cause of what went wrong here.
+        sending
+            .join()
+            .map_err(|_| io::Error::other("the sender panicked"))??;
+        arrived
+    })?;
+    Ok(Bulk {
+        bytes: load.bytes,
+        time: begun.elapsed(),
+        sent: load.digest,
+        arrived,
     })
 }
 

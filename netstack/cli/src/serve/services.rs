@@ -22,7 +22,7 @@ pub(super) fn add(builder: Builder, services: &[Service]) -> Builder {
 }
 
 /// A port on all addresses of the stack.
-pub(super) fn everywhere(port: u16) -> [SocketAddr; 2] {
+pub(crate) fn everywhere(port: u16) -> [SocketAddr; 2] {
     [
         (Ipv4Addr::UNSPECIFIED, port).into(),
         (Ipv6Addr::UNSPECIFIED, port).into(),

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BREATHER: Duration = Duration::from_millis(100);
 
 /// The running service; dropping it ends its connections.
-pub(super) struct Web {
+pub(crate) struct Web {
     /// Dropped to say stop.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -36,7 +36,7 @@ impl Web {
     ///
     /// # Errors
     /// When a port or the thread cannot be had.
-    pub(super) fn start(
+    pub(crate) fn start(
         net: &Netstack,
         services: &[Service],
         files: Files,
