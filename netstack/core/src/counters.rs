@@ -196,8 +196,11 @@ counters! {
     UdpCounters {
         /// Datagrams queued for a socket.
         in_datagrams,
-        /// Datagrams sent.
+        /// Datagrams queued with the interface that they leave by.
         out_datagrams,
+        /// Datagrams that could not be sent when they were given, for another reason than a full queue; whoever gave them
+        /// was told.
+        out_refused: dropped,
         /// Received shorter than a UDP header.
         in_truncated: dropped,
         /// Received with a length below the header's or beyond the packet's end.
@@ -277,6 +280,12 @@ counters! {
         in_receive_full: dropped,
         /// Dropped: beyond so many holes that no more are kept.
         in_assembler_full: dropped,
+        /// Segments that begin with what was received before: that part was dropped.
+        in_partly_old,
+        /// Segments that reach beyond the receive window, or come while it is shut: that part was dropped.
+        in_beyond_window,
+        /// Data thrown away because the application has shut its reading side.
+        in_read_shut: dropped,
         /// Dropped: data behind the peer's FIN.
         in_after_fin: dropped,
         /// Dropped: resets of a connection in TIME-WAIT (RFC 1337).

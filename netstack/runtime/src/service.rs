@@ -123,6 +123,12 @@ impl ServiceContext<'_> {
             .map_err(|error| error.into_io())
     }
 
+    /// Whether the socket has room: of a stream for some bytes, for any datagram otherwise. If not, a writable event
+    /// comes once it has.
+    pub fn can_send(&mut self, socket: SocketId) -> bool {
+        self.stack.send_room(socket).is_ok()
+    }
+
     /// Receives into `into`: the number of bytes, 0 at the end of a stream, and who sent a datagram. Spans are
     /// given as they are, however much they pin: they are to be sent, or copied and dropped, at once.
     ///

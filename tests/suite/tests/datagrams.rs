@@ -514,3 +514,74 @@ fn a_socket_is_found_by_its_address_before_its_port() {
         Ok(&b"second"[..])
     );
 }
+
+/// Takes what the stack has to tell; whether it told that `socket` is writable.
+fn told_writable(lab: &mut Lab, socket: SocketId) -> bool {
+    let mut told = false;
+    while let Some(event) = lab.host.stack.poll_event() {
+        told |= event.socket == socket && event.writable;
+    }
+    told
+}
+
+#[test]
+fn who_was_refused_for_want_of_room_hears_of_room() {
+    for v6 in [false, true] {
+        let mut lab = lab(1500);
+        let socket = bound(&mut lab, v6, 53);
+        let to = Some((Lab::neighbour(v6), 53).into());
+        let long = bytes(60_000);
+        // So many short ones that there is room for more of them, but not for a long one.
+        for _ in 0..170 {
+            let sent = calls::send_to(&mut lab.host.stack, socket, to, &long[..1_000]);
+            assert_eq!(sent, Ok(1_000));
+        }
+        told_writable(&mut lab, socket);
+        let refused = calls::send_to(&mut lab.host.stack, socket, to, &long);
+        assert_eq!(refused, Err(SendError::WouldBlock));
+        assert!(!told_writable(&mut lab, socket));
+        lab.sent();
+        assert!(told_writable(&mut lab, socket));
+        assert_eq!(
+            calls::send_to(&mut lab.host.stack, socket, to, &long),
+            Ok(60_000)
+        );
+    }
+}
+
+#[test]
+fn a_datagram_is_sent_or_counted_under_another_name() {
+    let mut lab = lab(1500);
+    let socket = bound(&mut lab, false, 53);
+    let to: SocketAddr = (Lab::neighbour(false), 53).into();
+    let other = bound(&mut lab, false, 54);
+    // More than the interface's queue of 1024 takes, into which what is closed hands them over.
+    let mut given = 0;
+    for socket in [socket, other] {
+        while calls::send_to(&mut lab.host.stack, socket, Some(to), b"").is_ok() {
+            given += 1;
+        }
+        lab.host.stack.close(lab.now, socket);
+    }
+    assert!(given > 1024, "{given}");
+    let counters = lab.host.stack.counters();
+    assert_eq!(counters.udp.out_datagrams, 1024);
+    assert_eq!(counters.ip.out_queue_full, given - 1024);
+    assert_eq!(lab.sent().len(), 1024);
+}
+
+#[test]
+fn a_datagram_that_cannot_be_sent_is_counted() {
+    let mut lab = lab(1500);
+    let socket = bound(&mut lab, false, 53);
+    for (number, to) in ["0.0.0.0:7", "10.0.0.2:0", "[fd00::2]:7"]
+        .into_iter()
+        .enumerate()
+    {
+        let to = Some(to.parse().expect("literal"));
+        assert!(calls::send_to(&mut lab.host.stack, socket, to, b"x").is_err());
+        let counters = lab.host.stack.counters();
+        assert_eq!(counters.udp.out_refused, number as u64 + 1);
+        assert_eq!(counters.udp.out_datagrams, 0);
+    }
+}

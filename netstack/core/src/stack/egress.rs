@@ -167,24 +167,30 @@ impl Stack {
         }
     }
 
-    /// Queues a packet that belongs to no socket, in fragments if it is longer than `mtu`.
-    pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet, mtu: usize) {
+    /// Queues a packet that belongs to no socket, in fragments if it is longer than `mtu`. False: it, or some fragment,
+    /// was dropped and counted.
+    pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet, mtu: usize) -> bool {
         if packet.len() <= mtu {
             return self.push_control(iface, packet);
         }
         let Some(sent) = quote::read(&packet, 0) else {
             self.counters.ip.out_fragment_failed += 1;
-            return;
+            return false;
         };
         let ident = self.ident(sent.src.ip(), sent.dst.ip(), sent.protocol);
         match fragment::fragment(packet, mtu, ident) {
             Ok(fragments) => {
+                let mut all = true;
                 for fragment in fragments {
                     self.counters.ip.out_fragments += 1;
-                    self.push_control(iface, fragment);
+                    all &= self.push_control(iface, fragment);
                 }
+                all
             }
-            Err(_) => self.counters.ip.out_fragment_failed += 1,
+            Err(_) => {
+                self.counters.ip.out_fragment_failed += 1;
+                false
+            }
         }
     }
 
@@ -215,12 +221,16 @@ impl Stack {
         }
     }
 
-    fn push_control(&mut self, iface: IfaceId, packet: Packet) {
-        if let Some(interface) = self.interfaces.get_mut(iface.index() as usize)
-            && !interface.push_control(packet)
-        {
+    fn push_control(&mut self, iface: IfaceId, packet: Packet) -> bool {
+        let Some(interface) = self.interfaces.get_mut(iface.index() as usize) else {
+            self.counters.ip.out_no_route += 1;
+            return false;
+        };
+        let queued = interface.push_control(packet);
+        if !queued {
             self.counters.ip.out_queue_full += 1;
         }
+        queued
     }
 }
 

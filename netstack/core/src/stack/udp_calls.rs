@@ -110,6 +110,22 @@ impl Stack {
         from: &mut IovIter<'_>,
         control: &SendControl<'_>,
     ) -> Result<usize, SendError> {
+        let sent = self.udp_queue(id, from, control);
+        if sent
+            .as_ref()
+            .is_err_and(|error| *error != SendError::WouldBlock)
+        {
+            self.counters.udp.out_refused += 1;
+        }
+        sent
+    }
+
+    fn udp_queue(
+        &mut self,
+        id: SocketId,
+        from: &mut IovIter<'_>,
+        control: &SendControl<'_>,
+    ) -> Result<usize, SendError> {
         let udp = self.table.udp_mut(id)?;
         let to = control
             .to
@@ -258,9 +274,10 @@ impl Stack {
         let Some((iface, interface_mtu, packet)) = self.udp_packet(local, outgoing) else {
             return;
         };
-        self.counters.udp.out_datagrams += 1;
         let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
-        self.send_control(iface, packet, mtu);
+        if self.send_control(iface, packet, mtu) {
+            self.counters.udp.out_datagrams += 1;
+        }
     }
 
     fn udp_news(&mut self, id: SocketId, news: News) {

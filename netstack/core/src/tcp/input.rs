@@ -132,7 +132,7 @@ impl Connection {
         }
         let pushed = segment.flags.has(Flags::PSH);
         let untrimmed = segment.seq;
-        self.trim_to_window(&mut segment, &mut payload);
+        self.trim_to_window(ctx, &mut segment, &mut payload);
         match self.check_ack(ctx, &segment) {
             Step::Next => {}
             done => return done,
@@ -253,9 +253,15 @@ impl Connection {
     }
 
     /// Cuts away what was received before and what lies beyond the window.
-    fn trim_to_window(&mut self, segment: &mut Segment, payload: &mut Option<Span>) {
+    fn trim_to_window(
+        &mut self,
+        ctx: &mut Context<'_>,
+        segment: &mut Segment,
+        payload: &mut Option<Span>,
+    ) {
         let old = self.rcv.nxt.since(segment.seq).min(segment.len);
         if old > 0 {
+            ctx.counters.in_partly_old += 1;
             // req: RFC2883-05
             self.note_duplicate(segment.seq, segment.seq + old);
             segment.seq += old;
@@ -270,6 +276,7 @@ impl Connection {
         }
         let room = self.rcv.window.edge().since(segment.seq);
         if segment.len > room {
+            ctx.counters.in_beyond_window += 1;
             segment.len = room;
             segment.flags = segment.flags.without(Flags::FIN);
             if payload
@@ -459,6 +466,7 @@ impl Connection {
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
         if self.read_shut {
+            ctx.counters.in_read_shut += 1;
             self.rcv.discard_read();
         }
         if had_holes {

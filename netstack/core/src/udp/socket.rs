@@ -147,10 +147,10 @@ impl UdpSocket {
         !self.incoming.is_empty() || self.error.is_some()
     }
 
-    /// Whether a datagram of the usual size could be sent now. One that is longer than what is left may
-    /// still have to wait; one always fits into an empty queue.
+    /// Whether any datagram could be sent now, however long. So who is refused for want of room finds the socket not
+    /// writable, and hears when it is again. Without that a short one may still fit; any does into an empty queue.
     pub(crate) fn is_writable(&self) -> bool {
-        self.outgoing.is_empty() || self.outgoing_charge < self.limits.send
+        self.fits(MAX_PACKET)
     }
 
     /// Takes the error that was reported last.
@@ -327,8 +327,7 @@ impl UdpSocket {
         if len > longest_payload(to) {
             return Err(SendError::TooLong);
         }
-        let fits = self.outgoing_charge + OVERHEAD + len <= self.limits.send;
-        if !self.outgoing.is_empty() && !fits {
+        if !self.fits(len) {
             return Err(SendError::WouldBlock);
         }
         let payload = match len {
@@ -346,6 +345,10 @@ impl UdpSocket {
     /// says about others is not believed.
     pub(crate) fn speaks_to(&self, to: SocketAddr) -> bool {
         self.peer == Some(to) || self.latest == Some(to)
+    }
+
+    fn fits(&self, len: usize) -> bool {
+        self.outgoing.is_empty() || self.outgoing_charge + OVERHEAD + len <= self.limits.send
     }
 
     /// Takes the next datagram to send.

@@ -69,14 +69,18 @@ fn send_back(cx: &mut ServiceContext<'_>, connection: SocketId) {
     }
 }
 
-/// Sends back the datagrams that have come. One that the socket has no room for is lost, as datagrams are.
+/// Sends back the datagrams that have come, while the socket has room for any. Those that wait meanwhile, the core counts
+/// when they become too many; and it counts what it refuses, such as to somebody whom no route leads to.
 fn answer(cx: &mut ServiceContext<'_>, socket: SocketId) {
     let mut datagram = VecDeque::new();
     loop {
         datagram.clear();
+        // Its writable event comes here too.
+        if !cx.can_send(socket) {
+            return;
+        }
         match cx.receive(socket, &mut IovIter::collect(&mut datagram, DATAGRAM)) {
             Ok((_, Some(from))) if from.port() >= WELL_KNOWN_PORTS => {
-                // The core counts what it refuses.
                 let _ = cx.send(socket, &mut IovIter::spans(&mut datagram), Some(from));
             }
             Ok(_) => {}

@@ -210,6 +210,7 @@ fn a_shut_reading_side_throws_data_away_and_acknowledges_it() {
         let ack = remote.one();
         assert_eq!((ack.ack, ack.window > 60_000), (remote.nxt, true));
     }
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_read_shut, 200);
     assert_eq!(remote.read(), None);
     remote.lab.pass(SECOND);
     assert_eq!(remote.lab.host.live_nodes(), 0);

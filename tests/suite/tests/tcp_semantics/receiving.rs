@@ -187,6 +187,8 @@ fn overlapping_segments_are_cut_to_what_is_new() {
     }
     let read = remote.read().expect("open");
     assert_eq!(read, (0..40).map(byte).collect::<Vec<u8>>());
+    // Without the one that holds nothing new, and those that begin where they should.
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_partly_old, 3);
 }
 
 // req: U-16
@@ -200,6 +202,16 @@ fn data_beyond_the_window_is_cut_off() {
     let ack = remote.sent().pop().expect("an acknowledgement");
     assert_eq!((ack.ack, ack.window), (remote.nxt.wrapping_add(10_000), 0));
     assert_eq!(remote.read().map(|read| read.len()), Some(10_000));
+    // The last one found the window shut.
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_beyond_window, 1);
+
+    let mut remote = with_buffer(10_000, &Offer::default());
+    let piece = piece(&remote, 0, 12_000);
+    remote.inject(&piece);
+    let ack = remote.sent().pop().expect("an acknowledgement");
+    assert_eq!((ack.ack, ack.window), (remote.nxt.wrapping_add(10_000), 0));
+    assert_eq!(remote.read().map(|read| read.len()), Some(10_000));
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_beyond_window, 1);
 }
 
 // req: SHLD-31, MAY-13, U-34, RFC5681-16, RFC2018-06
