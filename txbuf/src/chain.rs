@@ -250,10 +250,11 @@ impl Chain {
         self.release_messages();
         let gone = self.entries.partition_point(|entry| entry.end() <= pos);
         self.released += gone as u64;
+        // Counted before anything is dropped: an owner's destructor may panic.
+        let storage = |entry: &Entry| entry.storage as usize;
+        self.storage -= self.entries.range(..gone).map(storage).sum::<usize>();
         // Backwards: then the drop of a run's first node frees the run in one step.
-        for entry in self.entries.drain(..gone).rev() {
-            self.storage -= entry.storage as usize;
-        }
+        self.entries.drain(..gone).rev().for_each(drop);
         if let Some(entry) = self.entries.front_mut()
             && !entry.own
             && entry.start < pos
@@ -345,6 +346,14 @@ impl Chain {
         match &self.tail {
             Some(tail) => tail.node.base().as_ptr().wrapping_add(tail.fill as usize),
             None => core::ptr::NonNull::dangling().as_ptr(),
+        }
+    }
+
+    /// Tells the models that the unpublished bytes of the tail are written.
+    #[inline(always)]
+    pub(crate) fn tail_writes(&self) {
+        if let Some(tail) = &self.tail {
+            tail.node.writes(tail.fill);
         }
     }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use crate::completion::Token;
 use crate::error::TooLong;
-use crate::ledger::{Kind, Ledger};
+use crate::ledger::{Kind, Ledger, Listing};
 use crate::node::{Node, NodeAt, NodeRef};
 use crate::segment::Returned;
-use crate::sync;
 
 /// Whoever provides memory of a device. The stack asks it for nothing but its
 /// number, and tells it when a piece is no longer used.
@@ -36,10 +35,11 @@ pub struct DeviceExtent {
 #[repr(C)]
 struct Device {
     header: Node,
-    ledger: Ledger,
     memory: Arc<dyn DeviceMemory>,
     offset: u64,
-    /// Dropped after the memory was released.
+    /// Dropped after the memory was released, also when that panics, and so is the
+    /// token after it.
+    listing: Listing,
     _token: Option<Token>,
 }
 
@@ -53,13 +53,11 @@ pub(crate) fn node(
 ) -> Result<(NodeRef, u32), TooLong> {
     offset.checked_add(len as u64).ok_or(TooLong)?;
     let len = u32::try_from(len).map_err(|_| TooLong)?;
-    // The count of the ledger's `Arc`.
-    sync::note(1);
     let device = Box::new(Device {
         header: Node::new(Kind::Device, NonNull::dangling(), len, len as usize, free),
-        ledger: ledger.clone(),
         memory,
         offset,
+        listing: Listing::new(ledger, Kind::Device, len as usize),
         _token: token,
     });
     let header = NonNull::from(Box::leak(device)).cast::<Node>();
@@ -89,12 +87,11 @@ unsafe fn free(node: NonNull<Node>, _: &mut Returned) {
     let device = node.cast::<Device>();
     // SAFETY: made by `node` from a box; the last pin is gone.
     let device = unsafe {
-        device.as_ref().ledger.unlist(node);
+        device.as_ref().listing.ledger.unlist(node);
         Box::from_raw(device.as_ptr())
     };
     let len = device.header.capacity() as usize;
     device.memory.release(device.offset, len);
-    device.ledger.leave(Kind::Device, 1, len);
 }
 
 #[cfg(all(test, not(loom)))]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::node::{Node, NodeRef};
-use crate::sync::Level;
+use crate::sync::{self, Level};
 
 #[allow(unsafe_code)]
 mod live;
@@ -78,6 +78,34 @@ pub struct Ledger {
 struct Books {
     kinds: [Line; Kind::ALL.len()],
     live: Option<Live>,
+}
+
+/// The place of a node on its ledger, which it leaves with this, whatever becomes of
+/// the rest of the node: a destructor of somebody's may panic.
+pub(crate) struct Listing {
+    pub(crate) ledger: Ledger,
+    kind: Kind,
+    bytes: usize,
+}
+
+impl Listing {
+    /// Of a node of so many bytes that [`Ledger::enter`] is about to be told of.
+    pub(crate) fn new(ledger: &Ledger, kind: Kind, bytes: usize) -> Self {
+        // The count of the ledger's `Arc`.
+        sync::note(1);
+        let ledger = ledger.clone();
+        Self {
+            ledger,
+            kind,
+            bytes,
+        }
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.ledger.leave(self.kind, 1, self.bytes);
+    }
 }
 
 #[derive(Default)]

@@ -41,7 +41,9 @@
 //! * A function that takes a `Span` or a `Packet` by value owns it; one that
 //!   returns it gives it to the caller. Whoever holds a span keeps its storage, on
 //!   whatever thread, and drops it whenever it likes: the last drop frees the
-//!   storage, or returns it to its pool, in a loop and not by recursion.
+//!   storage, or returns it to its pool, in a loop and not by recursion, also where
+//!   owners keep spans of other owners. A destructor that panics leaves every count
+//!   right; the panic reaches whoever dropped the span.
 //! * Published bytes never change. No method of [`Packet`] or [`Span`] gives
 //!   mutable access to a payload; a node is written again only when its chain holds
 //!   the last pin.
@@ -53,7 +55,8 @@
 //!   their pool, whose [`Pool::in_use`] never passes its limit, and through
 //!   [`Pool::charged_to`] to an [`Account`] that several pools share; an owned buffer
 //!   to the account whose [`Charge`] lies beside it. At a limit there is
-//!   [`NoMemory`] and nothing else happens. A queue counts what it holds in a
+//!   [`NoMemory`] and nothing else happens. Copies are made in segments of the pool that
+//!   is named, never beside it. A queue counts what it holds in a
 //!   [`Tally`] and is [`collapse`]d when it keeps too much.
 //! * Lent memory stays with its lender: whoever lets a span out of the sender's
 //!   reach turns it into a copy first ([`Span::orphan`]), and the lender can take the
@@ -99,7 +102,7 @@
 //! # Unsafe code
 //!
 //! All of it lies in the few modules that `lib.rs` lets use it, each block with
-//! its reason: the count and the links (`node`), the five kinds of storage
+//! its reason: the count and the links (`node`, `node::foreign`), the five kinds of storage
 //! (`segment`, `user`, `owned`, `device`, `gather`), the two views (`extent` to read,
 //! `reservation` to write), tokens that become queue entries (`completion::token`),
 //! the list of live nodes (`ledger::live`), one change of lifetime (`iov::vectors`),

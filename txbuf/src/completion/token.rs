@@ -4,12 +4,17 @@
 //! drop pushes with compare-and-exchange, the one consumer takes all with a swap, so
 //! no entry is ever taken out of the middle. A consumer that goes away leaves `gone`
 //! in place of the head; who finds it frees its entry instead of pushing.
+//!
+//! Holders count as pins on nodes do: a drop is a `Release` decrement, and the last one
+//! is followed by an `Acquire` load. The mark that a message was copied, a relaxed
+//! store, is thus seen by whoever finishes it, whichever holder set it; and by the
+//! consumer, who acquires what the push released.
 
 use core::fmt;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::sync::{self, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{self, AtomicPtr, AtomicU32, AtomicUsize, Ordering, Tracked};
 
 /// What is called when the queue is no longer empty.
 pub(super) type Wake = Box<dyn Fn() + Send + Sync>;
@@ -25,6 +30,17 @@ struct Entry {
     id: u32,
     /// Taken out by the last holder, before the entry is pushed.
     queue: Option<Arc<Queue>>,
+    _tracked: Tracked,
+}
+
+impl Entry {
+    fn add(&self, holders: usize) {
+        let before = self.holders.fetch_add(holders, Ordering::Relaxed);
+        if before > isize::MAX as usize {
+            // Only clones leaked in a loop come this far.
+            std::process::abort();
+        }
+    }
 }
 
 struct Queue {
@@ -73,7 +89,7 @@ impl Token {
     /// As many clones as asked for, in one addition.
     pub(crate) fn clones(&self, n: usize) -> Clones {
         if n > 0 {
-            self.entry().holders.fetch_add(n, Ordering::Relaxed);
+            self.entry().add(n);
         }
         Clones {
             entry: self.0,
@@ -105,11 +121,7 @@ impl Drop for Clones {
 
 impl Clone for Token {
     fn clone(&self) -> Self {
-        let before = self.entry().holders.fetch_add(1, Ordering::Relaxed);
-        if before > isize::MAX as usize {
-            // Only clones leaked in a loop come this far.
-            std::process::abort();
-        }
+        self.entry().add(1);
         Self(self.0)
     }
 }
@@ -211,6 +223,7 @@ impl Consumer {
                 copied: AtomicU32::new(0),
                 id,
                 queue,
+                _tracked: Tracked::new(),
             }),
         };
         Token(NonNull::from(Box::leak(entry)))

@@ -114,3 +114,24 @@ fn the_token_goes_after_the_memory_and_lengths_are_checked() {
     assert!(completions.poll().is_some());
     assert_eq!(*fake.0.lock().unwrap(), [(0, 10)]);
 }
+
+#[test]
+fn a_release_that_panics_leaves_the_ledger_and_ends_the_message() {
+    struct Panics;
+    impl DeviceMemory for Panics {
+        fn provider(&self) -> u64 {
+            0
+        }
+
+        fn release(&self, _: u64, _: usize) {
+            panic!("release");
+        }
+    }
+    let ledger = Ledger::new();
+    let mut completions = Completions::new(Order::Stream, 1);
+    let token = completions.token().unwrap();
+    let span = Span::from_device(&ledger, Arc::new(Panics), 0, 10, Some(token)).unwrap();
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(span)));
+    assert!(dropped.is_err() && completions.poll().is_some());
+    assert_eq!(ledger.live_nodes(), 0);
+}
