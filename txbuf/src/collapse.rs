@@ -4,31 +4,32 @@ use std::collections::VecDeque;
 
 use crate::chain::Chain;
 use crate::node::NodeRef;
-use crate::span::{OVERPIN, Span};
+use crate::span::{Kept, OVERPIN, Span};
 
 /// What a queue of spans keeps and shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Bytes of the spans.
     pub bytes: usize,
-    /// Bytes of storage they keep alive. Storage that several neighbours share counts
-    /// once.
+    /// Bytes of storage they keep alive. What several of them share counts once, unless
+    /// those are very far from each other.
     pub footprint: usize,
 }
 
 impl Held {
     /// What the spans of a queue keep and show.
     pub fn of<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Self {
-        let mut held = Held::default();
+        let (mut bytes, mut kept) = (0, Kept::default());
         let mut last: Option<&NodeRef> = None;
         for span in spans {
-            held.bytes += span.len();
+            bytes += span.len();
             if last.is_none_or(|last| !last.same(&span.node)) {
-                held.footprint += span.footprint();
+                kept.add(span);
             }
             last = Some(&span.node);
         }
-        held
+        let footprint = kept.footprint();
+        Held { bytes, footprint }
     }
 
     /// True when more than [`OVERPIN`] times the bytes are kept.

@@ -189,7 +189,7 @@ impl UdpSocket {
         }
         let payload = packet
             .into_payload(header.payload_at, small)
-            .map_err(|NoMemory| UdpDrop::NoMemory)?;
+            .map_err(|_| UdpDrop::NoMemory)?;
         let Some(payload) = payload else {
             self.enqueue(header, None);
             return Ok(1);
