@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use txbuf::{Busy, Chain, Completions, Ledger, Order, Pool, PoolConfig, Region, Span};
@@ -18,9 +19,13 @@ const LEN: usize = 256 << 10;
 /// Copied before the taking down begins.
 const FIRST: usize = 1000;
 
+/// The scenes take turns: two threads of each are to run at the same time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Runs `scene` many times: it makes a span of `LEN` bytes of one value, and what it
 /// returns is called while another thread copies the span, again and again.
 fn while_copied<D: FnOnce()>(ledger: &Ledger, mut scene: impl FnMut(u8) -> (Span, D)) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (copying, down) = (&AtomicBool::new(false), &AtomicBool::new(false));
     thread::scope(|scope| {
         let (send, receive) = sync_channel::<(Span, u8)>(1);
