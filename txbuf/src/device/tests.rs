@@ -70,7 +70,9 @@ fn a_driver_learns_the_places_and_nobody_else_the_bytes() {
             (Err(Unreadable), Some(Unreadable))
         );
     }
-    drop((span, cut, arena));
+    let nothing = cut.slice(..0).unwrap();
+    assert!(nothing.is_readable() && nothing.is_empty());
+    drop((nothing, span, cut, arena));
     assert_eq!(*fake.0.lock().unwrap(), [(1 << 40, 1000), (50, 60)]);
     assert_eq!(ledger.live_nodes(), 0);
 }

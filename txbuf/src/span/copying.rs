@@ -61,7 +61,7 @@ impl Span {
 
     fn contains(&self, kind: Kind) -> bool {
         match node::leaves(&self.node) {
-            None => self.kind() == kind,
+            None => !self.is_empty() && self.kind() == kind,
             // A leaf is in a list because the span or one it came from showed it.
             Some(leaves) => {
                 leaves.iter().any(|leaf| leaf.kind() == kind)
