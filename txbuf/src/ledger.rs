@@ -51,6 +51,13 @@ impl Kind {
         }
     }
 
+    /// Whether freeing a node of this kind runs somebody else's code.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) const fn is_foreign(self) -> bool {
+        matches!(self, Kind::User | Kind::Owned | Kind::Device)
+    }
+
     fn index(self) -> usize {
         match self {
             Kind::Buffered => 0,

@@ -41,7 +41,9 @@
 //! * A function that takes a `Span` or a `Packet` by value owns it; one that
 //!   returns it gives it to the caller. Whoever holds a span keeps its storage, on
 //!   whatever thread, and drops it whenever it likes: the last drop frees the
-//!   storage, or returns it to its pool, in a loop and not by recursion.
+//!   storage, or returns it to its pool, in a loop and not by recursion. It runs the
+//!   destructor of a buffer that was handed over, on the thread that dropped; who holds
+//!   a lock then puts that off by a [`Deferral`].
 //! * Published bytes never change. No method of [`Packet`] or [`Span`] gives
 //!   mutable access to a payload; a node is written again only when its chain holds
 //!   the last pin.
@@ -99,7 +101,7 @@
 //! # Unsafe code
 //!
 //! All of it lies in the few modules that `lib.rs` lets use it, each block with
-//! its reason: the count and the links (`node`), the five kinds of storage
+//! its reason: the count, the links and what is dropped later (`node`), the five kinds of storage
 //! (`segment`, `user`, `owned`, `device`, `gather`), the two views (`extent` to read,
 //! `reservation` to write), tokens that become queue entries (`completion::token`),
 //! the list of live nodes (`ledger::live`), one change of lifetime (`iov::vectors`),
@@ -159,6 +161,8 @@ pub use gather::GATHER_MAX;
 pub use iov::{IovIter, Part};
 pub use ledger::{Kind, Ledger, LedgerReport, LiveNode, Usage};
 pub use meta::{Checksum, Gso, GsoKind, Meta, Offloads};
+#[cfg(not(loom))]
+pub use node::Deferral;
 pub use owned::StableBytes;
 pub use packet::{HEADROOM, INLINE_MAX, Packet};
 pub use pool::{Pool, PoolConfig};

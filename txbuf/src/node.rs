@@ -26,6 +26,15 @@ use crate::segment::Returned;
 use crate::span::Span;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
+// Where a model runs its threads on one, what belongs to a thread cannot be told apart.
+#[cfg(not(loom))]
+mod deferral;
+
+#[cfg(not(loom))]
+pub use deferral::Deferral;
+#[cfg(not(loom))]
+pub(crate) use deferral::is_on as is_deferred;
+
 /// Frees the object whose header this is.
 ///
 /// # Safety
@@ -417,10 +426,7 @@ fn free_run(first: NonNull<Node>) {
         };
         // SAFETY: the count reached zero and the load above synchronised with
         // every decrement. The link is ours from here on, not the node's.
-        unsafe {
-            let free = node.as_ref().free;
-            free(node, &mut returned);
-        }
+        unsafe { take_apart(node, &mut returned) };
         let Some(next) = NonNull::new(next) else {
             return;
         };
@@ -435,6 +441,25 @@ fn free_run(first: NonNull<Node>) {
         }
         node = next;
     }
+}
+
+/// Frees one node; what belongs to others, when it is time for that.
+///
+/// # Safety
+///
+/// As for [`Free`].
+unsafe fn take_apart(node: NonNull<Node>, returned: &mut Returned) {
+    // SAFETY: the count is zero, so the header is the caller's alone.
+    let Node { free, kind, .. } = unsafe { node.as_ref() };
+    #[cfg(not(loom))]
+    if kind.is_foreign() {
+        // SAFETY: as promised by our caller; only Buffered nodes have links.
+        unsafe { deferral::part_with(node) };
+        return;
+    }
+    let _ = kind;
+    // SAFETY: as promised by our caller.
+    unsafe { free(node, returned) };
 }
 
 /// `free` of the node that lives for ever.

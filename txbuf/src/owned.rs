@@ -13,7 +13,8 @@ use crate::segment::Returned;
 use crate::sync;
 
 /// An owner of bytes that can stand behind a [`Span`](crate::Span). It is
-/// dropped when the last span on it goes, on whatever thread that happens.
+/// dropped when the last span on it goes, on whatever thread that happens; a
+/// [`Deferral`](crate::Deferral) of that thread puts it off.
 ///
 /// # Safety
 ///
@@ -132,6 +133,6 @@ unsafe fn free<O>(node: NonNull<Node>, _: &mut Returned) {
         owner,
         ..
     } = *owned;
-    drop(owner);
     ledger.leave(Kind::Owned, 1, footprint);
+    drop(owner);
 }
