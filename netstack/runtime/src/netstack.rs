@@ -38,6 +38,8 @@ pub struct Shutdown {
     pub finished: bool,
     /// What the stack counted.
     pub counters: Counters,
+    /// Destructors of buffers that panicked. Each was logged, and no harm came of it to others.
+    pub destructor_panics: u64,
     /// What the interfaces counted.
     pub interfaces: Vec<InterfaceStatus>,
     /// The memory that is still alive. Once the spans that the application holds are dropped,
@@ -75,6 +77,12 @@ impl Netstack {
     pub fn counters(&self) -> io::Result<Counters> {
         self.shared()
             .with_quietly(|state| state.stack.counters().clone())
+    }
+
+    /// How many destructors of buffers that were handed over have panicked. They run on whatever thread let go of the
+    /// buffer last, mostly the loop's, never under a lock of the stack; a panic is logged and counted, and that is all.
+    pub fn destructor_panics(&self) -> u64 {
+        self.shared().destructor_panics()
     }
 
     /// What is known of the interfaces, in the order in which they were added.

@@ -1,0 +1,196 @@
+//! What applications do in the destructors of buffers that they handed over: they may use sockets of the very
+//! stack, and they may panic.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::{Pair, at, within};
+use netstack::SendFlags;
+use netstack::net::{TcpListener, TcpStream, UdpSocket};
+use netstack::txbuf::{Completions, DeviceMemory, IovIter, Order, Span};
+
+const LEN: usize = 10_000;
+const SOON: Duration = Duration::from_secs(10);
+
+/// A listener, two ends of a connection to it, and another connection of the client's stack.
+fn connections(pair: &Pair) -> (TcpListener, [TcpStream; 3]) {
+    let listener = TcpListener::bind(&pair.server, at(7)).unwrap();
+    let client = TcpStream::connect(&pair.client, at(7)).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let other = TcpStream::connect(&pair.client, at(7)).unwrap();
+    (listener, [client, server, other])
+}
+
+/// Sends a buffer that takes `companion` with it, and reads it at the other end.
+fn hand_over<T: Send + Sync + 'static>(
+    pair: &Pair,
+    from: &TcpStream,
+    to: &mut TcpStream,
+    companion: T,
+) {
+    let owner = (vec![1_u8; LEN], companion);
+    let span = Span::from_owner(pair.client.ledger(), owner).unwrap();
+    let sent = from.send_message(&mut IovIter::span(span), SendFlags::NONE, None);
+    assert_eq!(sent.unwrap(), LEN);
+    to.read_exact(&mut vec![0; LEN]).unwrap();
+}
+
+/// Runs a scene that must not hang.
+fn in_time(scene: impl FnOnce() + Send + 'static) {
+    let (told, ended) = channel();
+    let scene = thread::spawn(move || {
+        scene();
+        told.send(()).unwrap();
+    });
+    if ended.recv_timeout(3 * SOON).is_err() {
+        // It failed, or hangs.
+        assert!(scene.is_finished(), "a deadlock");
+        scene.join().unwrap();
+    }
+}
+
+fn until(condition: impl Fn() -> bool) {
+    assert!(within(SOON, condition));
+}
+
+/// Runs its closure when it is dropped.
+struct Last<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Last<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_buffer_may_own_a_socket_of_its_stack() {
+    in_time(|| {
+        let pair = Pair::start();
+        let (listener, [client, mut server, other]) = connections(&pair);
+        // The peer's acknowledgement drops the socket, on the loop's thread.
+        hand_over(&pair, &client, &mut server, other);
+        assert!(client.peer_addr().is_ok());
+        // The same with a share that is kept for the end.
+        let other = Arc::new(TcpStream::connect(&pair.client, at(7)).unwrap());
+        hand_over(&pair, &client, &mut server, Arc::clone(&other));
+        until(|| Arc::strong_count(&other) == 1);
+        drop((other, client, server, listener));
+        pair.finish();
+    });
+}
+
+#[test]
+fn a_connection_that_is_reset_lets_go_of_what_owns_another() {
+    in_time(|| {
+        let pair = Pair::start();
+        let (listener, [client, server, other]) = connections(&pair);
+        // Nobody reads: the buffers wait in the queue.
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&dropped);
+        let owner = (
+            vec![1_u8; 16 << 20],
+            (
+                other,
+                Last(move || {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }),
+            ),
+        );
+        let span = Span::from_owner(pair.client.ledger(), owner).unwrap();
+        let sent = client.send_message(&mut IovIter::span(span), SendFlags::NONE, None);
+        assert!(sent.unwrap() < 16 << 20);
+        client.set_zero_linger();
+        drop((client, server, listener));
+        until(|| dropped.load(Ordering::Relaxed) == 1);
+        pair.finish();
+    });
+}
+
+#[test]
+fn a_wake_and_a_release_may_use_sockets() {
+    struct Memory<F: Fn()>(F);
+    impl<F: Fn() + Send + Sync + 'static> DeviceMemory for Memory<F> {
+        fn provider(&self) -> u64 {
+            7
+        }
+        fn release(&self, _: u64, _: usize) {
+            (self.0)();
+        }
+    }
+    in_time(|| {
+        let pair = Pair::start();
+        let (listener, [client, mut server, other]) = connections(&pair);
+        let other = Arc::new(other);
+        let uses = Arc::new(AtomicUsize::new(0));
+        let used = || {
+            let (other, uses) = (Arc::clone(&other), Arc::clone(&uses));
+            move || {
+                other.peer_addr().unwrap();
+                uses.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let mut completions = Completions::with_wake(Order::Stream, 8, used());
+        hand_over(&pair, &client, &mut server, completions.token().unwrap());
+        until(|| uses.load(Ordering::Relaxed) == 1);
+        assert!(completions.poll().is_some());
+        // Nobody on this link can send memory of a device: the datagram is dropped, and the memory released.
+        let socket = UdpSocket::bind(&pair.client, "10.0.0.2:0").unwrap();
+        let memory = Arc::new(Memory(used()));
+        let span = Span::from_device(pair.client.ledger(), memory, 0, 100, None).unwrap();
+        let to: SocketAddr = at(9);
+        let control = netstack::SendControl {
+            to: Some(to),
+            token: None,
+        };
+        let _ = socket.send_message(&mut IovIter::span(span), SendFlags::NONE, &control);
+        until(|| uses.load(Ordering::Relaxed) == 2);
+        drop((completions, socket, client, server, other, listener));
+        pair.finish();
+    });
+}
+
+#[test]
+fn a_destructor_that_panics_ends_nothing() {
+    in_time(|| {
+        let pair = Pair::start();
+        let (listener, [client, mut server, mut other]) = connections(&pair);
+        let dropped = Arc::new(Mutex::new(Vec::new()));
+        for number in 0..4 {
+            let dropped = Arc::clone(&dropped);
+            hand_over(
+                &pair,
+                &client,
+                &mut server,
+                Last(move || {
+                    dropped
+                        .lock()
+                        .unwrap_or_else(|poison| poison.into_inner())
+                        .push(number);
+                    assert!(number % 2 == 0, "destructor {number}");
+                }),
+            );
+        }
+        let all = || {
+            dropped
+                .lock()
+                .unwrap_or_else(|poison| poison.into_inner())
+                .len()
+                == 4
+        };
+        until(all);
+        until(|| pair.client.destructor_panics() == 2);
+        // Everybody else goes on.
+        other.write_all(b"x").unwrap();
+        assert!(other.peer_addr().is_ok());
+        hand_over(&pair, &client, &mut server, ());
+        drop((client, server, other, listener));
+        pair.finish();
+    });
+}
