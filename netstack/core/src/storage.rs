@@ -58,6 +58,7 @@ impl Taking<'_> {
             send,
             small,
             account,
+            ledger,
         } = self.pools;
         let evicted = self.evict && in_arena(&span, small);
         let stays =
@@ -72,7 +73,7 @@ impl Taking<'_> {
         let kept = self.kept.get_or_insert_with(|| account.within(self.most));
         let charge = kept.charge(span.len() + NODE)?;
         let copy = span.to_vec()?.into_boxed_slice();
-        let copy = Span::from_owner(small.ledger(), (copy, charge));
+        let copy = Span::from_owner(&ledger.named("kept by readers"), (copy, charge));
         copy.map_err(|_| CopyError::NoMemory)
     }
 }
@@ -146,7 +147,7 @@ pub(crate) fn evacuate_one(span: &mut Span, small: &mut Chain) -> usize {
 }
 
 /// Whether a span may lie in an arena: in segments, and not in those of `own`.
-fn in_arena(span: &Span, own: &Pool) -> bool {
+pub(crate) fn in_arena(span: &Span, own: &Pool) -> bool {
     matches!(span.kind(), Kind::Buffered | Kind::Gather) && !own.provides(span)
 }
 

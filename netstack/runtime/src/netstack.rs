@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use txbuf::Ledger;
 
 use crate::builder::Builder;
+use crate::holders::Memory;
 use crate::service::Service;
 use crate::shared::{InterfaceStatus, Shared};
 
@@ -97,6 +98,23 @@ impl Netstack {
     /// The ledger of the stack's memory. It outlives the stack.
     pub fn ledger(&self) -> &Ledger {
         &self.shared().ledger
+    }
+
+    /// Who holds the stack's memory at the moment; for people, and for finding leaks.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn memory(&self) -> io::Result<Memory> {
+        let (sockets, now) = self
+            .shared()
+            .with_quietly(|state| (state.stack.holdings(), state.clock.now()))?;
+        let ledger = self.ledger();
+        Ok(Memory {
+            total: ledger.report(),
+            sockets,
+            nodes: ledger.dump(now.as_nanos()),
+        })
     }
 
     /// Starts a service inside the loop.

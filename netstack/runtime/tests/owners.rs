@@ -1,5 +1,5 @@
-//! What applications do in the destructors of buffers that they handed over: they may use sockets of the very
-//! stack, and they may panic.
+//! Buffers that applications handed over: their destructors may use sockets of the very stack, and may panic; and
+//! the stack says who holds them.
 
 mod common;
 
@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{Pair, at, within};
-use netstack::SendFlags;
+use common::{Pair, at, link, within};
 use netstack::net::{TcpListener, TcpStream, UdpSocket};
-use netstack::txbuf::{Completions, DeviceMemory, IovIter, Order, Span};
+use netstack::txbuf::{
+    Completions, DeviceMemory, IovIter, Kind, Ledger, Order, Pool, PoolConfig, Span,
+};
+use netstack::{Pools, SendControl, SendFlags};
 
 const LEN: usize = 10_000;
 const SOON: Duration = Duration::from_secs(10);
@@ -145,7 +147,7 @@ fn a_wake_and_a_release_may_use_sockets() {
         let memory = Arc::new(Memory(used()));
         let span = Span::from_device(pair.client.ledger(), memory, 0, 100, None).unwrap();
         let to: SocketAddr = at(9);
-        let control = netstack::SendControl {
+        let control = SendControl {
             to: Some(to),
             token: None,
         };
@@ -192,5 +194,74 @@ fn a_destructor_that_panics_ends_nothing() {
         hand_over(&pair, &client, &mut server, ());
         drop((client, server, other, listener));
         pair.finish();
+    });
+}
+
+#[test]
+fn the_memory_of_a_running_stack_is_listed_by_kind_age_and_owner() {
+    in_time(|| {
+        let begun = std::time::Instant::now();
+        let ledger = Ledger::tracking_by(move || begun.elapsed().as_nanos() as u64);
+        let pools = Pools::new(&ledger, 64 << 20);
+        let pair = Pair::with(
+            link(),
+            |server| server,
+            move |client| client.configure(|config| config.pools = pools),
+        );
+        let (listener, [mut client, server, other]) = connections(&pair);
+        // What a device would receive into, and a span of it that somebody holds.
+        let config = PoolConfig {
+            segment: 4096,
+            limit: 1 << 20,
+            keep: 0,
+        };
+        let arena = Pool::new(&ledger.named("arena of mem0"), config);
+        let received = arena.reserve().unwrap().commit(10);
+        // Nobody reads: bytes and a buffer wait to be sent.
+        let owner = vec![1_u8; 16 << 20];
+        let span = Span::from_owner(pair.client.ledger(), owner).unwrap();
+        client.write_all(&[2; 100_000]).unwrap();
+        let sent = client.send_message(&mut IovIter::span(span), SendFlags::NONE, None);
+        assert!(sent.unwrap() > 0);
+        thread::sleep(Duration::from_millis(20));
+
+        let memory = pair.client.memory().unwrap();
+        let of = |owner: &'static str| memory.nodes.iter().filter(move |node| node.owner == owner);
+        let (mut queued, mut handed, mut arenas) =
+            (of("send queues"), of("applications"), of("arena of mem0"));
+        assert!(queued.clone().all(|node| node.kind == Kind::Buffered));
+        let age = queued.next().unwrap().age;
+        let life = u64::try_from(begun.elapsed().as_nanos()).unwrap();
+        assert!((20_000_000..life).contains(&age), "{age} ns");
+        let handed = handed.find(|node| node.kind == Kind::Owned).unwrap();
+        assert!(handed.bytes == 16 << 20 && handed.pins > 0);
+        assert_eq!(
+            arenas.next().map(|node| (node.bytes, node.pins)),
+            Some((4096, 1))
+        );
+        let socket = memory
+            .sockets
+            .iter()
+            .find(|socket| socket.sending > 0)
+            .unwrap();
+        assert_eq!(socket.local, client.local_addr().unwrap());
+        // All of the buffer, and the segments.
+        assert!(socket.sending >= (16 << 20) + 100_000, "{socket}");
+        let text = memory.to_string();
+        for part in [
+            "buffered: ",
+            "owned: 1 of 16777216",
+            "applications",
+            "bytes to send",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        drop((client, server, other, listener, received));
+        let pair_ended = [
+            pair.client.shutdown(SOON).unwrap(),
+            pair.server.shutdown(SOON).unwrap(),
+        ];
+        drop(pair_ended);
+        assert_eq!((ledger.dump(0), ledger.live_nodes()), (vec![], 0));
     });
 }

@@ -50,6 +50,21 @@ fn a_tracking_ledger_lists_nodes_by_kind_age_and_owner() {
 }
 
 #[test]
+fn a_ledger_with_a_clock_need_not_be_told_the_time() {
+    let time = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(100));
+    let clock = std::sync::Arc::clone(&time);
+    let ledger = Ledger::tracking_by(move || clock.load(Ordering::Relaxed));
+    let first = Span::from_owner(&ledger, vec![0_u8; 10]).unwrap();
+    time.store(250, Ordering::Relaxed);
+    ledger.set_now(7);
+    let second = Span::from_owner(&ledger, vec![0_u8; 10]).unwrap();
+    time.store(300, Ordering::Relaxed);
+    let ages: Vec<u64> = ledger.dump(9).iter().map(|node| node.age).collect();
+    assert_eq!(ages, [200, 50]);
+    drop((first, second));
+}
+
+#[test]
 fn other_ledgers_list_nothing() {
     let ledger = Ledger::new();
     let span = Span::from_owner(&ledger.named("x"), vec![0_u8; 10]).unwrap();

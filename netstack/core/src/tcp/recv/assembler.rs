@@ -42,6 +42,11 @@ impl Assembler {
         self.blocks.is_empty()
     }
 
+    /// What waits.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.blocks.iter().flat_map(|block| &block.spans)
+    }
+
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
