@@ -55,8 +55,9 @@
 //!   their pool, whose [`Pool::in_use`] never passes its limit, and through
 //!   [`Pool::charged_to`] to an [`Account`] that several pools share; an owned buffer
 //!   to the account whose [`Charge`] lies beside it. At a limit there is
-//!   [`NoMemory`] and nothing else happens. A queue counts what it holds in a
-//!   [`Tally`] and is [`collapse`]d when it keeps too much.
+//!   [`NoMemory`] and nothing else happens. A queue's owner counts what it
+//!   holds in plain numbers of its own ([`Held`] tells what that takes), and
+//!   [`collapse`]s it when it keeps too much.
 //! * Lent memory stays with its lender: whoever lets a span out of the sender's
 //!   reach turns it into a copy first ([`Span::orphan`]), and the lender can take the
 //!   memory back by force ([`Region::withdraw`]). No `&[u8]` is ever made over it.
@@ -146,10 +147,10 @@ mod test_support;
 #[allow(unsafe_code)]
 mod user;
 
-pub use account::{Account, Charge, Tally, Watch};
+pub use account::{Account, Charge, Watch};
 pub use area::HEADER_AREA;
 pub use chain::{Chain, ChainReport, EntryReport, RUN_BYTES, RUN_NODES};
-pub use collapse::{Held, collapse};
+pub use collapse::{Held, collapse, pack, push_merged};
 pub use completion::{Completion, Completions, Order, Token, TooManyMessages};
 pub use device::{DeviceExtent, DeviceMemory};
 pub use error::{

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::{Pair, at, link, within};
 use netstack::net::{TcpListener, TcpStream, UdpSocket};
 use netstack::txbuf::{
-    Completions, DeviceMemory, IovIter, Kind, Ledger, Order, Pool, PoolConfig, Span,
+    Completions, DeviceMemory, IovIter, Kind, Ledger, LiveNode, Order, Pool, PoolConfig, Span,
 };
 use netstack::{Pools, SendControl, SendFlags};
 
@@ -227,13 +227,15 @@ fn the_memory_of_a_running_stack_is_listed_by_kind_age_and_owner() {
 
         let memory = pair.client.memory().unwrap();
         let of = |owner: &'static str| memory.nodes.iter().filter(move |node| node.owner == owner);
-        let (mut queued, mut handed, mut arenas) =
-            (of("send queues"), of("applications"), of("arena of mem0"));
-        assert!(queued.clone().all(|node| node.kind == Kind::Buffered));
+        // Packets under way are of a gather.
+        let is = |kind: Kind| move |node: &&LiveNode| node.kind == kind;
+        let mut queued = of("send queues").filter(is(Kind::Buffered));
+        let mut handed = of("applications").filter(is(Kind::Owned));
+        let mut arenas = of("arena of mem0");
         let age = queued.next().unwrap().age;
         let life = u64::try_from(begun.elapsed().as_nanos()).unwrap();
         assert!((20_000_000..life).contains(&age), "{age} ns");
-        let handed = handed.find(|node| node.kind == Kind::Owned).unwrap();
+        let handed = handed.next().unwrap();
         assert!(handed.bytes == 16 << 20 && handed.pins > 0);
         assert_eq!(
             arenas.next().map(|node| (node.bytes, node.pins)),

@@ -1,5 +1,7 @@
 //! Who holds what.
 
+use std::sync::atomic::AtomicU64;
+
 use super::*;
 use crate::test_support::stream;
 use crate::{Chain, Pool, PoolConfig, Span};
@@ -51,8 +53,8 @@ fn a_tracking_ledger_lists_nodes_by_kind_age_and_owner() {
 
 #[test]
 fn a_ledger_with_a_clock_need_not_be_told_the_time() {
-    let time = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(100));
-    let clock = std::sync::Arc::clone(&time);
+    let time = Arc::new(AtomicU64::new(100));
+    let clock = Arc::clone(&time);
     let ledger = Ledger::tracking_by(move || clock.load(Ordering::Relaxed));
     let first = Span::from_owner(&ledger, vec![0_u8; 10]).unwrap();
     time.store(250, Ordering::Relaxed);

@@ -8,13 +8,13 @@ pub(crate) mod window;
 use super::Context;
 use super::options::{MAX_SACK_BLOCKS, SackBlock};
 use super::seq::Seq;
-use crate::storage::{self, Taking, push_merged};
+use crate::storage::{self, Taking};
 use ack::AckState;
 use arrayvec::ArrayVec;
 use assembler::Assembler;
 use ecn::EcnEcho;
 use std::collections::VecDeque;
-use txbuf::{Chain, CopyError, Held, IovIter, Span};
+use txbuf::{Chain, CopyError, Held, IovIter, Span, push_merged};
 use window::Window;
 
 /// What a queued span costs beside its bytes: its slot, and its share of the node it pins.

@@ -1,7 +1,8 @@
 //! The send queue: a chain of storage, addressed by sequence number.
 //!
 //! What the application wrote stays in the chain until it is acknowledged. A segment, the first time
-//! or again, is a span on the same nodes.
+//! or again, is a span on the same nodes. As no packet is made before the device asks for it, there is no last
+//! unsent packet whose tail a small write would have to grow: it grows the tail of the chain.
 
 use crate::Pools;
 use crate::storage::{COPYBREAK, in_arena};
@@ -191,3 +192,6 @@ impl SendQueue {
         Seq(self.base.0.wrapping_add(position as u32))
     }
 }
+
+#[cfg(test)]
+mod tests;
