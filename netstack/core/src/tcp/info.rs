@@ -91,6 +91,7 @@ impl TcpInfo {
             receive_window: 0,
             outstanding: 0,
             unsent: 0,
+            send_storage: 0,
             unread: 0,
             out_of_order: 0,
             sack: false,
