@@ -162,14 +162,16 @@ struct Proxy {
 
 impl Proxy {
     fn new(offload: bool, limit: Option<usize>) -> Proxy {
-        let mut config = WorldConfig::default();
-        config.offloads = Offloads {
+        let offloads = Offloads {
             tx_checksum: offload,
             rx_checksum: offload,
             tso: offload,
             uso: offload,
         };
-        let mut duo = Duo::new(&config);
+        let mut duo = Duo::new(&WorldConfig {
+            offloads,
+            ..WorldConfig::default()
+        });
         let arena = limit.map(|limit| {
             let account = Account::new(limit);
             let config = PoolConfig {

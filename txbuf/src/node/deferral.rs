@@ -62,7 +62,7 @@ impl Deferral {
     /// is running, nothing is done: the outer one does it.
     #[inline]
     pub fn finish(self, on_panic: impl FnMut(Box<dyn Any + Send>)) {
-        core::mem::forget(self);
+        let _ended = core::mem::ManuallyDrop::new(self);
         end(on_panic);
     }
 }
