@@ -187,7 +187,8 @@ fn a_destructor_that_panics_ends_nothing() {
                 == 4
         };
         until(all);
-        until(|| pair.client.destructor_panics() == 2);
+        // On whatever thread it was: over this link the reader may be the last to let go.
+        until(|| pair.client.destructor_panics() + pair.server.destructor_panics() == 2);
         // Everybody else goes on.
         other.write_all(b"x").unwrap();
         assert!(other.peer_addr().is_ok());
@@ -205,7 +206,7 @@ fn the_memory_of_a_running_stack_is_listed_by_kind_age_and_owner() {
         let pools = Pools::new(&ledger, 64 << 20);
         let pair = Pair::with(
             link(),
-            |server| server,
+            |server| server.configure(|config| config.tcp.receive_buffer = 100_000),
             move |client| client.configure(|config| config.pools = pools),
         );
         let (listener, [mut client, server, other]) = connections(&pair);
@@ -220,7 +221,7 @@ fn the_memory_of_a_running_stack_is_listed_by_kind_age_and_owner() {
         // Nobody reads: bytes and a buffer wait to be sent.
         let owner = vec![1_u8; 16 << 20];
         let span = Span::from_owner(pair.client.ledger(), owner).unwrap();
-        client.write_all(&[2; 100_000]).unwrap();
+        client.write_all(&[2; 300_000]).unwrap();
         let sent = client.send_message(&mut IovIter::span(span), SendFlags::NONE, None);
         assert!(sent.unwrap() > 0);
         thread::sleep(Duration::from_millis(20));
@@ -247,8 +248,8 @@ fn the_memory_of_a_running_stack_is_listed_by_kind_age_and_owner() {
             .find(|socket| socket.sending > 0)
             .unwrap();
         assert_eq!(socket.local, client.local_addr().unwrap());
-        // All of the buffer, and the segments.
-        assert!(socket.sending >= (16 << 20) + 100_000, "{socket}");
+        // All of the buffer, and a segment at least.
+        assert!(socket.sending >= (16 << 20) + (64 << 10), "{socket}");
         let text = memory.to_string();
         for part in [
             "buffered: ",
