@@ -43,17 +43,18 @@ fn storage(stack: &Stack, socket: SocketId) -> usize {
     stack.tcp_info(socket).expect("open").send_storage
 }
 
-/// Of many buffers a little each, which would be more than four times that if all were kept.
+/// Of many buffers a piece each, which would be far more if all were kept.
 #[test]
 fn a_send_queue_keeps_at_most_four_times_its_limit_of_others() {
+    const LARGE: usize = 2_000_000;
     let mut duo = Duo::new(&config());
     let [client, server] = duo.connect(7);
     let stack = &mut duo.hosts[0].stack;
     let (mut sent, mut expected) = (0, Vec::new());
     for number in 0_u8.. {
-        let buffer = vec![number; 200_000];
+        let buffer = vec![number; LARGE];
         let span = Span::from_owner(stack.ledger(), buffer).expect("short");
-        match send(stack, client, span.slice(..20_000).expect("longer")) {
+        match send(stack, client, span.slice(..70_000).expect("longer")) {
             Ok(taken) => {
                 sent += taken;
                 expected.resize(sent, number);
@@ -68,7 +69,7 @@ fn a_send_queue_keeps_at_most_four_times_its_limit_of_others() {
     assert_eq!(sent, BUFFER);
     let kept = owned(stack);
     assert!(
-        kept > OVERPIN * BUFFER - 200_000 && kept <= OVERPIN * BUFFER,
+        kept > OVERPIN * BUFFER - LARGE && kept <= OVERPIN * BUFFER,
         "{kept}"
     );
     let told = storage(stack, client);
@@ -242,8 +243,8 @@ fn memory_that_cannot_be_copied_waits_until_it_may_be_kept() {
     let huge = Span::from_owner(&ledger, vec![0_u8; GIB]).expect("short enough");
     let stack = &mut duo.hosts[0].stack;
     assert_eq!(
-        send(stack, client, huge.slice(..10_000).expect("longer")),
-        Ok(10_000)
+        send(stack, client, huge.slice(..100_000).expect("longer")),
+        Ok(100_000)
     );
     let memory = std::sync::Arc::new(Memory);
     let device = Span::from_device(&ledger, memory, 0, 5_000, None).expect("short");
@@ -266,7 +267,7 @@ fn memory_that_cannot_be_copied_waits_until_it_may_be_kept() {
         &mut IovIter::discard(usize::MAX),
         RecvFlags::NONE,
     );
-    assert_eq!(got.expect("data").bytes, 10_000);
+    assert_eq!(got.expect("data").bytes, 100_000);
 }
 
 /// A reader leaves one byte of a packet that is a gather of sixteen buffers, and then keeps it.

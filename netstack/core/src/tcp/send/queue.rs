@@ -41,9 +41,9 @@ impl SendQueue {
     /// Moves bytes from `from` into the queue, as many as there is room for, and keeps a share in `token`
     /// until they are acknowledged.
     ///
-    /// Bytes are copied. Spans are taken over as they are, unless they are small, or pin more than the queue
-    /// may keep of others' storage, or lie in what is to be `vacated`: those are copied too. The iterator is
-    /// advanced by exactly what was taken.
+    /// Bytes are copied. Spans are taken over as they are, unless they are small, by themselves or beside the buffer
+    /// that they lie in, or pin more than the queue may keep of others' storage, or lie in what is to be `vacated`:
+    /// those are copied too. The iterator is advanced by exactly what was taken.
     ///
     /// # Errors
     ///
@@ -101,10 +101,14 @@ impl SendQueue {
         };
         let len = span.len();
         let pool = self.chain.pool();
+        // Received segments are shared with their neighbours, so they are judged together. A little of a large buffer is
+        // not worth it.
+        let received = in_arena(&span, pool) && span.is_readable();
+        let little = len <= pool.segment();
+        let worthwhile = received && !vacated || !received && !(little && span.overpins());
         // What a sender lends is its own in any case, and what lies in the stack's segments is charged there.
-        let stays = span.is_lent()
-            || pool.provides(&span)
-            || self.chain.carries(&span) && !(vacated && in_arena(&span, pool));
+        let stays =
+            span.is_lent() || pool.provides(&span) || worthwhile && self.chain.carries(&span);
         if len > COPYBREAK && stays {
             self.chain.append_span(span);
             return Ok(len);
