@@ -247,8 +247,9 @@ fn memory_that_cannot_be_copied_waits_until_it_may_be_kept() {
         Ok(100_000)
     );
     let memory = std::sync::Arc::new(Memory);
-    let device = Span::from_device(&ledger, memory, 0, 5_000, None).expect("short");
-    let mut from = IovIter::span(device);
+    // A little of much, which would be copied if it could be.
+    let device = Span::from_device(&ledger, memory, 0, 50_000, None).expect("short");
+    let mut from = IovIter::span(device.slice(..5_000).expect("longer"));
     let control = SendControl::default();
     let sent = stack.send_message(client, &mut from, SendFlags::NONE, &control);
     assert_eq!(

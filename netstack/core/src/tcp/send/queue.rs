@@ -103,12 +103,14 @@ impl SendQueue {
         let pool = self.chain.pool();
         // Received segments are shared with their neighbours, so they are judged together. A little of a large buffer is
         // not worth it.
-        let received = in_arena(&span, pool) && span.is_readable();
-        let little = len <= pool.segment();
-        let worthwhile = received && !vacated || !received && !(little && span.overpins());
+        let wasteful = match in_arena(&span, pool) {
+            true => vacated,
+            false => len <= pool.segment() && span.overpins(),
+        };
         // What a sender lends is its own in any case, and what lies in the stack's segments is charged there.
-        let stays =
-            span.is_lent() || pool.provides(&span) || worthwhile && self.chain.carries(&span);
+        let stays = span.is_lent()
+            || pool.provides(&span)
+            || !(wasteful && span.is_readable()) && self.chain.carries(&span);
         if len > COPYBREAK && stays {
             self.chain.append_span(span);
             return Ok(len);
