@@ -1,9 +1,9 @@
-//! Accounts: limits on storage, charged until the last pin goes, and on queues.
+//! Accounts: limits on storage, charged until the last pin goes.
 //!
 //! There are two ledgers of memory. Storage is charged to whoever provides it, at its
 //! true size, and given back by whichever thread drops the last pin: that is an
-//! [`Account`]. What a queue holds is charged to the queue's owner, who alone touches
-//! it: that is a [`Tally`], a plain number.
+//! [`Account`]. What a queue holds is counted by the queue's owner, who alone touches
+//! it, in a plain number.
 
 //!
 //! # Who waits
@@ -342,59 +342,6 @@ impl Drop for Charge {
     fn drop(&mut self) {
         sync::note(1);
         self.account.give_back(self.bytes);
-    }
-}
-
-/// What one queue holds, counted by its owner alone: a plain number with a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
-    used: usize,
-    limit: usize,
-}
-
-impl Tally {
-    /// Nothing, with a limit in bytes.
-    pub const fn new(limit: usize) -> Self {
-        Self { used: 0, limit }
-    }
-
-    /// Bytes counted.
-    pub const fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Bytes that can still be counted.
-    pub const fn room(&self) -> usize {
-        self.limit.saturating_sub(self.used)
-    }
-
-    /// True when more than seven eighths are used: time to collapse.
-    pub const fn is_pressed(&self) -> bool {
-        self.used > self.limit - self.limit / 8
-    }
-
-    /// Changes the limit; what is counted stays counted.
-    pub const fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
-    /// Counts `bytes` more: what is queued and what queueing it takes.
-    ///
-    /// # Errors
-    ///
-    /// [`NoMemory`] when that would pass the limit; nothing is counted.
-    pub const fn charge(&mut self, bytes: usize) -> Result<(), NoMemory> {
-        if bytes > self.room() {
-            return Err(NoMemory);
-        }
-        self.used += bytes;
-        Ok(())
-    }
-
-    /// Counts `bytes` less, as were counted before.
-    pub const fn credit(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.used);
-        self.used = self.used.saturating_sub(bytes);
     }
 }
 

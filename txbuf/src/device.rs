@@ -17,7 +17,8 @@ pub trait DeviceMemory: Send + Sync + 'static {
     fn provider(&self) -> u64;
 
     /// The `len` bytes from `offset` on are used by nobody any more. Called once for
-    /// each span that was made, on the thread of the last drop; must not block.
+    /// each span that was made, on the thread of the last drop, at the end of its
+    /// [`Deferral`](crate::Deferral) if it has one; must not block.
     fn release(&self, offset: u64, len: usize);
 }
 

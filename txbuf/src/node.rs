@@ -26,7 +26,10 @@ use crate::segment::Returned;
 use crate::span::Span;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Watched};
 
-mod foreign;
+mod deferral;
+
+pub use deferral::Deferral;
+pub(crate) use deferral::is_on as is_deferred;
 
 /// Frees the object whose header this is.
 ///
@@ -454,11 +457,12 @@ fn unpin(node: NonNull<Node>, pins: usize) {
 fn free_run(first: NonNull<Node>) {
     // SAFETY: the count is zero, so the header is ours alone and lives until `free`.
     let header = unsafe { first.as_ref() };
-    if header.kind != Kind::Buffered {
+    if header.kind.is_foreign() {
         header.refs.load(Ordering::Acquire);
         header.goes();
-        // Only Buffered nodes are ever linked.
-        return foreign::free(first);
+        // SAFETY: the count reached zero and the load above synchronised with every
+        // decrement. Only Buffered nodes are ever linked.
+        return unsafe { deferral::part_with(first) };
     }
     let (mut node, mut returned) = (first, Returned::default());
     loop {

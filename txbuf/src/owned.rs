@@ -12,7 +12,8 @@ use crate::node::{Node, NodeRef};
 use crate::segment::Returned;
 
 /// An owner of bytes that can stand behind a [`Span`](crate::Span). It is
-/// dropped when the last span on it goes, on whatever thread that happens.
+/// dropped when the last span on it goes, on whatever thread that happens; a
+/// [`Deferral`](crate::Deferral) of that thread puts it off.
 ///
 /// Its destructor may drop spans itself: what then loses its last pin, and is not a
 /// segment of a pool, is freed after the destructor has returned, which thus must not

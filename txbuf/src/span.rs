@@ -144,6 +144,13 @@ impl Span {
         kept.footprint()
     }
 
+    /// Whether both start in the same node (of a gather: are on the same list), so that
+    /// the storage of one is that of the other.
+    #[inline]
+    pub fn shares_storage(&self, other: &Span) -> bool {
+        self.node.same(&other.node)
+    }
+
     /// The contiguous pieces, in order. None is empty.
     #[inline]
     pub fn extents(&self) -> Extents<'_> {

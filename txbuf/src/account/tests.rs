@@ -207,17 +207,3 @@ fn pools_share_a_limit() {
     drop((more, pools));
     assert_eq!((global.in_use(), ledger.live_nodes()), (0, 0));
 }
-
-#[test]
-fn a_tally_is_a_number_with_a_limit() {
-    let mut tally = Tally::new(80);
-    assert_eq!(tally.charge(70), Ok(()));
-    assert!(!tally.is_pressed());
-    assert_eq!(tally.charge(11), Err(NoMemory));
-    assert_eq!(tally.charge(10), Ok(()));
-    assert!(tally.is_pressed());
-    tally.credit(20);
-    tally.set_limit(50);
-    assert_eq!((tally.used(), tally.room()), (60, 0));
-    assert_eq!(Tally::new(8).charge(usize::MAX), Err(NoMemory));
-}

@@ -130,6 +130,10 @@ impl Drop for Token {
     fn drop(&mut self) {
         if self.entry().holders.fetch_sub(1, Ordering::Release) == 1 {
             self.entry().holders.load(Ordering::Acquire);
+            if crate::node::is_deferred() {
+                later::push(self.0);
+                return;
+            }
             finish(self.0);
         }
     }
@@ -142,6 +146,54 @@ impl fmt::Debug for Token {
             .field("copied", &self.is_copied())
             .finish()
     }
+}
+
+/// Entries that nobody holds any more and whose consumers are to hear of it later, see
+/// [`Deferral`](crate::Deferral): linked through themselves, so nothing is allocated.
+mod later {
+    use super::{AtomicPtr, Entry, NonNull, Ordering};
+    use core::cell::Cell;
+    use core::ptr;
+
+    type Link = Cell<Option<NonNull<Entry>>>;
+
+    #[cfg(not(loom))]
+    thread_local!(static ENDS: (Link, Link) = const { (Cell::new(None), Cell::new(None)) });
+    #[cfg(loom)]
+    loom::thread_local!(static ENDS: (Link, Link) = (Cell::new(None), Cell::new(None)));
+
+    fn next<'a>(entry: NonNull<Entry>) -> &'a AtomicPtr<Entry> {
+        // SAFETY: only called with listed entries, which nobody else has.
+        unsafe { &(*entry.as_ptr()).next }
+    }
+
+    pub(super) fn push(entry: NonNull<Entry>) {
+        ENDS.with(|(oldest, newest)| {
+            next(entry).store(ptr::null_mut(), Ordering::Relaxed);
+            match newest.replace(Some(entry)) {
+                Some(before) => next(before).store(entry.as_ptr(), Ordering::Relaxed),
+                None => oldest.set(Some(entry)),
+            }
+        });
+    }
+
+    pub(super) fn pop() -> Option<NonNull<Entry>> {
+        ENDS.with(|(oldest, newest)| {
+            let entry = oldest.get()?;
+            oldest.set(NonNull::new(next(entry).load(Ordering::Relaxed)));
+            if oldest.get().is_none() {
+                newest.set(None);
+            }
+            Some(entry)
+        })
+    }
+}
+
+/// Tells the consumer of the message that was deferred first; false if there is none.
+pub(crate) fn finish_deferred() -> bool {
+    let entry = later::pop();
+    entry.into_iter().for_each(finish);
+    entry.is_some()
 }
 
 /// Pushes an entry that nobody holds any more.
