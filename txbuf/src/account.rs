@@ -1,18 +1,38 @@
-//! Accounts: limits on storage, charged until the last pin goes, and on queues.
+//! Accounts: limits on storage, charged until the last pin goes.
 //!
 //! There are two ledgers of memory. Storage is charged to whoever provides it, at its
 //! true size, and given back by whichever thread drops the last pin: that is an
-//! [`Account`]. What a queue holds is charged to the queue's owner, who alone touches
-//! it: that is a [`Tally`], a plain number.
+//! [`Account`]. What a queue holds is counted by the queue's owner, who alone touches
+//! it, in a plain number.
 
+//!
+//! # Who waits
+//!
+//! A charge can be refused by the account it is made to or by any that this lies
+//! within, and one that fits here and not outside is taken back after others may have
+//! seen it. So whoever waits enters itself with each account that has no room for it,
+//! and is told of bytes that come back to any of them, however they do: by a charge
+//! dropped, by one taken back, or by a limit raised.
+//!
+//! None of that is lost. Who waits first says so in `waiting` and then looks at `used`
+//! again; who gives back first takes from `used` and then looks at `waiting`. Both do
+//! so with read-modify-writes of `used` that acquire and release. If that of who waits
+//! comes first, the other one sees the flag, and if not, it is itself the one to see
+//! the room. A raised limit is told of in the same way, with a read-modify-write of
+//! `used` that takes nothing.
+
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Weak};
 
 use crate::error::NoMemory;
-use crate::sync::{self, AtomicU32, AtomicUsize, Level, Ordering};
+use crate::sync::{self, AtomicU32, AtomicUsize, Mutex, Ordering};
 
 /// What an account's owner is told. Called on the thread that charged or gave back;
-/// must not block, and not charge the same account.
+/// must not block, and not charge the same account. A panic reaches that thread when all
+/// that is to be told is told and counted.
 pub trait Watch: Send + Sync + 'static {
     /// Seven eighths of the limit were passed, or, with `on` false, no more than half
     /// of it is in use again. Edges seen by two threads at once may come in either
@@ -21,7 +41,9 @@ pub trait Watch: Send + Sync + 'static {
         let _ = on;
     }
 
-    /// Bytes were given back after somebody [waited](Account::wait).
+    /// Bytes came back, to this account or one it lies within, after somebody
+    /// [waited](Account::wait) for them here; or a limit was raised. It is told once for
+    /// any number that waited meanwhile.
     fn room(&self) {}
 }
 
@@ -33,10 +55,15 @@ pub struct Account(Arc<Inner>);
 
 struct Inner {
     within: Option<Account>,
-    limit: Level,
+    limit: AtomicUsize,
     used: AtomicUsize,
-    /// Not zero while somebody waits for bytes.
+    /// Not zero while somebody is entered in `waiters`.
     waiting: AtomicU32,
+    /// Those to tell when bytes come back, by address: this account, and accounts
+    /// within it. Who goes away strikes itself off.
+    waiters: Mutex<BTreeMap<usize, Weak<Inner>>>,
+    /// Not zero while somebody waits here.
+    waits: AtomicU32,
     /// Not zero under pressure.
     pressed: AtomicU32,
     watch: Option<Box<dyn Watch>>,
@@ -68,9 +95,11 @@ impl Account {
     fn build(limit: usize, within: Option<Self>, watch: Option<Box<dyn Watch>>) -> Self {
         Self(Arc::new(Inner {
             within,
-            limit: Level::new(limit),
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             waiting: AtomicU32::new(0),
+            waiters: Mutex::new(BTreeMap::new()),
+            waits: AtomicU32::new(0),
             pressed: AtomicU32::new(0),
             watch,
         }))
@@ -86,9 +115,17 @@ impl Account {
         self.0.limit.load(Ordering::Relaxed)
     }
 
-    /// Changes the limit. What is charged beyond a lower one stays charged.
+    /// Changes the limit. What is charged beyond a lower one stays charged; a higher
+    /// one is told to who waits.
     pub fn set_limit(&self, limit: usize) {
         self.0.limit.store(limit, Ordering::Relaxed);
+        // As if something was given back: who waits read the old limit before this, and
+        // is seen, or reads the new one.
+        let used = self.0.used.fetch_add(0, Ordering::AcqRel);
+        let mut panic = None;
+        self.relieve(used, &mut panic);
+        self.call_waiters(&mut panic);
+        resume(panic);
     }
 
     /// True under pressure, see [`Watch::pressure`].
@@ -107,31 +144,48 @@ impl Account {
         self.add(bytes)?;
         // The count of the `Arc`.
         sync::note(1);
-        Ok(Charge {
+        let charge = Charge {
             account: self.clone(),
             bytes,
-        })
+        };
+        self.press();
+        Ok(charge)
     }
 
     /// For a writer whose charge of `bytes` was refused: true when it is to wait for
-    /// [`Watch::room`], which then comes when anything is given back; false when
-    /// there is room now.
+    /// [`Watch::room`], which then comes (it may come before this returns) when bytes
+    /// come back to an account that had too few of them, be it this one or one that it
+    /// lies within; false when there is room now.
     pub fn wait(&self, bytes: usize) -> bool {
-        let Inner {
-            waiting,
-            used,
-            within,
-            ..
-        } = &*self.0;
-        // Both are read-modify-writes. If the one on `used` comes before that of
-        // somebody who gives back, then his look at `waiting` comes after ours.
-        waiting.swap(1, Ordering::AcqRel);
-        let now = used.fetch_add(0, Ordering::AcqRel);
-        let full = now.checked_add(bytes).is_none_or(|sum| sum > self.limit());
-        let outside = within.as_ref().is_some_and(|account| account.wait(bytes));
-        full || outside
+        let mut wait = false;
+        let mut account = Some(self);
+        while let Some(at) = account {
+            if !at.has_room(bytes) {
+                at.enter(&self.0);
+                self.0.waits.store(1, Ordering::Release);
+                // Again, now that whoever gives back sees us.
+                wait |= !at.has_room(bytes);
+            }
+            account = at.0.within.as_ref();
+        }
+        wait
     }
 
+    fn has_room(&self, bytes: usize) -> bool {
+        let used = self.0.used.fetch_add(0, Ordering::AcqRel);
+        used.checked_add(bytes)
+            .is_some_and(|sum| sum <= self.limit())
+    }
+
+    /// Enters who is to be told when bytes come back here.
+    fn enter(&self, waiter: &Arc<Inner>) {
+        let mut waiters = sync::lock(&self.0.waiters);
+        waiters.insert(Arc::as_ptr(waiter).addr(), Arc::downgrade(waiter));
+        self.0.waiting.swap(1, Ordering::AcqRel);
+    }
+
+    /// Charges here and outside. Whoever calls this makes something that gives the
+    /// bytes back, and then calls [`press`](Self::press).
     pub(crate) fn add(&self, bytes: usize) -> Result<(), NoMemory> {
         let limit = self.limit();
         let charge = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= limit);
@@ -139,44 +193,113 @@ impl Account {
             .0
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, charge);
-        let used = before.map_err(|_| NoMemory)? + bytes;
+        before.map_err(|_| NoMemory)?;
         if let Some(account) = &self.0.within
             && let Err(full) = account.add(bytes)
         {
-            self.0.used.fetch_sub(bytes, Ordering::AcqRel);
+            // Others may have been refused because of this, or found it too much.
+            let left = self.0.used.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+            let mut panic = None;
+            self.relieve(left, &mut panic);
+            self.call_waiters(&mut panic);
+            resume(panic);
             return Err(full);
-        }
-        if used > limit - limit / 8 && self.0.pressed.swap(1, Ordering::AcqRel) == 0 {
-            self.tell(|watch| watch.pressure(true));
         }
         Ok(())
     }
 
-    pub(crate) fn give_back(&self, bytes: usize) {
-        let Inner {
-            waiting,
-            used,
-            pressed,
-            ..
-        } = &*self.0;
-        let left = used.fetch_sub(bytes, Ordering::AcqRel) - bytes;
-        if left <= self.limit() / 2
+    /// Tells of pressure after a charge, here and outside.
+    #[inline]
+    pub(crate) fn press(&self) {
+        let mut panic = None;
+        let mut account = Some(self);
+        while let Some(at) = account {
+            let limit = at.limit();
+            if at.in_use() > limit - limit / 8 {
+                at.press_here(&mut panic);
+            }
+            account = at.0.within.as_ref();
+        }
+        resume(panic);
+    }
+
+    #[cold]
+    fn press_here(&self, panic: &mut Panic) {
+        let pressed = &self.0.pressed;
+        if pressed.load(Ordering::Relaxed) != 0 || pressed.swap(1, Ordering::AcqRel) != 0 {
+            return;
+        }
+        self.tell(panic, |watch| watch.pressure(true));
+        // Everything may have come back before anybody saw that there was pressure.
+        let used = self.0.used.fetch_add(0, Ordering::AcqRel);
+        self.relieve(used, panic);
+    }
+
+    /// Ends the pressure if no more than half is `used`.
+    fn relieve(&self, used: usize, panic: &mut Panic) {
+        let pressed = &self.0.pressed;
+        if used <= self.limit() / 2
             && pressed.load(Ordering::Relaxed) != 0
             && pressed.swap(0, Ordering::AcqRel) != 0
         {
-            self.tell(|watch| watch.pressure(false));
-        }
-        if let Some(account) = &self.0.within {
-            account.give_back(bytes);
-        }
-        if waiting.load(Ordering::Acquire) != 0 && waiting.swap(0, Ordering::AcqRel) != 0 {
-            self.tell(|watch| watch.room());
+            self.tell(panic, |watch| watch.pressure(false));
         }
     }
 
-    fn tell(&self, f: impl FnOnce(&dyn Watch)) {
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let mut panic = None;
+        self.give_back_telling(bytes, &mut panic);
+        resume(panic);
+    }
+
+    fn give_back_telling(&self, bytes: usize, panic: &mut Panic) {
+        let left = self.0.used.fetch_sub(bytes, Ordering::AcqRel) - bytes;
+        self.relieve(left, panic);
+        if let Some(account) = &self.0.within {
+            account.give_back_telling(bytes, panic);
+        }
+        self.call_waiters(panic);
+    }
+
+    /// Tells those who wait for bytes of this account.
+    fn call_waiters(&self, panic: &mut Panic) {
+        let waiting = &self.0.waiting;
+        if waiting.load(Ordering::Acquire) == 0 || waiting.swap(0, Ordering::AcqRel) == 0 {
+            return;
+        }
+        let waiters = std::mem::take(&mut *sync::lock(&self.0.waiters));
+        for waiter in waiters.into_values().filter_map(|waiter| waiter.upgrade()) {
+            // Once, although it may be entered with several accounts.
+            if waiter.waits.swap(0, Ordering::AcqRel) != 0 {
+                Account(waiter).tell(panic, |watch| watch.room());
+            }
+        }
+    }
+
+    fn tell(&self, panic: &mut Panic, f: impl FnOnce(&dyn Watch)) {
         if let Some(watch) = &self.0.watch {
-            f(&**watch);
+            let told = catch_unwind(AssertUnwindSafe(|| f(&**watch)));
+            *panic = panic.take().or(told.err());
+        }
+    }
+}
+
+/// The first panic of somebody who was told.
+type Panic = Option<Box<dyn Any + Send>>;
+
+fn resume(panic: Panic) {
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let address = std::ptr::from_ref(self).addr();
+        let mut account = self.within.as_ref();
+        while let Some(at) = account {
+            sync::lock(&at.0.waiters).remove(&address);
+            account = at.0.within.as_ref();
         }
     }
 }
@@ -219,59 +342,6 @@ impl Drop for Charge {
     fn drop(&mut self) {
         sync::note(1);
         self.account.give_back(self.bytes);
-    }
-}
-
-/// What one queue holds, counted by its owner alone: a plain number with a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
-    used: usize,
-    limit: usize,
-}
-
-impl Tally {
-    /// Nothing, with a limit in bytes.
-    pub const fn new(limit: usize) -> Self {
-        Self { used: 0, limit }
-    }
-
-    /// Bytes counted.
-    pub const fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Bytes that can still be counted.
-    pub const fn room(&self) -> usize {
-        self.limit.saturating_sub(self.used)
-    }
-
-    /// True when more than seven eighths are used: time to collapse.
-    pub const fn is_pressed(&self) -> bool {
-        self.used > self.limit - self.limit / 8
-    }
-
-    /// Changes the limit; what is counted stays counted.
-    pub const fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
-    /// Counts `bytes` more: what is queued and what queueing it takes.
-    ///
-    /// # Errors
-    ///
-    /// [`NoMemory`] when that would pass the limit; nothing is counted.
-    pub const fn charge(&mut self, bytes: usize) -> Result<(), NoMemory> {
-        if bytes > self.room() {
-            return Err(NoMemory);
-        }
-        self.used += bytes;
-        Ok(())
-    }
-
-    /// Counts `bytes` less, as were counted before.
-    pub const fn credit(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.used);
-        self.used = self.used.saturating_sub(bytes);
     }
 }
 

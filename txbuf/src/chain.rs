@@ -47,6 +47,10 @@ pub struct Chain {
     run: Run,
     /// Storage of the nodes this chain fills or has filled and still pins.
     storage: usize,
+    /// Storage of the nodes that were adopted and are still pinned, and how much of it
+    /// may be kept whatever it shows.
+    adopted: usize,
+    carry: usize,
     /// Messages by the position after their last byte.
     messages: VecDeque<(u64, Token)>,
 }
@@ -65,8 +69,8 @@ struct Entry {
     run: u64,
     /// In a node that this chain filled.
     own: bool,
-    /// Storage that goes with this entry: set on a node's last one when the
-    /// node is no longer the tail.
+    /// Storage that goes with this entry: set on an own node's last one when the
+    /// node is no longer the tail, and on the last one of what was adopted.
     storage: u32,
 }
 
@@ -112,6 +116,8 @@ impl Chain {
                 bytes: 0,
             },
             storage: 0,
+            adopted: 0,
+            carry: 0,
             messages: VecDeque::new(),
         }
     }
@@ -147,7 +153,7 @@ impl Chain {
     }
 
     /// Bytes of storage of the nodes this chain fills, or has filled and still
-    /// pins. Spans adopted from elsewhere are their provider's.
+    /// pins; see [`adopted`](Self::adopted) for those of others.
     #[inline]
     pub fn footprint(&self) -> usize {
         self.storage
@@ -250,10 +256,16 @@ impl Chain {
         self.release_messages();
         let gone = self.entries.partition_point(|entry| entry.end() <= pos);
         self.released += gone as u64;
-        // Backwards: then the drop of a run's first node frees the run in one step.
-        for entry in self.entries.drain(..gone).rev() {
-            self.storage -= entry.storage as usize;
+        // Counted before anything is dropped: an owner's destructor may panic.
+        for entry in self.entries.range(..gone) {
+            if entry.own {
+                self.storage -= entry.storage as usize;
+            } else {
+                self.adopted -= entry.storage as usize;
+            }
         }
+        // Backwards: then the drop of a run's first node frees the run in one step.
+        self.entries.drain(..gone).rev().for_each(drop);
         if let Some(entry) = self.entries.front_mut()
             && !entry.own
             && entry.start < pos
@@ -263,6 +275,7 @@ impl Chain {
             let gone = usize::try_from(pos - entry.start).unwrap_or(usize::MAX);
             if entry.span.advance(gone).is_ok() {
                 entry.start = pos;
+                self.adopted -= entry.recount();
             }
         }
     }
@@ -345,6 +358,14 @@ impl Chain {
         match &self.tail {
             Some(tail) => tail.node.base().as_ptr().wrapping_add(tail.fill as usize),
             None => core::ptr::NonNull::dangling().as_ptr(),
+        }
+    }
+
+    /// Tells the models that the unpublished bytes of the tail are written.
+    #[inline(always)]
+    pub(crate) fn tail_writes(&self) {
+        if let Some(tail) = &self.tail {
+            tail.node.writes(tail.fill);
         }
     }
 
@@ -456,6 +477,15 @@ impl Entry {
     fn end(&self) -> u64 {
         self.start + u64::from(self.span.len)
     }
+
+    /// Takes the storage of what was adopted as it is now; returns by how much it is less.
+    fn recount(&mut self) -> usize {
+        if self.storage == 0 || !self.span.node.is_linked() {
+            return 0;
+        }
+        let now = self.span.storage().min(self.storage);
+        (core::mem::replace(&mut self.storage, now) - now) as usize
+    }
 }
 
 impl fmt::Debug for Chain {
@@ -466,6 +496,7 @@ impl fmt::Debug for Chain {
             .field("end", &self.end)
             .field("entries", &self.entries.len())
             .field("footprint", &self.storage)
+            .field("adopted", &self.adopted)
             .finish()
     }
 }

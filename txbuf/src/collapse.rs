@@ -4,31 +4,32 @@ use std::collections::VecDeque;
 
 use crate::chain::Chain;
 use crate::node::NodeRef;
-use crate::span::{OVERPIN, Span};
+use crate::span::{Kept, OVERPIN, Span};
 
 /// What a queue of spans keeps and shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Bytes of the spans.
     pub bytes: usize,
-    /// Bytes of storage they keep alive. Storage that several neighbours share counts
-    /// once.
+    /// Bytes of storage they keep alive. What several of them share counts once, unless
+    /// those are very far from each other.
     pub footprint: usize,
 }
 
 impl Held {
     /// What the spans of a queue keep and show.
     pub fn of<'a>(spans: impl IntoIterator<Item = &'a Span>) -> Self {
-        let mut held = Held::default();
+        let (mut bytes, mut kept) = (0, Kept::default());
         let mut last: Option<&NodeRef> = None;
         for span in spans {
-            held.bytes += span.len();
+            bytes += span.len();
             if last.is_none_or(|last| !last.same(&span.node)) {
-                held.footprint += span.footprint();
+                kept.add(span);
             }
             last = Some(&span.node);
         }
-        held
+        let footprint = kept.footprint();
+        Held { bytes, footprint }
     }
 
     /// True when more than [`OVERPIN`] times the bytes are kept.
@@ -47,23 +48,49 @@ pub fn collapse(queue: &mut VecDeque<Span>, into: &mut Chain) -> usize {
     if !Held::of(&*queue).overpins() {
         return 0;
     }
-    let mut copied = 0;
-    let mut merged = VecDeque::with_capacity(queue.len());
-    for span in queue.drain(..) {
-        let (len, node) = (span.len(), span.node.as_ptr());
-        let span = span.compact(into);
-        if span.node.as_ptr() != node {
-            copied += len;
-        }
-        // What was copied one after the other lies so in the arena.
-        let apart = match merged.back_mut() {
-            Some(back) => Span::try_merge(back, span).err(),
-            None => Some(span),
-        };
-        merged.extend(apart);
+    pack(queue, into, Span::overpins)
+}
+
+/// Copies the spans of a queue that are `chosen` into `into` (an arena), one behind the
+/// other, and merges what comes to lie side by side. What cannot be copied, or finds no
+/// room any more, stays as it is. Returns the bytes copied.
+pub fn pack(queue: &mut VecDeque<Span>, into: &mut Chain, chosen: impl Fn(&Span) -> bool) -> usize {
+    if !queue.iter().any(&chosen) {
+        return 0;
     }
-    *queue = merged;
+    let mut copied = 0;
+    let mut packed = VecDeque::with_capacity(queue.len());
+    for mut span in queue.drain(..) {
+        let mut done = 0;
+        if chosen(&span) {
+            while done < span.len()
+                && let Ok(mut room) = into.reserve(1)
+            {
+                let n = room.len().min(span.len() - done);
+                if span.copy_to(done, &mut room[..n]).is_err() {
+                    break;
+                }
+                done += n;
+                push_merged(&mut packed, room.commit(n));
+            }
+        }
+        copied += done;
+        // No more than the span has.
+        if span.advance(done).is_ok() && !span.is_empty() {
+            push_merged(&mut packed, span);
+        }
+    }
+    *queue = packed;
     copied
+}
+
+/// Appends a span to a queue, as part of the last one where the bytes adjoin.
+pub fn push_merged(queue: &mut VecDeque<Span>, span: Span) {
+    let apart = match queue.back_mut() {
+        Some(last) => last.try_merge(span).err(),
+        None => Some(span),
+    };
+    queue.extend(apart);
 }
 
 #[cfg(all(test, not(loom)))]

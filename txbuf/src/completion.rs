@@ -15,6 +15,7 @@ use thiserror::Error;
 mod token;
 
 pub use token::Token;
+pub(crate) use token::finish_deferred;
 use token::{Consumer, Finished};
 
 /// In what order completions are delivered.
@@ -65,8 +66,9 @@ impl Completions {
         Self::build(order, limit, None)
     }
 
-    /// As [`new`](Self::new); `wake` is called, on the thread of a token's last drop,
-    /// when there is something to poll and was nothing before. It must not block.
+    /// As [`new`](Self::new); `wake` is called, on the thread of a token's last drop
+    /// (at the end of its [`Deferral`](crate::Deferral), if it has one), when there is
+    /// something to poll and was nothing before. It must not block.
     pub fn with_wake(order: Order, limit: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self::build(order, limit, Some(Box::new(wake)))
     }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use crate::completion::Token;
 use crate::error::TooLong;
-use crate::ledger::{Kind, Ledger};
+use crate::ledger::{Kind, Ledger, Listing};
 use crate::node::{Node, NodeAt, NodeRef};
 use crate::segment::Returned;
-use crate::sync;
 
 /// Whoever provides memory of a device. The stack asks it for nothing but its
 /// number, and tells it when a piece is no longer used.
@@ -18,7 +17,8 @@ pub trait DeviceMemory: Send + Sync + 'static {
     fn provider(&self) -> u64;
 
     /// The `len` bytes from `offset` on are used by nobody any more. Called once for
-    /// each span that was made, on the thread of the last drop; must not block.
+    /// each span that was made, on the thread of the last drop, at the end of its
+    /// [`Deferral`](crate::Deferral) if it has one; must not block.
     fn release(&self, offset: u64, len: usize);
 }
 
@@ -36,10 +36,11 @@ pub struct DeviceExtent {
 #[repr(C)]
 struct Device {
     header: Node,
-    ledger: Ledger,
     memory: Arc<dyn DeviceMemory>,
     offset: u64,
-    /// Dropped after the memory was released.
+    /// Dropped after the memory was released, also when that panics, and so is the
+    /// token after it.
+    listing: Listing,
     _token: Option<Token>,
 }
 
@@ -53,13 +54,11 @@ pub(crate) fn node(
 ) -> Result<(NodeRef, u32), TooLong> {
     offset.checked_add(len as u64).ok_or(TooLong)?;
     let len = u32::try_from(len).map_err(|_| TooLong)?;
-    // The count of the ledger's `Arc`.
-    sync::note(1);
     let device = Box::new(Device {
         header: Node::new(Kind::Device, NonNull::dangling(), len, len as usize, free),
-        ledger: ledger.clone(),
         memory,
         offset,
+        listing: Listing::new(ledger, Kind::Device, len as usize),
         _token: token,
     });
     let header = NonNull::from(Box::leak(device)).cast::<Node>();
@@ -89,12 +88,11 @@ unsafe fn free(node: NonNull<Node>, _: &mut Returned) {
     let device = node.cast::<Device>();
     // SAFETY: made by `node` from a box; the last pin is gone.
     let device = unsafe {
-        device.as_ref().ledger.unlist(node);
+        device.as_ref().listing.ledger.unlist(node);
         Box::from_raw(device.as_ptr())
     };
     let len = device.header.capacity() as usize;
     device.memory.release(device.offset, len);
-    device.ledger.leave(Kind::Device, 1, len);
 }
 
 #[cfg(all(test, not(loom)))]

@@ -57,6 +57,7 @@ impl<'a> Extent<'a> {
             // published (which happened before this span reached us) and is not
             // written again before the pin borrowed for 'a is gone.
             Kind::Buffered | Kind::Owned => Ok(unsafe {
+                self.node.reads(self.offset, self.len);
                 let base = self.node.base().add(self.offset as usize);
                 slice::from_raw_parts(base.as_ptr(), self.len())
             }),

@@ -4,11 +4,10 @@ use core::ptr::NonNull;
 
 use arrayvec::ArrayVec;
 
-use crate::ledger::{Kind, Ledger};
-use crate::node::{Node, NodeRef};
+use crate::ledger::{Kind, Ledger, Listing};
+use crate::node::{Node, NodeAt, NodeRef};
 use crate::segment::Returned;
 use crate::span::Span;
-use crate::sync;
 
 /// Most leaves of one gather node.
 pub const GATHER_MAX: usize = 16;
@@ -19,7 +18,7 @@ pub(crate) type Leaves = ArrayVec<Span, GATHER_MAX>;
 #[repr(C)]
 struct Gather {
     header: Node,
-    ledger: Ledger,
+    listing: Listing,
     leaves: Leaves,
 }
 
@@ -29,11 +28,9 @@ pub(crate) fn node(ledger: &Ledger, leaves: Leaves) -> NodeRef {
     let gather = Box::new(Gather {
         // No bytes of its own: whoever walks by offsets comes to the list at once.
         header: Node::new(Kind::Gather, NonNull::dangling(), 0, 0, free),
-        ledger: ledger.clone(),
+        listing: Listing::new(ledger, Kind::Gather, size_of::<Gather>()),
         leaves,
     });
-    // The count of the ledger's `Arc`.
-    sync::note(1);
     let header = NonNull::from(Box::leak(gather)).cast::<Node>();
     // SAFETY: fresh, its header first, and `free` takes it apart.
     let node = unsafe { NodeRef::from_first(header) };
@@ -42,10 +39,11 @@ pub(crate) fn node(ledger: &Ledger, leaves: Leaves) -> NodeRef {
 }
 
 /// The list of a node of kind Gather.
-pub(crate) fn leaves(node: &NodeRef) -> &[Span] {
+pub(crate) fn leaves(node: NodeAt<'_>) -> &[Span] {
     debug_assert_eq!(node.kind(), Kind::Gather);
     // SAFETY: only `node` above makes nodes of this kind, so the object is a
-    // `Gather`; the pin keeps it, and nobody writes the list after creation.
+    // `Gather`; the pin behind `node` keeps it, and nobody writes the list after
+    // creation unless that pin is the only one and its own.
     unsafe { &(*node.as_ptr().cast::<Gather>().as_ptr()).leaves }
 }
 
@@ -66,10 +64,10 @@ unsafe fn free(node: NonNull<Node>, _: &mut Returned) {
     let gather = node.cast::<Gather>();
     // SAFETY: made by `node` from a box; the last pin is gone.
     let gather = unsafe {
-        gather.as_ref().ledger.unlist(node);
+        gather.as_ref().listing.ledger.unlist(node);
         Box::from_raw(gather.as_ptr())
     };
-    gather.ledger.leave(Kind::Gather, 1, size_of::<Gather>());
-    // The leaves go with the box, one after the other. None is a gather, so
-    // this nests no deeper, and each frees its own run in a loop.
+    drop(gather);
+    // The leaves went with the box, one after the other, also when somebody's
+    // destructor panicked; each frees its own run in a loop.
 }

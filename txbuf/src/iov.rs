@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
 
+use crate::collapse::push_merged;
 use crate::error::{OutOfRange, Unreadable};
 use crate::extent::Extent;
 use crate::span::Span;
@@ -347,7 +348,7 @@ impl IovIter<'_> {
         let put = match &mut self.place {
             Place::Collect(queue) => {
                 if span.truncate(n).is_ok() && n > 0 {
-                    collect(queue, span);
+                    push_merged(queue, span);
                 }
                 n
             }
@@ -500,14 +501,6 @@ fn drop_back(queue: &mut VecDeque<Span>, n: usize) {
         left -= back.len();
         queue.pop_back();
     }
-}
-
-fn collect(queue: &mut VecDeque<Span>, span: Span) {
-    let apart = match queue.back_mut() {
-        Some(back) => back.try_merge(span).err(),
-        None => Some(span),
-    };
-    queue.extend(apart);
 }
 
 /// Copies from `at` on, as far as the CPU may read.

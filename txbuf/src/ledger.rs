@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::node::{Node, NodeRef};
-use crate::sync::Level;
+use crate::sync::{self, Level};
 
 #[allow(unsafe_code)]
 mod live;
@@ -51,6 +51,12 @@ impl Kind {
         }
     }
 
+    /// Whether freeing a node of this kind runs somebody else's code.
+    #[inline]
+    pub(crate) const fn is_foreign(self) -> bool {
+        matches!(self, Kind::User | Kind::Owned | Kind::Device)
+    }
+
     fn index(self) -> usize {
         match self {
             Kind::Buffered => 0,
@@ -78,6 +84,34 @@ pub struct Ledger {
 struct Books {
     kinds: [Line; Kind::ALL.len()],
     live: Option<Live>,
+}
+
+/// The place of a node on its ledger, which it leaves with this, whatever becomes of
+/// the rest of the node: a destructor of somebody's may panic.
+pub(crate) struct Listing {
+    pub(crate) ledger: Ledger,
+    kind: Kind,
+    bytes: usize,
+}
+
+impl Listing {
+    /// Of a node of so many bytes that [`Ledger::enter`] is about to be told of.
+    pub(crate) fn new(ledger: &Ledger, kind: Kind, bytes: usize) -> Self {
+        // The count of the ledger's `Arc`.
+        sync::note(1);
+        let ledger = ledger.clone();
+        Self {
+            ledger,
+            kind,
+            bytes,
+        }
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.ledger.leave(self.kind, 1, self.bytes);
+    }
 }
 
 #[derive(Default)]
@@ -113,6 +147,13 @@ impl Ledger {
         Self::build(Some(Live::default()))
     }
 
+    /// As [`tracking`](Self::tracking), with a clock that says the time in nanoseconds,
+    /// so that nobody has to tell it. It is called under the ledger's lock, on whatever
+    /// thread makes a node.
+    pub fn tracking_by(clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self::build(Some(Live::with_clock(Box::new(clock))))
+    }
+
     fn build(live: Option<Live>) -> Self {
         let kinds = Default::default();
         Self {
@@ -133,16 +174,17 @@ impl Ledger {
         }
     }
 
-    /// Tells a tracking ledger the time, in nanoseconds, from which nodes entered
-    /// after this have their age.
+    /// Tells a tracking ledger without a clock the time, in nanoseconds, from which nodes
+    /// entered after this have their age.
     pub fn set_now(&self, now: u64) {
         if let Some(live) = &self.books.live {
             live.set_now(now);
         }
     }
 
-    /// The live nodes, oldest first, with how often each is pinned. Empty unless the
-    /// ledger is [`tracking`](Self::tracking).
+    /// The live nodes, oldest first, with how often each is pinned, and their age at `now`
+    /// (or by the ledger's own clock). Empty unless the ledger is
+    /// [`tracking`](Self::tracking).
     pub fn dump(&self, now: u64) -> Vec<LiveNode> {
         let live = self.books.live.as_ref();
         live.map_or_else(Vec::new, |live| live.dump(now))

@@ -41,7 +41,11 @@
 //! * A function that takes a `Span` or a `Packet` by value owns it; one that
 //!   returns it gives it to the caller. Whoever holds a span keeps its storage, on
 //!   whatever thread, and drops it whenever it likes: the last drop frees the
-//!   storage, or returns it to its pool, in a loop and not by recursion.
+//!   storage, or returns it to its pool, in a loop and not by recursion, also where
+//!   owners keep spans of other owners. It runs the destructor of a buffer that was
+//!   handed over, on the thread that dropped; who holds a lock then puts that off by a
+//!   [`Deferral`]. One that panics leaves every count right; the panic reaches whoever
+//!   dropped the span.
 //! * Published bytes never change. No method of [`Packet`] or [`Span`] gives
 //!   mutable access to a payload; a node is written again only when its chain holds
 //!   the last pin.
@@ -53,8 +57,9 @@
 //!   their pool, whose [`Pool::in_use`] never passes its limit, and through
 //!   [`Pool::charged_to`] to an [`Account`] that several pools share; an owned buffer
 //!   to the account whose [`Charge`] lies beside it. At a limit there is
-//!   [`NoMemory`] and nothing else happens. A queue counts what it holds in a
-//!   [`Tally`] and is [`collapse`]d when it keeps too much.
+//!   [`NoMemory`] and nothing else happens. Copies are made in segments of the pool that
+//!   is named, never beside it. A queue's owner counts what it holds in plain numbers of
+//!   its own ([`Held`] tells what that takes), and [`collapse`]s it when it keeps too much.
 //! * Lent memory stays with its lender: whoever lets a span out of the sender's
 //!   reach turns it into a copy first ([`Span::orphan`]), and the lender can take the
 //!   memory back by force ([`Region::withdraw`]). No `&[u8]` is ever made over it.
@@ -99,7 +104,7 @@
 //! # Unsafe code
 //!
 //! All of it lies in the few modules that `lib.rs` lets use it, each block with
-//! its reason: the count and the links (`node`), the five kinds of storage
+//! its reason: the count, the links and what is dropped later (`node`), the five kinds of storage
 //! (`segment`, `user`, `owned`, `device`, `gather`), the two views (`extent` to read,
 //! `reservation` to write), tokens that become queue entries (`completion::token`),
 //! the list of live nodes (`ledger::live`), one change of lifetime (`iov::vectors`),
@@ -144,10 +149,10 @@ mod test_support;
 #[allow(unsafe_code)]
 mod user;
 
-pub use account::{Account, Charge, Tally, Watch};
+pub use account::{Account, Charge, Watch};
 pub use area::HEADER_AREA;
 pub use chain::{Chain, ChainReport, EntryReport, RUN_BYTES, RUN_NODES};
-pub use collapse::{Held, collapse};
+pub use collapse::{Held, collapse, pack, push_merged};
 pub use completion::{Completion, Completions, Order, Token, TooManyMessages};
 pub use device::{DeviceExtent, DeviceMemory};
 pub use error::{
@@ -159,6 +164,7 @@ pub use gather::GATHER_MAX;
 pub use iov::{IovIter, Part};
 pub use ledger::{Kind, Ledger, LedgerReport, LiveNode, Usage};
 pub use meta::{Checksum, Gso, GsoKind, Meta, Offloads};
+pub use node::Deferral;
 pub use owned::StableBytes;
 pub use packet::{HEADROOM, INLINE_MAX, Packet};
 pub use pool::{Pool, PoolConfig};

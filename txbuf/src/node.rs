@@ -24,7 +24,12 @@ use core::ptr::{self, NonNull};
 use crate::ledger::Kind;
 use crate::segment::Returned;
 use crate::span::Span;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, Watched};
+
+mod deferral;
+
+pub use deferral::Deferral;
+pub(crate) use deferral::is_on as is_deferred;
 
 /// Frees the object whose header this is.
 ///
@@ -46,6 +51,9 @@ pub(crate) struct Node {
     footprint: usize,
     free: Free,
     kind: Kind,
+    /// In the models: the header, and the bytes of a node that has some.
+    whole: Watched,
+    bytes: Watched,
 }
 
 // SAFETY: the mutable fields are atomics; `base` is only dereferenced under the
@@ -73,11 +81,21 @@ impl Node {
             footprint,
             free,
             kind,
+            whole: Watched::new(1),
+            bytes: Watched::new(match kind {
+                Kind::Buffered | Kind::Owned => capacity as usize,
+                Kind::User | Kind::Device | Kind::Gather => 0,
+            }),
         }
     }
 
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
+    }
+
+    /// For a header that is not a node yet.
+    pub(crate) fn set_base(&mut self, base: NonNull<u8>) {
+        self.base = base;
     }
 
     pub(crate) fn capacity(&self) -> u32 {
@@ -102,9 +120,17 @@ impl Node {
 
     /// Makes a recycled header as good as new: one pin, no link, no end.
     pub(crate) fn renew(&self) {
+        self.whole.write(0, 1);
         self.refs.store(1, Ordering::Relaxed);
         self.next.store(ptr::null_mut(), Ordering::Relaxed);
         self.end.store(self.capacity, Ordering::Relaxed);
+    }
+
+    /// Tells the models that the node is about to be freed or used for something else.
+    #[inline(always)]
+    fn goes(&self) {
+        self.whole.write(0, 1);
+        self.bytes.write(0, self.capacity as usize);
     }
 }
 
@@ -142,6 +168,8 @@ impl NodeRef {
                 footprint: 0,
                 free: keep,
                 kind: Kind::Owned,
+                whole: Watched::new(1),
+                bytes: Watched::new(0),
             };
             NonNull::from_ref(&EMPTY)
         };
@@ -160,7 +188,9 @@ impl NodeRef {
     fn node(&self) -> &Node {
         // SAFETY: a pin keeps its node alive, and the header is only ever
         // accessed through shared references while pins exist.
-        unsafe { self.0.as_ref() }
+        let node = unsafe { self.0.as_ref() };
+        node.whole.read(0, 1);
+        node
     }
 
     /// The node, without a pin of its own.
@@ -188,6 +218,13 @@ impl NodeRef {
     #[inline]
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.node().base
+    }
+
+    /// Tells the models that all bytes from `from` on are, or may be, written.
+    #[inline(always)]
+    pub(crate) fn writes(&self, from: u32) {
+        let node = self.node();
+        node.bytes.write(from as usize, node.capacity as usize);
     }
 
     #[inline]
@@ -281,6 +318,11 @@ impl Prepaid {
         self.left == 0
     }
 
+    /// The node, while some of the pins are left.
+    pub(crate) fn node(&self) -> Option<NodeAt<'_>> {
+        (self.left > 0).then_some(NodeAt(self.node, PhantomData))
+    }
+
     /// One of the pins; none when all are handed out.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<NodeRef> {
@@ -306,7 +348,15 @@ impl<'a> NodeAt<'a> {
     fn node(self) -> &'a Node {
         // SAFETY: the pin borrowed for `'a` keeps its node alive, and with it,
         // by their links, all nodes after it.
-        unsafe { self.0.as_ref() }
+        let node = unsafe { self.0.as_ref() };
+        node.whole.read(0, 1);
+        node
+    }
+
+    /// Tells the models that bytes are read.
+    #[inline(always)]
+    pub(crate) fn reads(self, from: u32, len: u32) {
+        self.node().bytes.read(from as usize, len as usize);
     }
 
     /// A pin of its own.
@@ -385,7 +435,7 @@ impl<'a> NodeAt<'a> {
 #[inline]
 pub(crate) fn leaves(node: &NodeRef) -> Option<&[Span]> {
     if node.kind() == Kind::Gather {
-        Some(crate::gather::leaves(node))
+        Some(crate::gather::leaves(node.at()))
     } else {
         None
     }
@@ -394,10 +444,9 @@ pub(crate) fn leaves(node: &NodeRef) -> Option<&[Span]> {
 #[inline]
 fn unpin(node: NonNull<Node>, pins: usize) {
     // SAFETY: the caller gives up `pins` pins that it holds, so the node lives.
-    let before = unsafe { node.as_ref() }
-        .refs
-        .fetch_sub(pins, Ordering::Release);
-    if before == pins {
+    let header = unsafe { node.as_ref() };
+    header.whole.read(0, 1);
+    if header.refs.fetch_sub(pins, Ordering::Release) == pins {
         free_run(node);
     }
 }
@@ -406,6 +455,15 @@ fn unpin(node: NonNull<Node>, pins: usize) {
 /// only its link kept.
 #[inline(never)]
 fn free_run(first: NonNull<Node>) {
+    // SAFETY: the count is zero, so the header is ours alone and lives until `free`.
+    let header = unsafe { first.as_ref() };
+    if header.kind.is_foreign() {
+        header.refs.load(Ordering::Acquire);
+        header.goes();
+        // SAFETY: the count reached zero and the load above synchronised with every
+        // decrement. Only Buffered nodes are ever linked.
+        return unsafe { deferral::part_with(first) };
+    }
     let (mut node, mut returned) = (first, Returned::default());
     loop {
         let next = {
@@ -413,6 +471,7 @@ fn free_run(first: NonNull<Node>) {
             // until `free` below.
             let header = unsafe { node.as_ref() };
             header.refs.load(Ordering::Acquire);
+            header.goes();
             header.next.load(Ordering::Relaxed)
         };
         // SAFETY: the count reached zero and the load above synchronised with
@@ -426,9 +485,12 @@ fn free_run(first: NonNull<Node>) {
         };
         // SAFETY: the freed node's link was a pin on `next`; we now give it up.
         let header = unsafe { next.as_ref() };
-        // If it is the only one, nobody can add to it or take from it: as in
-        // `is_unique`, all former holders are behind us, without an atomic.
-        if header.refs.load(Ordering::Acquire) != 1
+        // If it is the only one, nobody can add to it or take from it any more. All
+        // former holders are behind us once the load at the top of the loop has read
+        // the same 1, so that this one may be relaxed. If it is not, our decrement is
+        // a `Release` like any other: whoever held the freed node may have read the
+        // next one's bytes through it.
+        if header.refs.load(Ordering::Relaxed) != 1
             && header.refs.fetch_sub(1, Ordering::Release) != 1
         {
             return;

@@ -7,13 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::TooLong;
-use crate::ledger::{Kind, Ledger};
+use crate::ledger::{Kind, Ledger, Listing};
 use crate::node::{Node, NodeRef};
 use crate::segment::Returned;
-use crate::sync;
 
 /// An owner of bytes that can stand behind a [`Span`](crate::Span). It is
-/// dropped when the last span on it goes, on whatever thread that happens.
+/// dropped when the last span on it goes, on whatever thread that happens; a
+/// [`Deferral`](crate::Deferral) of that thread puts it off.
+///
+/// Its destructor may drop spans itself: what then loses its last pin, and is not a
+/// segment of a pool, is freed after the destructor has returned, which thus must not
+/// wait for it. A panic of the destructor reaches whoever dropped the span, when all
+/// that went with it is freed and counted.
 ///
 /// # Safety
 ///
@@ -90,25 +95,25 @@ unsafe impl<O: StableBytes, T: Send + Sync + 'static> StableBytes for (O, T) {
 #[repr(C)]
 struct Owned<O> {
     header: Node,
-    ledger: Ledger,
-    footprint: usize,
     owner: O,
+    /// Dropped last, also when the owner's destructor panics.
+    listing: Listing,
 }
 
 /// A node around `owner`, and the number of its bytes.
 pub(crate) fn node<O: StableBytes>(ledger: &Ledger, owner: O) -> Result<(NodeRef, u32), TooLong> {
     let bytes = owner.bytes();
     let len = u32::try_from(bytes.len()).map_err(|_| TooLong)?;
-    let base = NonNull::from_ref(bytes).cast::<u8>();
     let footprint = owner.footprint();
-    // The count of the ledger's `Arc`.
-    sync::note(1);
-    let owned = Box::new(Owned {
-        header: Node::new(Kind::Owned, base, len, footprint, free::<O>),
-        ledger: ledger.clone(),
-        footprint,
+    let mut owned = Box::new(Owned {
+        header: Node::new(Kind::Owned, NonNull::dangling(), len, footprint, free::<O>),
         owner,
+        listing: Listing::new(ledger, Kind::Owned, footprint),
     });
+    // Looked for only where the owner stays: an address from before may not be used
+    // once a box was moved.
+    let base = NonNull::from_ref(owned.owner.bytes()).cast();
+    owned.header.set_base(base);
     let header = NonNull::from(Box::leak(owned)).cast::<Node>();
     // SAFETY: fresh, its header first, and `free::<O>` takes it apart.
     let node = unsafe { NodeRef::from_first(header) };
@@ -123,15 +128,11 @@ unsafe fn free<O>(node: NonNull<Node>, _: &mut Returned) {
     let owned = node.cast::<Owned<O>>();
     // SAFETY: made by `node` from a box; the last pin is gone.
     let owned = unsafe {
-        owned.as_ref().ledger.unlist(node);
+        owned.as_ref().listing.ledger.unlist(node);
         Box::from_raw(owned.as_ptr())
     };
-    let Owned {
-        ledger,
-        footprint,
-        owner,
-        ..
-    } = *owned;
-    drop(owner);
-    ledger.leave(Kind::Owned, 1, footprint);
+    drop(owned);
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -53,6 +53,7 @@ impl Deref for Reservation<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         let base = self.chain.tail_base();
+        self.chain.tail_writes();
         // SAFETY: as in `deref_mut`.
         unsafe { slice::from_raw_parts(base, self.len as usize) }
     }
@@ -62,6 +63,7 @@ impl DerefMut for Reservation<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         let base = self.chain.tail_base();
+        self.chain.tail_writes();
         // SAFETY: `base` is the first unpublished byte of the tail and `len` at
         // most what follows in its segment. The chain is the node's only
         // producer and mutably borrowed, so no other reservation covers these
@@ -116,6 +118,7 @@ impl DerefMut for DetachedReservation {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         let len = self.node.capacity() as usize;
+        self.node.writes(0);
         // SAFETY: the whole initialised segment; this is the node's only pin
         // and never shared, so nobody else reads or writes it.
         unsafe { slice::from_raw_parts_mut(self.node.base().as_ptr(), len) }

@@ -19,10 +19,13 @@ use crate::owned::{self, StableBytes};
 mod copying;
 mod fill;
 mod gather;
+mod kept;
 mod segments;
 
 pub use copying::OVERPIN;
+pub(crate) use copying::copy_to_runs;
 pub(crate) use gather::{Gatherer, pieces as gather_pieces};
+pub(crate) use kept::Kept;
 pub use segments::Segments;
 
 /// Immutable bytes, kept alive by one pin on the node they start in.
@@ -128,21 +131,24 @@ impl Span {
     }
 
     /// Bytes of storage this span keeps alive: its node and those linked after
-    /// it, or those of all leaves of its gather.
+    /// it, or those of all leaves of its gather, each node once.
     ///
     /// Whoever may hold spans for an unbounded time compares this with the length
     /// and copies what pins too much.
     pub fn footprint(&self) -> usize {
-        let Some(leaves) = node::leaves(&self.node) else {
-            return run_footprint(&self.node);
-        };
-        let first = |&(index, leaf): &(usize, &Span)| {
-            !leaves[..index]
-                .iter()
-                .any(|earlier| earlier.node.same(&leaf.node))
-        };
-        let leaves = leaves.iter().enumerate().filter(first);
-        leaves.map(|(_, leaf)| run_footprint(&leaf.node)).sum()
+        if self.kind() != Kind::Gather {
+            return kept::measure(&self.node).1;
+        }
+        let mut kept = Kept::default();
+        kept.add(self);
+        kept.footprint()
+    }
+
+    /// Whether both start in the same node (of a gather: are on the same list), so that
+    /// the storage of one is that of the other.
+    #[inline]
+    pub fn shares_storage(&self, other: &Span) -> bool {
+        self.node.same(&other.node)
     }
 
     /// The contiguous pieces, in order. None is empty.
@@ -404,11 +410,6 @@ impl fmt::Debug for Span {
             .field("len", &self.len)
             .finish()
     }
-}
-
-fn run_footprint(node: &NodeRef) -> usize {
-    let run = core::iter::successors(Some(node.at()), |node| node.next());
-    run.map(|node| node.footprint()).sum()
 }
 
 #[cfg(all(test, not(loom)))]

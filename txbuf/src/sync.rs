@@ -26,6 +26,84 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(not(loom))]
+pub(crate) use plain::{Tracked, Watched};
+#[cfg(loom)]
+pub(crate) use watching::{Tracked, Watched};
+
+/// What loom looks at in the models: memory, every use of which is said to it, so that
+/// it reports those that the atomics leave unordered. Nothing at all without loom.
+#[cfg(loom)]
+mod watching {
+    use loom::cell::UnsafeCell;
+
+    /// So many bytes.
+    pub(crate) struct Watched(Vec<UnsafeCell<()>>);
+
+    impl Watched {
+        pub(crate) fn new(len: usize) -> Self {
+            Self((0..len).map(|_| UnsafeCell::new(())).collect())
+        }
+
+        /// `len` bytes from `from` on are read.
+        pub(crate) fn read(&self, from: usize, len: usize) {
+            self.0
+                .iter()
+                .skip(from)
+                .take(len)
+                .for_each(|cell| cell.with(|_| ()));
+        }
+
+        /// `len` bytes from `from` on are written, or go away.
+        pub(crate) fn write(&self, from: usize, len: usize) {
+            self.0
+                .iter()
+                .skip(from)
+                .take(len)
+                .for_each(|cell| cell.with_mut(|_| ()));
+        }
+    }
+
+    /// Lies in objects that must not be left behind.
+    pub(crate) struct Tracked {
+        _track: loom::alloc::Track<()>,
+    }
+
+    impl Tracked {
+        pub(crate) fn new() -> Self {
+            let _track = loom::alloc::Track::new(());
+            Self { _track }
+        }
+    }
+}
+
+#[cfg(not(loom))]
+mod plain {
+    pub(crate) struct Watched;
+
+    impl Watched {
+        #[inline(always)]
+        pub(crate) const fn new(_: usize) -> Self {
+            Self
+        }
+
+        #[inline(always)]
+        pub(crate) fn read(&self, _: usize, _: usize) {}
+
+        #[inline(always)]
+        pub(crate) fn write(&self, _: usize, _: usize) {}
+    }
+
+    pub(crate) struct Tracked;
+
+    impl Tracked {
+        #[inline(always)]
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+    }
+}
+
 /// A number that reports and orders nothing.
 #[cfg(loom)]
 pub(crate) type Level = core::sync::atomic::AtomicUsize;

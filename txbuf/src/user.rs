@@ -1,12 +1,17 @@
 //! User nodes: application memory lent for one message.
 //!
-//! Somebody else may write to such memory at any time, so no `&[u8]` is ever made
-//! over it: its bytes are copied out with atomic loads, or a raw address is handed
-//! to a driver for the time of an [`Access`].
+//! Somebody else may write to such memory when it is taken back, and to registered
+//! memory at any time, so no `&[u8]` is ever made over it: its bytes are copied out,
+//! with atomic loads where that has to be, or a raw address is handed to a driver for
+//! the time of an [`Access`].
 //!
 //! A region counts the accesses that are in progress. Withdrawing it first gives
 //! every live node a copy of its bytes and then, only if no access is in progress,
-//! turns all later ones to the copies: it waits for nobody.
+//! turns all later ones to the copies: it waits for nobody. An access ends with a
+//! `Release` decrement, which the exchange that withdraws reads with `Acquire`: what
+//! the application writes then comes after all that was read before. An access begins
+//! with an `Acquire` increment, which sees the copies if it sees that they are to be
+//! used.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -20,12 +25,12 @@ use thiserror::Error;
 use crate::completion::Token;
 use crate::error::TooManyParts;
 use crate::gather::GATHER_MAX;
-use crate::ledger::{Kind, Ledger};
+use crate::ledger::{Kind, Ledger, Listing};
 use crate::node::{Node, NodeAt, NodeRef};
 use crate::owned::StableBytes;
 use crate::segment::Returned;
 use crate::span::{Gatherer, Span};
-use crate::sync::{self, AtomicPtr, AtomicUsize, Mutex, Ordering};
+use crate::sync::{self, AtomicPtr, AtomicUsize, Mutex, Ordering, Watched};
 
 /// Set in [`Memory::state`] when the copies are to be used.
 const WITHDRAWN: usize = 1;
@@ -41,7 +46,9 @@ const ACCESS: usize = 2;
 /// until the last of them is gone.
 pub struct Region<O: Send + Sync + 'static = ()> {
     memory: Arc<Memory>,
-    owner: Option<O>,
+    /// In a place of its own, so that the address of its bytes stays good while the
+    /// region moves.
+    owner: Option<Box<O>>,
     ledger: Ledger,
 }
 
@@ -72,6 +79,10 @@ impl From<TooManyParts> for LendError {
 struct Memory {
     base: NonNull<u8>,
     len: usize,
+    /// Whether nobody writes before the memory is given back.
+    stable: bool,
+    /// In the models: the bytes, as one.
+    bytes: Watched,
     /// Accesses in progress, times [`ACCESS`], and [`WITHDRAWN`].
     state: AtomicUsize,
     /// The live nodes on this memory, and the owner if the region is gone.
@@ -93,21 +104,24 @@ unsafe impl Sync for Memory {}
 #[repr(C)]
 struct User {
     header: Node,
-    ledger: Ledger,
+    listing: Listing,
     memory: Arc<Memory>,
-    token: Option<Token>,
     /// Key among the memory's live nodes.
     key: usize,
     /// The bytes in memory of our own, once the region is withdrawn.
     copy: AtomicPtr<u8>,
+    /// Dropped last: when the completion is seen the memory is not used any more, and
+    /// the ledger does not list the node.
+    token: Option<Token>,
 }
 
 impl<O: StableBytes> Region<O> {
     /// Registers the bytes of `owner`.
     pub fn new(ledger: &Ledger, owner: O) -> Self {
+        let owner = Box::new(owner);
         let bytes = owner.bytes();
         let (base, len) = (NonNull::from_ref(bytes).cast(), bytes.len());
-        Self::build(ledger, base, len, owner)
+        Self::build(ledger, (base, len), true, owner)
     }
 }
 
@@ -119,18 +133,27 @@ impl Region {
     /// The memory is one allocation (or mapping) and can be read until
     /// [`unregister`](Self::unregister) or [`withdraw`](Self::withdraw) has returned
     /// `Ok`, or, if the region is dropped instead, until the last span on it is gone.
-    /// It may be written meanwhile, by other processes or with atomic stores; what is
-    /// sent then is one mixture of old and new bytes or another.
+    /// It may be written meanwhile, by other processes, or in this one with atomic
+    /// stores of single bytes; what is sent then is one mixture of old and new bytes or
+    /// another. (Stores of more than a byte would race with the loads of bytes that copy
+    /// them out.) It need not be writable.
     pub unsafe fn register(ledger: &Ledger, base: NonNull<u8>, len: usize) -> Self {
-        Self::build(ledger, base, len, ())
+        Self::build(ledger, (base, len), false, Box::new(()))
     }
 }
 
 impl<O: Send + Sync + 'static> Region<O> {
-    fn build(ledger: &Ledger, base: NonNull<u8>, len: usize, owner: O) -> Self {
+    fn build(
+        ledger: &Ledger,
+        (base, len): (NonNull<u8>, usize),
+        stable: bool,
+        owner: Box<O>,
+    ) -> Self {
         let memory = Memory {
             base,
             len,
+            stable,
+            bytes: Watched::new(1),
             state: AtomicUsize::new(0),
             lent: Mutex::new(Lent::default()),
         };
@@ -208,15 +231,15 @@ impl<O: Send + Sync + 'static> Region<O> {
         let base = unsafe { self.memory.base.add(range.start) };
         let len = range.len();
         let entry = lent.nodes.vacant_entry();
-        // The counts of the two `Arc`s.
-        sync::note(2);
+        // The count of the memory's `Arc`.
+        sync::note(1);
         let user = Box::new(User {
             header: Node::new(Kind::User, base, len as u32, len, free),
-            ledger: self.ledger.clone(),
+            listing: Listing::new(&self.ledger, Kind::User, len),
             memory: Arc::clone(&self.memory),
-            token,
             key: entry.key(),
             copy: AtomicPtr::new(ptr::null_mut()),
+            token,
         });
         let user = NonNull::from(Box::leak(user));
         entry.insert(user);
@@ -235,7 +258,7 @@ impl<O: Send + Sync + 'static> Region<O> {
         if self.lent() > 0 {
             return Err(Busy(self));
         }
-        self.owner.take().ok_or(Busy(self))
+        self.give_back().ok_or(Busy(self))
     }
 
     /// Gives the memory back although pieces of it may be lent: these go on with a
@@ -247,11 +270,18 @@ impl<O: Send + Sync + 'static> Region<O> {
     /// their address: at this very moment, that is.
     pub fn withdraw(mut self) -> Result<O, Busy<Self>> {
         if self.memory.withdraw()
-            && let Some(owner) = self.owner.take()
+            && let Some(owner) = self.give_back()
         {
             return Ok(owner);
         }
         Err(Busy(self))
+    }
+
+    /// The owner, whose bytes may be written from now on.
+    fn give_back(&mut self) -> Option<O> {
+        let owner = self.owner.take()?;
+        self.memory.bytes.write(0, 1);
+        Some(*owner)
     }
 }
 
@@ -261,8 +291,12 @@ impl<O: Send + Sync + 'static> Drop for Region<O> {
             return;
         };
         let mut lent = sync::lock(&self.memory.lent);
-        if !lent.nodes.is_empty() {
-            lent.owner = Some(Box::new(owner));
+        if lent.nodes.is_empty() {
+            // Somebody's destructor had better run without the lock.
+            drop(lent);
+            self.memory.bytes.write(0, 1);
+        } else {
+            lent.owner = Some(owner);
         }
     }
 }
@@ -276,7 +310,7 @@ impl Memory {
             let user = unsafe { node.as_ref() };
             let mut copy = vec![0; user.header.capacity() as usize].into_boxed_slice();
             // SAFETY: the region is registered, so its bytes can be read.
-            unsafe { copy_out(user.header.base().as_ptr(), &mut copy) };
+            unsafe { self.copy_out(user.header.base().as_ptr(), &mut copy) };
             // A copy from an attempt that found an access in progress is too old.
             user.replace_copy(Box::leak(copy).as_mut_ptr());
         }
@@ -291,6 +325,23 @@ impl Memory {
             }
         }
         withdrawn.is_ok()
+    }
+
+    /// Copies from the region's bytes.
+    ///
+    /// # Safety
+    ///
+    /// `dst.len()` bytes from `src` on lie in the region, which can be read.
+    unsafe fn copy_out(&self, src: *const u8, dst: &mut [u8]) {
+        self.bytes.read(0, 1);
+        if self.stable {
+            // SAFETY: as promised by our caller; and the owner of stable bytes lets
+            // nobody write them before it was given back.
+            unsafe { ptr::copy_nonoverlapping(src, dst.as_mut_ptr(), dst.len()) };
+        } else {
+            // SAFETY: as promised by our caller.
+            unsafe { copy_changing(src, dst) };
+        }
     }
 }
 
@@ -353,8 +404,14 @@ impl<'a> Access<'a> {
     /// Copies from `offset` on, which is not beyond the node's end by all of `dst`.
     pub(crate) fn copy_to(&self, offset: u32, dst: &mut [u8]) {
         // SAFETY: the caller stays within the node; the memory can be read while
-        // this access lives, be it the region's or the copy.
-        unsafe { copy_out(self.base.add(offset as usize), dst) };
+        // this access lives, be it the region's or the copy, which nobody writes.
+        unsafe {
+            let src = self.base.add(offset as usize);
+            match self.memory {
+                Some(memory) => memory.copy_out(src, dst),
+                None => ptr::copy_nonoverlapping(src, dst.as_mut_ptr(), dst.len()),
+            }
+        }
     }
 }
 
@@ -375,33 +432,19 @@ pub(crate) fn token(node: NodeAt<'_>) -> Option<&Token> {
         .as_ref()
 }
 
-/// Copies from memory that others may be writing.
+/// Copies from memory that others may be writing, byte by byte.
 ///
 /// # Safety
 ///
-/// `dst.len()` bytes from `src` on can be read.
-unsafe fn copy_out(src: *const u8, dst: &mut [u8]) {
-    use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
-    const WORD: usize = size_of::<usize>();
-    let byte = |at: usize| {
-        // SAFETY: within the readable bytes; an atomic load never conflicts with
-        // atomic stores or with those of another process.
-        unsafe { AtomicU8::from_ptr(src.add(at).cast_mut()) }.load(Relaxed)
-    };
-    let front = src.align_offset(WORD).min(dst.len());
-    let words = (dst.len() - front) / WORD;
-    let back = front + words * WORD;
-    for (at, room) in dst[..front].iter_mut().enumerate() {
-        *room = byte(at);
-    }
-    for (index, room) in dst[front..back].chunks_exact_mut(WORD).enumerate() {
-        let at = src.wrapping_add(front + index * WORD).cast_mut();
-        // SAFETY: as for a byte; `front` aligned it.
-        let word = unsafe { AtomicUsize::from_ptr(at.cast()) }.load(Relaxed);
-        room.copy_from_slice(&word.to_ne_bytes());
-    }
-    for (at, room) in dst[back..].iter_mut().enumerate() {
-        *room = byte(back + at);
+/// `dst.len()` bytes from `src` on can be read, and are only written by other processes
+/// or with atomic stores of bytes.
+unsafe fn copy_changing(src: *const u8, dst: &mut [u8]) {
+    use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+    for (at, room) in dst.iter_mut().enumerate() {
+        // SAFETY: within the readable bytes. A relaxed load of a byte conflicts with no
+        // atomic store of one, and may be made where nothing can be written.
+        let byte: &AtomicU8 = unsafe { &*src.add(at).cast() };
+        *room = byte.load(Relaxed);
     }
 }
 
@@ -414,18 +457,14 @@ unsafe fn free(node: NonNull<Node>, _: &mut Returned) {
     let User {
         memory,
         key,
-        ledger,
+        listing,
         ..
     } = unsafe { user.as_ref() };
-    ledger.unlist(node);
+    listing.ledger.unlist(node);
     sync::lock(&memory.lent).nodes.remove(*key);
     // SAFETY: made by `Region::node` from a box, and not listed any more.
     let user = unsafe { Box::from_raw(user.as_ptr()) };
     user.replace_copy(ptr::null_mut());
-    user.ledger
-        .leave(Kind::User, 1, user.header.capacity() as usize);
-    // Dropping the token comes last, with the box: when the completion is seen the
-    // memory is not used any more.
 }
 
 impl<O: Send + Sync + 'static> fmt::Debug for Region<O> {

@@ -22,6 +22,8 @@ pub struct Bar {
 pub const BARS: &[Bar] = &[
     bar(Operation::Clone, 16, Subject::Skb, 1.0),
     bar(Operation::Clone, 16, Subject::Rope, 8.0),
+    bar(Operation::ClonePacket, 16, Subject::Skb, 1.0),
+    bar(Operation::ClonePacket, 16, Subject::Rope, 8.0),
     bar(Operation::Copy, 16, Subject::Skb, 8.0),
     bar(Operation::SplitCloned, 16, Subject::Skb, 4.0),
     bar(Operation::Split, 16, Subject::Skb, 2.0),

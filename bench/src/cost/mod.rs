@@ -38,8 +38,10 @@ pub const EXTENTS: [usize; 4] = [1, 4, 16, 64];
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Another handle on the same bytes.
+    /// Another handle on the same bytes: of a packet that has headers elsewhere, without them.
     Clone,
+    /// Another handle on a packet, headers and all, whose bytes may be shared.
+    ClonePacket,
     /// Another packet with headers of its own.
     Copy,
     /// A packet that nobody shares into two.
@@ -62,8 +64,9 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of a report.
-    pub const ALL: [Operation; 10] = [
+    pub const ALL: [Operation; 11] = [
         Operation::Clone,
+        Operation::ClonePacket,
         Operation::CloneDrop,
         Operation::Copy,
         Operation::Split,
@@ -79,6 +82,7 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Operation::Clone => "clone",
+            Operation::ClonePacket => "clone of a packet",
             Operation::CloneDrop => "clone and drop",
             Operation::Copy => "clone with private header",
             Operation::Split => "split",

@@ -13,7 +13,8 @@ pub(super) fn run(operation: Operation, extents: usize) -> Option<Run> {
     Some(match operation {
         Operation::Clone => on(|| (), move |()| span.clone()),
         Operation::CloneDrop => looped(move || drop(black_box(black_box(&span).clone()))),
-        Operation::Copy => on(|| (), move |()| packet.clone()),
+        // One and the same here: a packet has its headers to itself.
+        Operation::ClonePacket | Operation::Copy => on(|| (), move |()| packet.clone()),
         Operation::Split => on(
             move || packet.clone(),
             |packet| packet.split_off(HEADERS + SPLIT),

@@ -13,7 +13,7 @@ pub(super) fn run(operation: Operation, extents: usize) -> Option<Run> {
     // Slices that were never cloned are of another kind, which the first clone changes.
     let rope = rope.clone();
     Some(match operation {
-        Operation::Clone => on(|| (), move |()| rope.clone()),
+        Operation::Clone | Operation::ClonePacket => on(|| (), move |()| rope.clone()),
         Operation::CloneDrop => looped(move || drop(black_box(black_box(&rope).clone()))),
         Operation::Split => on(move || rope.clone(), |rope| rope.split_off(SPLIT)),
         Operation::Drop => dropping(move || rope.clone()),

@@ -12,7 +12,7 @@ const OF_ONE: usize = 16;
 pub(super) fn run(operation: Operation, extents: usize) -> Option<Run> {
     let mut packet = packet(extents);
     Some(match operation {
-        Operation::Clone => on(|| (), move |()| packet.skb_clone()),
+        Operation::Clone | Operation::ClonePacket => on(|| (), move |()| packet.skb_clone()),
         Operation::CloneDrop => looped(move || drop(black_box(black_box(&mut packet).skb_clone()))),
         Operation::Copy => on(|| (), move |()| packet.pskb_copy()),
         Operation::Split | Operation::SplitCloned if extents > OF_ONE => return None,

@@ -7,8 +7,6 @@ use crate::socket::RecvFlags;
 use arrayvec::ArrayVec;
 use txbuf::{Account, Chain, CopyError, Held, IovIter, Kind, NoMemory, Pool, Span};
 
-/// What may be held for long must not pin more than this many times its length.
-const MAX_PINNED: usize = 4;
 /// Payloads up to this length cost less to copy than to keep alive where they are.
 pub(crate) const COPYBREAK: usize = 512;
 /// The most leaves of a gather.
@@ -58,10 +56,10 @@ impl Taking<'_> {
             send,
             small,
             account,
+            ledger,
         } = self.pools;
         let evicted = self.evict && in_arena(&span, small);
-        let stays =
-            span.footprint() <= MAX_PINNED * span.len() && !small.provides(&span) && !evicted;
+        let stays = !span.overpins() && !small.provides(&span) && !evicted;
         let takes_ours = !stays || send.provides(&span);
         if takes_ours && account.is_pressed() {
             return Err(CopyError::NoMemory);
@@ -72,7 +70,7 @@ impl Taking<'_> {
         let kept = self.kept.get_or_insert_with(|| account.within(self.most));
         let charge = kept.charge(span.len() + NODE)?;
         let copy = span.to_vec()?.into_boxed_slice();
-        let copy = Span::from_owner(small.ledger(), (copy, charge));
+        let copy = Span::from_owner(&ledger.named("kept by readers"), (copy, charge));
         copy.map_err(|_| CopyError::NoMemory)
     }
 }
@@ -88,7 +86,7 @@ impl Taking<'_> {
 /// [`NoMemory`] when a copy is needed and there is no storage for it.
 pub(crate) fn bounded(span: Span, small: &mut Chain) -> Result<Span, NoMemory> {
     let copied_before = span.kind() == Kind::Buffered && span.footprint() <= small.pool().segment();
-    if copied_before || span.footprint() <= MAX_PINNED * span.len() {
+    if copied_before || !span.overpins() {
         return Ok(span);
     }
     let mut parts = ArrayVec::<Span, MAX_LEAVES>::new();
@@ -122,14 +120,16 @@ pub(crate) fn collapse(queue: &mut VecDeque<Span>, small: &mut Chain) -> usize {
     if !ragged && !held.overpins() {
         return 0;
     }
-    pack(queue, small, |span, own| {
-        span.len() <= COPYBREAK || elsewhere(span, own) && span.overpins()
+    let own = small.pool().clone();
+    txbuf::pack(queue, small, |span| {
+        span.len() <= COPYBREAK || elsewhere(span, &own) && span.overpins()
     })
 }
 
 /// Copies what a queue holds of arenas into `small`. Returns the bytes copied.
 pub(crate) fn evacuate(queue: &mut VecDeque<Span>, small: &mut Chain) -> usize {
-    pack(queue, small, in_arena)
+    let own = small.pool().clone();
+    txbuf::pack(queue, small, |span| in_arena(span, &own))
 }
 
 /// Puts a copy in `small` in the place of a span that lies in an arena, if it can be had as a whole. Returns
@@ -146,47 +146,8 @@ pub(crate) fn evacuate_one(span: &mut Span, small: &mut Chain) -> usize {
 }
 
 /// Whether a span may lie in an arena: in segments, and not in those of `own`.
-fn in_arena(span: &Span, own: &Pool) -> bool {
+pub(crate) fn in_arena(span: &Span, own: &Pool) -> bool {
     matches!(span.kind(), Kind::Buffered | Kind::Gather) && !own.provides(span)
-}
-
-/// Copies the spans of `queue` that are `chosen` into `small`, and merges what comes to lie side by side.
-fn pack(
-    queue: &mut VecDeque<Span>,
-    small: &mut Chain,
-    chosen: impl Fn(&Span, &Pool) -> bool,
-) -> usize {
-    if !queue.iter().any(|span| chosen(span, small.pool())) {
-        return 0;
-    }
-    let mut copied = 0;
-    let mut packed = VecDeque::new();
-    for mut span in queue.drain(..) {
-        let mut done = 0;
-        while done < span.len()
-            && (done > 0 || chosen(&span, small.pool()))
-            && let Ok(part) = copy_piece(&span, done, 1, small)
-        {
-            done += part.len();
-            push_merged(&mut packed, part);
-        }
-        copied += done;
-        // No more than the span has.
-        if span.advance(done).is_ok() && !span.is_empty() {
-            push_merged(&mut packed, span);
-        }
-    }
-    *queue = packed;
-    copied
-}
-
-/// Appends `span`, as part of the last span where the bytes adjoin.
-pub(crate) fn push_merged(spans: &mut VecDeque<Span>, span: Span) {
-    let rest = match spans.back_mut() {
-        Some(last) => last.try_merge(span).err(),
-        None => Some(span),
-    };
-    spans.extend(rest);
 }
 
 /// A copy of the span in `small`, in as few segments as can be; of the front of it if a gather cannot list

@@ -2,7 +2,8 @@
 //!
 //! Each turn takes batches from the devices, hands them to the stack under the lock together with whatever
 //! timer is due, tells waiters and services what happened, pulls packets for devices that have room, and
-//! gives the packets to the devices outside the lock. When a turn finds nothing to do, the thread sleeps
+//! gives the packets to the devices outside the lock. Destructors of buffers that applications handed over run
+//! outside it too, and may panic. When a turn finds nothing to do, the thread sleeps
 //! until a device, a timer or a handle needs it: an idle stack uses no CPU. With busy polling it watches
 //! for a while first.
 
@@ -118,6 +119,7 @@ impl EventLoop {
 
     /// Takes a batch from each device; says whether there was one.
     fn receive(&mut self) -> bool {
+        let _destructors = self.shared.defer();
         self.now = self.clock.now();
         let mut any = false;
         for port in &mut self.ports {
@@ -128,6 +130,7 @@ impl EventLoop {
 
     /// Gives the devices what was pulled for them; says whether they took something.
     fn transmit(&mut self) -> bool {
+        let _destructors = self.shared.defer();
         let mut any = false;
         for port in &mut self.ports {
             any |= port.transmit(self.now);
@@ -242,10 +245,13 @@ impl EventLoop {
             .map(|state| state.stack.counters().clone())
             .unwrap_or_default();
         // The stack goes before the devices, so that what it still held of their storage is back.
+        let destructors = self.shared.defer();
         drop(state);
+        drop(destructors);
         Shutdown {
             finished,
             counters,
+            destructor_panics: self.shared.destructor_panics(),
             interfaces,
             ledger: self.shared.ledger.clone(),
             devices: self.ports.into_iter().map(Port::into_device).collect(),
@@ -289,6 +295,7 @@ struct LastWords(Arc<Shared>);
 
 impl Drop for LastWords {
     fn drop(&mut self) {
+        let _destructors = self.0.defer();
         drop(self.0.take_state());
     }
 }

@@ -39,6 +39,7 @@ mod clock;
 mod copy;
 mod error;
 mod event_loop;
+mod holders;
 pub mod net;
 mod netstack;
 mod service;
@@ -53,13 +54,14 @@ mod waiters;
 pub use drivers;
 pub use netstack_core::{
     Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant,
-    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketId, Stack,
-    TcpConfig, TcpInfo, Verdict,
+    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketHoldings, SocketId,
+    Stack, TcpConfig, TcpInfo, Verdict,
 };
 pub use txbuf;
 
 pub use crate::bridge::Bridge;
 pub use crate::builder::{Builder, Interface, StartError};
+pub use crate::holders::Memory;
 pub use crate::netstack::{Netstack, Shutdown};
 pub use crate::service::{Service, ServiceContext};
 pub use crate::shared::InterfaceStatus;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use txbuf::Ledger;
 
 use crate::builder::Builder;
+use crate::holders::Memory;
 use crate::service::Service;
 use crate::shared::{InterfaceStatus, Shared};
 
@@ -38,6 +39,8 @@ pub struct Shutdown {
     pub finished: bool,
     /// What the stack counted.
     pub counters: Counters,
+    /// Destructors of buffers that panicked. Each was logged, and no harm came of it to others.
+    pub destructor_panics: u64,
     /// What the interfaces counted.
     pub interfaces: Vec<InterfaceStatus>,
     /// The memory that is still alive. Once the spans that the application holds are dropped,
@@ -77,6 +80,12 @@ impl Netstack {
             .with_quietly(|state| state.stack.counters().clone())
     }
 
+    /// How many destructors of buffers that were handed over have panicked. They run on whatever thread let go of the
+    /// buffer last, mostly the loop's, never under a lock of the stack; a panic is logged and counted, and that is all.
+    pub fn destructor_panics(&self) -> u64 {
+        self.shared().destructor_panics()
+    }
+
     /// What is known of the interfaces, in the order in which they were added.
     ///
     /// # Errors
@@ -89,6 +98,23 @@ impl Netstack {
     /// The ledger of the stack's memory. It outlives the stack.
     pub fn ledger(&self) -> &Ledger {
         &self.shared().ledger
+    }
+
+    /// Who holds the stack's memory at the moment; for people, and for finding leaks.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn memory(&self) -> io::Result<Memory> {
+        let (sockets, now) = self
+            .shared()
+            .with_quietly(|state| (state.stack.holdings(), state.clock.now()))?;
+        let ledger = self.ledger();
+        Ok(Memory {
+            total: ledger.report(),
+            sockets,
+            nodes: ledger.dump(now.as_nanos()),
+        })
     }
 
     /// Starts a service inside the loop.

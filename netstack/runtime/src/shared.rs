@@ -2,18 +2,20 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
 use drivers::DeviceCounters;
 use netstack_core::{IfaceId, Instant, SocketId, Stack};
 use parking_lot::{Mutex, MutexGuard};
-use txbuf::{Ledger, Pool};
+use txbuf::{Deferral, Ledger, Pool};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
-use crate::service::ServiceHost;
+use crate::service::{ServiceHost, message};
 use crate::waiters::Waiters;
 
 /// The meeting point of the loop thread and the handles.
@@ -24,6 +26,24 @@ pub(crate) struct Shared {
     /// Where the segments come from that a send fills outside the lock.
     pub(crate) send_pool: Pool,
     pub(crate) ledger: Ledger,
+    /// Destructors of buffers that panicked.
+    panics: AtomicU64,
+}
+
+/// The lock, taken. What applications are to hear of the last drop of their buffers (destructors,
+/// completions) they hear after it is given back: they may use handles of the stack.
+pub(crate) struct Locked<'a> {
+    // The order is that in which they go.
+    state: MutexGuard<'a, Option<State>>,
+    _destructors: Destructors<'a>,
+}
+
+/// While this lives, destructors of applications wait; then they run, and none that panics ends anything but
+/// itself.
+pub(crate) struct Destructors<'a> {
+    /// Present until it is finished.
+    deferral: Option<Deferral>,
+    panics: &'a AtomicU64,
 }
 
 /// What the lock protects.
@@ -74,12 +94,31 @@ impl Shared {
             alarm,
             send_pool,
             ledger,
+            panics: AtomicU64::new(0),
         }
     }
 
     /// The lock itself; `None` inside means that the loop has ended.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<State>> {
-        self.state.lock()
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let destructors = self.defer();
+        Locked {
+            state: self.state.lock(),
+            _destructors: destructors,
+        }
+    }
+
+    /// Has destructors of applications wait until what is returned is dropped: for whatever drops packets on the
+    /// loop's thread without the lock.
+    pub(crate) fn defer(&self) -> Destructors<'_> {
+        Destructors {
+            deferral: Some(Deferral::begin()),
+            panics: &self.panics,
+        }
+    }
+
+    /// How many destructors of buffers panicked so far.
+    pub(crate) fn destructor_panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
     }
 
     /// Runs `f` under the lock, then wakes the loop if it sleeps and has something to do.
@@ -88,7 +127,7 @@ impl Shared {
     ///
     /// `NetworkDown` when the stack was shut down, else what `f` returns.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let (result, work) = match self.state.lock().as_mut() {
+        let (result, work) = match self.lock().as_mut() {
             Some(state) => {
                 let result = f(state);
                 (result, state.has_work())
@@ -107,7 +146,7 @@ impl Shared {
     ///
     /// `NetworkDown` when the stack was shut down.
     pub(crate) fn with_quietly<T>(&self, f: impl FnOnce(&mut State) -> T) -> io::Result<T> {
-        self.state.lock().as_mut().map(f).ok_or_else(stopped)
+        self.lock().as_mut().map(f).ok_or_else(stopped)
     }
 
     /// Asks the loop to end in `patience` at the latest; an earlier end wins over a later one.
@@ -127,12 +166,39 @@ impl Shared {
     /// Takes the state away for good, and wakes everybody who waits to tell them.
     pub(crate) fn take_state(&self) -> Option<State> {
         let mut woken = Vec::new();
-        let mut state = self.state.lock().take();
+        let mut state = self.lock().take();
         if let Some(state) = state.as_mut() {
             state.waiters.notify_all(&mut woken);
         }
         woken.into_iter().for_each(Waker::wake);
         state
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Option<State>;
+
+    fn deref(&self) -> &Option<State> {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Option<State> {
+        &mut self.state
+    }
+}
+
+impl Drop for Destructors<'_> {
+    fn drop(&mut self) {
+        let Some(deferral) = self.deferral.take() else {
+            return;
+        };
+        deferral.finish(|panic| {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+            let panic = message(&*panic);
+            tracing::error!(panic, "the destructor of a buffer that was sent panicked");
+        });
     }
 }
 

@@ -31,6 +31,76 @@ fn a_charge_that_returns_against_a_waiting_writer() {
     });
 }
 
+/// Two writers' accounts within one: what is charged to one returns against a writer who
+/// waits at the other.
+#[test]
+fn a_charge_that_returns_outside_against_a_writer_waiting_inside() {
+    loom::model(|| {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let outer = Account::new(10);
+        let inner = outer.within_watched(10, Wake(Arc::clone(&wakes)));
+        let charge = outer.within(10).charge(10).unwrap();
+        let other = thread::spawn(move || drop(charge));
+        let refused = inner.charge(4).is_err();
+        let waits = refused && inner.wait(4);
+        assert!(waits || inner.charge(4).is_ok());
+        other.join().unwrap();
+        assert!(!waits || wakes.load(Ordering::Acquire) == 1);
+        assert!(inner.charge(10).is_ok());
+    });
+}
+
+/// A charge that fits inside and not outside goes again, against a writer who was
+/// refused because of it.
+#[test]
+fn a_charge_that_is_taken_back_against_a_waiting_writer() {
+    loom::model(|| {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let outer = Account::new(5);
+        let inner = outer.within_watched(10, Wake(Arc::clone(&wakes)));
+        let other = {
+            let inner = inner.clone();
+            thread::spawn(move || assert!(inner.charge(9).is_err()))
+        };
+        let waits = inner.charge(2).is_err() && inner.wait(2);
+        other.join().unwrap();
+        assert!(!waits || wakes.load(Ordering::Acquire) == 1);
+        assert!(inner.charge(2).is_ok());
+    });
+}
+
+/// A limit is raised, outside of where a writer waits.
+#[test]
+fn a_limit_that_is_raised_against_a_waiting_writer() {
+    loom::model(|| {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let outer = Account::new(10);
+        let inner = outer.within_watched(100, Wake(Arc::clone(&wakes)));
+        let _charge = inner.charge(10).unwrap();
+        let other = thread::spawn(move || outer.set_limit(20));
+        let refused = inner.charge(4).is_err();
+        let waits = refused && inner.wait(4);
+        assert!(waits || inner.charge(4).is_ok());
+        other.join().unwrap();
+        assert!(!waits || wakes.load(Ordering::Acquire) == 1);
+        assert!(inner.charge(4).is_ok());
+    });
+}
+
+/// Pressure that ends while it is being told of does not stay.
+#[test]
+fn a_charge_that_presses_against_one_that_returns() {
+    loom::model(|| {
+        let account = Account::new(8);
+        let first = account.charge(4).unwrap();
+        let other = thread::spawn(move || drop(first));
+        let second = account.charge(4).unwrap();
+        other.join().unwrap();
+        assert!(!account.is_pressed() && account.in_use() == 4);
+        drop(second);
+    });
+}
+
 #[test]
 fn a_nested_limit_is_never_passed() {
     loom::model(|| {

@@ -65,12 +65,113 @@ fn tells_of_pressure_at_its_edges_and_of_room_to_who_waits() {
     assert!(account.wait(1));
     drop((more, again));
     assert_eq!(notes.take(), ["room"]);
+    // Nobody waits where there is room.
     assert!(!account.wait(10));
     drop(charge.split(30));
-    assert_eq!(notes.take(), ["relief", "room"]);
+    assert_eq!(notes.take(), ["relief"]);
     assert!(!account.is_pressed());
     drop(charge);
     assert!(notes.take().is_empty());
+}
+
+#[test]
+fn who_waits_inside_is_told_of_room_outside() {
+    let (inside, outside) = (Notes::default(), Notes::default());
+    let outer = Account::watched(100, outside.clone());
+    let inner = outer.within_watched(100, inside.clone());
+    let innermost = inner.within_watched(50, inside.clone());
+    let sibling = outer.within(100);
+    let mut charge = sibling.charge(87).unwrap();
+    assert!(innermost.charge(20).is_err() && innermost.wait(20));
+    assert!(inner.charge(20).is_err() && inner.wait(20));
+    drop(charge.split(1));
+    assert_eq!(inside.take(), ["room", "room"]);
+    // Once for each time; and nobody waited with the outer account itself.
+    drop(charge.split(1));
+    assert!(inside.take().is_empty() && outside.take().is_empty());
+    // Both are too full: whichever has bytes back first.
+    let full = innermost.charge(10).unwrap();
+    assert!(innermost.wait(50));
+    drop(full);
+    assert_eq!(inside.take(), ["room"]);
+    // Who is gone is not told, and not kept.
+    assert!(innermost.wait(50));
+    drop(innermost);
+    assert!(sync::lock(&outer.0.waiters).is_empty());
+    drop(charge);
+    assert!(inside.take().is_empty());
+}
+
+#[test]
+fn a_raised_limit_is_told_to_who_waits() {
+    let notes = Notes::default();
+    let outer = Account::new(100);
+    let inner = outer.within_watched(200, notes.clone());
+    let _charge = inner.charge(100).unwrap();
+    assert!(inner.wait(10));
+    outer.set_limit(105);
+    assert_eq!(notes.take(), ["room"]);
+    assert!(inner.wait(10));
+    outer.set_limit(110);
+    assert!(!inner.wait(10) && inner.charge(10).is_ok());
+    assert_eq!(notes.take(), ["room"]);
+}
+
+/// A charge that fits here and not outside is taken back: whoever was refused because of
+/// it while it stood is told.
+#[test]
+fn a_charge_taken_back_is_told_to_who_waits() {
+    let notes = Notes::default();
+    let outer = Account::new(50);
+    let inner = outer.within_watched(100, notes.clone());
+    // As another thread would see it in the middle of a charge of 90.
+    inner.0.used.fetch_add(90, Ordering::AcqRel);
+    assert!(inner.charge(20).is_err() && inner.wait(20));
+    inner.0.used.fetch_sub(90, Ordering::AcqRel);
+    assert!(inner.charge(60).is_err());
+    assert_eq!(notes.take(), ["room"]);
+    // Who waits for the outer account alone is left alone.
+    let _charge = outer.charge(50).unwrap();
+    assert!(inner.wait(20));
+    assert!(inner.charge(20).is_err());
+    assert!(notes.take().is_empty());
+}
+
+struct Panics;
+
+impl Watch for Panics {
+    fn pressure(&self, on: bool) {
+        assert!(!on, "pressure");
+    }
+
+    fn room(&self) {
+        panic!("room");
+    }
+}
+
+#[test]
+fn a_watch_that_panics_leaves_everything_counted_and_told() {
+    let (ledger, notes) = (Ledger::new(), Notes::default());
+    let outer = Account::watched(640, notes.clone());
+    let inner = outer.within_watched(640, Panics);
+    let config = PoolConfig {
+        segment: 64,
+        limit: 640,
+        keep: 4,
+    };
+    let pool = Pool::charged_to(&ledger, config, &inner);
+    let held: Vec<_> = (0..8).map(|_| pool.reserve().unwrap()).collect();
+    assert!(catch_unwind(AssertUnwindSafe(|| pool.reserve())).is_err());
+    assert_eq!((pool.in_use(), inner.in_use()), (512, 512));
+    assert_eq!(notes.take(), ["pressure"]);
+    assert!(inner.wait(1000) && outer.wait(1000));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(held))).is_err());
+    assert_eq!(notes.take(), ["room", "relief"]);
+    assert_eq!((pool.in_use(), inner.in_use(), outer.in_use()), (0, 0, 0));
+    assert_eq!(ledger.live_nodes(), 0);
+    let charge = catch_unwind(AssertUnwindSafe(|| inner.charge(600)));
+    assert!(charge.is_err());
+    assert_eq!((inner.in_use(), outer.in_use()), (0, 0));
 }
 
 #[test]
@@ -105,18 +206,4 @@ fn pools_share_a_limit() {
     assert!(pools[1].reserve().is_ok());
     drop((more, pools));
     assert_eq!((global.in_use(), ledger.live_nodes()), (0, 0));
-}
-
-#[test]
-fn a_tally_is_a_number_with_a_limit() {
-    let mut tally = Tally::new(80);
-    assert_eq!(tally.charge(70), Ok(()));
-    assert!(!tally.is_pressed());
-    assert_eq!(tally.charge(11), Err(NoMemory));
-    assert_eq!(tally.charge(10), Ok(()));
-    assert!(tally.is_pressed());
-    tally.credit(20);
-    tally.set_limit(50);
-    assert_eq!((tally.used(), tally.room()), (60, 0));
-    assert_eq!(Tally::new(8).charge(usize::MAX), Err(NoMemory));
 }

@@ -14,6 +14,8 @@ pub struct ChainReport {
     pub end: u64,
     /// [`Chain::footprint`].
     pub footprint: usize,
+    /// [`Chain::adopted`].
+    pub adopted: usize,
     /// [`Chain::messages`].
     pub messages: usize,
     /// The stretches of the stream, in order.
@@ -56,6 +58,7 @@ impl Chain {
             start: self.start,
             end: self.end,
             footprint: self.storage,
+            adopted: self.adopted,
             messages: self.messages.len(),
             entries: self.entries.iter().map(entry).collect(),
         }
@@ -68,12 +71,13 @@ impl fmt::Display for ChainReport {
             start,
             end,
             footprint,
+            adopted,
             messages,
             ..
         } = self;
         writeln!(
             f,
-            "bytes {start}..{end}, {footprint} bytes of storage, {messages} messages"
+            "bytes {start}..{end}, {footprint} bytes of storage, {adopted} of others, {messages} messages"
         )?;
         for entry in &self.entries {
             let own = if entry.own { "own" } else { "adopted" };

@@ -262,11 +262,15 @@ fn what_is_not_worth_a_pin_is_copied() {
     assert_eq!(vec(&chain.span(10, 40)), pattern(40));
     chain.release(50);
     assert!(completions.poll().is_some_and(|done| done.copied));
-    assert_eq!(
-        chain.append_copy(&owned(&ledger, &[1; 65])),
-        Err(CopyError::NoMemory)
-    );
-    assert_eq!(chain.len(), 0);
+    // More than a segment goes into several; at the cap, as much as there is room for.
+    let long = owned(&ledger, &pattern(130));
+    assert_eq!(chain.append_copy(&long), Ok(130));
+    assert_eq!(vec(&chain.span(50, 130)), pattern(130));
+    let room = pool.limit() - pool.in_use() + 3 * 64 - 130;
+    let longer = owned(&ledger, &vec![1; pool.limit()]);
+    assert_eq!(chain.append_copy(&longer), Ok(room));
+    assert_eq!(chain.append_copy(&long), Err(CopyError::NoMemory));
+    assert_eq!(chain.len(), 130 + room);
 }
 
 #[test]
@@ -412,4 +416,60 @@ fn steady_state_keeps_what_it_has() {
     }
     assert!(most <= 8, "{most} nodes");
     assert_eq!(chain.footprint(), ledger.live_nodes() * 64);
+}
+
+#[test]
+fn storage_of_others_is_counted_once_and_until_it_is_released() {
+    let (ledger, pool) = pool(64);
+    let mut chain = Chain::stream(&pool);
+    chain.set_carry(1000);
+    let buffer = |len: usize| Span::from_owner(&ledger, vec![7; len]).unwrap();
+    let (a, b) = (buffer(400), buffer(500));
+    // Four pieces of one buffer, apart, then another's.
+    for at in [0, 100, 200, 300] {
+        chain.append_span(a.slice(at..at + 10).unwrap());
+        assert_eq!(chain.adopted(), 400);
+    }
+    chain.append_span(b.slice(..10).unwrap());
+    assert_eq!((chain.adopted(), chain.footprint()), (900, 0));
+    // No third, unless it is the one that is there.
+    let c = buffer(200);
+    assert!(!chain.carries(&c.slice(..10).unwrap()) && chain.carries(&b.slice(20..30).unwrap()));
+    chain.append_span(c.slice(..10).unwrap());
+    assert_eq!((chain.adopted(), chain.footprint()), (900, 64));
+    assert_eq!(chain.debug().adopted, 900);
+    chain.release(35);
+    assert_eq!(chain.adopted(), 900);
+    chain.release(40);
+    assert_eq!(chain.adopted(), 500);
+    chain.release(50);
+    assert_eq!(chain.adopted(), 0);
+    // One buffer of any size, if nothing else is kept.
+    let large = buffer(1 << 20);
+    assert!(chain.carries(&large));
+    chain.append_span(large.slice(..10).unwrap());
+    chain.append_span(large.slice(100..110).unwrap());
+    chain.append_span(a.slice(..10).unwrap());
+    assert_eq!(chain.adopted(), 1 << 20);
+    chain.release(u64::MAX);
+    assert_eq!(chain.adopted(), 0);
+    drop((a, b, c, large, chain));
+    assert_eq!(ledger.live_nodes(), 0);
+}
+
+#[test]
+fn of_an_adopted_run_what_was_released_counts_no_more() {
+    let (_ledger, pool) = pool(64);
+    let (mut from, mut to) = (stream(&pool, 640), Chain::stream(&pool));
+    to.set_carry(10_000);
+    let run = from.span(0, 640);
+    from.release(640);
+    let held = run.footprint();
+    to.append_span(run);
+    drop(from);
+    assert_eq!(to.adopted(), held);
+    to.release(200);
+    assert_eq!(to.adopted(), held - 3 * 64);
+    to.release(640);
+    assert_eq!(to.adopted(), 0);
 }

@@ -38,6 +38,26 @@ fn two_last_drops_against_a_poll() {
     });
 }
 
+/// Whoever finishes a message knows that another holder marked it.
+#[test]
+fn a_mark_by_a_holder_who_need_not_be_the_last() {
+    loom::model(|| {
+        let mut completions = Completions::new(Order::Datagram, 4);
+        let token = completions.token().unwrap();
+        let other = token.clone();
+        let other = thread::spawn(move || {
+            other.mark_copied();
+            drop(other);
+        });
+        drop(token);
+        let early = completions.poll();
+        assert!(early.is_none_or(|done| done.copied));
+        other.join().unwrap();
+        let done = early.or(completions.poll());
+        assert!(done.is_some_and(|done| done.copied));
+    });
+}
+
 /// The last holders of a message against an abort that drops the queue's own token,
 /// while the consumer goes away: it is told once at most, and nothing stays behind.
 #[test]

@@ -4,12 +4,17 @@
 //! drop pushes with compare-and-exchange, the one consumer takes all with a swap, so
 //! no entry is ever taken out of the middle. A consumer that goes away leaves `gone`
 //! in place of the head; who finds it frees its entry instead of pushing.
+//!
+//! Holders count as pins on nodes do: a drop is a `Release` decrement, and the last one
+//! is followed by an `Acquire` load. The mark that a message was copied, a relaxed
+//! store, is thus seen by whoever finishes it, whichever holder set it; and by the
+//! consumer, who acquires what the push released.
 
 use core::fmt;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use crate::sync::{self, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{self, AtomicPtr, AtomicU32, AtomicUsize, Ordering, Tracked};
 
 /// What is called when the queue is no longer empty.
 pub(super) type Wake = Box<dyn Fn() + Send + Sync>;
@@ -25,6 +30,17 @@ struct Entry {
     id: u32,
     /// Taken out by the last holder, before the entry is pushed.
     queue: Option<Arc<Queue>>,
+    _tracked: Tracked,
+}
+
+impl Entry {
+    fn add(&self, holders: usize) {
+        let before = self.holders.fetch_add(holders, Ordering::Relaxed);
+        if before > isize::MAX as usize {
+            // Only clones leaked in a loop come this far.
+            std::process::abort();
+        }
+    }
 }
 
 struct Queue {
@@ -73,7 +89,7 @@ impl Token {
     /// As many clones as asked for, in one addition.
     pub(crate) fn clones(&self, n: usize) -> Clones {
         if n > 0 {
-            self.entry().holders.fetch_add(n, Ordering::Relaxed);
+            self.entry().add(n);
         }
         Clones {
             entry: self.0,
@@ -105,11 +121,7 @@ impl Drop for Clones {
 
 impl Clone for Token {
     fn clone(&self) -> Self {
-        let before = self.entry().holders.fetch_add(1, Ordering::Relaxed);
-        if before > isize::MAX as usize {
-            // Only clones leaked in a loop come this far.
-            std::process::abort();
-        }
+        self.entry().add(1);
         Self(self.0)
     }
 }
@@ -118,6 +130,10 @@ impl Drop for Token {
     fn drop(&mut self) {
         if self.entry().holders.fetch_sub(1, Ordering::Release) == 1 {
             self.entry().holders.load(Ordering::Acquire);
+            if crate::node::is_deferred() {
+                later::push(self.0);
+                return;
+            }
             finish(self.0);
         }
     }
@@ -130,6 +146,54 @@ impl fmt::Debug for Token {
             .field("copied", &self.is_copied())
             .finish()
     }
+}
+
+/// Entries that nobody holds any more and whose consumers are to hear of it later, see
+/// [`Deferral`](crate::Deferral): linked through themselves, so nothing is allocated.
+mod later {
+    use super::{AtomicPtr, Entry, NonNull, Ordering};
+    use core::cell::Cell;
+    use core::ptr;
+
+    type Link = Cell<Option<NonNull<Entry>>>;
+
+    #[cfg(not(loom))]
+    thread_local!(static ENDS: (Link, Link) = const { (Cell::new(None), Cell::new(None)) });
+    #[cfg(loom)]
+    loom::thread_local!(static ENDS: (Link, Link) = (Cell::new(None), Cell::new(None)));
+
+    fn next<'a>(entry: NonNull<Entry>) -> &'a AtomicPtr<Entry> {
+        // SAFETY: only called with listed entries, which nobody else has.
+        unsafe { &(*entry.as_ptr()).next }
+    }
+
+    pub(super) fn push(entry: NonNull<Entry>) {
+        ENDS.with(|(oldest, newest)| {
+            next(entry).store(ptr::null_mut(), Ordering::Relaxed);
+            match newest.replace(Some(entry)) {
+                Some(before) => next(before).store(entry.as_ptr(), Ordering::Relaxed),
+                None => oldest.set(Some(entry)),
+            }
+        });
+    }
+
+    pub(super) fn pop() -> Option<NonNull<Entry>> {
+        ENDS.with(|(oldest, newest)| {
+            let entry = oldest.get()?;
+            oldest.set(NonNull::new(next(entry).load(Ordering::Relaxed)));
+            if oldest.get().is_none() {
+                newest.set(None);
+            }
+            Some(entry)
+        })
+    }
+}
+
+/// Tells the consumer of the message that was deferred first; false if there is none.
+pub(crate) fn finish_deferred() -> bool {
+    let entry = later::pop();
+    entry.into_iter().for_each(finish);
+    entry.is_some()
 }
 
 /// Pushes an entry that nobody holds any more.
@@ -211,6 +275,7 @@ impl Consumer {
                 copied: AtomicU32::new(0),
                 id,
                 queue,
+                _tracked: Tracked::new(),
             }),
         };
         Token(NonNull::from(Box::leak(entry)))

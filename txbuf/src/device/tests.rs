@@ -70,7 +70,9 @@ fn a_driver_learns_the_places_and_nobody_else_the_bytes() {
             (Err(Unreadable), Some(Unreadable))
         );
     }
-    drop((span, cut, arena));
+    let nothing = cut.slice(..0).unwrap();
+    assert!(nothing.is_readable() && nothing.is_empty());
+    drop((nothing, span, cut, arena));
     assert_eq!(*fake.0.lock().unwrap(), [(1 << 40, 1000), (50, 60)]);
     assert_eq!(ledger.live_nodes(), 0);
 }
@@ -113,4 +115,25 @@ fn the_token_goes_after_the_memory_and_lengths_are_checked() {
     drop(span);
     assert!(completions.poll().is_some());
     assert_eq!(*fake.0.lock().unwrap(), [(0, 10)]);
+}
+
+#[test]
+fn a_release_that_panics_leaves_the_ledger_and_ends_the_message() {
+    struct Panics;
+    impl DeviceMemory for Panics {
+        fn provider(&self) -> u64 {
+            0
+        }
+
+        fn release(&self, _: u64, _: usize) {
+            panic!("release");
+        }
+    }
+    let ledger = Ledger::new();
+    let mut completions = Completions::new(Order::Stream, 1);
+    let token = completions.token().unwrap();
+    let span = Span::from_device(&ledger, Arc::new(Panics), 0, 10, Some(token)).unwrap();
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(span)));
+    assert!(dropped.is_err() && completions.poll().is_some());
+    assert_eq!(ledger.live_nodes(), 0);
 }

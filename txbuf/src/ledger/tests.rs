@@ -1,5 +1,7 @@
 //! Who holds what.
 
+use std::sync::atomic::AtomicU64;
+
 use super::*;
 use crate::test_support::stream;
 use crate::{Chain, Pool, PoolConfig, Span};
@@ -47,6 +49,21 @@ fn a_tracking_ledger_lists_nodes_by_kind_age_and_owner() {
     assert_eq!(ledger.dump(260).len(), 2);
     assert_eq!(ledger.dump(260)[0].age, 10);
     drop(chain);
+}
+
+#[test]
+fn a_ledger_with_a_clock_need_not_be_told_the_time() {
+    let time = Arc::new(AtomicU64::new(100));
+    let clock = Arc::clone(&time);
+    let ledger = Ledger::tracking_by(move || clock.load(Ordering::Relaxed));
+    let first = Span::from_owner(&ledger, vec![0_u8; 10]).unwrap();
+    time.store(250, Ordering::Relaxed);
+    ledger.set_now(7);
+    let second = Span::from_owner(&ledger, vec![0_u8; 10]).unwrap();
+    time.store(300, Ordering::Relaxed);
+    let ages: Vec<u64> = ledger.dump(9).iter().map(|node| node.age).collect();
+    assert_eq!(ages, [200, 50]);
+    drop((first, second));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Concurrency models, built and run with `--cfg loom`.
 //!
-//! Accesses to storage that the counting has to order go through loom's cells,
-//! which report a race if the order does not follow from the atomics.
+//! Uses of headers and bytes are told to loom's cells, which report a race if their
+//! order does not follow from the atomics: freeing a node, and recycling it, counts as
+//! writing both.
 
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -33,7 +34,12 @@ fn two_last_drops_on_adjacent_nodes() {
         let ledger = Ledger::new();
         let pool = pool(&ledger, 0);
         let (first, second) = linked(pool.take().unwrap(), pool.take().unwrap());
-        let other = thread::spawn(move || drop(second));
+        let other = thread::spawn(move || {
+            assert_eq!(second.to_vec().unwrap().len(), 1);
+            drop(second);
+        });
+        // Reads the second node through the pin on the first.
+        assert_eq!(first.to_vec().unwrap().len(), 2);
         drop(first);
         other.join().unwrap();
         assert_eq!((ledger.live_nodes(), pool.in_use()), (0, 0));
@@ -139,9 +145,11 @@ fn a_published_span_crosses_to_another_thread_while_the_tail_goes_on() {
     loom::model(|| {
         let ledger = Ledger::new();
         let pool = pool(&ledger, 0);
-        let (first, second) = (pool.take().unwrap(), pool.take().unwrap());
+        let first = pool.take().unwrap();
         let early = Span::new(first.clone(), 0, 1);
         let reader = thread::spawn(move || (early.extents().count(), early.footprint()));
+        // Whoever finds the link sees the header behind it.
+        let second = pool.take().unwrap();
         first.link(1, second.clone());
         drop((first, second));
         let (extents, footprint) = reader.join().unwrap();
@@ -155,13 +163,18 @@ fn a_published_span_crosses_to_another_thread_while_the_tail_goes_on() {
 fn a_recycled_node_is_new_to_its_next_user() {
     loom::model(|| {
         let ledger = Ledger::new();
-        let pool = pool(&ledger, 1);
+        let pool = pool(&ledger, 2);
         let (first, second) = linked(pool.take().unwrap(), pool.take().unwrap());
         drop(second);
         let taker = {
             let pool = pool.clone();
-            thread::spawn(move || pool.take().map(|node| (node.is_linked(), node.is_unique())))
+            thread::spawn(move || {
+                let node = pool.take()?;
+                node.writes(0);
+                Ok::<_, NoMemory>((node.is_linked(), node.is_unique()))
+            })
         };
+        assert_eq!(first.to_vec().unwrap().len(), 2);
         drop(first);
         match taker.join().unwrap() {
             Ok(state) => assert_eq!(state, (false, true)),

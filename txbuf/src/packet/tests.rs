@@ -3,7 +3,7 @@
 use super::*;
 use crate::node::counting::adds;
 use crate::test_support::{owned, pattern, pool, stream, vec};
-use crate::{Gso, GsoKind, Kind, Ledger};
+use crate::{CopyError, Gso, GsoKind, Kind, Ledger};
 
 fn bytes(packet: &Packet) -> Vec<u8> {
     let bytes = packet.to_vec().unwrap();
@@ -202,8 +202,23 @@ fn payload_of_a_full_gather_is_copied_when_a_piece_comes_in_front() {
     let whole: Vec<u8> = parts.iter().flat_map(vec).collect();
     let mut packet = Packet::from_span(Span::gather(&ledger, parts[1..].to_vec()).unwrap());
     packet.push(20).unwrap();
+    // What is copied is charged to the pool; at its cap the packet comes back.
+    let (_, full) = crate::test_support::pool(256);
+    let taken: Vec<_> = (1..1000).map(|_| full.reserve().unwrap()).collect();
+    let refused = packet.into_payload(0, &mut Chain::arena(&full));
+    let (packet, error) = refused.unwrap_err();
+    assert_eq!(
+        (error, packet.to_vec()),
+        (CopyError::NoMemory, Ok(whole.clone()))
+    );
+    assert_eq!((packet.headers().len(), full.in_use()), (20, 999 * 256));
+    drop(taken);
     let payload = packet.into_payload(0, &mut small).unwrap().unwrap();
-    assert_eq!((payload.kind(), vec(&payload)), (Kind::Owned, whole));
+    assert_eq!((payload.kind(), vec(&payload)), (Kind::Buffered, whole));
+    drop((parts, small));
+    let report = ledger.report();
+    assert_eq!(report.of(Kind::Buffered).bytes, pool.in_use());
+    assert_eq!(ledger.live_nodes(), 1);
 }
 
 /// A packet of `total` bytes with a partial checksum over `start..`, headers up

@@ -4,6 +4,7 @@ use crate::chain::Chain;
 use crate::error::CopyError;
 use crate::ledger::Kind;
 use crate::node;
+use crate::pool::Pool;
 use crate::span::{Gatherer, Span, gather_pieces};
 
 /// A span that keeps more than this many times its length is better copied.
@@ -60,7 +61,7 @@ impl Span {
 
     fn contains(&self, kind: Kind) -> bool {
         match node::leaves(&self.node) {
-            None => self.kind() == kind,
+            None => !self.is_empty() && self.kind() == kind,
             // A leaf is in a list because the span or one it came from showed it.
             Some(leaves) => {
                 leaves.iter().any(|leaf| leaf.kind() == kind)
@@ -76,7 +77,9 @@ impl Span {
     ///
     /// # Errors
     ///
-    /// [`CopyError`]; the span is unchanged.
+    /// [`CopyError`]; the span is unchanged. Beside the pool's cap there is one for what
+    /// has more pieces than a gather lists: [`GATHER_MAX`](crate::GATHER_MAX) runs of
+    /// [`RUN_NODES`](crate::RUN_NODES) segments must hold all of it.
     pub fn orphan(&mut self, into: &mut Chain) -> Result<(), CopyError> {
         if !self.is_lent() {
             return Ok(());
@@ -135,10 +138,31 @@ impl Span {
         if whole {
             return Ok(gatherer.finish(into.pool().ledger()));
         }
-        // More pieces than a gather lists: one copy of everything, of its own.
-        let copy = Span::from_owner(into.pool().ledger(), self.to_vec()?);
-        copy.map_err(|_| CopyError::NoMemory)
+        // Given back first: there may not be room for both.
+        drop(gatherer);
+        copy_to_runs(&[self], into.pool())
     }
+}
+
+/// A copy of the parts, one after the other, in segments of their own, which are linked:
+/// for what has more pieces than a gather lists.
+pub(crate) fn copy_to_runs(parts: &[&Span], pool: &Pool) -> Result<Span, CopyError> {
+    let mut copy = Chain::stream(pool);
+    for part in parts {
+        let mut done = 0;
+        while done < part.len() {
+            let mut room = copy.reserve(1)?;
+            let n = room.len().min(part.len() - done);
+            part.copy_to(done, &mut room[..n])?;
+            room.publish(n);
+            done += n;
+        }
+    }
+    let whole = copy.span(0, usize::MAX);
+    if whole.len() < copy.len() {
+        return Err(CopyError::NoMemory);
+    }
+    Ok(whole)
 }
 
 #[cfg(all(test, not(loom)))]

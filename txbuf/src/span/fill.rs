@@ -45,7 +45,12 @@ impl Span {
         if node::leaves(&next.node).is_some() {
             return Err(next);
         }
+        // Leaves that were advanced over count as well: all of them together must not
+        // pass what an offset can say.
         let end = self.offset + self.len;
+        if end.checked_add(next.len).is_none() {
+            return Err(next);
+        }
         let Some(leaves) = gather::fillable(&mut self.node) else {
             return Err(next);
         };

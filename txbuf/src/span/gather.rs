@@ -104,7 +104,7 @@ pub(crate) fn extents<'a>(span: &'a Span, leaves: &'a [Span]) -> Extents<'a> {
 
 /// The leaf with byte `at` of the gather, the place of the byte in it, and the
 /// leaves after it.
-fn find(leaves: &[Span], at: u32) -> Option<(&Span, u32, &[Span])> {
+pub(super) fn find(leaves: &[Span], at: u32) -> Option<(&Span, u32, &[Span])> {
     let mut at = at;
     for (index, leaf) in leaves.iter().enumerate() {
         if at < leaf.len {

@@ -135,6 +135,36 @@ fn segments_of_every_size_and_shape() {
     assert_eq!(Span::empty().into_segments(10).count(), 0);
 }
 
+/// A piece within one leaf keeps that leaf alone, and each node takes one addition.
+#[test]
+fn segments_of_a_gather_keep_the_leaves_they_lie_in() {
+    let ledger = Ledger::new();
+    let leaves = |n: usize, len| {
+        let part = |i| owned(&ledger, &vec![i as u8; len]);
+        Span::gather(&ledger, (0..n).map(part)).unwrap()
+    };
+    let nodes = || ledger.report().of(Kind::Owned).nodes;
+    let first = leaves(16, 1000).into_segments(100).next().unwrap();
+    assert_eq!((nodes(), vec(&first)), (1, vec![0; 100]));
+    drop(first);
+    for (size, kept) in [(1000, 1), (250, 1), (300, 16), (16_000, 16), (20_000, 16)] {
+        for which in 0..16_000_usize.div_ceil(size) {
+            let span = leaves(16, 1000);
+            let piece = span.into_segments(size).nth(which).unwrap();
+            let across = piece.extents().count() > 1;
+            assert_eq!(nodes(), if across { kept } else { 1 }, "{size} {which}");
+        }
+    }
+    assert_eq!(ledger.live_nodes(), 0);
+    for (size, additions) in [(1000, 16), (250, 16), (300, 17), (20_000, 0)] {
+        let span = leaves(16, 1000);
+        let (added, pieces) = adds(|| span.into_segments(size).collect::<Vec<_>>());
+        assert!(added <= additions, "{size}: {added}");
+        drop(pieces);
+        assert_eq!(ledger.live_nodes(), 0);
+    }
+}
+
 #[test]
 fn gather_merges_flattens_and_leaves_out() {
     let (ledger, pool) = pool(4096);

@@ -4,6 +4,8 @@ use loom::thread;
 
 use super::*;
 
+// Where the memory is given back, the models have it written.
+
 /// Taking the memory back against a pin that is copied out and dropped.
 #[test]
 fn unregistering_against_a_pin() {

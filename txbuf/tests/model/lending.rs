@@ -22,6 +22,7 @@ pub(crate) struct Lender {
     /// Where orphans are copied to.
     arena: Chain,
     ledger: Ledger,
+    withdrawn: bool,
     // Dropped last: nothing refers to it then.
     memory: Box<[AtomicU8]>,
 }
@@ -53,6 +54,7 @@ impl Lender {
             lent: HashMap::new(),
             arena: Chain::arena(&Pool::new(ledger, config)),
             ledger: ledger.clone(),
+            withdrawn: false,
             memory,
         }
     }
@@ -85,6 +87,7 @@ impl Lender {
         };
         // Nobody is copying, so it is not busy.
         region.withdraw().unwrap();
+        self.withdrawn = true;
         self.memory
             .iter()
             .for_each(|byte| byte.store(0xdd, Relaxed));
@@ -113,6 +116,13 @@ impl Lender {
 
     pub(crate) fn arena(&mut self) -> &mut Chain {
         &mut self.arena
+    }
+
+    /// Pieces lent at the moment, and whether that is all: those of memory taken back by
+    /// force are not seen any more.
+    pub(crate) fn lent(&self) -> (usize, bool) {
+        let lent = self.region.as_ref().map_or(0, Region::lent);
+        (lent, !self.withdrawn)
     }
 
     /// Bytes of the arena's pool.
@@ -148,6 +158,7 @@ impl World {
                 let span = &mut self.spans[i].0;
                 match span.orphan(self.lender.arena()) {
                     Ok(()) => assert!(!span.is_lent()),
+                    Err(CopyError::Unreadable) => assert!(!span.is_readable()),
                     Err(error) => assert_eq!(error, CopyError::NoMemory),
                 }
             }

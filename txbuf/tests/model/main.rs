@@ -8,11 +8,18 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use txbuf::{Account, Chain, Kind, Ledger, Packet, Pool, PoolConfig, Span, checksum};
+use std::sync::Arc;
 
+use txbuf::{
+    Account, Chain, CopyError, GATHER_MAX, Kind, Ledger, Packet, Pool, PoolConfig, PullError, Span,
+};
+
+mod cursor;
+mod device;
 mod lending;
 mod shapes;
 
+use device::{Device, check_chain, check_packet, check_span};
 use lending::Lender;
 
 /// A stream with everything ever appended to it, and spans with what they should
@@ -26,6 +33,7 @@ struct World {
     packets: Vec<(Packet, Vec<u8>)>,
     lender: Lender,
     account: Account,
+    device: Arc<Device>,
     next_byte: u8,
 }
 
@@ -85,6 +93,14 @@ enum Op {
         append: usize,
     },
     EndMessage,
+    Device {
+        len: usize,
+        send: bool,
+    },
+    CopyFrom(usize, usize, usize),
+    TakeSpans(usize, usize, usize),
+    PutInto(usize, usize, usize),
+    Collect(usize, usize, usize),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -121,6 +137,8 @@ fn op() -> impl Strategy<Value = Op> {
         (which(), n()).prop_map(|(i, n)| Op::Payload(i, n)),
         lending::op(),
         shapes::op(),
+        device::op(),
+        cursor::op(),
     ]
 }
 
@@ -142,6 +160,7 @@ impl World {
             packets: Vec::new(),
             lender: Lender::new(&ledger),
             account: Account::new(100_000),
+            device: Arc::default(),
             ledger,
             next_byte: 0,
         }
@@ -204,6 +223,10 @@ impl World {
             | Op::ExpandHead(..)
             | Op::Grow { .. } => {
                 self.apply_shape(op);
+            }
+            Op::Device { len, send } => self.apply_device(len, send),
+            Op::CopyFrom(..) | Op::TakeSpans(..) | Op::PutInto(..) | Op::Collect(..) => {
+                self.apply_cursor(op);
             }
             _ => {
                 self.apply_to_span(op);
@@ -331,7 +354,7 @@ impl World {
             Op::Segments(..) => {
                 let pieces: Vec<_> = span.clone().into_segments(n).collect();
                 let expected: Vec<_> = bytes.chunks(n.max(1)).map(<[u8]>::to_vec).collect();
-                let actual: Vec<_> = pieces.iter().map(|piece| piece.to_vec().unwrap()).collect();
+                let actual: Vec<_> = pieces.iter().map(|piece| self.device.read(piece)).collect();
                 assert_eq!(actual, expected);
                 pieces.into_iter().zip(expected).last()
             }
@@ -406,13 +429,14 @@ impl World {
                     bytes.splice(..0, header);
                 }
             }
-            Op::Pull(..) => {
-                if packet.pull(n).is_ok() {
-                    assert_eq!(&packet.headers()[..n], &bytes[..n]);
-                } else {
-                    assert!(n > bytes.len());
+            Op::Pull(..) => match packet.pull(n) {
+                Ok(()) => assert_eq!(&packet.headers()[..n], &bytes[..n]),
+                Err(PullError::TooShort) => assert!(n > bytes.len()),
+                Err(error) => {
+                    assert_eq!(error, PullError::Unreadable);
+                    assert!(packet.span().is_some_and(|span| !span.is_readable()));
                 }
-            }
+            },
             Op::Strip(..) => {
                 if packet.strip(n).is_ok() {
                     bytes.drain(..n);
@@ -425,10 +449,18 @@ impl World {
             _ => {
                 let (packet, bytes) = self.packets.swap_remove(i);
                 let mut small = Chain::arena(&self.pool);
-                let payload = packet.into_payload(n, &mut small).ok()?;
-                let expected = bytes.get(n..).unwrap_or(&[]);
-                assert_eq!(payload.is_some(), !expected.is_empty());
-                self.keep(payload?, expected.to_vec());
+                match packet.into_payload(n, &mut small) {
+                    Ok(payload) => {
+                        let expected = bytes.get(n..).unwrap_or(&[]);
+                        assert_eq!(payload.is_some(), !expected.is_empty());
+                        self.keep(payload?, expected.to_vec());
+                    }
+                    Err((packet, error)) => {
+                        let readable = packet.span().is_none_or(Span::is_readable);
+                        assert!(error == CopyError::NoMemory || !readable);
+                        self.packets.push((packet, bytes));
+                    }
+                }
             }
         }
         Some(())
@@ -436,41 +468,71 @@ impl World {
 
     fn check(&mut self) {
         self.lender.settle();
-        let (start, end) = (self.chain.start() as usize, self.chain.end() as usize);
-        assert_eq!(end, self.history.len());
-        let mut pos = start;
-        while pos < end {
-            let span = self.chain.span(pos as u64, usize::MAX);
-            assert!(!span.is_empty());
-            assert_eq!(span.to_vec().unwrap(), &self.history[pos..pos + span.len()]);
-            pos += span.len();
-        }
+        assert_eq!(self.chain.end() as usize, self.history.len());
+        check_chain(&self.device, &self.chain, &self.history);
         for (span, bytes) in &self.spans {
-            assert_eq!(&span.to_vec().unwrap(), bytes);
-            assert_eq!(span.len(), bytes.len());
-            assert_eq!(span.checksum(), Ok(checksum::sum(bytes)));
-            assert!(span.extents().all(|extent| !extent.is_empty()));
+            check_span(&self.device, span, bytes);
         }
         for (packet, bytes) in &self.packets {
-            assert_eq!(&packet.to_vec().unwrap(), bytes);
-            assert_eq!(packet.checksum(0), Ok(checksum::sum(bytes)));
+            check_packet(&self.device, packet, bytes);
         }
         assert!(self.pool.in_use() <= self.pool.limit());
         // A stream fills segments of its own pool, and no others.
         assert!(self.chain.footprint() <= self.pool.in_use());
+        self.check_charges();
+        self.check_pins();
+    }
+
+    /// What is on the ledger is what is charged, to the byte.
+    fn check_charges(&self) {
         let report = self.ledger.report();
+        let usage = |kind| (report.of(kind).nodes, report.of(kind).bytes);
+        assert_eq!(usage(Kind::Owned).1, self.account.in_use());
+        let buffered = self.pool.in_use() + self.lender.in_use();
+        assert_eq!(usage(Kind::Buffered).1, buffered);
+        assert_eq!(usage(Kind::Device), self.device.lent());
+        let (lent, all_of_them) = self.lender.lent();
+        let user = usage(Kind::User).0;
+        assert!(user == lent || user > lent && !all_of_them);
+        // Nobody can keep more than there is.
+        let kinds = [Kind::Buffered, Kind::Owned, Kind::Device, Kind::User];
+        let all: usize = kinds.map(|kind| usage(kind).1).iter().sum();
+        assert!(self.spans.iter().all(|(span, _)| span.footprint() <= all));
+    }
+
+    /// Every pin is somebody's. Those of links and of gathers' leaves cannot be seen from
+    /// outside: they are as many as there may be.
+    fn check_pins(&self) {
         let listed = self.ledger.dump(0);
-        for (kind, usage) in report.iter() {
+        for (kind, usage) in self.ledger.report().iter() {
             let of_kind = listed.iter().filter(|node| node.kind == kind);
             assert_eq!(of_kind.count(), usage.nodes);
         }
         assert!(listed.iter().all(|node| node.pins > 0));
-        // All that is charged is on the ledger; copies that were too long for a
-        // segment are there as well, and in nobody's charge.
-        let owned = report.of(Kind::Owned).bytes;
-        assert!(self.account.in_use() <= owned);
-        let buffered = report.of(Kind::Buffered).bytes;
-        assert_eq!(buffered, self.pool.in_use() + self.lender.in_use());
+        let packets = self.packets.iter().filter_map(|(packet, _)| packet.span());
+        let spans = self.spans.iter().map(|(span, _)| span).chain(packets);
+        if spans.clone().any(Span::is_empty) {
+            // It may pin a node or none.
+            return;
+        }
+        let gathers = self.ledger.report().of(Kind::Gather).nodes;
+        let entries = self.chain.debug().entries;
+        for kind in Kind::ALL {
+            let of_kind = listed.iter().filter(|node| node.kind == kind);
+            let pins: usize = of_kind.clone().map(|node| node.pins).sum();
+            let held = spans.clone().filter(|span| span.kind() == kind).count()
+                + entries.iter().filter(|entry| entry.kind == kind).count();
+            let unseen = match kind {
+                Kind::Gather => 0,
+                // A link to each, and what the chain and the arena are filling.
+                Kind::Buffered => of_kind.count() + 2 + gathers * GATHER_MAX,
+                _ => gathers * GATHER_MAX,
+            };
+            assert!(
+                (held..=held + unseen).contains(&pins),
+                "{kind:?} {held} {pins}"
+            );
+        }
     }
 }
 

@@ -368,7 +368,7 @@ impl Reassembly {
             _ => None,
         };
         let payload = packet.into_payload(header.header_len, &mut self.small);
-        let payload = payload.map_err(|NoMemory| ReassemblyDrop::NoMemory)?;
+        let payload = payload.map_err(|_| ReassemblyDrop::NoMemory)?;
         let span = payload.ok_or(ReassemblyDrop::Malformed)?;
         let span =
             storage::bounded(span, &mut self.small).map_err(|NoMemory| ReassemblyDrop::NoMemory)?;

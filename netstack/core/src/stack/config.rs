@@ -25,24 +25,28 @@ pub struct Pools {
     /// again) a connection may queue 64 KiB in each direction and no more; at the limit nothing is taken that
     /// needs storage.
     pub account: Account,
+    /// The ledger on which they stand, for buffers that applications hand over. One that is
+    /// [tracking](Ledger::tracking) lists who holds what: [`Stack::ledger`](crate::Stack::ledger).
+    pub ledger: Ledger,
 }
 
 impl Pools {
     /// Pools charged to `ledger` that hold at most `limit` bytes together.
     pub fn new(ledger: &Ledger, limit: usize) -> Pools {
         let account = Account::new(limit);
-        let pool = |segment, keep| {
+        let pool = |name, segment, keep| {
             let config = PoolConfig {
                 segment,
                 limit,
                 keep,
             };
-            Pool::charged_to(ledger, config, &account)
+            Pool::charged_to(&ledger.named(name), config, &account)
         };
         Pools {
-            send: pool(SEND_SEGMENT, 256),
-            small: pool(SMALL_SEGMENT, 256),
+            send: pool("send queues", SEND_SEGMENT, 256),
+            small: pool("small data", SMALL_SEGMENT, 256),
             account,
+            ledger: ledger.named("applications"),
         }
     }
 }

@@ -23,6 +23,7 @@ impl Stack {
     /// for costs nothing. It may be a super-packet (`meta.gso`), longer than the interface's MTU, and
     /// its transport checksum may be partial; the device or its edge finishes both.
     pub fn poll_transmit(&mut self, now: Instant, iface: IfaceId) -> Option<Packet> {
+        self.tell_time(now);
         loop {
             let interface = self.interfaces.get_mut(iface.index() as usize)?;
             if let Some(packet) = interface.injected.pop_front() {

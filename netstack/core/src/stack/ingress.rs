@@ -28,6 +28,7 @@ impl Stack {
     /// The stack owns the packet from here on. What is wrong with it is counted, answered where the
     /// standards say so, and otherwise silent. Packets for unknown interfaces are dropped.
     pub fn handle_packet(&mut self, now: Instant, iface: IfaceId, packet: Packet) {
+        self.tell_time(now);
         match self.interface(iface) {
             Some(_) => self.take_in(now, iface, packet, Origin::Wire),
             None => self.counters.ip.in_unknown_interface += 1,
@@ -98,6 +99,7 @@ impl Stack {
     /// Does what is due at `now`: retransmissions, probes, delayed acknowledgements, the end of
     /// TIME-WAIT and of incomplete datagrams.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.tell_time(now);
         self.relieve(now);
         while let Some(owner) = self.schedule.pop(now) {
             match owner {

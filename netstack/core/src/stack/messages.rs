@@ -14,7 +14,8 @@ use txbuf::IovIter;
 impl Stack {
     /// Takes a message, or on a stream as much of it as there is room for, out of `from`.
     ///
-    /// Bytes are copied; spans are moved and not copied, unless they are too small to be worth it. `from`
+    /// Bytes are copied; spans are moved and not copied, unless they are too small to be worth it, or the socket keeps
+    /// as much storage of others as it may. `from`
     /// is advanced by exactly what was taken, which is returned; by nothing when there is an error.
     /// [`messages`](crate::messages) has the details.
     ///
@@ -29,6 +30,7 @@ impl Stack {
         flags: SendFlags,
         control: &SendControl<'_>,
     ) -> Result<usize, SendError> {
+        let vacated = self.vacates_arenas();
         match self.table.get_mut(socket)? {
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
             _ if !from.is_source() => Err(SendError::NotASource),
@@ -37,7 +39,7 @@ impl Stack {
                 writable(&mut tcp.connection)?;
                 let wanted = from.remaining();
                 let more = flags.has(SendFlags::MORE);
-                let taken = tcp.connection.write(from, more, control.token);
+                let taken = tcp.connection.write(from, more, control.token, vacated);
                 let taken = taken.map_err(|_| SendError::NoMemory)?;
                 if taken == 0 && wanted > 0 {
                     return Err(SendError::WouldBlock);

@@ -23,6 +23,7 @@ mod config;
 mod egress;
 mod events;
 mod forward;
+mod holdings;
 mod hooks;
 mod icmp_errors;
 mod ingress;
@@ -41,6 +42,7 @@ mod udp_calls;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
+pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
 
@@ -151,8 +153,12 @@ impl Stack {
     }
 
     /// The ledger of live storage: zero nodes once every socket is closed and every packet is gone.
+    ///
+    /// If the stack was made with one that is tracking, its [`dump`](Ledger::dump) lists them by kind, age and owner:
+    /// "send queues", "small data", "kept by readers", and "applications" for what was handed over through this one.
+    /// The age is of the stack's time. [`holdings`](Self::holdings) says which socket holds how much.
     pub fn ledger(&self) -> &Ledger {
-        self.pools.send.ledger()
+        &self.pools.ledger
     }
 
     /// The pools that sockets store data in. A front end fills their segments outside the stack.

@@ -81,10 +81,14 @@ impl Stack {
         self.pressure.not_before = now + self.pressure.pause;
     }
 
+    /// Whether what lies in an arena is copied before it is queued: one is near its cap, and the stack has storage.
+    pub(super) fn vacates_arenas(&self) -> bool {
+        self.pressure.is_on() && !self.pools.account.is_pressed()
+    }
+
     /// Copies the payload of a packet that was received out of the arena, while that is near its cap.
     pub(super) fn take_out_of_arena(&mut self, packet: &mut Packet) {
-        if self.pressure.is_on()
-            && !self.pools.account.is_pressed()
+        if self.vacates_arenas()
             && let Some(mut span) = packet.take_span()
         {
             let copied = storage::evacuate_one(&mut span, &mut self.small);

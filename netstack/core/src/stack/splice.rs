@@ -22,9 +22,16 @@ impl Stack {
     /// Moves up to `max` bytes that the connection `from` has received into the send queue of
     /// the connection `to`, and returns how many. Zero means that `from` is at its end.
     ///
-    /// The payload is not touched: spans change hands. Only small pieces, and those that would pin more
-    /// than four times their length, are copied, so that a trickle cannot keep a whole arena alive. Lent
-    /// memory never comes here: it was replaced by copies when it arrived.
+    /// The payload is not touched: spans change hands, and the storage that they keep alive is counted with
+    /// the queue of `to` from then on, at its true size. Copied are only pieces of at most 512 bytes; what would make
+    /// the queue keep more than four times its limit, so that a trickle cannot keep a whole arena alive; and, while
+    /// an arena is near its cap, what lies there. Lent memory never comes here: it was replaced by copies when it
+    /// arrived.
+    ///
+    /// Both are connections. A datagram socket on either side is refused
+    /// ([`SocketError::WrongKind`](crate::SocketError::WrongKind)), because a splice knows no boundaries of messages:
+    /// [`receive_message`](Self::receive_message) with [`TRANSIENT`](RecvFlags::TRANSIENT) and
+    /// [`send_message`](Self::send_message) of the spans pass a datagram on.
     ///
     /// # Errors
     ///

@@ -124,11 +124,18 @@ impl Table {
 
     /// Every handle, in the order of slots.
     pub(super) fn ids(&self) -> Vec<SocketId> {
-        let id = |(index, slot): (usize, &Slot)| SocketId {
-            index: index as u32,
-            generation: slot.generation,
-        };
-        self.slots.iter().map(id).collect()
+        self.iter().map(|(id, ..)| id).collect()
+    }
+
+    /// Every socket, with what copies are charged to that its reader keeps.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket, Option<&Account>)> {
+        self.slots.iter().map(|(index, slot)| {
+            let id = SocketId {
+                index: index as u32,
+                generation: slot.generation,
+            };
+            (id, &slot.socket, slot.kept.as_ref())
+        })
     }
 
     pub(super) fn get(&self, id: SocketId) -> Result<&Socket, SocketError> {

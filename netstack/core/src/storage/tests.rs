@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ip::testing::Memory;
-use txbuf::{Ledger, PoolConfig};
+use txbuf::{Ledger, OVERPIN, PoolConfig};
 
 const ARENA: usize = 64 << 10;
 
@@ -97,8 +97,8 @@ fn what_is_kept_pins_at_most_four_times_its_length() {
             .iter()
             .map(|(_, usage)| usage.bytes)
             .sum();
-        assert!(pinned <= MAX_PINNED * len, "{pinned} for {len}");
-        let copied = len < ARENA / MAX_PINNED;
+        assert!(pinned <= OVERPIN * len, "{pinned} for {len}");
+        let copied = len < ARENA / OVERPIN;
         assert_eq!(bench.arena.pool().in_use(), if copied { 0 } else { ARENA });
     }
     assert_eq!(bench.account.in_use(), 0, "charges go with the copies");

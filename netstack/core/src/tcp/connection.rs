@@ -229,7 +229,8 @@ impl Connection {
     }
 
     /// Takes bytes to send from `from`; `more` when the application will write again at once. The queue keeps
-    /// a share in `token` until the bytes are acknowledged.
+    /// a share in `token` until the bytes are acknowledged. While arenas are `vacated` it takes copies of what lies
+    /// there.
     ///
     /// # Errors
     ///
@@ -240,8 +241,9 @@ impl Connection {
         from: &mut IovIter<'_>,
         more: bool,
         token: Option<&Token>,
+        vacated: bool,
     ) -> Result<usize, NoMemory> {
-        let taken = self.snd.queue.write(from, token)?;
+        let taken = self.snd.queue.write(from, token, vacated)?;
         self.more = more;
         if from.remaining() > 0 {
             self.starved = true;

@@ -34,6 +34,9 @@ pub struct TcpInfo {
     pub outstanding: usize,
     /// Written and not sent.
     pub unsent: usize,
+    /// Bytes of storage that the send queue keeps alive: segments of its own, and what it took over of others'. The
+    /// latter is at most four times the send buffer, or one buffer of any size, and what is lent.
+    pub send_storage: usize,
     /// Received and not read.
     pub unread: usize,
     /// Received beyond a hole.
@@ -88,6 +91,7 @@ impl TcpInfo {
             receive_window: 0,
             outstanding: 0,
             unsent: 0,
+            send_storage: 0,
             unread: 0,
             out_of_order: 0,
             sack: false,
@@ -127,6 +131,7 @@ impl Connection {
             receive_window: self.rcv.window.size(self.rcv.nxt),
             outstanding: self.snd.nxt.since(self.snd.una),
             unsent: self.snd.unsent(),
+            send_storage: self.snd.queue.storage(),
             unread: self.rcv.queued(),
             out_of_order: self.rcv.assembler.bytes(),
             sack: self.snd.sack,

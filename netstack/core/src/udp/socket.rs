@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use txbuf::{Chain, GATHER_MAX, IovIter, NoMemory, Packet, Pool, Span, Token};
+use txbuf::{Chain, GATHER_MAX, Held, IovIter, NoMemory, Packet, Pool, Span, Token};
 
 use super::UDP_HEADER;
 use super::input::{UdpDrop, UdpHeader};
@@ -59,11 +59,18 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Option<Span>,
     /// The message's token, to be held until the datagram is handed over.
     pub(crate) token: Option<Token>,
+    /// Storage of others that is kept for this datagram and no later one.
+    storage: usize,
 }
 
 impl Outgoing {
     fn charge(&self) -> usize {
         OVERHEAD + self.payload.as_ref().map_or(0, Span::len)
+    }
+
+    fn shares_storage(&self, payload: &Span) -> bool {
+        let own = self.payload.as_ref();
+        own.is_some_and(|own| own.shares_storage(payload))
     }
 }
 
@@ -77,6 +84,8 @@ pub(crate) struct UdpSocket {
     incoming_charge: usize,
     outgoing: VecDeque<Outgoing>,
     outgoing_charge: usize,
+    /// Storage of others that is kept for the datagrams in `outgoing`.
+    outgoing_storage: usize,
     /// Whom the latest datagram went to.
     latest: Option<SocketAddr>,
     /// The latest error reported for a datagram to the peer.
@@ -120,6 +129,7 @@ impl UdpSocket {
             incoming_charge: 0,
             outgoing: VecDeque::new(),
             outgoing_charge: 0,
+            outgoing_storage: 0,
             latest: None,
             error: None,
         }
@@ -151,6 +161,13 @@ impl UdpSocket {
     /// writable, and hears when it is again. Without that a short one may still fit; any does into an empty queue.
     pub(crate) fn is_writable(&self) -> bool {
         self.fits(MAX_PACKET)
+    }
+
+    /// Bytes of storage that the queue of datagrams to send keeps alive, and that of received ones.
+    pub(crate) fn storage(&self) -> (usize, usize) {
+        let outgoing = self.outgoing.iter().filter_map(|one| one.payload.as_ref());
+        let incoming = self.incoming.iter().filter_map(|one| one.payload.as_ref());
+        (Held::of(outgoing).footprint, Held::of(incoming).footprint)
     }
 
     /// Takes the error that was reported last.
@@ -189,7 +206,7 @@ impl UdpSocket {
         }
         let payload = packet
             .into_payload(header.payload_at, small)
-            .map_err(|NoMemory| UdpDrop::NoMemory)?;
+            .map_err(|_| UdpDrop::NoMemory)?;
         let Some(payload) = payload else {
             self.enqueue(header, None);
             return Ok(1);
@@ -302,7 +319,8 @@ impl UdpSocket {
     /// length.
     ///
     /// Bytes are copied, into `small` if they are few and into segments of `pool` otherwise; spans are
-    /// taken as they are. Whether the destination can be reached is for the caller to know.
+    /// taken as they are. The storage that they keep counts too: there may be as much of it as the queue may hold,
+    /// or one buffer of any size. Whether the destination can be reached is for the caller to know.
     ///
     /// # Errors
     ///
@@ -334,11 +352,42 @@ impl UdpSocket {
             0 => None,
             _ => Some(take_payload(source, small, pool, control.token)?),
         };
-        let token = control.token.cloned();
-        let outgoing = Outgoing { to, payload, token };
+        let storage = match &payload {
+            Some(payload) => self.make_room_for(payload, [pool, small.pool()]),
+            None => Some(0),
+        };
+        let Some(storage) = storage else {
+            payload.into_iter().for_each(|span| put_back(source, span));
+            return Err(SendError::WouldBlock);
+        };
+        let outgoing = Outgoing {
+            to,
+            payload,
+            token: control.token.cloned(),
+            storage,
+        };
         self.outgoing_charge += outgoing.charge();
+        self.outgoing_storage += storage;
         self.outgoing.push_back(outgoing);
         Ok(len)
+    }
+
+    /// What a datagram keeps of others' storage and is to be counted with it; `None` if that is too much now. What is
+    /// lent is its sender's own, and what lies in the stack's `pools` is charged there.
+    fn make_room_for(&mut self, payload: &Span, pools: [&Pool; 2]) -> Option<usize> {
+        if payload.is_lent() || pools.iter().any(|pool| pool.provides(payload)) {
+            return Some(0);
+        }
+        let storage = payload.footprint();
+        if let Some(latest) = self.outgoing.back_mut()
+            && latest.shares_storage(payload)
+        {
+            // The later datagram goes last.
+            self.outgoing_storage -= core::mem::take(&mut latest.storage);
+        } else if self.outgoing_storage > 0 && self.outgoing_storage + storage > self.limits.send {
+            return None;
+        }
+        Some(storage)
     }
 
     /// Whether a datagram to `to` may well have been sent: it is the peer, or the last one went there. What the network
@@ -355,6 +404,7 @@ impl UdpSocket {
     pub(crate) fn pop_outgoing(&mut self) -> Option<Outgoing> {
         let outgoing = self.outgoing.pop_front()?;
         self.outgoing_charge -= outgoing.charge();
+        self.outgoing_storage -= outgoing.storage;
         self.latest = Some(outgoing.to);
         Some(outgoing)
     }
@@ -395,12 +445,16 @@ fn take_payload(
         return Ok(payload);
     }
     for part in parts.into_iter().rev() {
-        if let Err(copy) = source.put_back(part) {
-            // It was copied from what is no queue of spans, and that can always go back.
-            let _ = source.revert(copy.len());
-        }
+        put_back(source, part);
     }
     Err(SendError::NoMemory)
+}
+
+fn put_back(source: &mut IovIter<'_>, part: Span) {
+    if let Err(copy) = source.put_back(part) {
+        // It was copied from what is no queue of spans, and that can always go back.
+        let _ = source.revert(copy.len());
+    }
 }
 
 /// The next span of `source`, or a copy of the bytes in front of it, or of a segment's worth of them.

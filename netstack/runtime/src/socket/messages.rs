@@ -99,6 +99,8 @@ impl Socket {
                 self.receive(state, into, flags)
             });
         }
+        // What is read may have come over a link that passes buffers on, whose owners are others'.
+        let _destructors = self.net.shared().defer();
         let mut spans = VecDeque::new();
         let received = ready!(self.poll(Direction::Read, waiter, |state| {
             let mut collect = IovIter::collect(&mut spans, into.remaining());

@@ -25,7 +25,7 @@ fn tells_who_pins_what() {
     assert_eq!(report.entries[0].run, report.entries[1].run);
     assert_eq!((report.footprint, report.entries[0].footprint), (128, 128));
     let text = report.to_string();
-    assert!(text.starts_with("bytes 0..600, 128 bytes of storage, 0 messages\n"));
+    assert!(text.starts_with("bytes 0..600, 128 bytes of storage, 500 of others, 0 messages\n"));
     assert_eq!(text.lines().count(), 4);
     assert!(
         text.contains("buffered own     run 1 pins 6 keeps 64"),

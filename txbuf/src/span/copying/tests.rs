@@ -1,7 +1,7 @@
 //! When a copy is made, and when not.
 
 use crate::test_support::{owned, pattern, pool, stream, vec};
-use crate::{Chain, CopyError, Kind, Region, Span};
+use crate::{Chain, CopyError, Kind, Ledger, Region, Span};
 
 #[test]
 fn linearises_only_what_is_in_pieces() {
@@ -66,4 +66,42 @@ fn an_orphan_keeps_what_was_not_lent() {
     assert_eq!((arena.end(), region.lent()), (10, 0));
     assert_eq!(body.node.pins(), 3);
     assert_eq!(vec(&all), [b"body", &pattern(10)[..]].concat());
+}
+
+/// More pieces than a gather lists are copied to runs of the same pool, up to its cap.
+#[test]
+fn an_orphan_of_many_pieces_is_charged_to_the_pool() {
+    let ledger = Ledger::new();
+    let config = |limit| crate::PoolConfig {
+        segment: 64,
+        limit,
+        keep: 4,
+    };
+    let region = Region::new(&ledger, pattern(1 << 20));
+    let lend = |n| region.lend(0..n, None).unwrap();
+    let pool = crate::Pool::new(&ledger, config(4096));
+    let mut arena = Chain::arena(&pool);
+    let mut lent = lend(4096 - 64);
+    lent.orphan(&mut arena).unwrap();
+    assert_eq!(
+        (lent.kind(), vec(&lent)),
+        (Kind::Gather, pattern(4096 - 64))
+    );
+    assert_eq!((pool.in_use(), region.lent()), (4096, 0));
+    drop(lent);
+    for n in [4096, 1 << 20] {
+        let mut lent = lend(n);
+        assert_eq!(lent.orphan(&mut arena), Err(CopyError::NoMemory));
+        assert_eq!((lent.kind(), vec(&lent)), (Kind::User, pattern(n)));
+        assert_eq!(pool.in_use(), 64);
+    }
+    drop(arena);
+    // 16 runs of 16 segments are the most.
+    let pool = crate::Pool::new(&ledger, config(1 << 20));
+    let mut arena = Chain::arena(&pool);
+    let most = crate::GATHER_MAX * crate::RUN_NODES * 64;
+    assert_eq!(lend(most).orphan(&mut arena), Ok(()));
+    assert_eq!(lend(most + 1).orphan(&mut arena), Err(CopyError::NoMemory));
+    drop(arena);
+    assert_eq!((pool.in_use(), ledger.live_nodes()), (0, 0));
 }

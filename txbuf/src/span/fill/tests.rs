@@ -60,3 +60,41 @@ fn what_follows_in_storage_becomes_one_leaf() {
     plain.append(&ledger, Span::empty()).unwrap();
     assert_eq!(plain.len(), 18);
 }
+
+struct Memory;
+
+impl crate::DeviceMemory for Memory {
+    fn provider(&self) -> u64 {
+        0
+    }
+
+    fn release(&self, _: u64, _: usize) {}
+}
+
+/// What was advanced over still lies in the list: it counts towards what an offset can
+/// say.
+#[test]
+fn a_gather_is_not_filled_beyond_what_offsets_can_say() {
+    const GIB: usize = 1 << 30;
+    let ledger = Ledger::new();
+    let device = |at: u64, len| {
+        let memory = std::sync::Arc::new(Memory);
+        Span::from_device(&ledger, memory, at << 32, len, None).unwrap()
+    };
+    let mut span = Span::gather(&ledger, [device(1, 3 * GIB), device(2, GIB / 2)]).unwrap();
+    span.advance(3 * GIB - 1).unwrap();
+    span.append(&ledger, device(3, 3 * GIB)).unwrap();
+    let places = |span: &Span| {
+        let place = |extent: crate::Extent<'_>| extent.device().map(|at| (at.offset, at.len));
+        span.extents().filter_map(place).collect::<Vec<_>>()
+    };
+    let last = (1 << 32) + 3 * GIB as u64 - 1;
+    assert_eq!(
+        places(&span),
+        [(last, 1), (2 << 32, GIB / 2), (3 << 32, 3 * GIB)]
+    );
+    assert_eq!(places(&span.slice(2 * GIB..).unwrap()).len(), 1);
+    let part = span.slice(GIB..GIB + 1).unwrap();
+    assert_eq!(places(&part), [((3 << 32) + GIB as u64 / 2 - 1, 1)]);
+    assert!(span.append(&ledger, device(4, GIB)).is_err());
+}

@@ -1,11 +1,11 @@
 //! Out-of-order data: what arrived beyond RCV.NXT, in order, without overlaps.
 
-use crate::storage::{self, push_merged};
+use crate::storage;
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
 use crate::tcp::seq::Seq;
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
-use txbuf::{Chain, Span};
+use txbuf::{Chain, Span, push_merged};
 
 /// The most separate blocks kept. A sender with a window full of holes needs one per hole; beyond
 /// this a segment is refused and comes again when the holes before it are filled.
@@ -40,6 +40,11 @@ impl Assembler {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.blocks.is_empty()
+    }
+
+    /// What waits.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.blocks.iter().flat_map(|block| &block.spans)
     }
 
     /// Bytes that wait.

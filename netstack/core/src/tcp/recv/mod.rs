@@ -8,13 +8,13 @@ pub(crate) mod window;
 use super::Context;
 use super::options::{MAX_SACK_BLOCKS, SackBlock};
 use super::seq::Seq;
-use crate::storage::{self, Taking, push_merged};
+use crate::storage::{self, Taking};
 use ack::AckState;
 use arrayvec::ArrayVec;
 use assembler::Assembler;
 use ecn::EcnEcho;
 use std::collections::VecDeque;
-use txbuf::{Chain, CopyError, IovIter, Span};
+use txbuf::{Chain, CopyError, Held, IovIter, Span, push_merged};
 use window::Window;
 
 /// What a queued span costs beside its bytes: its slot, and its share of the node it pins.
@@ -84,6 +84,11 @@ impl Receiver {
         // promised: the right edge does not move left.
         let limit = self.limit.min(self.ceiling);
         limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
+    }
+
+    /// Bytes of storage that what was received keeps alive.
+    pub(crate) fn storage(&self) -> usize {
+        Held::of(self.queue.iter().chain(self.assembler.spans())).footprint
     }
 
     /// Notes how short storage is: then the window does not grow beyond little.

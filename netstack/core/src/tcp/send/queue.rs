@@ -1,12 +1,13 @@
 //! The send queue: a chain of storage, addressed by sequence number.
 //!
 //! What the application wrote stays in the chain until it is acknowledged. A segment, the first time
-//! or again, is a span on the same nodes.
+//! or again, is a span on the same nodes. As no packet is made before the device asks for it, there is no last
+//! unsent packet whose tail a small write would have to grow: it grows the tail of the chain.
 
 use crate::Pools;
-use crate::storage::COPYBREAK;
+use crate::storage::{COPYBREAK, in_arena};
 use crate::tcp::seq::Seq;
-use txbuf::{Account, Chain, IovIter, NoMemory, Span, Token};
+use txbuf::{Account, Chain, CopyError, IovIter, NoMemory, OVERPIN, Span, Token};
 
 /// What one connection may hold for sending while the stack is short of storage.
 const PRESSED: usize = 64 << 10;
@@ -40,8 +41,9 @@ impl SendQueue {
     /// Moves bytes from `from` into the queue, as many as there is room for, and keeps a share in `token`
     /// until they are acknowledged.
     ///
-    /// Bytes are copied. Spans are taken over as they are, unless they are small or pin much more than they
-    /// hold: those are copied too. The iterator is advanced by exactly what was taken.
+    /// Bytes are copied. Spans are taken over as they are, unless they are small, by themselves or beside the buffer
+    /// that they lie in, or pin more than the queue may keep of others' storage, or lie in what is to be `vacated`:
+    /// those are copied too. The iterator is advanced by exactly what was taken.
     ///
     /// # Errors
     ///
@@ -50,30 +52,26 @@ impl SendQueue {
         &mut self,
         from: &mut IovIter<'_>,
         token: Option<&Token>,
+        vacated: bool,
     ) -> Result<usize, NoMemory> {
+        self.chain
+            .set_carry(OVERPIN.saturating_mul(self.limit_now()));
         let mut taken = 0;
         loop {
             let room = self.room();
             if room == 0 || from.remaining() == 0 {
                 break;
             }
-            let n = match from.plain() {
-                0 => self.append_span(from.take_span(room), token),
-                plain => match self.chain.reserve(1) {
-                    Ok(mut reservation) => {
-                        let n = reservation.len().min(room).min(plain);
-                        let n = from.copy_from(&mut reservation[..n]);
-                        reservation.publish(n);
-                        n
-                    }
-                    Err(error) if taken == 0 => return Err(error),
-                    Err(_) => break,
-                },
+            let moved = match from.plain() {
+                0 => self.append_span(from, room, token, vacated),
+                plain => self.append_bytes(from, room.min(plain)),
             };
-            if n == 0 {
-                break;
+            match moved {
+                Ok(0) => break,
+                Ok(n) => taken += n,
+                Err(error) if taken == 0 => return Err(error),
+                Err(_) => break,
             }
-            taken += n;
         }
         if let Some(token) = token.filter(|_| taken > 0) {
             self.chain.end_message(token.clone());
@@ -81,17 +79,58 @@ impl SendQueue {
         Ok(taken)
     }
 
-    /// Takes a span over; one that costs less to copy than to keep is copied if it can be. Returns its length.
-    fn append_span(&mut self, span: Option<Span>, token: Option<&Token>) -> usize {
-        let Some(span) = span else { return 0 };
+    /// Copies at most `most` bytes; returns how many.
+    fn append_bytes(&mut self, from: &mut IovIter<'_>, most: usize) -> Result<usize, NoMemory> {
+        let mut reservation = self.chain.reserve(1)?;
+        let n = reservation.len().min(most);
+        let n = from.copy_from(&mut reservation[..n]);
+        reservation.publish(n);
+        Ok(n)
+    }
+
+    /// Takes the next span over, or a copy of it; returns how many bytes that are.
+    fn append_span(
+        &mut self,
+        from: &mut IovIter<'_>,
+        room: usize,
+        token: Option<&Token>,
+        vacated: bool,
+    ) -> Result<usize, NoMemory> {
+        let Some(mut span) = from.take_span(room) else {
+            return Ok(0);
+        };
         let len = span.len();
-        let costly = len <= COPYBREAK || !span.is_lent() && span.overpins();
-        if costly && self.chain.append_copy(&span).is_ok() {
-            token.into_iter().for_each(Token::mark_copied);
-        } else {
+        let pool = self.chain.pool();
+        // Received segments are shared with their neighbours, so they are judged together. A little of a large buffer is
+        // not worth it.
+        let wasteful = match in_arena(&span, pool) {
+            true => vacated,
+            false => len <= pool.segment() && span.overpins(),
+        };
+        // What a sender lends is its own in any case, and what lies in the stack's segments is charged there.
+        let stays = span.is_lent()
+            || pool.provides(&span)
+            || !(wasteful && span.is_readable()) && self.chain.carries(&span);
+        if len > COPYBREAK && stays {
             self.chain.append_span(span);
+            return Ok(len);
         }
-        len
+        let copied = self.chain.append_copy(&span);
+        if copied.is_ok() {
+            token.into_iter().for_each(Token::mark_copied);
+        } else if len <= COPYBREAK {
+            self.chain.append_span(span);
+            return Ok(len);
+        }
+        if span.advance(copied.unwrap_or(0)).is_ok() && !span.is_empty() {
+            let _ = from.put_back(span);
+        }
+        match copied {
+            Ok(n) => Ok(n),
+            // It waits until there is room for it as it is.
+            Err(CopyError::Unreadable) => Ok(0),
+            Err(_) => Err(NoMemory),
+        }
     }
 
     /// Puts a FIN behind the data: nothing more can be written.
@@ -107,12 +146,21 @@ impl SendQueue {
     /// How many more bytes may be written. While the stack is short of storage that is little, but not
     /// nothing where nothing waits.
     pub(crate) fn room(&self) -> usize {
-        let limit = match self.account.is_pressed() {
+        let held = self.chain.len() + self.chain.messages() * MESSAGE_OVERHEAD;
+        self.limit_now().saturating_sub(held)
+    }
+
+    fn limit_now(&self) -> usize {
+        match self.account.is_pressed() {
             true => self.limit.min(PRESSED),
             false => self.limit,
-        };
-        let held = self.chain.len() + self.chain.messages() * MESSAGE_OVERHEAD;
-        limit.saturating_sub(held)
+        }
+    }
+
+    /// Bytes of storage that the queue keeps: segments of its own, and what it took over of others'. The
+    /// latter is at most four times its limit, or one buffer, and what senders lend.
+    pub(crate) fn storage(&self) -> usize {
+        self.chain.footprint() + self.chain.adopted()
     }
 
     /// Bytes held, sent or not.
@@ -150,3 +198,6 @@ impl SendQueue {
         Seq(self.base.0.wrapping_add(position as u32))
     }
 }
+
+#[cfg(test)]
+mod tests;
