@@ -8,5 +8,6 @@ pub mod lab;
 pub mod peer;
 pub mod requirements;
 pub mod sim;
+pub mod untouchable;
 pub mod victim;
 pub mod wire;

@@ -13,21 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use suite::duo::Duo;
 use suite::sim::{Host, World, WorldConfig};
-use txbuf::{Completion, IovIter, Kind, Offloads, Packet, Part, Region, Span, Token};
+use txbuf::{Completion, IovIter, Kind, Packet, Part, Region, Span, Token};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn config() -> WorldConfig {
-    WorldConfig {
-        offloads: Offloads {
-            tx_checksum: true,
-            rx_checksum: true,
-            tso: true,
-            uso: true,
-        },
-        ..WorldConfig::default()
-    }
-}
 
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 7 + i / 256) as u8).collect()
@@ -79,7 +67,7 @@ fn drain(stack: &mut Stack, socket: SocketId) -> Vec<u8> {
 
 #[test]
 fn lent_memory_comes_back_when_it_is_acknowledged() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let [client, server] = duo.connect(7);
     // Receives into memory of its own, as every real device does.
     let pool = duo.hosts[1].stack.pools().send.clone();
@@ -106,7 +94,7 @@ fn lent_memory_comes_back_when_it_is_acknowledged() {
 
 #[test]
 fn a_message_in_several_calls_is_one_message() {
-    let mut world = config();
+    let mut world = WorldConfig::offloading();
     world.tcp.send_buffer = 40_000;
     let mut duo = Duo::new(&world);
     let pool = duo.hosts[1].stack.pools().send.clone();
@@ -145,7 +133,7 @@ fn a_message_in_several_calls_is_one_message() {
 
 #[test]
 fn a_compound_message_goes_in_one_call_with_one_completion() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let pool = duo.hosts[1].stack.pools().send.clone();
     let [client, server] = duo.connect(7);
     duo.receive_into(1, &pool);
@@ -187,7 +175,7 @@ fn a_compound_message_goes_in_one_call_with_one_completion() {
 
 #[test]
 fn what_is_not_worth_a_pin_is_copied_and_says_so() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let [client, _] = duo.connect(7);
     let stack = &mut duo.hosts[0].stack;
     let small = lend(stack, client, 512);
@@ -223,7 +211,7 @@ enum End {
 #[test]
 fn every_end_completes_every_message_once() {
     for end in [End::ResetByPeer, End::Aborted, End::TimedOut, End::Closed] {
-        let mut duo = Duo::new(&config());
+        let mut duo = Duo::new(&WorldConfig::offloading());
         let [client, server] = duo.connect(7);
         let now = duo.now;
         let mut ended = now;
@@ -290,7 +278,7 @@ fn datagrams(duo: &mut Duo) -> (SocketId, SocketId, SocketAddr) {
 
 #[test]
 fn datagrams_complete_as_their_packets_go() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let (one, _, to) = datagrams(&mut duo);
     let now = duo.now;
     let iface = duo.hosts[0].iface;
@@ -348,7 +336,7 @@ fn bytes_of(spans: &VecDeque<Span>) -> Vec<u8> {
 
 #[test]
 fn a_kept_loopback_clone_holds_no_completion_up() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let [client, server] = loopback(&mut duo);
     let (now, iface) = (duo.now, duo.hosts[0].iface);
     let stack = &mut duo.hosts[0].stack;
@@ -383,7 +371,7 @@ fn a_kept_loopback_clone_holds_no_completion_up() {
 
 #[test]
 fn a_splice_holds_no_completion_up() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let [client, front] = duo.connect(7);
     let [sink, back] = duo.connect(8);
     // Once with the data spliced before anything else, once when it has waited.
@@ -409,7 +397,7 @@ fn a_splice_holds_no_completion_up() {
 
 #[test]
 fn a_reader_of_spans_holds_no_completion_up() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let [client, server] = duo.connect(7);
     let (one, other, to) = datagrams(&mut duo);
     let region = lend(&mut duo.hosts[0].stack, client, 50_000);
@@ -438,10 +426,10 @@ fn a_reader_of_spans_holds_no_completion_up() {
 
 #[test]
 fn without_storage_for_the_copy_the_packet_is_dropped_and_counted() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let mut poor = Config::new([1; 32]);
     poor.pools = netstack_core::Pools::new(&txbuf::Ledger::new(), 0);
-    duo.hosts[1] = Host::with_stack(2, &config(), poor, |end, _| Box::new(end));
+    duo.hosts[1] = Host::with_stack(2, &WorldConfig::offloading(), poor, |end, _| Box::new(end));
     let (one, other, to) = datagrams(&mut duo);
     let stack = &mut duo.hosts[0].stack;
     let region = Region::new(stack.ledger(), pattern(1_000));
@@ -472,8 +460,10 @@ fn whoever_drops_the_last_share_wakes_the_stack() {
     let count = Arc::new(Count::default());
     let mut stack_config = Config::new([1; 32]);
     stack_config.waker = Some(Waker::from(Arc::clone(&count)));
-    let host = Host::with_stack(1, &config(), stack_config, |end, _| Box::new(end));
-    let mut duo = Duo::of([host, Host::new(2, &config())]);
+    let host = Host::with_stack(1, &WorldConfig::offloading(), stack_config, |end, _| {
+        Box::new(end)
+    });
+    let mut duo = Duo::of([host, Host::new(2, &WorldConfig::offloading())]);
     let (one, _, _) = datagrams(&mut duo);
     let stack = &mut duo.hosts[0].stack;
     for round in 1..=3 {
@@ -500,7 +490,7 @@ fn whoever_drops_the_last_share_wakes_the_stack() {
 
 #[test]
 fn tokens_are_numbered_and_bounded() {
-    let mut duo = Duo::new(&config());
+    let mut duo = Duo::new(&WorldConfig::offloading());
     let (one, _, _) = datagrams(&mut duo);
     let listener = World::address(0, false, 80);
     let stack = &mut duo.hosts[0].stack;

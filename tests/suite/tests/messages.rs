@@ -11,20 +11,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use suite::duo::Duo;
 use suite::sim::{Host, World, WorldConfig};
-use txbuf::{Checksum, DeviceMemory, IovIter, Kind, Ledger, Offloads, Part, Span};
+use suite::untouchable::Untouchable;
+use txbuf::{Checksum, IovIter, Kind, Ledger, Part, Span};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn config(send: usize, receive: usize) -> WorldConfig {
-    let mut config = WorldConfig::default();
+    let mut config = WorldConfig::offloading();
     config.tcp.send_buffer = send;
     config.tcp.receive_buffer = receive;
-    config.offloads = Offloads {
-        tx_checksum: true,
-        rx_checksum: true,
-        tso: true,
-        uso: true,
-    };
     config
 }
 
@@ -529,16 +524,6 @@ fn a_cursor_of_the_wrong_direction_is_refused() {
     }
 }
 
-struct Nowhere;
-
-impl DeviceMemory for Nowhere {
-    fn provider(&self) -> u64 {
-        7
-    }
-
-    fn release(&self, _: u64, _: usize) {}
-}
-
 #[test]
 fn what_the_processor_may_not_read_stays_until_it_is_taken_as_spans() {
     let mut duo = Duo::new(&config(1 << 20, 1 << 20));
@@ -552,7 +537,7 @@ fn what_the_processor_may_not_read_stays_until_it_is_taken_as_spans() {
         while let Some(mut packet) = one.stack.poll_transmit(now, one.iface) {
             if number == 1 && packet.span().is_some_and(|span| !span.is_empty()) {
                 let len = packet.take_span().map_or(0, |span| span.len());
-                let memory = Arc::new(Nowhere);
+                let memory = Arc::new(Untouchable);
                 let place = Span::from_device(&ledger, memory, 4096, len, None).expect("short");
                 packet.set_span(place);
                 packet.meta.checksum = Checksum::Verified;

@@ -14,7 +14,7 @@ use suite::duo::Duo;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::{Host, World, WorldConfig};
 use suite::wire::{ACK, PSH};
-use txbuf::{Account, IovIter, Ledger, Offloads, Packet, Pool, PoolConfig, RUN_BYTES, Span};
+use txbuf::{Account, IovIter, Ledger, Packet, Pool, PoolConfig, RUN_BYTES, Span};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// What most tests move.
@@ -26,15 +26,12 @@ const SEGMENT: usize = 64 << 10;
 const BUFFER: usize = 512 << 10;
 
 fn config(offload: bool) -> WorldConfig {
-    let mut config = WorldConfig::default();
+    let mut config = match offload {
+        true => WorldConfig::offloading(),
+        false => WorldConfig::default(),
+    };
     config.tcp.send_buffer = BUFFER;
     config.tcp.receive_buffer = BUFFER;
-    config.offloads = Offloads {
-        tx_checksum: offload,
-        rx_checksum: offload,
-        tso: offload,
-        uso: offload,
-    };
     config
 }
 

@@ -7,9 +7,8 @@ use netstack_core::{
 use std::collections::VecDeque;
 use suite::duo::Duo;
 use suite::sim::{World, WorldConfig};
-use txbuf::{
-    Chain, DeviceMemory, IovIter, Kind, Ledger, OVERPIN, Offloads, Packet, Pool, PoolConfig, Span,
-};
+use suite::untouchable::Untouchable;
+use txbuf::{Chain, IovIter, Kind, Ledger, OVERPIN, Offloads, Packet, Pool, PoolConfig, Span};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Bytes of each buffer of a connection.
@@ -19,14 +18,8 @@ const SEGMENT: usize = 64 << 10;
 const GIB: usize = 1 << 30;
 
 fn config() -> WorldConfig {
-    let mut config = WorldConfig::default();
+    let mut config = WorldConfig::offloading();
     config.tcp.send_buffer = BUFFER;
-    config.offloads = Offloads {
-        tx_checksum: true,
-        rx_checksum: true,
-        tso: true,
-        uso: true,
-    };
     config
 }
 
@@ -224,16 +217,6 @@ fn a_datagram_queue_keeps_one_buffer_beyond_its_limit() {
     assert_eq!(sent, Ok(10_000));
 }
 
-struct Memory;
-
-impl DeviceMemory for Memory {
-    fn provider(&self) -> u64 {
-        1
-    }
-
-    fn release(&self, _: u64, _: usize) {}
-}
-
 /// What cannot be copied waits, and nothing of it is lost.
 #[test]
 fn memory_that_cannot_be_copied_waits_until_it_may_be_kept() {
@@ -246,7 +229,7 @@ fn memory_that_cannot_be_copied_waits_until_it_may_be_kept() {
         send(stack, client, huge.slice(..100_000).expect("longer")),
         Ok(100_000)
     );
-    let memory = std::sync::Arc::new(Memory);
+    let memory = std::sync::Arc::new(Untouchable);
     // A little of much, which would be copied if it could be.
     let device = Span::from_device(&ledger, memory, 0, 50_000, None).expect("short");
     let mut from = IovIter::span(device.slice(..5_000).expect("longer"));

@@ -24,6 +24,21 @@ pub struct WorldConfig {
     pub tcp: TcpConfig,
 }
 
+impl WorldConfig {
+    /// The default, with devices that cut and sum themselves.
+    pub fn offloading() -> Self {
+        WorldConfig {
+            offloads: Offloads {
+                tx_checksum: true,
+                rx_checksum: true,
+                tso: true,
+                uso: true,
+            },
+            ..WorldConfig::default()
+        }
+    }
+}
+
 impl Default for WorldConfig {
     fn default() -> Self {
         let impairment = Impairment {

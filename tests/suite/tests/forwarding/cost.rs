@@ -8,19 +8,9 @@ use netstack_core::{Injector, Instant, Passage, Verdict};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use suite::untouchable::Untouchable;
 use suite::wire::{Icmp, Ip, Udp};
-use txbuf::{DeviceMemory, Kind, Ledger, Packet, Span};
-
-/// Memory that the CPU may not read: whoever touches a byte of it gets an error instead.
-struct Untouchable;
-
-impl DeviceMemory for Untouchable {
-    fn provider(&self) -> u64 {
-        1
-    }
-
-    fn release(&self, _offset: u64, _len: usize) {}
-}
+use txbuf::{Kind, Ledger, Packet, Span};
 
 /// A packet of 1400 bytes whose payload is untouchable.
 fn packet(ledger: &Ledger, v6: bool) -> Packet {

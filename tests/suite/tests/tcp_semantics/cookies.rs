@@ -40,6 +40,18 @@ fn client(v6: bool, port: u16) -> SocketAddr {
     SocketAddr::new(Lab::neighbour(v6), port)
 }
 
+/// Opens the stack's port with this backlog.
+fn listen(lab: &mut Lab, backlog: usize) -> SocketId {
+    let listener = lab.host.stack.tcp_listen(stack(false), backlog);
+    listener.expect("a free port")
+}
+
+/// The answer to the SYN of an IPv4 client of today.
+fn answer_to(lab: &mut Lab, port: u16) -> Tcp {
+    let syn = Remote::syn(client(false, port), stack(false), &modern());
+    syn_ack(lab, &syn)
+}
+
 fn sent(lab: &mut Lab) -> Vec<Tcp> {
     let packets = lab.sent();
     let parse = |packet: &Vec<u8>| Tcp::parse(packet).expect("TCP");
@@ -61,11 +73,7 @@ fn flood(lab: &mut Lab, count: u32) -> usize {
 /// A listener whose backlog a flood has filled.
 fn flooded() -> (Lab, SocketId) {
     let mut lab = lab(1);
-    let listener = lab
-        .host
-        .stack
-        .tcp_listen(stack(false), BACKLOG)
-        .expect("a free port");
+    let listener = listen(&mut lab, BACKLOG);
     assert_eq!(flood(&mut lab, 2 * BACKLOG as u32), 2 * BACKLOG);
     (lab, listener)
 }
@@ -83,11 +91,7 @@ fn syn_ack(lab: &mut Lab, syn: &Tcp) -> Tcp {
 #[test]
 fn a_flood_keeps_nobody_out_and_costs_no_memory() {
     let mut lab = lab(1);
-    let listener = lab
-        .host
-        .stack
-        .tcp_listen(stack(false), BACKLOG)
-        .expect("a free port");
+    let listener = listen(&mut lab, BACKLOG);
     assert_eq!(flood(&mut lab, 50_000), 50_000, "each is answered");
     let counters = lab.host.stack.counters().tcp.clone();
     assert_eq!(counters.syn_cookies_sent, 50_000 - BACKLOG as u64);
@@ -238,18 +242,8 @@ fn data_of_a_syn_that_is_not_remembered_comes_again() {
 #[test]
 fn a_cookie_waits_for_room_in_the_accept_queue() {
     let mut lab = lab(1);
-    let listener = lab
-        .host
-        .stack
-        .tcp_listen(stack(false), 1)
-        .expect("a free port");
-    let syn = |lab: &mut Lab, port| {
-        syn_ack(
-            lab,
-            &Remote::syn(client(false, port), stack(false), &modern()),
-        )
-    };
-    let (first, second) = (syn(&mut lab, 1000), syn(&mut lab, 1001));
+    let listener = listen(&mut lab, 1);
+    let (first, second) = (answer_to(&mut lab, 1000), answer_to(&mut lab, 1001));
     lab.inject(&Remote::third(&first, b"").to_packet());
     lab.inject(&Remote::third(&second, b"data").to_packet());
     assert!(sent(&mut lab).iter().all(|segment| !segment.has(RST)));
@@ -268,18 +262,8 @@ fn a_cookie_waits_for_room_in_the_accept_queue() {
 #[test]
 fn who_came_back_with_a_cookie_and_waits_to_be_spoken_to_is_not_forgotten() {
     let mut lab = lab(100);
-    let listener = lab
-        .host
-        .stack
-        .tcp_listen(stack(false), 1)
-        .expect("a free port");
-    let syn = |lab: &mut Lab, port| {
-        syn_ack(
-            lab,
-            &Remote::syn(client(false, port), stack(false), &modern()),
-        )
-    };
-    let answers: Vec<Tcp> = (0..300).map(|i| syn(&mut lab, 1_000 + i)).collect();
+    let listener = listen(&mut lab, 1);
+    let answers: Vec<Tcp> = (0..300).map(|i| answer_to(&mut lab, 1_000 + i)).collect();
     for answer in &answers {
         lab.inject(&Remote::third(answer, b"").to_packet());
         assert!(sent(&mut lab).is_empty());

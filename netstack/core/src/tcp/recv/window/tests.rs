@@ -1,0 +1,46 @@
+use super::*;
+
+#[test]
+fn the_scale_lets_the_buffer_fit_sixteen_bits() {
+    assert_eq!(scale_for(65_535), 0);
+    assert_eq!(scale_for(65_536), 1);
+    assert_eq!(scale_for(4 << 20), 7);
+    assert_eq!(scale_for(usize::MAX), 14);
+}
+
+#[test]
+fn the_edge_never_moves_left_and_never_by_silly_steps() {
+    let mut window = Window::new(Seq(0), 0);
+    assert_eq!(window.advertise(Seq(0), 10_000, 10_000, 1_000), 10_000);
+    assert_eq!(window.advertise(Seq(4_000), 6_000, 10_000, 1_000), 6_000);
+    assert_eq!(
+        window.advertise(Seq(4_000), 6_500, 10_000, 1_000),
+        6_000,
+        "half a segment is silly"
+    );
+    assert_eq!(
+        window.advertise(Seq(4_000), 1_000, 10_000, 1_000),
+        6_000,
+        "never left"
+    );
+    assert_eq!(window.advertise(Seq(4_000), 7_000, 10_000, 1_000), 7_000);
+}
+
+#[test]
+fn rounding_by_the_scale_takes_nothing_back() {
+    let mut window = Window::new(Seq(0), 7);
+    let field = window.advertise(Seq(0), 100_000, 100_000, 1_000);
+    let edge = window.edge();
+    assert_eq!(usize::from(field) << 7, edge.since(Seq(0)));
+    window.advertise(Seq(1), 99_000, 100_000, 1_000);
+    assert!(window.edge().at_or_after(edge));
+}
+
+#[test]
+fn a_drained_buffer_is_announced() {
+    let mut window = Window::new(Seq(0), 0);
+    window.advertise(Seq(0), 8_000, 8_000, 1_000);
+    assert!(!window.update_due(Seq(8_000), 500, 8_000, 1_000));
+    assert!(window.update_due(Seq(8_000), 1_000, 8_000, 1_000));
+    assert!(window.update_due(Seq(8_000), 8_000, 8_000, 1_000));
+}
