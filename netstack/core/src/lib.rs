@@ -51,6 +51,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+mod doorbell;
 mod ip;
 pub mod messages {
     #![doc = include_str!("messages.md")]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::Pools;
+use crate::doorbell::Doorbell;
 use crate::socket::RecvFlags;
 use arrayvec::ArrayVec;
 use txbuf::{Account, Chain, CopyError, Held, IovIter, Kind, NoMemory, Pool, Span};
@@ -24,6 +25,12 @@ pub(crate) struct Taking<'a> {
     pub(crate) kept: &'a mut Option<Account>,
     /// The most that one reader may keep in copies.
     pub(crate) most: usize,
+    /// Within the account of the pools, to wait with for bytes of theirs.
+    pub(crate) waits_with: &'a Account,
+    /// Where word is left when bytes come back.
+    pub(crate) doorbell: &'a Doorbell,
+    /// Whether, after [`CopyError::NoMemory`], word will be left; there is room already otherwise.
+    pub(crate) waits: &'a mut bool,
 }
 
 impl Taking<'_> {
@@ -62,13 +69,20 @@ impl Taking<'_> {
         let stays = !span.overpins() && !small.provides(&span) && !evicted;
         let takes_ours = !stays || send.provides(&span);
         if takes_ours && account.is_pressed() {
+            // Pressure ends when half of the limit is free.
+            *self.waits = self.waits_with.wait(account.limit() - account.limit() / 2);
             return Err(CopyError::NoMemory);
         }
         if stays {
             return Ok(span);
         }
-        let kept = self.kept.get_or_insert_with(|| account.within(self.most));
-        let charge = kept.charge(span.len() + NODE)?;
+        let kept = self
+            .kept
+            .get_or_insert_with(|| account.within_watched(self.most, self.doorbell.clone()));
+        let needed = span.len() + NODE;
+        let charge = kept
+            .charge(needed)
+            .inspect_err(|_| *self.waits = kept.wait(needed))?;
         let copy = span.to_vec()?.into_boxed_slice();
         let copy = Span::from_owner(&ledger.named("kept by readers"), (copy, charge));
         copy.map_err(|_| CopyError::NoMemory)

@@ -26,10 +26,6 @@ use crate::sleep::sleep;
 /// Events told to waiters and services in one turn; the rest waits for the next, after packets have moved.
 const EVENTS_PER_TURN: usize = 1024;
 
-/// How soon to look for send memory again while somebody waits for it: it comes back when the last pin
-/// goes, on any thread, without a word to the loop.
-const MEMORY_RETRY: Duration = Duration::from_millis(10);
-
 /// The loop and what it alone touches.
 pub(crate) struct EventLoop {
     shared: Arc<Shared>,
@@ -167,9 +163,6 @@ impl EventLoop {
             worked |= port.pull(|| state.stack.poll_transmit(now, id));
             port.refresh(status);
         }
-        if state.waiters.any_starved() && self.shared.send_pool.reserve().is_ok() {
-            state.waiters.notify_starved(&mut self.woken);
-        }
         state.services.take_retired(&mut self.retired);
         match end(state, now, &self.ports, worked) {
             Some(finished) => {
@@ -186,14 +179,9 @@ impl EventLoop {
 
     /// The earliest of all reasons to wake up by the clock.
     fn wake_at(&self, state: &State, now: Instant) -> Option<Instant> {
-        let memory = state.waiters.any_starved().then(|| now + MEMORY_RETRY);
         let stop = state.stop.map(|stop| stop.deadline);
         let ports = self.ports.iter().filter_map(|port| port.wake_at(now));
-        ports
-            .chain(state.stack.poll_timeout())
-            .chain(memory)
-            .chain(stop)
-            .min()
+        ports.chain(state.stack.poll_timeout()).chain(stop).min()
     }
 
     /// Waits for something to do: watching first, then asleep.

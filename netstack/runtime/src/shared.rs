@@ -206,9 +206,7 @@ impl State {
     /// Whether a loop that sleeps would be late.
     fn has_work(&self) -> bool {
         let earlier = |due| self.wakes_at.is_none_or(|at| due < at);
-        self.stack.has_output()
-            || self.stack.poll_timeout().is_some_and(earlier)
-            || self.waiters.any_starved()
+        self.stack.has_output() || self.stack.poll_timeout().is_some_and(earlier)
     }
 }
 

@@ -68,11 +68,8 @@ impl Socket {
         let (result, displaced) = self.net.shared().with(|state| {
             let result = op(state);
             let displaced = match (result.as_ref().map_err(io::Error::kind), waiter) {
-                (Err(io::ErrorKind::WouldBlock), Some(waiter)) => {
+                (Err(io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory), Some(waiter)) => {
                     state.waiters.register(self.id, direction, waiter)
-                }
-                (Err(io::ErrorKind::OutOfMemory), Some(waiter)) => {
-                    state.waiters.register_starved(waiter)
                 }
                 _ => None,
             };

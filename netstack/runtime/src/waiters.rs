@@ -48,8 +48,6 @@ pub(crate) struct Waiter<'a> {
 #[derive(Default)]
 pub(crate) struct Waiters {
     sockets: HashMap<SocketId, Sides>,
-    /// Waiters for send memory, whichever socket they belong to.
-    starved: Vec<(WaiterKey, Waker)>,
 }
 
 /// Who waits for one socket.
@@ -88,25 +86,17 @@ impl Waiters {
         )
     }
 
-    /// Leaves a waker to be woken when there is send memory again, and returns the one before it.
+    /// Takes the waker of `key` out.
     #[must_use = "drop it after the lock is given back"]
-    pub(crate) fn register_starved(&mut self, waiter: Waiter<'_>) -> Option<Waker> {
-        put(&mut self.starved, waiter)
-    }
-
-    /// Takes the wakers of `key` out, wherever they wait.
-    #[must_use = "drop them after the lock is given back"]
     pub(crate) fn deregister(
         &mut self,
         socket: SocketId,
         direction: Direction,
         key: WaiterKey,
-    ) -> (Option<Waker>, Option<Waker>) {
-        let waiting = self
-            .sockets
+    ) -> Option<Waker> {
+        self.sockets
             .get_mut(&socket)
-            .and_then(|sides| take(sides.side(direction), key));
-        (waiting, take(&mut self.starved, key))
+            .and_then(|sides| take(sides.side(direction), key))
     }
 
     /// Moves the wakers that `event` concerns to `woken`, to be woken after the lock is given back.
@@ -131,23 +121,12 @@ impl Waiters {
         self.sockets.remove(&socket)
     }
 
-    /// Whether somebody waits for send memory.
-    pub(crate) fn any_starved(&self) -> bool {
-        !self.starved.is_empty()
-    }
-
-    /// Moves the wakers that wait for send memory to `woken`.
-    pub(crate) fn notify_starved(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.starved.drain(..).map(|(_, waker)| waker));
-    }
-
     /// Moves all wakers to `woken`: the stack is gone, and everybody shall see it.
     pub(crate) fn notify_all(&mut self, woken: &mut Vec<Waker>) {
         for (_, sides) in self.sockets.drain() {
             let waiting = [sides.read, sides.write, sides.complete];
             woken.extend(waiting.into_iter().flatten().map(|(_, waker)| waker));
         }
-        self.notify_starved(woken);
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Pending {
     closed: bool,
     completed: bool,
     queued: bool,
+    /// What is to be told when there is storage again.
+    short: News,
 }
 
 /// The queue of sockets with news.
@@ -57,6 +59,36 @@ impl News {
 
     fn any(self) -> bool {
         self.readable || self.writable || self.connected || self.closed || self.completed
+    }
+}
+
+impl Pending {
+    /// Takes what is to be told.
+    pub(super) fn take(&mut self) -> Pending {
+        let short = self.short;
+        Pending {
+            short: News::NONE,
+            ..core::mem::replace(
+                self,
+                Pending {
+                    short,
+                    ..Pending::default()
+                },
+            )
+        }
+    }
+
+    /// Keeps `news` until there is storage again; says whether it is the first.
+    pub(super) fn wait_for_storage(&mut self, news: News) -> bool {
+        let first = !self.short.any();
+        self.short.readable |= news.readable;
+        self.short.writable |= news.writable;
+        first
+    }
+
+    /// Takes what was kept until there is storage again.
+    pub(super) fn take_waiting(&mut self) -> News {
+        core::mem::take(&mut self.short)
     }
 }
 

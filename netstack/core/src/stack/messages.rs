@@ -2,6 +2,7 @@
 //! [`messages`](crate::messages).
 
 use super::Stack;
+use super::events::News;
 use super::table::Socket;
 use crate::socket::{
     ConnectionError, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags,
@@ -21,9 +22,29 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// See [`SendError`]. After [`SendError::WouldBlock`], and after a short transfer, a writable event
-    /// follows when there is room again.
+    /// See [`SendError`]. After [`SendError::WouldBlock`], [`SendError::NoMemory`] and a short transfer, a
+    /// writable event follows when there is room again.
     pub fn send_message(
+        &mut self,
+        socket: SocketId,
+        from: &mut IovIter<'_>,
+        flags: SendFlags,
+        control: &SendControl<'_>,
+    ) -> Result<usize, SendError> {
+        let sent = self.send_from(socket, from, flags, control);
+        let cut_short = match sent {
+            Err(error) => error == SendError::NoMemory,
+            Ok(_) => from.remaining() > 0 && self.send_room(socket).is_ok(),
+        };
+        if cut_short {
+            let needed = self.pools.send.segment().min(self.pools.account.limit());
+            let waits = self.shortage.account().wait(needed);
+            self.short_of_storage(socket, News::WRITABLE, waits);
+        }
+        sent
+    }
+
+    fn send_from(
         &mut self,
         socket: SocketId,
         from: &mut IovIter<'_>,
@@ -59,12 +80,28 @@ impl Stack {
     /// # Errors
     ///
     /// See [`RecvError`]. After [`RecvError::WouldBlock`] a readable event follows when there is
-    /// something. The end of a stream is `Ok` with zero bytes.
+    /// something, after [`RecvError::NoMemory`] when there is storage again. The end of a stream is `Ok` with zero bytes.
     pub fn receive_message(
         &mut self,
         socket: SocketId,
         into: &mut IovIter<'_>,
         flags: RecvFlags,
+    ) -> Result<Received, RecvError> {
+        let mut waits = false;
+        let received = self.receive_into(socket, into, flags, &mut waits);
+        if received == Err(RecvError::NoMemory) {
+            self.short_of_storage(socket, News::READABLE, waits);
+        }
+        received
+    }
+
+    /// `waits`: after [`RecvError::NoMemory`], whether word will be left when there is storage.
+    fn receive_into(
+        &mut self,
+        socket: SocketId,
+        into: &mut IovIter<'_>,
+        flags: RecvFlags,
+        waits: &mut bool,
     ) -> Result<Received, RecvError> {
         let (reader, kept) = self.table.reader(socket)?;
         let mut taking = Taking {
@@ -73,6 +110,9 @@ impl Stack {
             pools: &self.pools,
             kept,
             most: self.reader_keeps,
+            waits_with: self.shortage.account(),
+            doorbell: &self.doorbell,
+            waits,
         };
         match reader {
             Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),

@@ -32,6 +32,7 @@ mod messages;
 mod ports;
 mod pressure;
 mod schedule;
+mod shortage;
 mod splice;
 mod syn_cookies;
 mod table;
@@ -57,16 +58,18 @@ use crate::ip::route::{Route, Routes};
 use crate::random::Random;
 use crate::socket::Event;
 use crate::tcp::TcpConfig;
+
+use crate::doorbell::Doorbell;
 use crate::tcp::isn::Secret;
 use crate::time::Instant;
-use completions::Doorbell;
-use events::Events;
+use events::{Events, Pending};
 use forward::Forwarding;
 use hooks::Hooks;
 use interface::Interface;
 use ports::{Ports, Searches};
 use pressure::Pressure;
 use schedule::Schedule;
+use shortage::Shortage;
 use smoltcp::wire::{IpCidr, IpProtocol};
 use std::net::IpAddr;
 use table::Table;
@@ -111,6 +114,7 @@ pub struct Stack {
     idents: Idents,
     doorbell: Doorbell,
     pressure: Pressure,
+    shortage: Shortage,
     /// The most that one reader may keep in copies.
     reader_keeps: usize,
     forwarding: Forwarding,
@@ -122,6 +126,7 @@ impl Stack {
     pub fn new(config: Config) -> Stack {
         let mut random = Random::new(config.seed);
         let pools = config.pools;
+        let doorbell = Doorbell::new(config.waker);
         Stack {
             small: Chain::arena(&pools.small),
             secret: Secret::new(&mut random),
@@ -132,6 +137,7 @@ impl Stack {
             searches: Searches::new(&mut random),
             reassembly: Reassembly::new(config.reassembly, &pools.small),
             pmtu: PmtuCache::new(PmtuConfig::default()),
+            shortage: Shortage::new(&pools.account, &doorbell),
             pools,
             random,
             tcp_config: config.tcp,
@@ -141,7 +147,7 @@ impl Stack {
             schedule: Schedule::default(),
             events: Events::default(),
             counters: Counters::default(),
-            doorbell: Doorbell::new(config.waker),
+            doorbell,
             pressure: Pressure::default(),
             reader_keeps: config.reader_keeps,
             forwarding: Forwarding {
@@ -243,9 +249,13 @@ impl Stack {
 
     /// The next thing that applications should know, or `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.answer_doorbell();
+        if self.doorbell.is_rung() {
+            self.doorbell.answer();
+            self.tell_completed();
+            self.tell_relieved();
+        }
         self.events
-            .pop(|id| self.table.pending_mut(id).map(core::mem::take))
+            .pop(|id| self.table.pending_mut(id).map(Pending::take))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when nothing waits for time

@@ -61,6 +61,9 @@ impl Bench {
             pools: &self.pools,
             kept: &mut self.kept,
             most: 10_000_000,
+            waits_with: &Account::new(0),
+            doorbell: &Doorbell::new(None),
+            waits: &mut false,
         };
         taking.put(span.clone(), into)
     }

@@ -63,10 +63,18 @@ fn send_back(cx: &mut ServiceContext<'_>, connection: SocketId) {
     loop {
         match cx.splice(connection, connection, CHUNK) {
             Ok(1..) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if waits(&error) => return,
             Ok(0) | Err(_) => return cx.close(connection),
         }
     }
+}
+
+/// Whether an event follows when it is worth trying again.
+fn waits(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
+    )
 }
 
 /// Sends back the datagrams that have come, while the socket has room for any. Those that wait meanwhile, the core counts

@@ -5,6 +5,7 @@ use txbuf::{Gso, GsoKind};
 
 use super::*;
 use crate::Pools;
+use crate::doorbell::Doorbell;
 use crate::ip::icmp::{TimeExceeded, Unreachable};
 use crate::ip::testing::*;
 use crate::socket::RecvFlags;
@@ -60,6 +61,9 @@ impl Bench {
             pools: &Pools::new(&self.memory.ledger, 1 << 20),
             kept: &mut None,
             most: 1 << 20,
+            waits_with: &txbuf::Account::new(0),
+            doorbell: &Doorbell::new(None),
+            waits: &mut false,
         };
         self.socket.recv(into, peek, &mut taking)
     }
