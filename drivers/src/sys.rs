@@ -17,6 +17,8 @@ use txbuf::RawExtent;
 
 /// A layer 3 device (`IFF_TUN` of linux/if_tun.h).
 pub(crate) const IFF_TUN: u16 = 0x0001;
+/// One of several queues of a device.
+pub(crate) const IFF_MULTI_QUEUE: u16 = 0x0100;
 /// A `virtio_net_hdr` stands in front of each packet.
 pub(crate) const IFF_VNET_HDR: u16 = 0x4000;
 /// No packet information in front of each packet.
@@ -73,12 +75,12 @@ pub(crate) fn tun_flags(fd: BorrowedFd<'_>) -> Result<TunFlags> {
     })
 }
 
-/// Attaches `node`, a fresh descriptor of /dev/net/tun, to the device `name` with a `virtio_net_hdr` in front of each
-/// packet. The name must be shorter than 16 bytes.
-pub(crate) fn attach_with_vnet_header(node: BorrowedFd<'_>, name: &str) -> Result<()> {
+/// Attaches `node`, a fresh descriptor of /dev/net/tun, to the TUN device `name`, with `flags` beside those of every
+/// device. The name must be shorter than 16 bytes.
+pub(crate) fn attach_tun(node: BorrowedFd<'_>, name: &str, flags: u16) -> Result<()> {
     let mut request = InterfaceRequest {
         name: [0; 16],
-        flags: IFF_TUN | IFF_NO_PI | IFF_VNET_HDR,
+        flags: IFF_TUN | IFF_NO_PI | flags,
         rest: [0; 22],
     };
     let room = request.name[..15]

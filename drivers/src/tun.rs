@@ -69,15 +69,37 @@ impl Tun {
     ///
     /// Each [`TunError`] says in one sentence what to do.
     pub fn open(config: &TunConfig, pool: &Pool) -> Result<Tun, TunError> {
-        let opened = open::open(config)?;
-        let changes = opened.changes.clone();
-        Tun::with_arena(opened, pool).inspect_err(|_| {
-            if let Some(changes) = &changes {
-                // The first error says more.
-                let name = &changes.after().name;
-                let _ = netlink::undo(config.netns.as_ref(), name, changes);
-            }
-        })
+        let mut queues = Tun::open_queues(config, std::slice::from_ref(pool))?;
+        Ok(queues.swap_remove(0))
+    }
+
+    /// As [`open`](Tun::open), with a queue of the device for each of `pools`; without one, nothing is done. Each queue
+    /// is a device of its own for whoever drives it, on whatever thread, and shares nothing with the others.
+    ///
+    /// The kernel gives all packets of a flow to one queue: to that by which a packet of it was sent last, if that is
+    /// less than three seconds ago, otherwise to one that follows from addresses and ports alone. A device that was
+    /// there before must have been made for several queues (`ip tuntap add ... multi_queue`).
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Tun::open), and [`TunError::NotMultiQueue`].
+    pub fn open_queues(config: &TunConfig, pools: &[Pool]) -> Result<Vec<Tun>, TunError> {
+        if pools.is_empty() {
+            return Ok(Vec::new());
+        }
+        let opened = open::open(config, pools.len())?;
+        let changes = opened.first().and_then(|first| first.changes.clone());
+        let queues = opened.into_iter().zip(pools);
+        let queues = queues.map(|(opened, pool)| Tun::with_arena(opened, pool));
+        queues
+            .collect::<Result<Vec<Tun>, TunError>>()
+            .inspect_err(|_| {
+                if let Some(changes) = &changes {
+                    // The first error says more.
+                    let name = &changes.after().name;
+                    let _ = netlink::undo(config.netns.as_ref(), name, changes);
+                }
+            })
     }
 
     /// Takes over a descriptor that is attached to a TUN device already, and makes it non-blocking.
@@ -124,7 +146,7 @@ impl Tun {
     }
 
     /// What [`open`](Tun::open) has changed on the kernel's side of the device, for [`netlink::undo`] when a device
-    /// that was there before is closed again. Of an adopted descriptor: nothing.
+    /// that was there before is closed again. Of an adopted descriptor, and of a queue that is not the first: nothing.
     pub fn changes(&self) -> Option<&Changes> {
         self.changes.as_ref()
     }

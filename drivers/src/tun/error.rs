@@ -43,9 +43,18 @@ pub enum TunError {
     },
     /// The name belongs to a device of another kind.
     #[error(
-        "{name} exists but is not a single-queue TUN device: choose another name, or delete it by `ip link delete {name}`"
+        "{name} exists but is not a TUN device with a single queue: choose another name, or delete it by `ip link delete {name}`"
     )]
     NotTun {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The name belongs to a device of another kind, or to one that was made for a single queue.
+    #[error(
+        "{name} exists but is not a TUN device with several queues: choose another name, or make it anew by \
+         `ip tuntap add dev {name} mode tun multi_queue`"
+    )]
+    NotMultiQueue {
         /// The name that was asked for.
         name: String,
     },

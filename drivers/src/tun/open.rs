@@ -95,35 +95,61 @@ pub(super) struct Opened {
     pub(super) batches: Batches,
 }
 
-/// Creates the device or attaches to it, resets what an earlier user may have set, and sets the kernel's side up.
-pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
+/// Creates the device or attaches to it with so many queues, resets what an earlier user may have set, and sets the
+/// kernel's side up. What was done there is told with the first queue.
+pub(super) fn open(config: &TunConfig, queues: usize) -> Result<Vec<Opened>, TunError> {
     netlink::check_name(&config.name.replacen("%d", "0", 1))?;
-    let batches = config.backend.batches()?;
     // Attaching changes a device that is there, too.
     let before = netlink::snapshot(config.netns.as_ref(), &config.name)?;
-    let attach = || match config.offload {
-        true => attach_with_offload(&config.name),
-        false => attach(&config.name),
-    };
-    let fd = match &config.netns {
+    let attach = || attach_all(&config.name, config.offload, queues);
+    let (fds, device) = match &config.netns {
         Some(netns) => netns.run(attach)?,
         None => attach(),
     }?;
-    let device = sys::tun_flags(fd.as_fd())
-        .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
-    prepare(&fd)?;
-    let offloads = config.offload.then(|| negotiate(&fd)).transpose()?;
+    fds.iter().try_for_each(prepare)?;
+    let first = fds.first().filter(|_| config.offload);
+    let offloads = first.map(negotiate).transpose()?;
+    // With all queues there: where a packet goes depends on how many there are.
     let link = config.link.clone().unwrap_or_default();
     let changes = netlink::configure_since(before, config.netns.as_ref(), &device.name, &link)?;
-    Ok(Opened {
-        fd,
-        mtu: changes.after().mtu as usize,
-        name: device.name,
-        persistent: device.flags & sys::IFF_PERSIST != 0,
-        offloads,
-        changes: Some(changes),
-        batches,
-    })
+    let mtu = changes.after().mtu as usize;
+    let mut changes = Some(changes);
+    let opened = fds.into_iter().map(|fd| {
+        Ok(Opened {
+            fd,
+            mtu,
+            name: device.name.clone(),
+            persistent: device.flags & sys::IFF_PERSIST != 0,
+            offloads,
+            changes: changes.take(),
+            batches: config.backend.batches()?,
+        })
+    });
+    opened.collect()
+}
+
+/// Attaches so many queues to the device, which all have the name that the first was given.
+fn attach_all(
+    name: &str,
+    offload: bool,
+    queues: usize,
+) -> Result<(Vec<OwnedFd>, sys::TunFlags), TunError> {
+    let attach = |name: &str| match (offload, queues > 1) {
+        (false, false) => attach(name),
+        (offload, many) => attach_with(
+            name,
+            if offload { sys::IFF_VNET_HDR } else { 0 }
+                | if many { sys::IFF_MULTI_QUEUE } else { 0 },
+        ),
+    };
+    let first = attach(name)?;
+    let device = sys::tun_flags(first.as_fd())
+        .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
+    let mut fds = vec![first];
+    for _ in 1..queues {
+        fds.push(attach(&device.name)?);
+    }
+    Ok((fds, device))
 }
 
 /// Takes over a descriptor that somebody else attached. `mtu`: if the device is not in the calling thread's
@@ -184,16 +210,20 @@ fn attach(name: &str) -> Result<OwnedFd, TunError> {
         .map_err(|error| attach_error(name, error))
 }
 
-/// As [`attach`], with a header in front of each packet, which the `tun-tap` crate cannot ask for.
-fn attach_with_offload(name: &str) -> Result<OwnedFd, TunError> {
+/// As [`attach`], with flags that the `tun-tap` crate cannot ask for.
+fn attach_with(name: &str, flags: u16) -> Result<OwnedFd, TunError> {
     let node = rustix::fs::open(
         DEVICE_NODE,
         OFlags::RDWR | OFlags::CLOEXEC,
         FileMode::empty(),
     );
-    let attached =
-        node.and_then(|node| sys::attach_with_vnet_header(node.as_fd(), name).map(|()| node));
-    attached.map_err(|errno| attach_error(name, errno.into()))
+    let attached = node.and_then(|node| sys::attach_tun(node.as_fd(), name, flags).map(|()| node));
+    attached.map_err(|errno| match errno {
+        Errno::INVAL if flags & sys::IFF_MULTI_QUEUE != 0 => TunError::NotMultiQueue {
+            name: name.to_owned(),
+        },
+        errno => attach_error(name, errno.into()),
+    })
 }
 
 /// Asks for every offload, and for fewer where the kernel is too old for the newer ones.

@@ -13,6 +13,8 @@ use crate::netlink::{self, Address, LinkConfig, NetlinkError, Netns};
 use crate::testing::{Loan, Spec, netns_or_skip, parse, pool, udp, wait_readable};
 use crate::{Device, Edge, sys};
 
+mod queues;
+
 /// `IFF_NO_PI` of linux/if_tun.h.
 const NO_PACKET_INFORMATION: u16 = 0x1000;
 const WAIT: Duration = Duration::from_secs(5);
