@@ -25,6 +25,11 @@ macro_rules! counters {
                 [$((stringify!($field), self.$field),)*].into_iter()
             }
 
+            /// Adds each counter of `more` to the same one here.
+            fn add(&mut self, more: &$name) {
+                $(self.$field = self.$field.wrapping_add(more.$field);)*
+            }
+
             /// What this layer has dropped: the sum of the counters that count nothing else.
             pub fn drops(&self) -> u64 {
                 0_u64 $($(.wrapping_add(of_class!($class self.$field)))?)*
@@ -94,6 +99,13 @@ counters! {
         in_not_ours: dropped,
         /// Received for a multicast group that this host is not in. Nothing is lost with them.
         in_other_group,
+        /// Packets for which this shard has no socket, passed on to the next: what is for no socket at all is passed on
+        /// by every shard but the last.
+        strays,
+        /// Packets for a socket of this shard that came to another one.
+        in_other_shard,
+        /// Dropped because too many waited to be passed on to the next shard.
+        stray_queue_full: dropped,
         /// Received for a protocol that nothing here speaks.
         in_unknown_protocol: dropped,
 
@@ -331,6 +343,13 @@ impl Counters {
     /// What all layers have dropped.
     pub fn drops(&self) -> u64 {
         self.ip.drops() + self.udp.drops() + self.tcp.drops()
+    }
+
+    /// Adds each counter of `more`, another stack's, to the same one here.
+    pub fn add(&mut self, more: &Counters) {
+        self.ip.add(&more.ip);
+        self.udp.add(&more.udp);
+        self.tcp.add(&more.tcp);
     }
 
     /// Each counter as `layer`, `name`, `value`.

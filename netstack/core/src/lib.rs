@@ -73,8 +73,8 @@ pub use socket::{
     SocketId, SocketOption, TokenError,
 };
 pub use stack::{
-    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, SocketHoldings,
-    SpliceError, Stack, Verdict,
+    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
+    SocketHoldings, SpliceError, Stack, Stray, Verdict,
 };
 pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
 pub use time::Instant;

@@ -1,6 +1,7 @@
 //! What a stack and its interfaces are made from.
 
 use super::forward::Cut;
+use super::strays::Shard;
 use crate::ip::IfaceId;
 use crate::ip::reassembly::ReassemblyLimits;
 use crate::tcp::TcpConfig;
@@ -74,6 +75,8 @@ pub struct Config {
     /// How a super-packet is cut that a router has to fragment: the edge of a device knows. Without it such a packet is
     /// dropped and counted.
     pub cut: Option<Cut>,
+    /// Which one it is, if several stacks share the addresses.
+    pub shard: Shard,
     pub(crate) reassembly: ReassemblyLimits,
 }
 
@@ -88,6 +91,7 @@ impl Config {
             reader_keeps: 16 << 20,
             forward: false,
             cut: None,
+            shard: Shard::default(),
             reassembly: ReassemblyLimits::default(),
         }
     }

@@ -129,7 +129,13 @@ impl Stack {
     }
 
     /// Hands a whole datagram to its transport.
-    fn deliver(&mut self, now: Instant, iface: IfaceId, header: IpHeader, packet: Packet) {
+    pub(super) fn hand_to_transport(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: IpHeader,
+        packet: Packet,
+    ) {
         match header.protocol {
             IpProtocol::Tcp => self.tcp_input(now, iface, &header, packet),
             IpProtocol::Udp => self.udp_input(now, iface, &header, packet),

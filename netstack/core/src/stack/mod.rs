@@ -34,6 +34,7 @@ mod pressure;
 mod schedule;
 mod shortage;
 mod splice;
+mod strays;
 mod syn_cookies;
 mod table;
 mod tcp_calls;
@@ -46,6 +47,7 @@ pub use forward::Cut;
 pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
+pub use strays::{Shard, Stray};
 
 use crate::counters::Counters;
 use crate::ip::IfaceId;
@@ -72,6 +74,7 @@ use schedule::Schedule;
 use shortage::Shortage;
 use smoltcp::wire::{IpCidr, IpProtocol};
 use std::net::IpAddr;
+use strays::Strays;
 use table::Table;
 use txbuf::{Chain, Ledger};
 
@@ -83,6 +86,8 @@ use txbuf::{Chain, Ledger};
 ///   [`add_route`](Self::add_route).
 /// - *Input*: [`handle_packet`](Self::handle_packet) with what a device received, and
 ///   [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so.
+/// - *Shards*: stacks that share addresses pass packets on to each other: [`poll_stray`](Self::poll_stray) and
+///   [`handle_stray`](Self::handle_stray).
 /// - *Packets without sockets*: a stack that [forwards](Config::forward) sends on what is for others;
 ///   [`add_hook`](Self::add_hook) and [`inject`](Self::inject).
 /// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `send_message`,
@@ -119,6 +124,8 @@ pub struct Stack {
     reader_keeps: usize,
     forwarding: Forwarding,
     hooks: Hooks,
+    shard: Shard,
+    strays: Strays,
 }
 
 impl Stack {
@@ -155,6 +162,8 @@ impl Stack {
                 cut: config.cut,
             },
             hooks: Hooks::default(),
+            shard: config.shard,
+            strays: Strays::default(),
         }
     }
 

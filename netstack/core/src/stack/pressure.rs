@@ -88,9 +88,14 @@ impl Stack {
 
     /// Copies the payload of a packet that was received out of the arena, while that is near its cap.
     pub(super) fn take_out_of_arena(&mut self, packet: &mut Packet) {
-        if self.vacates_arenas()
-            && let Some(mut span) = packet.take_span()
-        {
+        if self.vacates_arenas() {
+            self.copy_out_of_arena(packet);
+        }
+    }
+
+    /// Copies the payload of a packet out of whatever arena it lies in, if there is storage for that.
+    pub(super) fn copy_out_of_arena(&mut self, packet: &mut Packet) {
+        if let Some(mut span) = packet.take_span() {
             let copied = storage::evacuate_one(&mut span, &mut self.small);
             self.counters.ip.evacuated_bytes += copied as u64;
             packet.set_span(span);

@@ -38,7 +38,8 @@ impl Stack {
         let mut local = local;
         if local.port() == 0 {
             let start = self.random.next_u32();
-            let port = bindable(start).find(|port| !self.ports.tcp.is_used(*port));
+            let free = |port: &u16| self.shard.may_choose(*port) && !self.ports.tcp.is_used(*port);
+            let port = bindable(start).find(free);
             local.set_port(port.ok_or(ListenError::NoPorts)?);
         } else if !self.ports.tcp.is_free(local) {
             return Err(ListenError::InUse);
@@ -140,8 +141,10 @@ impl Stack {
                 Err(ConnectError::InUse)
             };
         }
-        let (bound, table) = (&self.ports.tcp, &self.table);
-        let free = |port| !bound.is_used(port) && table.flow(&key(port)).is_none();
+        let (bound, table, shard) = (&self.ports.tcp, &self.table, self.shard);
+        let free = |port| {
+            shard.may_choose(port) && !bound.is_used(port) && table.flow(&key(port)).is_none()
+        };
         let hash = self.secret.port_hash(&key(0));
         let port = self.searches.find(hash, free);
         Ok((route.iface, key(port.ok_or(ConnectError::NoPorts)?)))

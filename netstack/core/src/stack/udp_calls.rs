@@ -33,7 +33,8 @@ impl Stack {
         let mut local = local;
         if local.port() == 0 {
             let start = self.random.next_u32();
-            let port = bindable(start).find(|port| !self.ports.udp.is_used(*port));
+            let free = |port: &u16| self.shard.may_choose(*port) && !self.ports.udp.is_used(*port);
+            let port = bindable(start).find(free);
             local.set_port(port.ok_or(BindError::NoPorts)?);
         } else if !self.ports.udp.is_free(local) {
             return Err(BindError::InUse);
