@@ -5,11 +5,11 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use drivers::{Capabilities, Device, Edge};
-use netstack_core::{Config, ConfigError, IfaceId, InterfaceConfig, IpCidr, Stack};
+use netstack_core::{Config, ConfigError, IfaceId, InterfaceConfig, IpCidr, Shard, Stack};
 use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 use txbuf::{Account, Offloads};
@@ -18,7 +18,9 @@ use crate::Netstack;
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::event_loop::{EventLoop, Port};
-use crate::service::{Service, ServiceHost};
+use crate::mailbox::{Mail, Mailbox};
+use crate::netstack::{Remains, RunningShard};
+use crate::service::{Service, ServiceHost, copies};
 use crate::shared::{Shared, State};
 use crate::waiters::Waiters;
 
@@ -28,12 +30,21 @@ const LINGER: Duration = Duration::from_secs(5);
 /// The loop thread's name; the kernel shows fifteen bytes of it.
 const THREAD_NAME: &str = "netstack-loop";
 
+/// As many shards as the core numbers.
+const MOST_SHARDS: usize = 256;
+
 /// A network interface: a device with a name, addresses and routes.
 pub struct Interface {
     name: String,
-    device: Box<dyn Device>,
+    /// There is one at least.
+    queues: Vec<Queue>,
     addresses: Vec<IpCidr>,
     routes: Vec<(IpCidr, Option<IpAddr>)>,
+}
+
+/// One queue of a device, which is a device to whoever drives it.
+struct Queue {
+    device: Box<dyn Device>,
     arena: Option<Account>,
 }
 
@@ -43,11 +54,22 @@ impl Interface {
     pub fn new(name: impl Into<String>, device: impl Device + 'static) -> Self {
         Interface {
             name: name.into(),
-            device: Box::new(device),
+            queues: vec![Queue::new(device)],
             addresses: Vec::new(),
             routes: Vec::new(),
-            arena: None,
         }
+    }
+
+    /// Adds another queue of the same device, such as [`Tun::open_queues`](drivers::Tun::open_queues) opens. The stack
+    /// then has another shard, on a thread of its own, to which this queue belongs. All interfaces of a stack must have
+    /// the same number of queues.
+    ///
+    /// The other side of the queues should give a flow always to the queue that it came by last, as the kernel does; what
+    /// comes by another one is passed on to the shard that has its socket, and counted (`in_other_shard`).
+    #[must_use]
+    pub fn queue(mut self, device: impl Device + 'static) -> Self {
+        self.queues.push(Queue::new(device));
+        self
     }
 
     /// Adds an address; its prefix is reached through this interface.
@@ -64,18 +86,29 @@ impl Interface {
         self
     }
 
-    /// Says what the storage is charged to that the device receives into, if it was given a pool for that
-    /// ([`Pool::charged_to`](txbuf::Pool::charged_to)). When that is near its limit, data that nobody reads is copied
+    /// Says what the storage is charged to that the device (of several queues, the last that was added) receives into,
+    /// if it was given a pool for that ([`Pool::charged_to`](txbuf::Pool::charged_to)). When that is near its limit, data that nobody reads is copied
     /// out of it, so that one slow reader does not keep the others from receiving.
     #[must_use]
     pub fn arena(mut self, account: &Account) -> Self {
-        self.arena = Some(account.clone());
+        if let Some(queue) = self.queues.last_mut() {
+            queue.arena = Some(account.clone());
+        }
         self
     }
 }
 
+impl Queue {
+    fn new(device: impl Device + 'static) -> Queue {
+        Queue {
+            device: Box::new(device),
+            arena: None,
+        }
+    }
+}
+
 /// A change to the core's configuration.
-type Change = Box<dyn FnOnce(&mut Config)>;
+type Change = Box<dyn Fn(&mut Config)>;
 
 /// What a stack is made with; [`start`](Builder::start) makes it.
 pub struct Builder {
@@ -97,6 +130,16 @@ pub enum StartError {
     /// No descriptor or no thread could be had: raise the process's limits.
     #[error("the event loop could not be started")]
     Loop(#[source] io::Error),
+    /// An interface has another number of queues than the first, or more than there can be shards.
+    #[error(
+        "interface {interface} cannot have {queues} queues: all of a stack have the same number, of 256 at most"
+    )]
+    Queues {
+        /// The interface's name.
+        interface: String,
+        /// How many it has.
+        queues: usize,
+    },
     /// Two interfaces have the same name.
     #[error("there are two interfaces named {0}")]
     DuplicateInterface(String),
@@ -152,9 +195,10 @@ impl Builder {
         self
     }
 
-    /// Changes the core's limits and defaults before the stack is made.
+    /// Changes the core's limits and defaults before the stack is made: those of each shard, by a call for each. Which
+    /// shard it is ([`Config::shard`]) is told then and cannot be changed.
     #[must_use]
-    pub fn configure(mut self, change: impl FnOnce(&mut Config) + 'static) -> Self {
+    pub fn configure(mut self, change: impl Fn(&mut Config) + 'static) -> Self {
         self.configure.push(Box::new(change));
         self
     }
@@ -166,7 +210,8 @@ impl Builder {
         self
     }
 
-    /// Adds a service that runs inside the loop.
+    /// Adds a service that runs inside the loop: on every shard, if it can [be copied](Service::for_shard), else on the
+    /// first.
     #[must_use]
     pub fn service(mut self, service: impl Service + 'static) -> Self {
         self.services.push(Box::new(service));
@@ -196,48 +241,135 @@ impl Builder {
     /// See [`StartError`]; nothing is left running then, and the devices are closed.
     pub fn start(self) -> Result<Netstack, StartError> {
         let seed = self.seed.map_or_else(random_seed, Ok)?;
-        let mut config = Config::new(seed);
-        self.configure
-            .into_iter()
-            .for_each(|change| change(&mut config));
-        let alarm = Arc::new(Alarm::new().map_err(StartError::Loop)?);
-        config.waker = Some(Waker::from(Arc::clone(&alarm)));
-        let mut stack = stack(config);
         check_names(&self.interfaces)?;
-        let interfaces = self.interfaces.into_iter();
-        let ports = interfaces
-            .map(|interface| attach(&mut stack, interface))
-            .collect::<Result<Vec<Port>, StartError>>()?;
-
+        let count = check_queues(&self.interfaces)?;
+        let services = self.services.into_iter();
+        let mut services: Vec<_> = services
+            .map(|service| copies(service, usize::from(count)).into_iter())
+            .collect();
+        let mut interfaces: Vec<_> = self.interfaces.into_iter().map(Interface::split).collect();
         let clock = Clock::start();
-        let mut services = ServiceHost::default();
-        for service in self.services {
-            let name = service.name().to_owned();
-            services
-                .start(&mut stack, clock.now(), &mut Some(service))
-                .map_err(|source| StartError::Service {
-                    service: name,
-                    source,
-                })?;
-        }
-        let state = State {
-            clock,
-            stack,
-            waiters: Waiters::default(),
-            services,
-            open: HashSet::new(),
-            interfaces: ports.iter().map(Port::status).collect(),
-            stop: None,
-            wakes_at: None,
-        };
-        let shared = Arc::new(Shared::new(state, alarm));
-        let event_loop = EventLoop::new(Arc::clone(&shared), clock, ports, self.busy_poll);
-        let thread = thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
-            .spawn(move || event_loop.run())
+        let alarms = (0..count).map(|_| Alarm::new().map(Arc::new));
+        let alarms: Vec<_> = alarms
+            .collect::<io::Result<_>>()
             .map_err(StartError::Loop)?;
-        Ok(Netstack::new(shared, self.linger, thread))
+        let mailboxes: Vec<_> = alarms.iter().map(Mailbox::new).collect();
+        let mut loops = Vec::new();
+        for shard in (0..count).filter_map(|index| Shard::new(index, count)) {
+            let index = usize::from(shard.index());
+            let mut config = Config::new(seed_of(seed, shard));
+            self.configure.iter().for_each(|change| change(&mut config));
+            config.shard = shard;
+            config.waker = Some(Waker::from(Arc::clone(&alarms[index])));
+            let queues = interfaces.iter_mut().filter_map(Iterator::next).collect();
+            let own = services.iter_mut().filter_map(Iterator::next).collect();
+            let (state, ports) = make(stack(config), index, clock, queues, own)?;
+            let shared = Arc::new(Shared::new(state, Arc::clone(&alarms[index])));
+            let mail = (count > 1).then(|| Mail {
+                own: Arc::clone(&mailboxes[index]),
+                next: Arc::clone(&mailboxes[(index + 1) % mailboxes.len()]),
+            });
+            let event_loop =
+                EventLoop::new(Arc::clone(&shared), clock, ports, mail, self.busy_poll);
+            loops.push((shared, event_loop));
+        }
+        // Should a thread not start, the handle that goes ends the others.
+        let mut shards = Vec::new();
+        for (number, (shared, event_loop)) in loops.into_iter().enumerate() {
+            match spawn(number, event_loop) {
+                Ok(thread) => shards.push(RunningShard::new(shared, thread)),
+                Err(error) => {
+                    drop(Netstack::new(shards, Duration::ZERO));
+                    return Err(StartError::Loop(error));
+                }
+            }
+        }
+        Ok(Netstack::new(shards, self.linger))
     }
+}
+
+impl Interface {
+    /// Its queues, each as an interface of a shard.
+    fn split(self) -> impl Iterator<Item = Interface> {
+        let Interface {
+            name,
+            queues,
+            addresses,
+            routes,
+        } = self;
+        queues.into_iter().map(move |queue| Interface {
+            name: name.clone(),
+            queues: vec![queue],
+            addresses: addresses.clone(),
+            routes: routes.clone(),
+        })
+    }
+
+    /// Its only queue.
+    fn only(&mut self) -> Result<Queue, StartError> {
+        let queues = self.queues.len();
+        let refusal = || StartError::Queues {
+            interface: self.name.clone(),
+            queues,
+        };
+        match queues {
+            1 => self.queues.pop().ok_or_else(refusal),
+            _ => Err(refusal()),
+        }
+    }
+}
+
+/// The random numbers of each shard are its own.
+fn seed_of(mut seed: [u8; 32], shard: Shard) -> [u8; 32] {
+    for (byte, more) in seed.iter_mut().zip(shard.index().to_le_bytes()) {
+        *byte ^= more;
+    }
+    seed
+}
+
+/// Puts a shard together: its interfaces, and its services.
+fn make(
+    mut stack: Stack,
+    shard: usize,
+    clock: Clock,
+    interfaces: Vec<Interface>,
+    own_services: Vec<Option<Box<dyn Service>>>,
+) -> Result<(State, Vec<Port>), StartError> {
+    let ports = interfaces
+        .into_iter()
+        .map(|interface| attach(&mut stack, shard, interface))
+        .collect::<Result<Vec<Port>, StartError>>()?;
+    let mut services = ServiceHost::default();
+    for mut service in own_services {
+        let name = service.as_ref().map(|service| service.name().to_owned());
+        services
+            .start(&mut stack, clock.now(), &mut service)
+            .map_err(|source| StartError::Service {
+                service: name.unwrap_or_default(),
+                source,
+            })?;
+    }
+    let state = State {
+        clock,
+        stack,
+        waiters: Waiters::default(),
+        services,
+        open: HashSet::new(),
+        interfaces: ports.iter().map(Port::status).collect(),
+        stop: None,
+        wakes_at: None,
+    };
+    Ok((state, ports))
+}
+
+fn spawn(number: usize, event_loop: EventLoop) -> io::Result<JoinHandle<Remains>> {
+    let name = match number {
+        0 => THREAD_NAME.to_owned(),
+        number => format!("{THREAD_NAME}-{number}"),
+    };
+    thread::Builder::new()
+        .name(name)
+        .spawn(move || event_loop.run())
 }
 
 /// A stack that knows how super-packets are cut.
@@ -266,28 +398,46 @@ pub(crate) fn attach_both(
 ) -> Result<[Port; 2], StartError> {
     check_names(&sides)?;
     let [left, right] = sides;
-    Ok([attach(stack, left)?, attach(stack, right)?])
+    Ok([attach(stack, 0, left)?, attach(stack, 0, right)?])
 }
 
 /// The devices of a bridge that does not look at packets: what one of them leaves to be done, and the other cannot
 /// do, is done at its edge, and nothing else.
 pub(crate) fn attach_wire(sides: [Interface; 2]) -> Result<[Port; 2], StartError> {
     check_names(&sides)?;
-    let offloads = |side: &Interface| side.device.capabilities().offloads;
-    let is_plain = sides.iter().all(|side| !offloads(side).rx_checksum);
-    let port = |number: u32, side: Interface| {
-        if side.device.poll_fd().is_none() {
-            return Err(StartError::NotPollable(side.name));
+    let [mut left, mut right] = sides;
+    let devices = [left.only()?.device, right.only()?.device];
+    let offloads = |device: &Box<dyn Device>| device.capabilities().offloads;
+    let is_plain = devices.iter().all(|device| !offloads(device).rx_checksum);
+    let port = |number: u32, name: String, device: Box<dyn Device>| {
+        if device.poll_fd().is_none() {
+            return Err(StartError::NotPollable(name));
         }
-        let device = if is_plain || takes_all(offloads(&side)) {
-            side.device
+        let device = if is_plain || takes_all(offloads(&device)) {
+            device
         } else {
-            Box::new(Edge::without_joining(side.device))
+            Box::new(Edge::without_joining(device))
         };
-        Ok(Port::new(side.name, IfaceId::new(number), device))
+        Ok(Port::new(name, IfaceId::new(number), 0, device))
     };
-    let [left, right] = sides;
-    Ok([port(0, left)?, port(1, right)?])
+    let [first, second] = devices;
+    Ok([port(0, left.name, first)?, port(1, right.name, second)?])
+}
+
+/// How many queues the interfaces have, each of them.
+fn check_queues(interfaces: &[Interface]) -> Result<u16, StartError> {
+    let count = interfaces.first().map_or(1, |first| first.queues.len());
+    let misfit = |interface: &&Interface| {
+        let queues = interface.queues.len();
+        queues != count || queues > MOST_SHARDS
+    };
+    let other = interfaces.iter().find(misfit);
+    other.map_or(Ok(count as u16), |other| {
+        Err(StartError::Queues {
+            interface: other.name.clone(),
+            queues: other.queues.len(),
+        })
+    })
 }
 
 fn check_names(interfaces: &[Interface]) -> Result<(), StartError> {
@@ -301,14 +451,14 @@ fn check_names(interfaces: &[Interface]) -> Result<(), StartError> {
     }
 }
 
-/// Adds an interface to the stack, with its addresses and routes.
-fn attach(stack: &mut Stack, interface: Interface) -> Result<Port, StartError> {
+/// Adds an interface of one queue to the stack of a shard, with its addresses and routes.
+fn attach(stack: &mut Stack, shard: usize, mut interface: Interface) -> Result<Port, StartError> {
+    let Queue { device, arena } = interface.only()?;
     let Interface {
         name,
-        device,
         addresses,
         routes,
-        arena,
+        ..
     } = interface;
     if device.poll_fd().is_none() {
         return Err(StartError::NotPollable(name));
@@ -343,7 +493,7 @@ fn attach(stack: &mut Stack, interface: Interface) -> Result<Port, StartError> {
             .set_arena(id, account)
             .map_err(|source| misfit("an arena".to_owned(), source))?;
     }
-    Ok(Port::new(name, id, device))
+    Ok(Port::new(name, id, shard, device))
 }
 
 /// The core sends super-packets with partial checksums: a device that cannot finish them gets help.

@@ -1,4 +1,4 @@
-//! The one thread that owns the devices and drives the stack.
+//! The one thread that owns the devices and drives the stack; of a stack of several shards, that of one.
 //!
 //! Each turn takes batches from the devices, hands them to the stack under the lock together with whatever
 //! timer is due, tells waiters and services what happened, pulls packets for devices that have room, and
@@ -18,7 +18,8 @@ use netstack_core::Instant;
 
 pub(crate) use self::port::Port;
 use crate::clock::Clock;
-use crate::netstack::Shutdown;
+use crate::mailbox::Mail;
+use crate::netstack::Remains;
 use crate::service::Service;
 use crate::shared::{Shared, State};
 use crate::sleep::sleep;
@@ -26,11 +27,16 @@ use crate::sleep::sleep;
 /// Events told to waiters and services in one turn; the rest waits for the next, after packets have moved.
 const EVENTS_PER_TURN: usize = 1024;
 
+/// How soon to offer packets again to a shard that had no room for more.
+const STRAY_RETRY: Duration = Duration::from_millis(1);
+
 /// The loop and what it alone touches.
 pub(crate) struct EventLoop {
     shared: Arc<Shared>,
     clock: Clock,
     ports: Vec<Port>,
+    /// What goes between the shards, if there are several.
+    mail: Option<Mail>,
     woken: Vec<Waker>,
     retired: Vec<Box<dyn Service>>,
     /// How long to watch the devices before sleeping.
@@ -64,6 +70,7 @@ impl EventLoop {
         shared: Arc<Shared>,
         clock: Clock,
         ports: Vec<Port>,
+        mail: Option<Mail>,
         busy_poll: Duration,
     ) -> Self {
         let now = clock.now();
@@ -71,6 +78,7 @@ impl EventLoop {
             shared,
             clock,
             ports,
+            mail,
             woken: Vec::new(),
             retired: Vec::new(),
             busy_poll,
@@ -79,7 +87,7 @@ impl EventLoop {
     }
 
     /// Runs until a stop is asked for and done.
-    pub(crate) fn run(mut self) -> Shutdown {
+    pub(crate) fn run(mut self) -> Remains {
         // Should a turn panic, nobody may be left waiting for a loop that is gone.
         let last_words = LastWords(Arc::clone(&self.shared));
         let mut phase = Phase::Awake;
@@ -150,6 +158,9 @@ impl EventLoop {
                 worked = true;
             }
         }
+        if let Some(mail) = &self.mail {
+            worked |= mail.deliver(&mut state.stack, now);
+        }
         if state.stack.poll_timeout().is_some_and(|due| due <= now) {
             state.stack.handle_timeout(now);
             worked = true;
@@ -162,6 +173,9 @@ impl EventLoop {
             let id = port.id();
             worked |= port.pull(|| state.stack.poll_transmit(now, id));
             port.refresh(status);
+        }
+        if let Some(mail) = &self.mail {
+            worked |= mail.collect(&mut state.stack);
         }
         state.services.take_retired(&mut self.retired);
         match end(state, now, &self.ports, worked) {
@@ -179,9 +193,15 @@ impl EventLoop {
 
     /// The earliest of all reasons to wake up by the clock.
     fn wake_at(&self, state: &State, now: Instant) -> Option<Instant> {
+        // The next shard had no room.
+        let strays = state.stack.has_strays().then(|| now + STRAY_RETRY);
         let stop = state.stop.map(|stop| stop.deadline);
         let ports = self.ports.iter().filter_map(|port| port.wake_at(now));
-        ports.chain(state.stack.poll_timeout()).chain(stop).min()
+        ports
+            .chain(state.stack.poll_timeout())
+            .chain(strays)
+            .chain(stop)
+            .min()
     }
 
     /// Waits for something to do: watching first, then asleep.
@@ -226,7 +246,7 @@ impl EventLoop {
         );
     }
 
-    fn remains(self, state: Option<State>, finished: bool) -> Shutdown {
+    fn remains(self, state: Option<State>, finished: bool) -> Remains {
         let interfaces = self.ports.iter().map(Port::status).collect();
         let counters = state
             .as_ref()
@@ -236,12 +256,10 @@ impl EventLoop {
         let destructors = self.shared.defer();
         drop(state);
         drop(destructors);
-        Shutdown {
+        Remains {
             finished,
             counters,
-            destructor_panics: self.shared.destructor_panics(),
             interfaces,
-            ledger: self.shared.ledger.clone(),
             devices: self.ports.into_iter().map(Port::into_device).collect(),
         }
     }

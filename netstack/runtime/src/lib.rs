@@ -5,6 +5,9 @@
 //! [`std::net`], and [`tokio`] like `tokio::net`. Servers that need no thread of their own run inside the loop as a
 //! [`Service`]; [`services`] has some.
 //!
+//! A stack may consist of several *shards*, of which each has a queue of every device and a thread of its own:
+//! [`Interface::queue`]. Sockets are used as if there were one.
+//!
 //! ```
 //! use std::io::{Read, Write};
 //! use netstack::{Interface, Netstack, net::TcpStream, services::Echo};
@@ -40,6 +43,7 @@ mod copy;
 mod error;
 mod event_loop;
 mod holders;
+mod mailbox;
 pub mod net;
 mod netstack;
 mod service;
@@ -54,8 +58,8 @@ mod waiters;
 pub use drivers;
 pub use netstack_core::{
     Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant,
-    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, SocketHoldings, SocketId,
-    Stack, TcpConfig, TcpInfo, Verdict,
+    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, Shard, SocketHoldings,
+    SocketId, Stack, TcpConfig, TcpInfo, Verdict,
 };
 pub use txbuf;
 

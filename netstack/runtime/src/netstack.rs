@@ -1,8 +1,9 @@
-//! The handle of a running stack.
+//! The handle of a running stack, and of its shards.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,39 +14,62 @@ use txbuf::Ledger;
 
 use crate::builder::Builder;
 use crate::holders::Memory;
-use crate::service::Service;
-use crate::shared::{InterfaceStatus, Shared};
+use crate::service::{Service, copies};
+use crate::shared::{InterfaceStatus, Shared, State};
 
 /// A running network stack.
 ///
 /// A clone is another handle of the same stack; every socket holds one too. When the last of them is gone, the loop
 /// delivers what closed connections still have to send, for at most the [linger](Builder::linger) time, and ends.
+///
+/// It has as many [shards](Netstack::shards) as its interfaces have [queues](crate::Interface::queue), which is one
+/// mostly. A shard is a stack with a thread and storage of its own; it shares the addresses with the others, and nothing
+/// else. A connection is on one shard. A listener or a datagram socket is on all of them, and its calls take what comes to
+/// any. What comes to a shard that has no socket for it is passed on to the next.
 #[derive(Clone)]
 pub struct Netstack {
     running: Arc<Running>,
 }
 
-/// What exists once for each loop and goes with the last handle.
+/// What exists once for each stack and goes with the last handle.
 struct Running {
-    shared: Arc<Shared>,
+    /// There is one at least.
+    shards: Vec<RunningShard>,
     linger: Duration,
-    thread: Mutex<Option<JoinHandle<Shutdown>>>,
+    /// Counts what goes to shards by turns.
+    turn: AtomicUsize,
 }
 
-/// What a stack leaves behind.
+/// A shard and its loop.
+pub(crate) struct RunningShard {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<Remains>>>,
+}
+
+/// What the loop of a shard leaves behind.
+pub(crate) struct Remains {
+    pub(crate) finished: bool,
+    pub(crate) counters: Counters,
+    pub(crate) interfaces: Vec<InterfaceStatus>,
+    pub(crate) devices: Vec<(String, Box<dyn Device>)>,
+}
+
+/// What a stack leaves behind. What there is of each shard comes in their order.
 #[non_exhaustive]
 pub struct Shutdown {
     /// Whether every closed connection had delivered what it had to; if not, the time was up first.
     pub finished: bool,
-    /// What the stack counted.
+    /// What all shards counted, added up.
     pub counters: Counters,
+    /// What each shard counted.
+    pub shard_counters: Vec<Counters>,
     /// Destructors of buffers that panicked. Each was logged, and no harm came of it to others.
     pub destructor_panics: u64,
     /// What the interfaces counted.
     pub interfaces: Vec<InterfaceStatus>,
-    /// The memory that is still alive. Once the spans that the application holds are dropped,
+    /// The memory of each shard that is still alive. Once the spans that the application holds are dropped,
     /// [`live_nodes`](Ledger::live_nodes) is 0.
-    pub ledger: Ledger,
+    pub ledgers: Vec<Ledger>,
     /// The devices by name; they now belong to the caller.
     pub devices: Vec<(String, Box<dyn Device>)>,
 }
@@ -56,92 +80,138 @@ impl Netstack {
         Builder::new()
     }
 
-    pub(crate) fn new(shared: Arc<Shared>, linger: Duration, thread: JoinHandle<Shutdown>) -> Self {
+    pub(crate) fn new(shards: Vec<RunningShard>, linger: Duration) -> Self {
         Netstack {
             running: Arc::new(Running {
-                shared,
+                shards,
                 linger,
-                thread: Mutex::new(Some(thread)),
+                turn: AtomicUsize::new(0),
             }),
         }
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.running.shared
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.running.shards.len()
     }
 
-    /// A copy of the stack's counters.
+    pub(crate) fn shared(&self, shard: usize) -> &Shared {
+        &self.running.shards[shard].shared
+    }
+
+    /// A shard, each by turns.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.running.turn.fetch_add(1, Ordering::Relaxed) % self.shards()
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Shared> {
+        self.running.shards.iter().map(|shard| &*shard.shared)
+    }
+
+    /// What all shards count, added up. [`inspect`](Netstack::inspect) tells it of each.
     ///
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
     pub fn counters(&self) -> io::Result<Counters> {
-        self.shared()
-            .with_quietly(|state| state.stack.counters().clone())
+        let mut sum = Counters::default();
+        for counters in self.inspect(|stack| stack.counters().clone())? {
+            sum.add(&counters);
+        }
+        Ok(sum)
     }
 
     /// How many destructors of buffers that were handed over have panicked. They run on whatever thread let go of the
     /// buffer last, mostly the loop's, never under a lock of the stack; a panic is logged and counted, and that is all.
     pub fn destructor_panics(&self) -> u64 {
-        self.shared().destructor_panics()
+        self.each().map(Shared::destructor_panics).sum()
     }
 
-    /// What is known of the interfaces, in the order in which they were added.
+    /// What is known of the interfaces, in the order in which they were added, of each shard.
     ///
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
     pub fn interfaces(&self) -> io::Result<Vec<InterfaceStatus>> {
-        self.shared().with_quietly(|state| state.interfaces.clone())
+        let mut all = Vec::new();
+        for shard in self.each() {
+            all.extend(shard.with_quietly(|state| state.interfaces.clone())?);
+        }
+        Ok(all)
     }
 
-    /// The ledger of the stack's memory. It outlives the stack.
+    /// The ledger for buffers that the application hands over, which is that of the first shard's memory. It outlives
+    /// the stack.
     pub fn ledger(&self) -> &Ledger {
-        &self.shared().ledger
+        &self.shared(0).ledger
     }
 
-    /// Who holds the stack's memory at the moment; for people, and for finding leaks.
+    /// Who holds the memory of each shard at the moment; for people, and for finding leaks.
     ///
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
-    pub fn memory(&self) -> io::Result<Memory> {
-        let (sockets, now) = self
-            .shared()
-            .with_quietly(|state| (state.stack.holdings(), state.clock.now()))?;
-        let ledger = self.ledger();
-        Ok(Memory {
-            total: ledger.report(),
-            sockets,
-            nodes: ledger.dump(now.as_nanos()),
-        })
+    pub fn memory(&self) -> io::Result<Vec<Memory>> {
+        let of_shard = |shard: &Shared| {
+            let (sockets, now) =
+                shard.with_quietly(|state| (state.stack.holdings(), state.clock.now()))?;
+            Ok(Memory {
+                total: shard.ledger.report(),
+                sockets,
+                nodes: shard.ledger.dump(now.as_nanos()),
+            })
+        };
+        self.each().map(of_shard).collect()
     }
 
-    /// Starts a service inside the loop.
+    /// Starts a service inside the loop: on every shard, if it can [be copied](Service::for_shard), else on the first.
     ///
     /// # Errors
     ///
     /// What the service's [`on_start`](Service::on_start) says, for example `AddrInUse`; `NetworkDown` when the stack
-    /// was shut down.
+    /// was shut down. It runs nowhere then.
     pub fn serve(&self, service: impl Service + 'static) -> io::Result<()> {
         // Outside the closure, so that a service that could not start is dropped after the lock.
-        let mut slot: Option<Box<dyn Service>> = Some(Box::new(service));
-        self.shared().with(|state| {
-            state
-                .services
-                .start(&mut state.stack, state.clock.now(), &mut slot)
-        })
+        let mut copies = copies(Box::new(service), self.shards());
+        let mut started = Vec::new();
+        for (shard, slot) in self.each().zip(&mut copies) {
+            let start = shard.with(|state| {
+                let State {
+                    services,
+                    stack,
+                    clock,
+                    ..
+                } = state;
+                services.start(stack, clock.now(), slot)
+            });
+            match start {
+                Ok(number) => started.push((shard, number)),
+                Err(error) => {
+                    for (shard, number) in started {
+                        let ended = shard.with(|state| {
+                            let now = state.clock.now();
+                            Ok(state.services.end(&mut state.stack, now, number))
+                        });
+                        drop(ended);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Runs `f` with the stack locked, to look at what this library has no function for.
+    /// Runs `f` with the stack of each shard locked in turn, to look at what this library has no function for.
     ///
     /// `f` must not block and must not use sockets of this stack: their calls take the same lock.
     ///
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
-    pub fn inspect<T>(&self, f: impl FnOnce(&Stack) -> T) -> io::Result<T> {
-        self.shared().with_quietly(|state| f(&state.stack))
+    pub fn inspect<T>(&self, mut f: impl FnMut(&Stack) -> T) -> io::Result<Vec<T>> {
+        self.each()
+            .map(|shard| shard.with_quietly(|state| f(&state.stack)))
+            .collect()
     }
 
     /// Ends the stack: waits until closed connections have delivered what they had to, for at most `patience`, resets
@@ -150,37 +220,78 @@ impl Netstack {
     ///
     /// # Errors
     ///
-    /// `NetworkDown` if it was shut down before; `Deadlock` when called on the loop's own thread, by a service;
-    /// `Other` if the loop had died of a panic.
+    /// `NetworkDown` if it was shut down before; `Deadlock` when called on a loop's own thread, by a service;
+    /// `Other` if a loop had died of a panic.
     pub fn shutdown(&self, patience: Duration) -> io::Result<Shutdown> {
-        let mut slot = self.running.thread.lock();
-        if slot
-            .as_ref()
-            .is_some_and(|thread| thread.thread().id() == thread::current().id())
-        {
+        let shards = &self.running.shards;
+        // All at once: of two that shut it down one comes too late.
+        let mut slots: Vec<_> = shards.iter().map(|shard| shard.thread.lock()).collect();
+        let own = thread::current().id();
+        let is_own = |thread: &JoinHandle<Remains>| thread.thread().id() == own;
+        if slots.iter().any(|slot| slot.as_ref().is_some_and(is_own)) {
             return Err(io::Error::new(
                 io::ErrorKind::Deadlock,
                 "the event loop cannot wait for its own end",
             ));
         }
-        let thread = slot.take().ok_or(io::ErrorKind::NetworkDown)?;
-        drop(slot);
-        self.shared().stop(patience);
-        thread
-            .join()
-            .map_err(|_| io::Error::other("the event loop ended with a panic"))
+        let threads: Vec<_> = slots.iter_mut().filter_map(|slot| slot.take()).collect();
+        drop(slots);
+        if threads.is_empty() {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
+        self.each().for_each(|shard| shard.stop(patience));
+        let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+        let mut whole = Shutdown {
+            finished: true,
+            counters: Counters::default(),
+            shard_counters: Vec::new(),
+            destructor_panics: self.destructor_panics(),
+            interfaces: Vec::new(),
+            ledgers: self.each().map(|shard| shard.ledger.clone()).collect(),
+            devices: Vec::new(),
+        };
+        for remains in ended {
+            let remains =
+                remains.map_err(|_| io::Error::other("the event loop ended with a panic"))?;
+            whole.finished &= remains.finished;
+            whole.counters.add(&remains.counters);
+            whole.shard_counters.push(remains.counters);
+            whole.interfaces.extend(remains.interfaces);
+            whole.devices.extend(remains.devices);
+        }
+        Ok(whole)
+    }
+}
+
+impl RunningShard {
+    pub(crate) fn new(shared: Arc<Shared>, thread: JoinHandle<Remains>) -> RunningShard {
+        RunningShard {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        }
     }
 }
 
 impl fmt::Debug for Netstack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Netstack").finish_non_exhaustive()
+        f.debug_struct("Netstack")
+            .field("shards", &self.shards())
+            .finish_non_exhaustive()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.stop(self.linger);
+        for shard in &self.shards {
+            shard.shared.stop(self.linger);
+        }
+    }
+}
+
+impl Shutdown {
+    /// Nodes of all ledgers that are still alive.
+    pub fn live_nodes(&self) -> usize {
+        self.ledgers.iter().map(Ledger::live_nodes).sum()
     }
 }
 
@@ -189,7 +300,7 @@ impl fmt::Debug for Shutdown {
         f.debug_struct("Shutdown")
             .field("finished", &self.finished)
             .field("interfaces", &self.interfaces)
-            .field("live_nodes", &self.ledger.live_nodes())
+            .field("live_nodes", &self.live_nodes())
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::io;
+use std::iter::once;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,6 +35,19 @@ pub trait Service: Send {
     /// Events tell changes: the service must go on until it is told `WouldBlock`, or it hears no more. A connection
     /// must be tried once when it was accepted, because its first data may have come before.
     fn on_event(&mut self, cx: &mut ServiceContext<'_>, event: &Event);
+
+    /// A service like this one that was not started yet, to run on another shard of the stack. With `None`, which is
+    /// what this does if it is not written, the service runs on the first shard alone, and what comes to others for it
+    /// is passed on to there.
+    fn for_shard(&self) -> Option<Box<dyn Service>> {
+        None
+    }
+}
+
+/// The service for the first shard, and a copy of it for each further one, if it can be copied.
+pub(crate) fn copies(service: Box<dyn Service>, shards: usize) -> Vec<Option<Box<dyn Service>>> {
+    let more: Vec<_> = (1..shards).map_while(|_| service.for_shard()).collect();
+    once(service).chain(more).map(Some).collect()
 }
 
 /// The stack as a [`Service`] sees it.
@@ -177,7 +191,7 @@ pub(crate) struct ServiceHost {
 }
 
 impl ServiceHost {
-    /// Starts the service in `slot`, and takes it out of there if that succeeded.
+    /// Starts the service in `slot`, and takes it out of there if that succeeded. Returns its number.
     ///
     /// # Errors
     ///
@@ -187,9 +201,11 @@ impl ServiceHost {
         stack: &mut Stack,
         now: Instant,
         slot: &mut Option<Box<dyn Service>>,
-    ) -> io::Result<()> {
-        let Some(service) = slot else { return Ok(()) };
+    ) -> io::Result<usize> {
         let index = self.services.len();
+        let Some(service) = slot else {
+            return Ok(index);
+        };
         self.services.push(None);
         let mut cx = ServiceContext {
             stack,
@@ -204,7 +220,19 @@ impl ServiceHost {
                 self.close(stack, now, Some(index));
             }
         }
-        started
+        started.map(|()| index)
+    }
+
+    /// Closes the sockets of a service and takes it out, to be dropped after the lock is given back.
+    #[must_use = "drop it after the lock is given back"]
+    pub(crate) fn end(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        number: usize,
+    ) -> Option<Box<dyn Service>> {
+        self.close(stack, now, Some(number));
+        self.services.get_mut(number).and_then(Option::take)
     }
 
     /// Tells the service that owns the event's socket; `false` when none does.

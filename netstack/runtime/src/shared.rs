@@ -75,6 +75,8 @@ pub struct InterfaceStatus {
     pub name: String,
     /// Its number in the stack.
     pub id: IfaceId,
+    /// The shard that has this queue of it.
+    pub shard: usize,
     /// What the device counted.
     pub device: DeviceCounters,
     /// Why the device is not used at present: it failed, and is tried again every now and then.

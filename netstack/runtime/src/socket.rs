@@ -1,25 +1,29 @@
-//! One socket of the stack, owned by the handles that share it, and the one way to wait for it.
+//! One socket of a shard of the stack, owned by the handles that share it, and the one way to wait for it.
 
 mod datagram;
 mod messages;
+mod sockets;
 mod stream;
+
+pub(crate) use self::sockets::Sockets;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
-use netstack_core::{How, Instant, SocketId, SocketOption, Stack, TcpInfo};
-use txbuf::Ledger;
+use netstack_core::{How, Instant, Received, RecvFlags, SocketId, SocketOption, Stack, TcpInfo};
+use txbuf::{Completion, IovIter, Ledger};
 
 use crate::Netstack;
 use crate::error::IntoIo as _;
-use crate::shared::State;
+use crate::shared::{Shared, State};
 use crate::waiters::{Direction, Waiter, WaiterKey};
 
 /// A socket; dropping it closes it.
 pub(crate) struct Socket {
     net: Netstack,
+    shard: usize,
     id: SocketId,
     /// Room known to be free in the send buffer, so that a send need not ask. Only a hint: another
     /// sender may have taken it.
@@ -29,31 +33,42 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Makes a socket by `open` and takes ownership of it.
+    /// Makes a socket on a shard by `open` and takes ownership of it.
     ///
     /// # Errors
     ///
     /// What `open` returns, `NetworkDown` when the stack was shut down.
     pub(crate) fn open(
         net: &Netstack,
+        shard: usize,
         open: impl FnOnce(&mut Stack, Instant) -> io::Result<SocketId>,
     ) -> io::Result<Socket> {
-        let id = net.shared().with(|state| {
+        let id = net.shared(shard).with(|state| {
             let id = open(&mut state.stack, state.clock.now())?;
             state.open.insert(id);
             Ok(id)
         })?;
-        Ok(Socket {
+        Ok(Socket::new(net, shard, id))
+    }
+
+    fn new(net: &Netstack, shard: usize, id: SocketId) -> Socket {
+        Socket {
             net: net.clone(),
+            shard,
             id,
             room: AtomicUsize::new(0),
             zero_linger: AtomicBool::new(false),
-        })
+        }
+    }
+
+    /// The shard that the socket is on.
+    fn shared(&self) -> &Shared {
+        self.net.shared(self.shard)
     }
 
     /// Where spans of the application's buffers are listed.
     pub(crate) fn ledger(&self) -> &Ledger {
-        self.net.ledger()
+        &self.shared().ledger
     }
 
     /// Runs `op`; when it would block, leaves the waiter's waker in the same critical section.
@@ -65,7 +80,7 @@ impl Socket {
         waiter: Option<Waiter<'_>>,
         op: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        let (result, displaced) = self.net.shared().with(|state| {
+        let (result, displaced) = self.shared().with(|state| {
             let result = op(state);
             let displaced = match (result.as_ref().map_err(io::Error::kind), waiter) {
                 (Err(io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory), Some(waiter)) => {
@@ -89,25 +104,16 @@ impl Socket {
         }
     }
 
-    /// Takes a waker out that was left and will not be waited for any more.
-    pub(crate) fn deregister(&self, direction: Direction, key: WaiterKey) {
-        // Without a stack nobody is registered.
-        let _ = self
-            .net
-            .shared()
-            .with_quietly(|state| state.waiters.deregister(self.id, direction, key));
-    }
-
     /// Runs `op` once, without waiting.
     pub(crate) fn attempt<T>(&self, op: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        self.net.shared().with(op)
+        self.shared().with(op)
     }
 
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.net.shared().with_quietly(|state| {
+        self.shared().with_quietly(|state| {
             state
                 .stack
                 .local_addr(self.id)
@@ -119,7 +125,7 @@ impl Socket {
     ///
     /// `NotConnected` without a peer.
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.net.shared().with_quietly(|state| {
+        self.shared().with_quietly(|state| {
             state
                 .stack
                 .peer_addr(self.id)
@@ -156,7 +162,7 @@ impl Socket {
     }
 
     pub(crate) fn tcp_info(&self) -> io::Result<TcpInfo> {
-        self.net.shared().with_quietly(|state| {
+        self.shared().with_quietly(|state| {
             state
                 .stack
                 .tcp_info(self.id)
@@ -175,13 +181,30 @@ impl Socket {
     }
 }
 
+/// What calls of an application wait for: a socket of one shard, or [one of all](Sockets).
+pub(crate) trait Waitable {
+    /// Takes a waker out that was left and will not be waited for any more.
+    fn deregister(&self, direction: Direction, key: WaiterKey);
+
+    /// Receives into `into`: of a stream what there is, or one datagram.
+    fn poll_receive(
+        &self,
+        waiter: Option<Waiter<'_>>,
+        into: &mut IovIter<'_>,
+        flags: RecvFlags,
+    ) -> Poll<io::Result<Received>>;
+
+    /// The next messages that are complete.
+    fn poll_completion(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<Completion>>;
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         // A stack that was shut down has closed everything already.
-        let _ = self.net.shared().with(|state| {
+        let _ = self.shared().with(|state| {
             state.open.remove(&self.id);
             let now = state.clock.now();
-            if *self.zero_linger.get_mut() {
+            if self.zero_linger.load(Ordering::Relaxed) {
                 state.stack.abort(now, self.id);
             } else {
                 state.stack.close(now, self.id);

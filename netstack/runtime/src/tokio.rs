@@ -23,7 +23,7 @@ pub use self::tcp_listener::TcpListener;
 pub use self::tcp_stream::TcpStream;
 pub use self::udp_socket::UdpSocket;
 
-use crate::socket::Socket;
+use crate::socket::Waitable;
 use crate::waiters::{Direction, Waiter, WaiterKey};
 
 /// One `poll_*` call of a handle: `op` with the handle's own key, within the task's budget.
@@ -46,7 +46,7 @@ fn poll_handle<T>(
 
 /// Repeats `op` until it is done, with a key of its own; dropping the future takes its waker back.
 async fn wait<T>(
-    socket: &Socket,
+    socket: &impl Waitable,
     direction: Direction,
     mut op: impl FnMut(Option<Waiter<'_>>) -> Poll<io::Result<T>>,
 ) -> io::Result<T> {
@@ -65,14 +65,14 @@ async fn wait<T>(
 }
 
 /// Takes the waker of a future back when the future goes.
-struct Interest<'a> {
-    socket: &'a Socket,
+struct Interest<'a, S: Waitable> {
+    socket: &'a S,
     direction: Direction,
     key: WaiterKey,
     registered: bool,
 }
 
-impl Drop for Interest<'_> {
+impl<S: Waitable> Drop for Interest<'_, S> {
     fn drop(&mut self) {
         if self.registered {
             self.socket.deregister(self.direction, self.key);

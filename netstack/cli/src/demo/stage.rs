@@ -130,7 +130,7 @@ impl Stage {
                 .iter()
                 .map(|i| i.device.rx_packets + i.device.tx_packets)
                 .sum();
-            ledgers.push(shutdown.ledger);
+            ledgers.extend(shutdown.ledgers);
         }
         remains.capture = capture.finish().map_err(|error| place.failure(&error))?;
         remains.live_nodes = ledgers.iter().map(Ledger::live_nodes).sum();
@@ -216,7 +216,9 @@ fn open_tun(ledger: &Ledger, mtu: u32) -> Result<(Tun, Account), String> {
 fn wait_until_closed(hosts: &[&Host]) {
     let deadline = Instant::now() + GRACE;
     let is_open = |host: &&Host| match &host.sockets {
-        Sockets::Stack(stack) => stack.inspect(|stack| stack.closing() > 0).unwrap_or(false),
+        Sockets::Stack(stack) => stack
+            .inspect(|stack| stack.closing() > 0)
+            .is_ok_and(|open| open.contains(&true)),
         Sockets::Kernel => false,
     };
     while hosts.iter().any(is_open) && Instant::now() < deadline {

@@ -23,6 +23,7 @@ const FAILED_RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Port {
     name: String,
     id: IfaceId,
+    shard: usize,
     device: Box<dyn Device>,
     burst: usize,
     burst_bytes: usize,
@@ -38,12 +39,13 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn new(name: String, id: IfaceId, device: Box<dyn Device>) -> Self {
+    pub(crate) fn new(name: String, id: IfaceId, shard: usize, device: Box<dyn Device>) -> Self {
         let capabilities = device.capabilities();
         let burst = capabilities.burst.max(1);
         Port {
             name,
             id,
+            shard,
             device,
             burst,
             burst_bytes: capabilities.burst_bytes,
@@ -136,6 +138,7 @@ impl Port {
         InterfaceStatus {
             name: self.name.clone(),
             id: self.id,
+            shard: self.shard,
             device: self.device.counters(),
             error: self.error.clone(),
             receive_errors: self.receive_errors,

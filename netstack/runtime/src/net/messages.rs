@@ -9,6 +9,7 @@ use netstack_core::{Received, RecvFlags, SendControl, SendFlags};
 use txbuf::{Completion, Completions, IovIter, Span, Token};
 
 use super::{TcpStream, UdpSocket};
+use crate::socket::Waitable as _;
 use crate::waiters::Direction;
 
 /// Messages; what they mean in detail is said in [`netstack_core::messages`].

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::each_address;
 use super::tcp_stream::TcpStream;
 use super::wait::Patience;
-use crate::socket::Socket;
+use crate::socket::Sockets;
 use crate::waiters::Direction;
 use crate::{DEFAULT_BACKLOG, Netstack};
 
@@ -18,7 +18,7 @@ use crate::{DEFAULT_BACKLOG, Netstack};
 /// connections nobody accepted are reset, when its last clone is dropped.
 #[derive(Clone)]
 pub struct TcpListener {
-    shared: Arc<(Socket, Patience)>,
+    shared: Arc<(Sockets, Patience)>,
 }
 
 impl TcpListener {
@@ -31,7 +31,7 @@ impl TcpListener {
         TcpListener::bind_with_backlog(net, addresses, DEFAULT_BACKLOG)
     }
 
-    /// Listens with room for `backlog` connections that wait to be accepted.
+    /// Listens with room for `backlog` connections that wait to be accepted, on each shard of the stack.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl TcpListener {
         addresses: impl ToSocketAddrs,
         backlog: usize,
     ) -> io::Result<TcpListener> {
-        let socket = each_address(addresses, |address| Socket::listen(net, address, backlog))?;
+        let socket = each_address(addresses, |address| Sockets::listen(net, address, backlog))?;
         Ok(TcpListener {
             shared: Arc::new((socket, Patience::default())),
         })

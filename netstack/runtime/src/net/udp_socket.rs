@@ -12,13 +12,13 @@ use txbuf::IovIter;
 use super::each_address;
 use super::wait::Patience;
 use crate::Netstack;
-use crate::socket::Socket;
+use crate::socket::Sockets;
 use crate::waiters::Direction;
 
 /// A UDP socket.
 #[derive(Clone)]
 pub struct UdpSocket {
-    pub(super) shared: Arc<(Socket, Patience)>,
+    pub(super) shared: Arc<(Sockets, Patience)>,
 }
 
 impl UdpSocket {
@@ -28,7 +28,7 @@ impl UdpSocket {
     ///
     /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
     pub fn bind(net: &Netstack, addresses: impl ToSocketAddrs) -> io::Result<UdpSocket> {
-        let socket = each_address(addresses, |address| Socket::bind_udp(net, address))?;
+        let socket = each_address(addresses, |address| Sockets::bind_udp(net, address))?;
         Ok(UdpSocket {
             shared: Arc::new((socket, Patience::default())),
         })
@@ -192,7 +192,7 @@ impl UdpSocket {
         Ok((received.bytes, from))
     }
 
-    pub(super) fn socket(&self) -> &Socket {
+    pub(super) fn socket(&self) -> &Sockets {
         &self.shared.0
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::socket::Socket;
+use crate::socket::Waitable;
 use crate::waiters::{Direction, Waiter, WaiterKey};
 
 /// How long the calls of one socket wait; shared by its clones, as with `std::net`.
@@ -59,7 +59,7 @@ impl Patience {
     /// `WouldBlock` when the socket is in non-blocking mode or the timeout passed, else what `op` returns.
     pub(super) fn wait<T>(
         &self,
-        socket: &Socket,
+        socket: &impl Waitable,
         direction: Direction,
         op: impl FnMut(Option<Waiter<'_>>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
@@ -81,7 +81,7 @@ impl Patience {
     pub(super) fn wait_unless<T>(
         &self,
         at_once: bool,
-        socket: &Socket,
+        socket: &impl Waitable,
         direction: Direction,
         op: impl FnMut(Option<Waiter<'_>>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
@@ -102,7 +102,7 @@ impl Patience {
 
 /// Repeats `op` until it is done; `None` when `deadline` passed first.
 pub(super) fn until<T>(
-    socket: &Socket,
+    socket: &impl Waitable,
     direction: Direction,
     deadline: Option<Instant>,
     mut op: impl FnMut(Option<Waiter<'_>>) -> Poll<io::Result<T>>,

@@ -82,6 +82,10 @@ impl Service for Chargen {
             Role::Connection | Role::Datagrams => self.advance(cx, event.socket),
         }
     }
+
+    fn for_shard(&self) -> Option<Box<dyn Service>> {
+        Some(Box::new(Chargen::new(self.endpoints.addresses())))
+    }
 }
 
 impl Connection {

@@ -53,6 +53,10 @@ impl Service for Discard {
             Role::Connection => drain(cx, event.socket),
         }
     }
+
+    fn for_shard(&self) -> Option<Box<dyn Service>> {
+        Some(Box::new(Discard::new(self.endpoints.addresses())))
+    }
 }
 
 /// Drops what has come, and closes the connection after its end.

@@ -55,6 +55,10 @@ impl Service for Echo {
             Role::Connection => send_back(cx, event.socket),
         }
     }
+
+    fn for_shard(&self) -> Option<Box<dyn Service>> {
+        Some(Box::new(Echo::new(self.endpoints.addresses())))
+    }
 }
 
 /// Moves what can be moved, and closes the connection when it is over. Nothing is received that cannot be sent,

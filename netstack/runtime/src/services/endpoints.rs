@@ -31,6 +31,11 @@ impl Endpoints {
         }
     }
 
+    /// Where it is.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.addresses.iter().copied()
+    }
+
     /// Listens on every address.
     pub(super) fn open_tcp(&mut self, cx: &mut ServiceContext<'_>) -> io::Result<()> {
         for address in &self.addresses {

@@ -1,4 +1,4 @@
-//! How datagram sockets come about, said once for both front ends.
+//! How the datagram socket of a shard comes about.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,15 +8,15 @@ use crate::Netstack;
 use crate::error::IntoIo as _;
 
 impl Socket {
-    /// Binds a UDP socket.
-    pub(crate) fn bind_udp(net: &Netstack, local: SocketAddr) -> io::Result<Socket> {
-        Socket::open(net, |stack, _| {
+    /// Binds a UDP socket of a shard.
+    pub(super) fn bind_udp(net: &Netstack, shard: usize, local: SocketAddr) -> io::Result<Socket> {
+        Socket::open(net, shard, |stack, _| {
             stack.udp_bind(local).map_err(|error| error.into_io())
         })
     }
 
     /// Sets the peer of a UDP socket: where `send` sends to and whom alone it receives from.
-    pub(crate) fn connect_udp(&self, remote: SocketAddr) -> io::Result<()> {
+    pub(super) fn connect_udp(&self, remote: SocketAddr) -> io::Result<()> {
         self.attempt(|state| {
             state
                 .stack

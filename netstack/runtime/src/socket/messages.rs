@@ -12,11 +12,11 @@ use std::task::{Poll, ready};
 use netstack_core::{Received, RecvFlags, SendControl, SendFlags};
 use txbuf::{Completion, Completions, IovIter, Span, Token};
 
-use super::Socket;
+use super::{Socket, Waitable};
 use crate::copy::copy_out;
 use crate::error::IntoIo as _;
 use crate::shared::State;
-use crate::waiters::{Direction, Waiter};
+use crate::waiters::{Direction, Waiter, WaiterKey};
 
 /// Segments filled before the lock is taken: what one send can hand over.
 const STAGED_SEGMENTS: usize = 4;
@@ -55,7 +55,7 @@ impl Socket {
         let len = from.remaining();
         if len > self.small()
             && from.plain() == len
-            && let Ok(mut segment) = self.net.shared().send_pool.reserve()
+            && let Ok(mut segment) = self.shared().send_pool.reserve()
             && let Some(room) = segment.get_mut(..len)
         {
             let copied = from.copy_from(room);
@@ -87,33 +87,9 @@ impl Socket {
         polled
     }
 
-    /// Receives into `into`: of a stream what there is, or one datagram.
-    pub(crate) fn poll_receive(
-        &self,
-        waiter: Option<Waiter<'_>>,
-        into: &mut IovIter<'_>,
-        flags: RecvFlags,
-    ) -> Poll<io::Result<Received>> {
-        if into.is_collecting() || into.is_source() {
-            return self.poll(Direction::Read, waiter, |state| {
-                self.receive(state, into, flags)
-            });
-        }
-        // What is read may have come over a link that passes buffers on, whose owners are others'.
-        let _destructors = self.net.shared().defer();
-        let mut spans = VecDeque::new();
-        let received = ready!(self.poll(Direction::Read, waiter, |state| {
-            let mut collect = IovIter::collect(&mut spans, into.remaining());
-            let flags = flags | RecvFlags::TRANSIENT | RecvFlags::READABLE;
-            self.receive(state, &mut collect, flags)
-        }))?;
-        copy_out(spans, into)?;
-        Poll::Ready(Ok(received))
-    }
-
     /// The token of the socket's next message.
     pub(crate) fn message_token(&self) -> io::Result<Token> {
-        self.net.shared().with_quietly(|state| {
+        self.shared().with_quietly(|state| {
             state
                 .stack
                 .message_token(self.id)
@@ -121,23 +97,9 @@ impl Socket {
         })?
     }
 
-    /// The next messages that are complete.
-    pub(crate) fn poll_completion(
-        &self,
-        waiter: Option<Waiter<'_>>,
-    ) -> Poll<io::Result<Completion>> {
-        self.poll(Direction::Complete, waiter, |state| {
-            let completion = state
-                .stack
-                .poll_completion(self.id)
-                .map_err(|error| error.into_io())?;
-            completion.ok_or_else(|| io::ErrorKind::WouldBlock.into())
-        })
-    }
-
     /// Takes the end at which completions come.
     pub(crate) fn detach_completions(&self) -> io::Result<Option<Completions>> {
-        self.net.shared().with_quietly(|state| {
+        self.shared().with_quietly(|state| {
             state
                 .stack
                 .detach_completions(self.id)
@@ -148,7 +110,7 @@ impl Socket {
     /// A segment of which less than a quarter is used would pin more than four times what it holds: no more
     /// than that is copied into the socket's own tail, under the lock.
     fn small(&self) -> usize {
-        self.net.shared().send_pool.segment() / 4
+        self.shared().send_pool.segment() / 4
     }
 
     fn poll_room(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<usize>> {
@@ -169,7 +131,7 @@ impl Socket {
         let mut staged = VecDeque::with_capacity(STAGED_SEGMENTS);
         let mut wanted = cmp::min(from.plain(), room);
         while wanted > self.small() && staged.len() < STAGED_SEGMENTS {
-            let Ok(mut segment) = self.net.shared().send_pool.reserve() else {
+            let Ok(mut segment) = self.shared().send_pool.reserve() else {
                 break;
             };
             let room = cmp::min(wanted, segment.len());
@@ -204,5 +166,47 @@ impl Socket {
             .stack
             .receive_message(self.id, into, flags)
             .map_err(|error| error.into_io())
+    }
+}
+
+impl Waitable for Socket {
+    fn deregister(&self, direction: Direction, key: WaiterKey) {
+        // Without a stack nobody is registered.
+        let _ = self
+            .shared()
+            .with_quietly(|state| state.waiters.deregister(self.id, direction, key));
+    }
+
+    fn poll_receive(
+        &self,
+        waiter: Option<Waiter<'_>>,
+        into: &mut IovIter<'_>,
+        flags: RecvFlags,
+    ) -> Poll<io::Result<Received>> {
+        if into.is_collecting() || into.is_source() {
+            return self.poll(Direction::Read, waiter, |state| {
+                self.receive(state, into, flags)
+            });
+        }
+        // What is read may have come over a link that passes buffers on, whose owners are others'.
+        let _destructors = self.shared().defer();
+        let mut spans = VecDeque::new();
+        let received = ready!(self.poll(Direction::Read, waiter, |state| {
+            let mut collect = IovIter::collect(&mut spans, into.remaining());
+            let flags = flags | RecvFlags::TRANSIENT | RecvFlags::READABLE;
+            self.receive(state, &mut collect, flags)
+        }))?;
+        copy_out(spans, into)?;
+        Poll::Ready(Ok(received))
+    }
+
+    fn poll_completion(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<Completion>> {
+        self.poll(Direction::Complete, waiter, |state| {
+            let completion = state
+                .stack
+                .poll_completion(self.id)
+                .map_err(|error| error.into_io())?;
+            completion.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        })
     }
 }

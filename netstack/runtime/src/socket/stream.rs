@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::task::Poll;
 
 use super::Socket;
@@ -11,18 +10,23 @@ use crate::error::IntoIo as _;
 use crate::waiters::{Direction, Waiter};
 
 impl Socket {
-    /// Starts a listener.
-    pub(crate) fn listen(net: &Netstack, local: SocketAddr, backlog: usize) -> io::Result<Socket> {
-        Socket::open(net, |stack, _| {
+    /// Starts a listener of a shard.
+    pub(super) fn listen(
+        net: &Netstack,
+        shard: usize,
+        local: SocketAddr,
+        backlog: usize,
+    ) -> io::Result<Socket> {
+        Socket::open(net, shard, |stack, _| {
             stack
                 .tcp_listen(local, backlog)
                 .map_err(|error| error.into_io())
         })
     }
 
-    /// Starts to connect; [`poll_connected`](Socket::poll_connected) says how it ended.
+    /// Starts to connect, by turns on each shard; [`poll_connected`](Socket::poll_connected) says how it ended.
     pub(crate) fn connect(net: &Netstack, remote: SocketAddr) -> io::Result<Socket> {
-        Socket::open(net, |stack, now| {
+        Socket::open(net, net.next_shard(), |stack, now| {
             stack
                 .tcp_connect(now, remote, None)
                 .map_err(|error| error.into_io())
@@ -30,7 +34,7 @@ impl Socket {
     }
 
     /// Takes a connection from the listener's queue.
-    pub(crate) fn poll_accept(
+    pub(super) fn poll_accept(
         &self,
         waiter: Option<Waiter<'_>>,
     ) -> Poll<io::Result<(Socket, SocketAddr)>> {
@@ -42,17 +46,7 @@ impl Socket {
             state.open.insert(accepted.0);
             Ok(accepted)
         });
-        accepted.map_ok(|(id, peer)| {
-            (
-                Socket {
-                    net: self.net.clone(),
-                    id,
-                    room: AtomicUsize::new(0),
-                    zero_linger: AtomicBool::new(false),
-                },
-                peer,
-            )
-        })
+        accepted.map_ok(|(id, peer)| (Socket::new(&self.net, self.shard, id), peer))
     }
 
     /// Whether connecting has succeeded, or why it failed.

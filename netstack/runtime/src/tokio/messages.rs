@@ -14,7 +14,7 @@ use txbuf::{Completion, Completions, IovIter, Span, Token};
 
 use super::{TcpStream, UdpSocket, wait};
 use crate::copy::unreadable;
-use crate::socket::Socket;
+use crate::socket::Waitable;
 use crate::waiters::{Direction, Waiter};
 
 /// Messages; what they mean in detail is said in [`netstack_core::messages`].
@@ -192,7 +192,7 @@ impl UdpSocket {
 
 /// Receives into the unfilled part of `buf`.
 pub(super) fn receive_into(
-    socket: &Socket,
+    socket: &impl Waitable,
     waiter: Option<Waiter<'_>>,
     buf: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<Received>> {
@@ -209,7 +209,7 @@ pub(super) fn receive_into(
 }
 
 async fn receive(
-    socket: &Socket,
+    socket: &impl Waitable,
     into: &mut IovIter<'_>,
     flags: RecvFlags,
 ) -> io::Result<Received> {
@@ -222,7 +222,7 @@ async fn receive(
     .await
 }
 
-async fn completion(socket: &Socket) -> io::Result<Completion> {
+async fn completion(socket: &impl Waitable) -> io::Result<Completion> {
     wait(socket, Direction::Complete, |waiter| {
         socket.poll_completion(waiter)
     })

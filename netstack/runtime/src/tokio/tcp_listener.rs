@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use super::tcp_stream::TcpStream;
 use super::{poll_handle, wait};
-use crate::socket::Socket;
+use crate::socket::Sockets;
 use crate::waiters::{Direction, WaiterKey};
 use crate::{DEFAULT_BACKLOG, Netstack};
 
 /// A TCP socket that accepts connections.
 pub struct TcpListener {
-    socket: Socket,
+    socket: Sockets,
     key: WaiterKey,
 }
 
@@ -27,7 +27,7 @@ impl TcpListener {
         TcpListener::bind_with_backlog(net, address, DEFAULT_BACKLOG)
     }
 
-    /// Listens with room for `backlog` connections that wait to be accepted.
+    /// Listens with room for `backlog` connections that wait to be accepted, on each shard of the stack.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl TcpListener {
         address: SocketAddr,
         backlog: usize,
     ) -> io::Result<TcpListener> {
-        let socket = Socket::listen(net, address, backlog)?;
+        let socket = Sockets::listen(net, address, backlog)?;
         Ok(TcpListener {
             socket,
             key: WaiterKey::unique(),

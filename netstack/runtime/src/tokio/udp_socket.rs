@@ -12,12 +12,12 @@ use txbuf::IovIter;
 use super::messages::receive_into;
 use super::poll_handle;
 use crate::Netstack;
-use crate::socket::Socket;
+use crate::socket::Sockets;
 use crate::waiters::WaiterKey;
 
 /// A UDP socket. Its functions take a shared reference, so that tasks may share it in an `Arc`.
 pub struct UdpSocket {
-    pub(super) socket: Socket,
+    pub(super) socket: Sockets,
     read_key: WaiterKey,
     write_key: WaiterKey,
 }
@@ -29,7 +29,7 @@ impl UdpSocket {
     ///
     /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
     pub fn bind(net: &Netstack, address: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = Socket::bind_udp(net, address)?;
+        let socket = Sockets::bind_udp(net, address)?;
         Ok(UdpSocket {
             socket,
             read_key: WaiterKey::unique(),

@@ -1,4 +1,4 @@
-//! Two stacks on the ends of a link in memory.
+//! Two stacks on the ends of a link in memory; of as many queues as the stacks have shards.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::net::SocketAddr;
@@ -38,6 +38,12 @@ pub fn link() -> MemoryConfig {
     }
 }
 
+/// Of how many shards each stack consists: the tests hold for any number. `NETSTACK_TEST_SHARDS` says it.
+pub fn shards() -> usize {
+    let number = std::env::var("NETSTACK_TEST_SHARDS");
+    number.map_or(1, |number| number.parse().expect("a number of shards"))
+}
+
 impl Pair {
     pub fn start() -> Pair {
         Pair::with(link(), |server| server, |client| client)
@@ -59,13 +65,18 @@ impl Pair {
         server: impl FnOnce(Builder) -> Builder,
         client: impl FnOnce(Builder) -> Builder,
     ) -> Pair {
-        let (one, other) = pair(link).expect("a link");
-        let one = Interface::new("mem0", one)
+        let (one, other) = pair(link.clone()).expect("a link");
+        let mut one = Interface::new("mem0", one)
             .address(cidr("10.0.0.1/24"))
             .address(cidr("fd00::1/64"));
-        let other = Interface::new("mem0", other)
+        let mut other = Interface::new("mem0", other)
             .address(cidr("10.0.0.2/24"))
             .address(cidr("fd00::2/64"));
+        for _ in 1..shards() {
+            let (first, second) = pair(link.clone()).expect("a link");
+            one = one.queue(first);
+            other = other.queue(second);
+        }
         Pair {
             server: server(Netstack::builder().interface(one))
                 .start()
@@ -81,9 +92,8 @@ impl Pair {
         // One stack is done when its own side is delivered; the other still needs it for its answers.
         let deadline = Instant::now() + Duration::from_secs(10);
         for stack in [&self.client, &self.server] {
-            while stack.inspect(Stack::closing).expect("a running stack") > 0
-                && Instant::now() < deadline
-            {
+            let closing = || stack.inspect(Stack::closing).expect("a running stack");
+            while closing().into_iter().sum::<usize>() > 0 && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -103,7 +113,7 @@ impl Pair {
             );
             // Its device goes here: packets on the link belong to it, and the other end shall not
             // wait for room.
-            ledgers.push(ended.ledger.clone());
+            ledgers.extend(ended.ledgers.iter().cloned());
         }
         for ledger in ledgers {
             assert_eq!(ledger.live_nodes(), 0, "{:?}", ledger.report());

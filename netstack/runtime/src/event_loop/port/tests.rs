@@ -56,7 +56,12 @@ fn iface() -> IfaceId {
 }
 
 fn port(room: usize, broken: bool) -> Port {
-    Port::new("test".into(), iface(), Box::new(Scripted { room, broken }))
+    Port::new(
+        "test".into(),
+        iface(),
+        0,
+        Box::new(Scripted { room, broken }),
+    )
 }
 
 #[test]
