@@ -93,6 +93,8 @@ impl TapConfig {
 pub struct Tap<D> {
     inner: D,
     queue: Arc<Queue>,
+    /// Shared by the taps of one capture; the last of them ends it.
+    ending: Arc<Ending>,
     /// Where what cannot be kept as it is is copied to.
     copies: Chain,
     /// Clones of what the inner device is being given. Empty between calls; kept for its allocation.
@@ -126,6 +128,7 @@ impl<D: Device> Tap<D> {
         let tap = Tap {
             inner,
             queue: Arc::clone(&queue),
+            ending: Arc::new(Ending(Arc::clone(&queue))),
             copies,
             offered: VecDeque::with_capacity(burst),
             outgoing: VecDeque::with_capacity(burst),
@@ -140,6 +143,23 @@ impl<D: Device> Tap<D> {
                 writer: Some(writer),
             },
         ))
+    }
+
+    /// Puts a tap on another device, which writes to the same capture: another queue of an interface, that is. What both
+    /// capture stands in the order in which the writer gets it. A limit on the number of packets is each tap's own.
+    pub fn beside<E: Device>(&self, inner: E) -> Tap<E> {
+        let burst = inner.capabilities().burst;
+        Tap {
+            inner,
+            queue: Arc::clone(&self.queue),
+            ending: Arc::clone(&self.ending),
+            copies: record::copies(self.queue.byte_limit()),
+            offered: VecDeque::with_capacity(burst),
+            outgoing: VecDeque::with_capacity(burst),
+            remaining: self.remaining,
+            clock: self.clock.clone(),
+            dropped: 0,
+        }
     }
 
     /// The device inside.
@@ -233,9 +253,13 @@ impl<D: Device> Device for Tap<D> {
     }
 }
 
-impl<D> Drop for Tap<D> {
+/// Ends the capture when the last of its taps is gone.
+#[derive(Debug)]
+struct Ending(Arc<Queue>);
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.queue.close();
+        self.0.close();
     }
 }
 

@@ -119,6 +119,11 @@ impl Queue {
         }
     }
 
+    /// Bytes of packets that may wait.
+    pub(super) fn byte_limit(&self) -> usize {
+        self.byte_limit
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }

@@ -106,6 +106,9 @@ pub(crate) struct Serve {
     /// Exchange super-packets of up to 64 KiB with the kernel instead of packets of the MTU
     #[arg(long)]
     pub(crate) offload: bool,
+    /// Open the device with so many queues, each for a thread and a stack of its own; a flow stays on one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) shards: u16,
     /// Watch the device for this long before sleeping, such as 50us: answers come sooner and take more processor time
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub(crate) busy_poll: Option<Duration>,
@@ -244,7 +247,7 @@ Cases: in-1 in-10 in-100 out-1 out-10 out-100 both-1 both-10 both-100 (bulk TCP,
 rr-1 rr-1-spin rr-1k rr-64k (request and response), crr (connect, request, close), udp-echo, udp-bulk,
 fwd-64 fwd-512 fwd-1500 fwd-64k (carried from device to device).
 
-Subjects: offload plain calls busy-poll (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the
+Subjects: offload plain calls busy-poll shards (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the
 kernel), smoltcp, gvisor gvisor-plain ipstack (built apart; see --peers); wire router (this stack's bridge) and
 bare (a program that reads and writes) carry packets.
 

@@ -12,9 +12,10 @@ mod web;
 use std::io;
 use std::time::{Duration, Instant};
 
+use drivers::Device;
 use drivers::tap::Capture;
 use netstack::{Interface, InterfaceStatus, IpCidr, Netstack};
-use txbuf::Ledger;
+use txbuf::Account;
 
 use crate::args::{Serve, Service, ServiceKind};
 use crate::failure::{Failure, Outcome};
@@ -56,14 +57,12 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     // Before anything is set up, so that a signal from now on takes it down in order.
     let mut stop = Stop::install()?;
     let Opened {
-        device,
-        arena,
+        queues,
         name,
         capture,
         restore,
-    } = device::open(options, &Ledger::new())?;
-    let interface = Interface::new(&name, device).arena(&arena);
-    let net = start(options, interface, &services)?;
+    } = device::open(options)?;
+    let net = start(options, &name, queues, &services)?;
     let web = match files {
         Some(files) => Some(Web::start(&net, &services, files)?),
         None => None,
@@ -84,7 +83,7 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
     // Whatever the end, the totals are told.
     let report = captured.as_ref().map_or(None, |report| *report);
     let told = meter.map_or(Ok(()), |meter| {
-        output::print(&meter.summary(&shutdown.counters, &shutdown.interfaces, report))
+        output::print(&meter.summary(&shutdown.shard_counters, &shutdown.interfaces, report))
     });
     let captured = match (captured, place) {
         (Err(error), Some(place)) => Err(place.failure(&error)),
@@ -129,7 +128,8 @@ fn serve_until(
             );
         }
         if let Some(meter) = &mut meter {
-            let counters = net.counters().map_err(Failure::of)?;
+            let counters = net.inspect(|stack| stack.counters().clone());
+            let counters = counters.map_err(Failure::of)?;
             output::line(&meter.line(&counters, &interfaces))?;
         }
     }
@@ -158,9 +158,18 @@ fn tell_of_device(
 
 fn start(
     options: &Serve,
-    mut interface: Interface,
+    name: &str,
+    queues: Vec<(Box<dyn Device>, Account)>,
     services: &[Service],
 ) -> Result<Netstack, Failure> {
+    let mut queues = queues.into_iter();
+    let Some((first, arena)) = queues.next() else {
+        return Err(Failure::new(format!("device {name} has no queue")));
+    };
+    let mut interface = Interface::new(name, first).arena(&arena);
+    for (queue, arena) in queues {
+        interface = interface.queue(queue).arena(&arena);
+    }
     for addr in &options.addr {
         interface = interface.address(IpCidr::new(addr.address().into(), addr.prefix()));
     }

@@ -279,8 +279,9 @@ fn nothing_is_left_by_any_end() {
         assert!(!space.has_device("tun0"));
     }
     let ended = netstack(&format!(
-        "serve --tun tun0 --netns {} {ADDRESSES} --for 300ms",
-        space.name
+        "serve --tun tun0 --netns {} {ADDRESSES} --for 300ms {}",
+        space.name,
+        common::shards()
     ));
     ended.fine();
     assert_eq!((ended.out.as_str(), ended.err.as_str()), ("ready\n", ""));
@@ -305,8 +306,14 @@ fn picture(space: &Space) -> String {
 
 /// A TUN device that does not go with whoever has it open.
 fn persistent(space: &Space, lines: &[&str]) {
+    let queues = if common::shards() == "--shards 1" {
+        ""
+    } else {
+        " multi_queue"
+    };
+    let made = format!("tuntap add dev tun0 mode tun{queues}");
     let mut all = vec![
-        "tuntap add dev tun0 mode tun",
+        made.as_str(),
         // Once up, a device keeps the queueing discipline that it gets.
         "link set tun0 up",
         "link set tun0 down",
@@ -330,8 +337,9 @@ fn a_device_that_was_there_stays() {
     );
     let before = picture(&space);
     let server = Server::start(&format!(
-        "--tun tun0 --netns {} --addr 10.9.0.2/24",
-        space.name
+        "--tun tun0 --netns {} --addr 10.9.0.2/24 {}",
+        space.name,
+        common::shards()
     ));
     ping(&space, V4, "56");
     echo(&space, V4, 1 << 20);
@@ -379,8 +387,10 @@ fn a_device_that_was_there_is_as_before() {
             .fine();
         let before = picture(&space);
         netstack(&format!(
-            "serve --tun tun0 --netns {} --mtu 1300 --addr 10.9.0.2/24,fd00:a::2/64 --peer 10.9.0.1/24,fd00:a::1/64",
-            space.name
+            "serve --tun tun0 --netns {} --mtu 1300 --addr 10.9.0.2/24,fd00:a::2/64 \
+             --peer 10.9.0.1/24,fd00:a::1/64 {}",
+            space.name,
+            common::shards()
         ))
         .refused(&["fd00:a::1/64", "ip address del"]);
         assert_eq!(picture(&space), before);
@@ -538,8 +548,9 @@ fn counters_and_capture() {
     assert_eq!(Some(report.packets), total["capture"]["packets"].as_u64());
 
     let ended = netstack(&format!(
-        "serve --tun tun0 --netns {} {ADDRESSES} --stats --for 1200ms",
-        space.name
+        "serve --tun tun0 --netns {} {ADDRESSES} --stats --for 1200ms {}",
+        space.name,
+        common::shards()
     ));
     ended.fine();
     let lines: Vec<&str> = ended.out.lines().collect();

@@ -60,6 +60,8 @@ fn values_that_make_no_sense() {
     netstack("serve --tun tun0 --addr 240.1.2.3/24")
         .refused(&["240.1.2.3 cannot be the address of one host"]);
     netstack("serve --tun fd:3 --addr 10.9.0.2/24 --offload").refused(&["--offload", "--tun NAME"]);
+    netstack("serve --tun fd:3 --addr 10.9.0.2/24 --shards 2").refused(&["--shards", "--tun NAME"]);
+    serve("--shards 0").refused(&["1..=64"]);
     serve("--netns a/b").refused(&["ip netns list"]);
     serve("--congestion vegas").refused(&["vegas", "reno", "cubic"]);
     let mut nameless = Command::new(common::NETSTACK);

@@ -114,6 +114,13 @@ pub const SUBJECTS: &[Subject] = &[
         serves: everything,
     },
     Subject {
+        name: "shards",
+        about: "this stack, TUN with offload, two shards",
+        link: SUPER,
+        start: Start::Serve(&["--offload", "--shards", "2"]),
+        serves: everything,
+    },
+    Subject {
         name: "ceiling",
         about: "a program without TCP in it, TUN with offload",
         link: SUPER,

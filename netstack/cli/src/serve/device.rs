@@ -1,5 +1,7 @@
 //! The TUN device: found or made, its kernel side set up, its packets written to a capture when asked.
 
+use std::iter;
+
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
 use drivers::tap::{Capture, Tap, TapConfig};
 use drivers::{Device, Tun, TunConfig};
@@ -19,9 +21,8 @@ const RECEIVE_KEEP: usize = 64;
 
 /// A device that is ready for the stack.
 pub(crate) struct Opened {
-    pub(crate) device: Box<dyn Device>,
-    /// What the storage is charged to that the device reads into.
-    pub(crate) arena: Account,
+    /// Its queues, each with what the storage is charged to that it reads into.
+    pub(crate) queues: Vec<(Box<dyn Device>, Account)>,
     pub(crate) name: String,
     /// With where it goes.
     pub(crate) capture: Option<(Capture, Place)>,
@@ -32,7 +33,7 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// In a sentence that says what to do. A device that was created is gone again, one that was there is as before.
-pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> {
+pub(crate) fn open(options: &Serve) -> Result<Opened, Failure> {
     check_addresses(options)?;
     check_reach(options)?;
     check_adopted(options)?;
@@ -43,30 +44,45 @@ pub(crate) fn open(options: &Serve, ledger: &Ledger) -> Result<Opened, Failure> 
     // Before the device, so that a file that cannot be written leaves nothing behind.
     let open = |path| CaptureFile::open(path, "choose another file with --pcap");
     let capture = options.pcap.as_deref().map(open).transpose()?;
-    let (pool, arena) = receive_pool(ledger);
-    let (tun, restore) = open_tun(options, netns, &pool)?;
-    let name = tun.name().to_owned();
-    Ok(match capture {
-        None => Opened {
-            device: Box::new(tun),
-            arena,
-            name,
-            capture: None,
-            restore,
-        },
-        Some(file) => {
-            let (file, place) = file.begin()?;
-            let (tap, capture) = Tap::new(tun, file, TapConfig::new(&name))
-                .map_err(|error| place.failure(&error))?;
-            Opened {
-                device: Box::new(tap),
-                arena,
-                name,
-                capture: Some((capture, place)),
-                restore,
-            }
-        }
+    // Shards share nothing, nor do their ledgers.
+    let pools = (0..options.shards).map(|_| receive_pool(&Ledger::new()));
+    let (pools, arenas): (Vec<Pool>, Vec<Account>) = pools.unzip();
+    let (tuns, restore) = open_tun(options, netns, &pools)?;
+    let name = tuns
+        .first()
+        .map_or_else(String::new, |tun| tun.name().to_owned());
+    let (devices, capture) = match capture {
+        None => (tuns.into_iter().map(boxed).collect(), None),
+        Some(file) => capturing(tuns, file, &name)?,
+    };
+    Ok(Opened {
+        queues: devices.into_iter().zip(arenas).collect(),
+        name,
+        capture,
+        restore,
     })
+}
+
+/// The queues with a tap on each, all of one capture.
+fn capturing(
+    tuns: Vec<Tun>,
+    file: CaptureFile,
+    name: &str,
+) -> Result<(Vec<Box<dyn Device>>, Option<(Capture, Place)>), Failure> {
+    let (file, place) = file.begin()?;
+    let mut tuns = tuns.into_iter();
+    let Some(first) = tuns.next() else {
+        return Ok((Vec::new(), None));
+    };
+    let (first, capture) =
+        Tap::new(first, file, TapConfig::new(name)).map_err(|error| place.failure(&error))?;
+    let rest: Vec<_> = tuns.map(|tun| boxed(first.beside(tun))).collect();
+    let devices = iter::once(boxed(first)).chain(rest);
+    Ok((devices.collect(), Some((capture, place))))
+}
+
+fn boxed(device: impl Device + 'static) -> Box<dyn Device> {
+    Box::new(device)
 }
 
 /// The pool that a TUN device reads into, and what it is charged to.
@@ -80,7 +96,11 @@ pub(crate) fn receive_pool(ledger: &Ledger) -> (Pool, Account) {
     (Pool::charged_to(ledger, config, &account), account)
 }
 
-fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, Restore), Failure> {
+fn open_tun(
+    options: &Serve,
+    netns: Option<Netns>,
+    pools: &[Pool],
+) -> Result<(Vec<Tun>, Restore), Failure> {
     let link = kernel_side(options);
     match &options.tun {
         TunName::Name(name) => {
@@ -91,12 +111,13 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, 
                 offload: options.offload,
                 backend: options.backend.into(),
             };
-            let tun = Tun::open(&config, pool).map_err(Failure::of)?;
-            let restore = Restore::new(config.netns, tun.changes().cloned());
-            Ok((tun, restore))
+            let tuns = Tun::open_queues(&config, pools).map_err(Failure::of)?;
+            let changes = tuns.first().and_then(Tun::changes).cloned();
+            Ok((tuns, Restore::new(config.netns, changes)))
         }
         TunName::Fd(number) => {
             let backend = options.backend.into();
+            let pool = &pools[0];
             let adopt = |mtu| Tun::adopt_number(*number, mtu, backend, pool).map_err(Failure::of);
             let tun = match (&netns, options.mtu) {
                 // The device cannot be looked up before its name is known, which the descriptor tells.
@@ -110,7 +131,7 @@ fn open_tun(options: &Serve, netns: Option<Netns>, pool: &Pool) -> Result<(Tun, 
             };
             let configure = |link| netlink::configure(netns.as_ref(), tun.name(), &link);
             let changes = link.map(configure).transpose().map_err(Failure::of)?;
-            Ok((tun, Restore::new(netns, changes)))
+            Ok((vec![tun], Restore::new(netns, changes)))
         }
     }
 }
@@ -154,11 +175,14 @@ fn check_addresses(options: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Offloads are agreed on when a device is attached, which for a descriptor has been done by somebody else.
+/// Offloads and queues are agreed on when a device is attached, which for a descriptor has been done by somebody else.
 fn check_adopted(options: &Serve) -> Result<(), Failure> {
     match options.tun {
         TunName::Fd(_) if options.offload => Err(Failure::new(
             "--offload needs a device that serve opens itself: name it with --tun NAME",
+        )),
+        TunName::Fd(_) if options.shards > 1 => Err(Failure::new(
+            "--shards needs a device that serve opens itself: name it with --tun NAME",
         )),
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use drivers::DeviceCounters;
 use drivers::tap::CaptureReport;
 use netstack::{Counters, InterfaceStatus};
 use serde_json::{Map, Value, json};
@@ -38,12 +39,12 @@ impl Meter {
         }
     }
 
-    /// The line of this second.
-    pub(super) fn line(&mut self, counters: &Counters, interfaces: &[InterfaceStatus]) -> String {
-        let now = self.sample(counters, interfaces);
+    /// The line of this second, from the counters of each shard.
+    pub(super) fn line(&mut self, shards: &[Counters], interfaces: &[InterfaceStatus]) -> String {
+        let now = self.sample(shards, interfaces);
         let before = std::mem::replace(&mut self.last, now);
         if self.as_json {
-            return self.object("second", counters, interfaces).to_string();
+            return self.object("second", shards, interfaces).to_string();
         }
         let seconds = (now.at - before.at).as_secs_f64().max(1e-3);
         let rate = |now: u64, before: u64| (now - before) as f64 / seconds;
@@ -59,76 +60,114 @@ impl Meter {
         )
     }
 
-    /// Every counter that is not zero, by name.
+    /// Every counter that is not zero, by name: of all shards together, and if there are several, of each.
     pub(super) fn summary(
         &self,
-        counters: &Counters,
+        shards: &[Counters],
         interfaces: &[InterfaceStatus],
         captured: Option<CaptureReport>,
     ) -> String {
         if self.as_json {
-            let mut object = self.object("total", counters, interfaces);
+            let mut object = self.object("total", shards, interfaces);
             if let Some(report) = captured {
                 object["capture"] = json!({ "packets": report.written, "bytes": report.bytes, "dropped": report.dropped });
             }
             return format!("{object}\n");
         }
         let mut text = format!("total of {:.1} s\n", self.started.elapsed().as_secs_f64());
-        for interface in interfaces {
-            for (name, value) in interface.device.iter().filter(|(_, value)| *value > 0) {
-                let _ = writeln!(
-                    text,
-                    "  {:<36} {value}",
-                    format!("{} {name}", interface.name)
-                );
-            }
-        }
-        for (layer, name, value) in counters.iter().filter(|(_, _, value)| *value > 0) {
-            let _ = writeln!(text, "  {:<36} {value}", format!("{layer} {name}"));
-        }
+        self.list(&mut text, &sum(shards), interfaces, |_| true);
         if let Some(report) = captured {
             let _ = writeln!(text, "  {:<36} {}", "capture packets", report.written);
             let _ = writeln!(text, "  {:<36} {}", "capture dropped", report.dropped);
         }
+        for (number, counters) in shards.iter().enumerate().filter(|_| shards.len() > 1) {
+            let _ = writeln!(text, "of shard {number}");
+            self.list(&mut text, counters, interfaces, |shard| shard == number);
+        }
         text
     }
 
-    fn sample(&self, counters: &Counters, interfaces: &[InterfaceStatus]) -> Sample {
-        let mut sample = Sample {
-            at: self.started.elapsed(),
-            retransmits: counters.tcp.retransmits,
-            drops: counters.drops(),
-            ..Sample::default()
-        };
-        for InterfaceStatus { device, .. } in interfaces
-            .iter()
-            .filter(|interface| interface.name == self.device)
-        {
-            sample.rx_packets += device.rx_packets;
-            sample.rx_bytes += device.rx_bytes;
-            sample.tx_packets += device.tx_packets;
-            sample.tx_bytes += device.tx_bytes;
-            sample.drops += device.drops();
+    /// The counters, and those of the queues that are wanted by their shard.
+    fn list(
+        &self,
+        text: &mut String,
+        counters: &Counters,
+        interfaces: &[InterfaceStatus],
+        is_wanted: impl Fn(usize) -> bool,
+    ) {
+        let device = self.device_of(interfaces, is_wanted);
+        for (name, value) in device.iter().filter(|(_, value)| *value > 0) {
+            let _ = writeln!(text, "  {:<36} {value}", format!("{} {name}", self.device));
         }
-        sample
+        for (layer, name, value) in counters.iter().filter(|(_, _, value)| *value > 0) {
+            let _ = writeln!(text, "  {:<36} {value}", format!("{layer} {name}"));
+        }
     }
 
-    fn object(&self, kind: &str, counters: &Counters, interfaces: &[InterfaceStatus]) -> Value {
+    /// What the queues of the device count that are wanted by their shard.
+    fn device_of(
+        &self,
+        interfaces: &[InterfaceStatus],
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> DeviceCounters {
+        interfaces
+            .iter()
+            .filter(|queue| queue.name == self.device && is_wanted(queue.shard))
+            .fold(DeviceCounters::default(), |sum, queue| {
+                sum.plus(&queue.device)
+            })
+    }
+
+    fn sample(&self, shards: &[Counters], interfaces: &[InterfaceStatus]) -> Sample {
+        let counters = sum(shards);
+        let device = self.device_of(interfaces, |_| true);
+        Sample {
+            at: self.started.elapsed(),
+            rx_packets: device.rx_packets,
+            rx_bytes: device.rx_bytes,
+            tx_packets: device.tx_packets,
+            tx_bytes: device.tx_bytes,
+            retransmits: counters.tcp.retransmits,
+            drops: counters.drops() + device.drops(),
+        }
+    }
+
+    fn object(&self, kind: &str, shards: &[Counters], interfaces: &[InterfaceStatus]) -> Value {
+        let mut object = self.counted(&sum(shards), interfaces, |_| true);
+        object["kind"] = kind.into();
+        object["seconds"] = self.started.elapsed().as_secs_f64().into();
+        if shards.len() > 1 {
+            let of_each = shards.iter().enumerate();
+            let of_each = of_each.map(|(number, counters)| {
+                self.counted(counters, interfaces, |shard| shard == number)
+            });
+            object["shards"] = of_each.collect();
+        }
+        object
+    }
+
+    /// The counters, and those of the queues that are wanted by their shard, by name.
+    fn counted(
+        &self,
+        counters: &Counters,
+        interfaces: &[InterfaceStatus],
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Value {
         let mut layers = Map::new();
         for (layer, name, value) in counters.iter() {
             layers.entry(layer).or_insert_with(|| json!({}))[name] = value.into();
         }
-        let devices: Map<String, Value> = interfaces
+        let device = self.device_of(interfaces, is_wanted);
+        let device: Map<String, Value> = device
             .iter()
-            .map(|interface| {
-                let counters: Map<String, Value> = interface
-                    .device
-                    .iter()
-                    .map(|(name, value)| (name.to_owned(), value.into()))
-                    .collect();
-                (interface.name.clone(), counters.into())
-            })
+            .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
-        json!({ "kind": kind, "seconds": self.started.elapsed().as_secs_f64(), "devices": devices, "counters": layers })
+        json!({ "devices": { self.device.as_str(): device }, "counters": layers })
     }
+}
+
+fn sum(shards: &[Counters]) -> Counters {
+    let mut sum = Counters::default();
+    shards.iter().for_each(|counters| sum.add(counters));
+    sum
 }

@@ -244,12 +244,20 @@ pub(crate) const V6: &str = "fd00:9::2";
 pub(crate) const ADDRESSES: &str =
     "--addr 10.9.0.2/24,fd00:9::2/64 --peer 10.9.0.1/24 --peer fd00:9::1/64";
 
-/// The command on `tun0` of `space`, with both addresses.
+/// The command on `tun0` of `space`, with both addresses, and as many shards as [`shards`] says.
+#[track_caller]
 pub(crate) fn serve(space: &Space, rest: &str) -> Server {
     Server::start(&format!(
-        "--tun tun0 --netns {} {ADDRESSES} {rest}",
-        space.name
+        "--tun tun0 --netns {} {ADDRESSES} {} {rest}",
+        space.name,
+        shards()
     ))
+}
+
+/// The option that says how many shards the command has: the tests hold for any number. `NETSTACK_TEST_SHARDS` says it.
+pub(crate) fn shards() -> String {
+    let number = std::env::var("NETSTACK_TEST_SHARDS");
+    format!("--shards {}", number.as_deref().unwrap_or("1"))
 }
 
 /// A port of the stack.
