@@ -148,6 +148,8 @@ counters! {
         out_no_room: dropped,
         /// Packets that found the queue of their device full.
         out_queue_full: dropped,
+        /// Packets without a socket that waited so long for their device that nobody needs them any more.
+        out_queue_late: dropped,
 
         /// ICMP messages shorter than their header.
         icmp_in_truncated: dropped,
@@ -191,6 +193,8 @@ counters! {
         forward_not_cut: dropped,
         /// Forwarded packets that found the queue of their interface full.
         forward_queue_full: dropped,
+        /// Forwarded packets that waited so long for their device that nobody needs them any more.
+        forward_queue_late: dropped,
 
         /// Packets that were injected.
         injected,

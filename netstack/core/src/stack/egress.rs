@@ -2,9 +2,9 @@
 
 use super::Stack;
 use super::hooks::Passage;
-use super::interface::Ready;
 use super::schedule::Owner;
 use super::table::Socket;
+use super::turns::{Ready, Turn};
 use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::output::OutHeader;
@@ -30,13 +30,20 @@ impl Stack {
                 self.counters.ip.out_sent += 1;
                 return Some(packet);
             }
-            let packet = match interface.pop_control() {
+            let late = &mut self.counters.ip.out_queue_late;
+            let packet = match interface.control.pop(now, late) {
                 Some(packet) => Some(packet),
-                None => match interface.ready.pop_front()? {
-                    Ready::Socket(id) => self.socket_transmit(now, iface, id),
-                    Ready::Request(number) => self.request_transmit(now, number),
-                    Ready::Transit => interface.pop_transit(),
-                },
+                None => {
+                    let turn = interface.turns.next()?;
+                    match turn.who {
+                        Ready::Socket(id) => self.socket_transmit(now, iface, id, turn),
+                        Ready::Request(number) => self.request_transmit(now, number),
+                        Ready::Transit => {
+                            let late = &mut self.counters.ip.forward_queue_late;
+                            interface.pop_transit(now, turn, late)
+                        }
+                    }
+                }
             };
             let Some(mut packet) = packet else { continue };
             if destination(&packet).is_some_and(|to| self.addresses.owns(to)) {
@@ -62,18 +69,37 @@ impl Stack {
                 .any(|interface| interface.has_output())
     }
 
-    fn socket_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
+    fn socket_transmit(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        id: SocketId,
+        turn: Turn,
+    ) -> Option<Packet> {
         match self.table.get_mut(id).ok()? {
-            Socket::Tcp(_) => self.tcp_transmit(now, iface, id),
+            Socket::Tcp(_) => self.tcp_transmit(now, iface, id, turn),
             Socket::Udp(_) => {
-                self.udp_transmit(now, iface, id);
+                self.udp_transmit(now, iface, id, turn);
                 None
             }
             Socket::Listener(_) => None,
         }
     }
 
-    fn tcp_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) -> Option<Packet> {
+    /// Has a socket asked again that may have more to send, when it is its turn.
+    pub(super) fn asked_again(&mut self, iface: IfaceId, turn: Turn, bytes: usize) {
+        if let Some(interface) = self.interfaces.get_mut(iface.index() as usize) {
+            interface.turns.go_on(turn, bytes);
+        }
+    }
+
+    fn tcp_transmit(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        id: SocketId,
+        turn: Turn,
+    ) -> Option<Packet> {
         let tcp = self.table.tcp_mut(id).ok()?;
         tcp.ready = false;
         let outgoing = tcp.connection.poll_transmit(&mut tcp_context!(self, now));
@@ -81,17 +107,15 @@ impl Stack {
         self.schedule
             .arm(Owner::Connection(id.index), &mut tcp.scheduled, deadline);
         let outgoing = outgoing?;
-        // It may have more; others come first.
+        // It may have more.
         tcp.ready = true;
         let mss = tcp.connection.snd.mss;
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
-        if let Some(interface) = self.interfaces.get_mut(iface.index() as usize) {
-            interface.ready.push_back(Ready::Socket(id));
-        }
         let mut header = self.tcp_header(&flow, fragile);
         header.traffic_class = outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
+        self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
 
@@ -227,7 +251,7 @@ impl Stack {
             self.counters.ip.out_no_route += 1;
             return false;
         };
-        let queued = interface.push_control(packet);
+        let queued = interface.control.push(self.now, packet);
         if !queued {
             self.counters.ip.out_queue_full += 1;
         }

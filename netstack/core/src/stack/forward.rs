@@ -51,7 +51,7 @@ impl Stack {
         };
         if forward::wire_len(&packet) <= mtu {
             forward::decrement_hop_limit(&mut packet);
-            return self.enqueue_transit(to, packet);
+            return self.enqueue_transit(now, to, packet);
         }
         if !forward::may_fragment(&packet) {
             self.counters.ip.forward_too_big += 1;
@@ -59,7 +59,7 @@ impl Stack {
             return self.refuse(now, from, IcmpError::TooBig { mtu }, &packet);
         }
         forward::decrement_hop_limit(&mut packet);
-        self.forward_in_fragments(to, packet, mtu);
+        self.forward_in_fragments(now, to, packet, mtu);
     }
 
     /// The interface by which a packet leaves; else the error that its sender is told, if any. What is wrong is counted.
@@ -95,7 +95,7 @@ impl Stack {
         self.send_icmp_error(now, from, error, &forward::first_on_wire(packet));
     }
 
-    fn forward_in_fragments(&mut self, to: IfaceId, packet: Packet, mtu: usize) {
+    fn forward_in_fragments(&mut self, now: Instant, to: IfaceId, packet: Packet, mtu: usize) {
         let mut whole = VecDeque::new();
         if packet.meta.gso.is_none() {
             whole.push_back(packet);
@@ -112,7 +112,7 @@ impl Stack {
                 Ok(fragments) => {
                     for fragment in fragments {
                         self.counters.ip.out_fragments += 1;
-                        self.enqueue_transit(to, fragment);
+                        self.enqueue_transit(now, to, fragment);
                     }
                 }
                 Err(_) => self.counters.ip.out_fragment_failed += 1,
@@ -120,12 +120,12 @@ impl Stack {
         }
     }
 
-    fn enqueue_transit(&mut self, to: IfaceId, mut packet: Packet) {
+    fn enqueue_transit(&mut self, now: Instant, to: IfaceId, mut packet: Packet) {
         packet.meta.iface = to.index();
         let Some(interface) = self.interfaces.get_mut(to.index() as usize) else {
             return;
         };
-        if interface.push_transit(packet) {
+        if interface.push_transit(now, packet) {
             self.counters.ip.forwarded += 1;
         } else {
             self.counters.ip.forward_queue_full += 1;

@@ -83,7 +83,8 @@ impl Stack {
 
     /// The time for the ages of what is made from now on.
     #[inline]
-    pub(super) fn tell_time(&self, now: crate::Instant) {
+    pub(super) fn tell_time(&mut self, now: crate::Instant) {
+        self.now = now;
         self.pools.ledger.set_now(now.as_nanos());
     }
 }

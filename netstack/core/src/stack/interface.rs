@@ -1,50 +1,49 @@
 //! One interface: its size, and what waits to leave by it.
 
 use super::config::InterfaceConfig;
-use crate::socket::SocketId;
+use super::turns::{Ready, Turn, Turns};
+use super::waiting::{Limits, Waiting};
+use crate::Instant;
+use core::time::Duration;
 use std::collections::VecDeque;
 use txbuf::Packet;
 
 /// Packets without a socket (answers, errors, fragments) that may wait for one device.
-const CONTROL_LIMIT: usize = 1024;
-/// Forwarded packets that may wait for one device, and their bytes: a few turns of super-packets.
-const TRANSIT_LIMIT: usize = 4096;
-const TRANSIT_BYTES: usize = 16 << 20;
-
-/// Who has something to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ready {
-    /// A socket; it is asked for its packets one at a time.
-    Socket(SocketId),
-    /// The half-open connection with this number has a SYN-ACK to send.
-    Request(usize),
-    /// Forwarded packets wait.
-    Transit,
-}
+const CONTROL: Limits = Limits {
+    packets: 1024,
+    bytes: 16 << 20,
+    time: LONGEST_WAIT,
+};
+/// Forwarded packets that may wait for one device: a few turns of super-packets.
+const TRANSIT: Limits = Limits {
+    packets: 4096,
+    bytes: 16 << 20,
+    time: LONGEST_WAIT,
+};
+/// A device that takes nothing for so long is down. Those who had sent to it will have sent again.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The state of one interface.
 pub(super) struct Interface {
     config: InterfaceConfig,
     /// Whole packets that belong to no socket.
-    control: VecDeque<Packet>,
+    pub(super) control: Waiting,
     /// Whole packets that were injected: they leave first and are shown to nobody.
     pub(super) injected: VecDeque<Packet>,
-    /// Forwarded packets, and their bytes.
-    transit: VecDeque<Packet>,
-    transit_bytes: usize,
-    /// Who is to be asked for packets, in turn. Each stands here at most once.
-    pub(super) ready: VecDeque<Ready>,
+    /// Forwarded packets. As long as there are some, they have their turn.
+    transit: Waiting,
+    /// Who is to be asked for packets. Each stands here at most once.
+    pub(super) turns: Turns,
 }
 
 impl Interface {
     pub(super) fn new(config: InterfaceConfig) -> Self {
         Interface {
             config,
-            control: VecDeque::new(),
+            control: Waiting::new(CONTROL),
             injected: VecDeque::new(),
-            transit: VecDeque::new(),
-            transit_bytes: 0,
-            ready: VecDeque::new(),
+            transit: Waiting::new(TRANSIT),
+            turns: Turns::default(),
         }
     }
 
@@ -53,47 +52,33 @@ impl Interface {
         self.config.mtu
     }
 
-    /// Queues a packet that belongs to no socket. Returns false, and drops it, when too many wait.
-    #[must_use]
-    pub(super) fn push_control(&mut self, packet: Packet) -> bool {
-        if self.control.len() >= CONTROL_LIMIT {
-            return false;
-        }
-        self.control.push_back(packet);
-        true
-    }
-
-    /// The next packet that belongs to no socket.
-    pub(super) fn pop_control(&mut self) -> Option<Packet> {
-        self.control.pop_front()
-    }
-
     /// Queues a forwarded packet. Returns false, and drops it, when too many wait.
     #[must_use]
-    pub(super) fn push_transit(&mut self, packet: Packet) -> bool {
-        if self.transit.len() >= TRANSIT_LIMIT || self.transit_bytes >= TRANSIT_BYTES {
-            return false;
+    pub(super) fn push_transit(&mut self, now: Instant, packet: Packet) -> bool {
+        let waits = !self.transit.is_empty();
+        let queued = self.transit.push(now, packet);
+        if queued && !waits {
+            self.turns.join(Ready::Transit);
         }
-        if self.transit.is_empty() {
-            self.ready.push_back(Ready::Transit);
-        }
-        self.transit_bytes += packet.len();
-        self.transit.push_back(packet);
-        true
+        queued
     }
 
-    /// The next forwarded packet; if there are more, sockets have their turn before them.
-    pub(super) fn pop_transit(&mut self) -> Option<Packet> {
-        let packet = self.transit.pop_front()?;
-        self.transit_bytes -= packet.len();
+    /// The next forwarded packet, whose turn it is. Those that came too late are counted in `late`.
+    pub(super) fn pop_transit(
+        &mut self,
+        now: Instant,
+        turn: Turn,
+        late: &mut u64,
+    ) -> Option<Packet> {
+        let packet = self.transit.pop(now, late)?;
         if !self.transit.is_empty() {
-            self.ready.push_back(Ready::Transit);
+            self.turns.go_on(turn, packet.len());
         }
         Some(packet)
     }
 
     /// Whether anything may be there to send.
     pub(super) fn has_output(&self) -> bool {
-        !self.injected.is_empty() || !self.control.is_empty() || !self.ready.is_empty()
+        !self.injected.is_empty() || !self.control.is_empty() || !self.turns.is_empty()
     }
 }

@@ -40,7 +40,9 @@ mod table;
 mod tcp_calls;
 mod tcp_ingress;
 mod time_waits;
+mod turns;
 mod udp_calls;
+mod waiting;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
@@ -126,6 +128,8 @@ pub struct Stack {
     hooks: Hooks,
     shard: Shard,
     strays: Strays,
+    /// The latest time that was told.
+    now: Instant,
 }
 
 impl Stack {
@@ -164,6 +168,7 @@ impl Stack {
             hooks: Hooks::default(),
             shard: config.shard,
             strays: Strays::default(),
+            now: Instant::ZERO,
         }
     }
 

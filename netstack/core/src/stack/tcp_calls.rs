@@ -179,6 +179,7 @@ impl Stack {
     /// what nobody accepted.
     // req: MAY-1, SHLD-3, U-38
     pub fn close(&mut self, now: Instant, socket: SocketId) {
+        self.tell_time(now);
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
             Ok(Socket::Listener(_)) => self.close_listener(now, socket),
@@ -190,6 +191,7 @@ impl Stack {
     /// Closes a socket at once: a connection sends a reset, and what was not sent is lost.
     // req: U-37
     pub fn abort(&mut self, now: Instant, socket: SocketId) {
+        self.tell_time(now);
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, true),
             _ => self.close(now, socket),

@@ -2,9 +2,9 @@
 
 use super::Stack;
 use super::events::News;
-use super::interface::Ready;
 use super::schedule::Owner;
 use super::table::{Flow, HalfOpen, Socket, TcpSocket};
+use super::turns::Ready;
 use crate::Instant;
 use crate::ip::{IfaceId, IpHeader};
 use crate::socket::SocketId;
@@ -366,7 +366,7 @@ impl Stack {
         if !core::mem::replace(&mut half_open.ready, true)
             && let Some(interface) = self.interfaces.get_mut(half_open.iface.index() as usize)
         {
-            interface.ready.push_back(Ready::Request(number));
+            interface.turns.join(Ready::Request(number));
         }
     }
 
@@ -439,7 +439,7 @@ impl Stack {
         if !core::mem::replace(&mut tcp.ready, true)
             && let Some(interface) = self.interfaces.get_mut(tcp.iface.index() as usize)
         {
-            interface.ready.push_back(Ready::Socket(id));
+            interface.turns.join(Ready::Socket(id));
         }
     }
 

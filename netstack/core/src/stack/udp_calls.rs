@@ -2,9 +2,9 @@
 
 use super::Stack;
 use super::events::News;
-use super::interface::Ready;
 use super::ports::bindable;
 use super::table::{Socket, UdpEntry};
+use super::turns::{Ready, Turn};
 use crate::Instant;
 use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::icmp::{IcmpError, Unreachable};
@@ -151,12 +151,12 @@ impl Stack {
         if !core::mem::replace(&mut udp.ready, true)
             && let Some(interface) = self.interfaces.get_mut(iface.index() as usize)
         {
-            interface.ready.push_back(Ready::Socket(id));
+            interface.turns.join(Ready::Socket(id));
         }
     }
 
     /// Hands the socket's next datagram to the interface that it leaves by.
-    pub(super) fn udp_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId) {
+    pub(super) fn udp_transmit(&mut self, now: Instant, iface: IfaceId, id: SocketId, turn: Turn) {
         let Ok(udp) = self.table.udp_mut(id) else {
             return;
         };
@@ -169,7 +169,10 @@ impl Stack {
         if was_full && udp.socket.is_writable() {
             self.udp_news(id, News::WRITABLE);
         }
-        self.udp_ready(id, iface);
+        if let Ok(udp) = self.table.udp_mut(id) {
+            udp.ready = true;
+            self.asked_again(iface, turn, outgoing.wire_len());
+        }
         self.udp_hand_over(now, local, outgoing);
     }
 

@@ -7,9 +7,9 @@ use txbuf::{Chain, GATHER_MAX, Held, IovIter, NoMemory, Packet, Pool, Span, Toke
 
 use super::UDP_HEADER;
 use super::input::{UdpDrop, UdpHeader};
-use crate::ip::IPV4_HEADER;
 use crate::ip::icmp::IcmpError;
 use crate::ip::join::join;
+use crate::ip::{IPV4_HEADER, IPV6_HEADER};
 use crate::socket::{ConnectionError, RecvError, SendControl, SendError};
 use crate::storage::{self, Taking};
 
@@ -66,6 +66,15 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     fn charge(&self) -> usize {
         OVERHEAD + self.payload.as_ref().map_or(0, Span::len)
+    }
+
+    /// Bytes of its packet, fragments aside.
+    pub(crate) fn wire_len(&self) -> usize {
+        let ip = match self.to {
+            SocketAddr::V4(_) => IPV4_HEADER,
+            SocketAddr::V6(_) => IPV6_HEADER,
+        };
+        ip + UDP_HEADER + self.payload.as_ref().map_or(0, Span::len)
     }
 
     fn shares_storage(&self, payload: &Span) -> bool {

@@ -4,6 +4,7 @@ mod cost;
 mod hooks;
 mod router;
 mod supers;
+mod turns;
 
 use core::net::{IpAddr, SocketAddr};
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};

@@ -2,6 +2,7 @@
 
 use super::{LEFT, MTU, RIGHT, Router, Sent, across, host};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use suite::wire::{Icmp, Ip, Udp, fragments, ip4, ip6, packet, protocol, sum};
 
 fn datagram(v6: bool, len: usize) -> Vec<u8> {
@@ -350,4 +351,28 @@ fn what_waits_for_a_device_that_asks_for_nothing_is_bounded() {
     );
     assert_eq!(router.sent().len() as u64, router.count("forwarded"));
     assert!(router.count("forward_queue_full") > 0);
+}
+
+#[test]
+fn what_waits_too_long_for_a_device_is_dropped() {
+    let mut router = Router::new();
+    let send = |router: &mut Router, count| {
+        for _ in 0..count {
+            let packet = router.packet(&datagram(false, 10));
+            router.stack.handle_packet(router.now, LEFT, packet);
+            // An answer of the router's own.
+            let (from, to) = (host(LEFT, false, 9), host(LEFT, false, 1));
+            let request = Icmp::echo_request(from, to, 1, 2, vec![5; 9]).to_packet();
+            let packet = router.packet(&request);
+            router.stack.handle_packet(router.now, LEFT, packet);
+        }
+    };
+    send(&mut router, 10);
+    router.now = router.now + Duration::from_millis(600);
+    send(&mut router, 3);
+    router.now = router.now + Duration::from_millis(600);
+    assert_eq!(router.sent().len(), 6);
+    assert_eq!(router.count("forward_queue_late"), 10);
+    assert_eq!(router.count("out_queue_late"), 10);
+    assert!(!router.stack.has_output());
 }
