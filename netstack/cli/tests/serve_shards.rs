@@ -233,6 +233,10 @@ fn connections_that_the_stack_opens_outlive_the_memory_of_the_kernel() {
         .inspect(|stack| stack.counters().tcp.active_opens)
         .unwrap();
     assert_eq!(by_shard, [FLOWS as u64 / 2; 2]);
+    // The kernel answers a SYN while it takes it in, before it notes by which queue that came: the answer may come by
+    // another one, and nothing else.
+    let begun = strays(&stack);
+    assert!(begun <= FLOWS as u64, "{begun}");
     let mut buffer = vec![0; MESSAGE];
     for (ours, theirs) in &mut pairs {
         for _ in 0..ROUNDS {
@@ -242,7 +246,7 @@ fn connections_that_the_stack_opens_outlive_the_memory_of_the_kernel() {
             ours.read_exact(&mut buffer).unwrap();
         }
     }
-    assert_eq!(strays(&stack), 0);
+    assert_eq!(strays(&stack), begun);
     // The kernel clears its table of flows now and then.
     thread::sleep(Duration::from_millis(6500));
     for (ours, theirs) in &mut pairs {
@@ -251,7 +255,7 @@ fn connections_that_the_stack_opens_outlive_the_memory_of_the_kernel() {
         assert!(buffer == [3; MESSAGE]);
     }
     let passed_on = strays(&stack);
-    assert!(passed_on > 0);
+    assert!(passed_on > begun);
     // Every one was answered by its own shard, so that the kernel knows again.
     for (ours, theirs) in &mut pairs {
         theirs.write_all(&[4; MESSAGE]).unwrap();
