@@ -407,13 +407,15 @@ pub(crate) fn attach_wire(sides: [Interface; 2]) -> Result<[Port; 2], StartError
     check_names(&sides)?;
     let [mut left, mut right] = sides;
     let devices = [left.only()?.device, right.only()?.device];
-    let offloads = |device: &Box<dyn Device>| device.capabilities().offloads;
-    let is_plain = devices.iter().all(|device| !offloads(device).rx_checksum);
-    let port = |number: u32, name: String, device: Box<dyn Device>| {
+    let offloads = devices
+        .each_ref()
+        .map(|device| device.capabilities().offloads);
+    let is_plain = offloads.iter().all(|offloads| !offloads.rx_checksum);
+    let port = |number: u32, name: String, device: Box<dyn Device>, offloads| {
         if device.poll_fd().is_none() {
             return Err(StartError::NotPollable(name));
         }
-        let device = if is_plain || takes_all(offloads(&device)) {
+        let device = if is_plain || takes_all(offloads) {
             device
         } else {
             Box::new(Edge::without_joining(device))
@@ -421,7 +423,10 @@ pub(crate) fn attach_wire(sides: [Interface; 2]) -> Result<[Port; 2], StartError
         Ok(Port::new(name, IfaceId::new(number), 0, device))
     };
     let [first, second] = devices;
-    Ok([port(0, left.name, first)?, port(1, right.name, second)?])
+    Ok([
+        port(0, left.name, first, offloads[0])?,
+        port(1, right.name, second, offloads[1])?,
+    ])
 }
 
 /// How many queues the interfaces have, each of them.

@@ -63,12 +63,15 @@ pub(crate) fn open(options: &Serve) -> Result<Opened, Failure> {
     })
 }
 
+/// The queues of a device.
+type Devices = Vec<Box<dyn Device>>;
+
 /// The queues with a tap on each, all of one capture.
 fn capturing(
     tuns: Vec<Tun>,
     file: CaptureFile,
     name: &str,
-) -> Result<(Vec<Box<dyn Device>>, Option<(Capture, Place)>), Failure> {
+) -> Result<(Devices, Option<(Capture, Place)>), Failure> {
     let (file, place) = file.begin()?;
     let mut tuns = tuns.into_iter();
     let Some(first) = tuns.next() else {

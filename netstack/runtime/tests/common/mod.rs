@@ -65,7 +65,7 @@ impl Pair {
         server: impl FnOnce(Builder) -> Builder,
         client: impl FnOnce(Builder) -> Builder,
     ) -> Pair {
-        let (one, other) = pair(link.clone()).expect("a link");
+        let (one, other) = pair(link).expect("a link");
         let mut one = Interface::new("mem0", one)
             .address(cidr("10.0.0.1/24"))
             .address(cidr("fd00::1/64"));
@@ -73,7 +73,7 @@ impl Pair {
             .address(cidr("10.0.0.2/24"))
             .address(cidr("fd00::2/64"));
         for _ in 1..shards() {
-            let (first, second) = pair(link.clone()).expect("a link");
+            let (first, second) = pair(link).expect("a link");
             one = one.queue(first);
             other = other.queue(second);
         }

@@ -368,9 +368,9 @@ fn what_waits_too_long_for_a_device_is_dropped() {
         }
     };
     send(&mut router, 10);
-    router.now = router.now + Duration::from_millis(600);
+    router.now += Duration::from_millis(600);
     send(&mut router, 3);
-    router.now = router.now + Duration::from_millis(600);
+    router.now += Duration::from_millis(600);
     assert_eq!(router.sent().len(), 6);
     assert_eq!(router.count("forward_queue_late"), 10);
     assert_eq!(router.count("out_queue_late"), 10);

@@ -115,7 +115,7 @@ fn a_bulk_sender_small_datagrams_and_what_is_forwarded_share_the_device() {
     let mut sent = [Sent::default(); 3];
     let mut since = sent;
     for round in 0..3000 {
-        router.now = router.now + Duration::from_micros(100);
+        router.now += Duration::from_micros(100);
         let data = vec![3; 1 << 20];
         let _ = router.stack.send_message(
             bulk,
