@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use netstack_core::{Event, Instant, RecvFlags, SendControl, SendFlags, SocketId, Stack};
+use netstack_core::{Event, How, Instant, RecvFlags, SendControl, SendFlags, SocketId, Stack};
 use txbuf::IovIter;
 
 use crate::error::IntoIo as _;
@@ -91,6 +91,21 @@ impl ServiceContext<'_> {
         Ok((socket, peer))
     }
 
+    /// Begins a connection to `remote`, from an address and port of the stack's choice. A connected or a closed event
+    /// follows.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkUnreachable` without a route, `AddrNotAvailable` without an address or a free port, `InvalidInput`.
+    pub fn connect(&mut self, remote: SocketAddr) -> io::Result<SocketId> {
+        let socket = self
+            .stack
+            .tcp_connect(self.now, remote, None)
+            .map_err(|error| error.into_io())?;
+        self.adopt(socket);
+        Ok(socket)
+    }
+
     /// Binds a UDP socket.
     ///
     /// # Errors
@@ -157,6 +172,23 @@ impl ServiceContext<'_> {
         self.stack
             .splice(from, to, max)
             .map_err(|error| error.into_io())
+    }
+
+    /// Ends what a connection sends; what was sent before is still delivered.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` while it is not established or after it is over.
+    pub fn end(&mut self, socket: SocketId) -> io::Result<()> {
+        self.stack
+            .shutdown(socket, How::Write)
+            .map_err(|error| error.into_io())
+    }
+
+    /// Closes a connection by a reset; what was not delivered is lost.
+    pub fn abort(&mut self, socket: SocketId) {
+        self.owners.remove(&socket);
+        self.stack.abort(self.now, socket);
     }
 
     /// Closes a socket; what was sent is still delivered.

@@ -47,6 +47,10 @@ impl Endpoints {
         Ok(())
     }
 
+    pub(super) fn listeners(&self) -> &[SocketId] {
+        &self.listeners
+    }
+
     pub(super) fn role(&self, socket: SocketId) -> Role {
         if self.listeners.contains(&socket) {
             Role::Listener
