@@ -112,7 +112,8 @@ pub(super) fn open(config: &TunConfig) -> Result<Opened, TunError> {
     let device = sys::tun_flags(fd.as_fd())
         .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
     prepare(&fd)?;
-    let offloads = config.offload.then(|| negotiate(&fd)).transpose()?;
+    let set = |mask| sys::set_tun_offload(fd.as_fd(), mask);
+    let offloads = config.offload.then(|| negotiate(set)).transpose()?;
     let link = config.link.clone().unwrap_or_default();
     let changes = netlink::configure_since(before, config.netns.as_ref(), &device.name, &link)?;
     Ok(Opened {
@@ -196,8 +197,8 @@ fn attach_with_offload(name: &str) -> Result<OwnedFd, TunError> {
     attached.map_err(|errno| attach_error(name, errno.into()))
 }
 
-/// Asks for every offload, and for fewer where the kernel is too old for the newer ones.
-fn negotiate(fd: &OwnedFd) -> Result<Offloads, TunError> {
+/// Asks for every offload by `set`, and for fewer where the kernel is too old for the newer ones.
+fn negotiate(mut set: impl FnMut(u32) -> rustix::io::Result<()>) -> Result<Offloads, TunError> {
     let tso = sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6;
     let uso = sys::TUN_F_USO4 | sys::TUN_F_USO6;
     let wishes = [
@@ -208,7 +209,7 @@ fn negotiate(fd: &OwnedFd) -> Result<Offloads, TunError> {
     ];
     let mut refusal = Errno::INVAL;
     for (mask, tso, uso) in wishes {
-        match sys::set_tun_offload(fd.as_fd(), mask) {
+        match set(mask) {
             Ok(()) => {
                 return Ok(Offloads {
                     tx_checksum: true,
@@ -278,3 +279,6 @@ fn refused(what: &str, errno: Errno) -> TunError {
         source: errno.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
