@@ -118,9 +118,13 @@ pub enum SendError {
     /// The connection failed; told once, afterwards [`SendError::Closed`].
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// The datagram does not fit into any IP packet. Nothing was sent.
+    /// The datagram does not fit into any IP packet, or one of several segments not into an unfragmented one of the
+    /// interface. Nothing was sent.
     #[error("message too long")]
     TooLong,
+    /// The message cannot be cut into segments of no bytes, nor into more than 64. Nothing was sent.
+    #[error("invalid segment size")]
+    InvalidSegment,
     /// A datagram needs a destination: name one or connect the socket.
     #[error("destination address required")]
     NoDestination,

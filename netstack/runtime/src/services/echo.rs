@@ -1,11 +1,11 @@
 //! The echo service.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
-use netstack_core::{Event, SocketId};
-use txbuf::IovIter;
+use netstack_core::{Event, SendControl, SocketId};
+use txbuf::{IovIter, Span};
 
 use super::endpoints::{Endpoints, Role};
 use crate::service::{Service, ServiceContext};
@@ -23,6 +23,14 @@ const WELL_KNOWN_PORTS: u16 = 1024;
 /// Sends back what it receives, over TCP and UDP (RFC 862). Datagrams from ports below 1024 are not answered.
 pub struct Echo {
     endpoints: Endpoints,
+    /// For each socket a datagram, or several that came together, for whose answer there was no room.
+    pending: HashMap<SocketId, Datagram>,
+}
+
+struct Datagram {
+    payload: VecDeque<Span>,
+    from: SocketAddr,
+    segment: Option<u16>,
 }
 
 impl Echo {
@@ -30,6 +38,32 @@ impl Echo {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Echo {
             endpoints: Endpoints::new(addresses),
+            pending: HashMap::new(),
+        }
+    }
+}
+
+impl Echo {
+    /// Sends back the datagrams that have come, together if they came together, while the socket has room. Those that
+    /// wait meanwhile, the core counts when they become too many; and it counts what it refuses, such as to somebody whom
+    /// no route leads to. Writable events come here too.
+    fn answer(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) {
+        loop {
+            let pending = self.pending.remove(&socket);
+            let Some(mut datagram) = pending.or_else(|| next_to_answer(cx, socket)) else {
+                return;
+            };
+            let control = SendControl {
+                segment: datagram.segment,
+                ..SendControl::to(datagram.from)
+            };
+            let mut payload = IovIter::spans(&mut datagram.payload);
+            if let Err(error) = cx.send(socket, &mut payload, &control)
+                && error.kind() == io::ErrorKind::WouldBlock
+            {
+                self.pending.insert(socket, datagram);
+                return;
+            }
         }
     }
 }
@@ -51,7 +85,7 @@ impl Service for Echo {
                     send_back(cx, connection);
                 }
             }
-            Role::Datagrams => answer(cx, event.socket),
+            Role::Datagrams => self.answer(cx, event.socket),
             Role::Connection => send_back(cx, event.socket),
         }
     }
@@ -77,22 +111,19 @@ fn waits(error: &io::Error) -> bool {
     )
 }
 
-/// Sends back the datagrams that have come, while the socket has room for any. Those that wait meanwhile, the core counts
-/// when they become too many; and it counts what it refuses, such as to somebody whom no route leads to.
-fn answer(cx: &mut ServiceContext<'_>, socket: SocketId) {
-    let mut datagram = VecDeque::new();
+/// Receives until something is to be answered.
+fn next_to_answer(cx: &mut ServiceContext<'_>, socket: SocketId) -> Option<Datagram> {
     loop {
-        datagram.clear();
-        // Its writable event comes here too.
-        if !cx.can_send(socket) {
-            return;
-        }
-        match cx.receive(socket, &mut IovIter::collect(&mut datagram, DATAGRAM)) {
-            Ok((_, Some(from))) if from.port() >= WELL_KNOWN_PORTS => {
-                let _ = cx.send(socket, &mut IovIter::spans(&mut datagram), Some(from));
-            }
-            Ok(_) => {}
-            Err(_) => return,
+        let mut payload = VecDeque::new();
+        let mut into = IovIter::collect(&mut payload, DATAGRAM);
+        let received = cx.receive(socket, &mut into).ok()?;
+        let may_answer = |from: &SocketAddr| from.port() >= WELL_KNOWN_PORTS;
+        if let Some(from) = received.from.filter(may_answer) {
+            return Some(Datagram {
+                payload,
+                from,
+                segment: received.segment,
+            });
         }
     }
 }

@@ -39,10 +39,12 @@ impl Endpoints {
         Ok(())
     }
 
-    /// Binds a UDP socket to every address.
+    /// Binds a UDP socket to every address, which takes datagrams that came together as one.
     pub(super) fn open_udp(&mut self, cx: &mut ServiceContext<'_>) -> io::Result<()> {
         for address in &self.addresses {
-            self.datagrams.push(cx.bind_udp(*address)?);
+            let socket = cx.bind_udp(*address)?;
+            cx.set_gro(socket, true)?;
+            self.datagrams.push(socket);
         }
         Ok(())
     }
