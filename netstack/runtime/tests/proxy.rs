@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Pair, at, at6, check, fill, link, within};
+use common::{Pair, at, at6, check, fill, link, offloading_link, within};
 use netstack::drivers::memory::MemoryConfig;
 use netstack::net::{TcpListener, TcpStream};
 use netstack::services::Proxy;
-use netstack::txbuf::{DeviceMemory, IovIter, Offloads, Span};
+use netstack::txbuf::{DeviceMemory, IovIter, Span};
 use netstack::{Builder, SendFlags, TcpConfig};
 
 const BYTES: u64 = 8 << 20;
@@ -46,6 +46,15 @@ fn connect(pair: &Pair, listener: &TcpListener) -> [TcpStream; 2] {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
     }
     [client, server]
+}
+
+/// Asserts that a client is reset, which may be before `connect` has returned.
+fn is_reset(pair: &Pair) {
+    let read = TcpStream::connect(&pair.client, at(80)).and_then(|mut client| {
+        client.set_read_timeout(Some(PATIENCE))?;
+        client.read(&mut [0; 1])
+    });
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 /// Sends the stream from `first` on, in pieces of many lengths, and ends it.
@@ -132,11 +141,7 @@ fn what_a_client_sends_before_the_target_answers_arrives() {
 fn a_refusal_is_passed_on() {
     let (pair, listener) = proxied(link(), |builder| builder);
     drop(listener);
-    let mut client = TcpStream::connect(&pair.client, at(80)).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    let error = client.read(&mut [0; 1]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    drop(client);
+    is_reset(&pair);
     pair.finish();
 }
 
@@ -145,11 +150,7 @@ fn without_a_way_to_the_target_clients_are_reset() {
     let nowhere = "192.0.2.1:1".parse().unwrap();
     let service = Proxy::new([at(80)], nowhere);
     let pair = Pair::with(link(), |server| server.service(service), |client| client);
-    let mut client = TcpStream::connect(&pair.client, at(80)).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
-    let error = client.read(&mut [0; 1]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    drop(client);
+    is_reset(&pair);
     pair.finish();
 }
 
@@ -254,16 +255,7 @@ impl DeviceMemory for Untouchable {
 
 #[test]
 fn payload_is_not_touched() {
-    let mut config = link();
-    for end in &mut config.ends {
-        end.offloads = Offloads {
-            tx_checksum: true,
-            rx_checksum: true,
-            tso: true,
-            uso: true,
-        };
-    }
-    let (pair, listener) = proxied(config, |builder| builder);
+    let (pair, listener) = proxied(offloading_link(), |builder| builder);
     let ends = connect(&pair, &listener);
     for turn in [[0, 1], [1, 0]] {
         let [from, to] = turn.map(|end| &ends[end]);

@@ -5,12 +5,12 @@ mod common;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use common::{Pair, at, at6, check, fill, link};
+use common::{Pair, at, at6, check, fill, link, offloading_link};
 use netstack::drivers::memory::MemoryConfig;
 use netstack::net;
 use netstack::services::Echo;
 use netstack::tokio::UdpSocket as AsyncUdpSocket;
-use netstack::txbuf::{IovIter, Offloads};
+use netstack::txbuf::IovIter;
 use netstack::{RecvFlags, SendControl, SendFlags};
 
 #[test]
@@ -158,18 +158,9 @@ async fn asynchronous_datagrams() {
     pair.finish();
 }
 
-/// Devices that take super-packets, and devices that do not.
+/// Devices that take no super-packets, and devices that do.
 fn links() -> [MemoryConfig; 2] {
-    let mut offload = link();
-    for end in &mut offload.ends {
-        end.offloads = Offloads {
-            tx_checksum: true,
-            rx_checksum: true,
-            tso: true,
-            uso: true,
-        };
-    }
-    [link(), offload]
+    [link(), offloading_link()]
 }
 
 #[test]

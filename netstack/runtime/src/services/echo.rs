@@ -1,6 +1,6 @@
 //! The echo service.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
@@ -24,12 +24,14 @@ const WELL_KNOWN_PORTS: u16 = 1024;
 pub struct Echo {
     endpoints: Endpoints,
     /// For each socket a datagram, or several that came together, for whose answer there was no room.
-    pending: HashMap<SocketId, Datagram>,
+    pending: Vec<(SocketId, Datagram)>,
 }
 
+#[derive(Default)]
 struct Datagram {
     payload: VecDeque<Span>,
-    from: SocketAddr,
+    /// Whom it is to be sent back to, if to anybody.
+    from: Option<SocketAddr>,
     segment: Option<u16>,
 }
 
@@ -38,7 +40,7 @@ impl Echo {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Echo {
             endpoints: Endpoints::new(addresses),
-            pending: HashMap::new(),
+            pending: Vec::new(),
         }
     }
 }
@@ -48,23 +50,47 @@ impl Echo {
     /// wait meanwhile, the core counts when they become too many; and it counts what it refuses, such as to somebody whom
     /// no route leads to. Writable events come here too.
     fn answer(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) {
+        let waits = self.pending.iter().position(|(of, _)| *of == socket);
+        let mut datagram = match waits {
+            Some(index) => self.pending.swap_remove(index).1,
+            None => Datagram::default(),
+        };
         loop {
-            let pending = self.pending.remove(&socket);
-            let Some(mut datagram) = pending.or_else(|| next_to_answer(cx, socket)) else {
-                return;
-            };
-            let control = SendControl {
-                segment: datagram.segment,
-                ..SendControl::to(datagram.from)
-            };
-            let mut payload = IovIter::spans(&mut datagram.payload);
-            if let Err(error) = cx.send(socket, &mut payload, &control)
+            if let Err(error) = datagram.send_back(cx, socket)
                 && error.kind() == io::ErrorKind::WouldBlock
             {
-                self.pending.insert(socket, datagram);
+                self.pending.push((socket, datagram));
+                return;
+            }
+            if datagram.receive(cx, socket).is_err() {
                 return;
             }
         }
+    }
+}
+
+impl Datagram {
+    fn send_back(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) -> io::Result<()> {
+        let Some(to) = self.from else {
+            return Ok(());
+        };
+        let control = SendControl {
+            segment: self.segment,
+            ..SendControl::to(to)
+        };
+        let mut payload = IovIter::spans(&mut self.payload);
+        cx.send(socket, &mut payload, &control).map(drop)
+    }
+
+    /// Takes the place of what was here before.
+    fn receive(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) -> io::Result<()> {
+        self.payload.clear();
+        let mut into = IovIter::collect(&mut self.payload, DATAGRAM);
+        let received = cx.receive(socket, &mut into)?;
+        let may_answer = |from: &SocketAddr| from.port() >= WELL_KNOWN_PORTS;
+        self.from = received.from.filter(may_answer);
+        self.segment = received.segment;
+        Ok(())
     }
 }
 
@@ -109,21 +135,4 @@ fn waits(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
     )
-}
-
-/// Receives until something is to be answered.
-fn next_to_answer(cx: &mut ServiceContext<'_>, socket: SocketId) -> Option<Datagram> {
-    loop {
-        let mut payload = VecDeque::new();
-        let mut into = IovIter::collect(&mut payload, DATAGRAM);
-        let received = cx.receive(socket, &mut into).ok()?;
-        let may_answer = |from: &SocketAddr| from.port() >= WELL_KNOWN_PORTS;
-        if let Some(from) = received.from.filter(may_answer) {
-            return Some(Datagram {
-                payload,
-                from,
-                segment: received.segment,
-            });
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netstack::drivers::memory::{MemoryConfig, pair};
+use netstack::txbuf::Offloads;
 use netstack::{Builder, Interface, IpCidr, Netstack, Stack, TcpConfig};
 
 /// The addresses of the server's stack.
@@ -36,6 +37,20 @@ pub fn link() -> MemoryConfig {
         wakeup: true,
         ..MemoryConfig::default()
     }
+}
+
+/// The same between devices that take super-packets.
+pub fn offloading_link() -> MemoryConfig {
+    let mut config = link();
+    for end in &mut config.ends {
+        end.offloads = Offloads {
+            tx_checksum: true,
+            rx_checksum: true,
+            tso: true,
+            uso: true,
+        };
+    }
+    config
 }
 
 impl Pair {
