@@ -247,6 +247,7 @@ pub(crate) struct Bench {
 const BENCH_HELP: &str = "\
 Cases: in-1 in-10 in-100 out-1 out-10 out-100 both-1 both-10 both-100 (bulk TCP, connections),
 rr-1 rr-1-spin rr-1k rr-64k (request and response), crr (connect, request, close), udp-echo, udp-bulk,
+udp-bulk-gso (there and back in super-packets), proxy (TCP passed on),
 fwd-64 fwd-512 fwd-1500 fwd-64k (carried from device to device).
 
 Subjects: offload plain calls busy-poll (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the
