@@ -8,6 +8,7 @@ use netstack_core::{Event, SendControl, SocketId};
 use txbuf::{IovIter, Span};
 
 use super::endpoints::{Endpoints, Role};
+use super::waits;
 use crate::service::{Service, ServiceContext};
 
 /// Bytes of one connection that go from its receive queue to its send queue at a time.
@@ -50,14 +51,14 @@ impl Echo {
     /// wait meanwhile, the core counts when they become too many; and it counts what it refuses, such as to somebody whom
     /// no route leads to. Writable events come here too.
     fn answer(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) {
-        let waits = self.pending.iter().position(|(of, _)| *of == socket);
-        let mut datagram = match waits {
+        let place = self.pending.iter().position(|(of, _)| *of == socket);
+        let mut datagram = match place {
             Some(index) => self.pending.swap_remove(index).1,
             None => Datagram::default(),
         };
         loop {
             if let Err(error) = datagram.send_back(cx, socket)
-                && error.kind() == io::ErrorKind::WouldBlock
+                && waits(&error)
             {
                 self.pending.push((socket, datagram));
                 return;
@@ -127,12 +128,4 @@ fn send_back(cx: &mut ServiceContext<'_>, connection: SocketId) {
             Ok(0) | Err(_) => return cx.close(connection),
         }
     }
-}
-
-/// Whether an event follows when it is worth trying again.
-fn waits(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
-    )
 }

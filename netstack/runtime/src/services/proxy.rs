@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use netstack_core::{Event, SocketId};
 
 use super::endpoints::{Endpoints, Role};
+use super::waits;
 use crate::service::{Service, ServiceContext};
 
 /// Bytes that change hands in one call.
@@ -109,7 +110,7 @@ impl Proxy {
                     cx.end(to)?;
                     half.ended = true;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if waits(&error) => break,
                 Err(error) => return Err(error),
             }
         }
