@@ -96,6 +96,7 @@ impl IntoIo for SendError {
             SendError::Connection(error) => error.kind(),
             SendError::TooLong
             | SendError::InvalidSegment
+            | SendError::TooManyParts
             | SendError::InvalidAddress
             | SendError::NotASource => ErrorKind::InvalidInput,
             SendError::NoDestination => ErrorKind::NotConnected,

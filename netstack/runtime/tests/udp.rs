@@ -10,7 +10,7 @@ use netstack::drivers::memory::MemoryConfig;
 use netstack::net;
 use netstack::services::Echo;
 use netstack::tokio::UdpSocket as AsyncUdpSocket;
-use netstack::txbuf::IovIter;
+use netstack::txbuf::{IovIter, Span};
 use netstack::{RecvFlags, SendControl, SendFlags};
 
 #[test]
@@ -233,4 +233,19 @@ async fn asynchronous_messages_of_segments_are_echoed_as_they_came() {
         drop(client);
         pair.finish();
     }
+}
+
+#[test]
+fn a_blocking_sender_of_pieces_of_large_buffers_comes_to_an_end() {
+    let pair = Pair::start();
+    let socket = net::UdpSocket::bind(&pair.client, "0.0.0.0:0").unwrap();
+    let control = SendControl::to(at(9));
+    for _ in 0..500 {
+        let owned = Span::from_owner(pair.client.ledger(), vec![1_u8; 200 << 10]).unwrap();
+        let mut from = IovIter::span(owned.slice(..1000).unwrap());
+        let sent = socket.send_message(&mut from, SendFlags::NONE, &control);
+        assert_eq!(sent.unwrap(), 1000);
+    }
+    drop(socket);
+    pair.finish();
 }

@@ -125,6 +125,10 @@ pub enum SendError {
     /// The message cannot be cut into segments of no bytes, nor into more than 64. Nothing was sent.
     #[error("invalid segment size")]
     InvalidSegment,
+    /// The datagram has more than 16 parts, and cannot be copied together because the processor may not read some of
+    /// them. Nothing was sent.
+    #[error("too many parts in unreadable memory")]
+    TooManyParts,
     /// A datagram needs a destination: name one or connect the socket.
     #[error("destination address required")]
     NoDestination,

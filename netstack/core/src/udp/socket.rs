@@ -173,10 +173,11 @@ impl UdpSocket {
         !self.incoming.is_empty() || self.error.is_some()
     }
 
-    /// Whether any datagram could be sent now, however long. So who is refused for want of room finds the socket not
-    /// writable, and hears when it is again. Without that a short one may still fit; any does into an empty queue.
+    /// Whether any datagram could be sent now, however long, and none was refused since the last one left. So who is
+    /// refused finds the socket not writable, and hears when it is again. Without that a short one may still fit; any
+    /// does into an empty queue.
     pub(crate) fn is_writable(&self) -> bool {
-        self.fits(MAX_PACKET)
+        self.fits(MAX_PACKET) && !self.refused
     }
 
     /// Bytes of storage that the queue of datagrams to send keeps alive, and that of received ones.
@@ -462,7 +463,7 @@ impl UdpSocket {
     /// Whether who was refused is to be told now that there is room. A datagram may have been refused although any
     /// would have fitted, for the storage of others that it keeps: then it is worth another try after each that leaves.
     pub(crate) fn has_news_of_room(&mut self) -> bool {
-        self.is_writable() && core::mem::take(&mut self.refused)
+        self.fits(MAX_PACKET) && core::mem::take(&mut self.refused)
     }
 
     /// Takes the next datagram to send.
@@ -509,10 +510,15 @@ fn take_payload(
         }
         return Ok(payload);
     }
+    // What cannot be read cannot be copied together either, however much storage there is.
+    let never = source.remaining() == 0 && parts.iter().any(|part| !part.is_readable());
     for part in parts.into_iter().rev() {
         put_back(source, part);
     }
-    Err(SendError::NoMemory)
+    Err(match never {
+        true => SendError::TooManyParts,
+        false => SendError::NoMemory,
+    })
 }
 
 fn put_back(source: &mut IovIter<'_>, part: Span) {
