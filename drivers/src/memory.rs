@@ -123,6 +123,9 @@ fn usable(own: Offloads, peer: Offloads) -> Offloads {
 }
 
 /// One end of a link in memory. Dropping it drops what it has not received; what it sent stays for the other end.
+///
+/// Packets that it refuses are dropped while the link is locked: where their buffers are of somebody else's making, a
+/// [`Deferral`](txbuf::Deferral) puts the destructors off.
 #[derive(Debug)]
 pub struct MemoryEnd {
     link: Arc<Link>,

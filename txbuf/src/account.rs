@@ -4,7 +4,6 @@
 //! true size, and given back by whichever thread drops the last pin: that is an
 //! [`Account`]. What a queue holds is counted by the queue's owner, who alone touches
 //! it, in a plain number.
-
 //!
 //! # Who waits
 //!
@@ -14,7 +13,8 @@
 //! and is told of bytes that come back to any of them, however they do: by a charge
 //! dropped, by one taken back, or by a limit raised.
 //!
-//! None of that is lost. Who waits first says so in `waiting` and then looks at `used`
+//! None of that is lost. Who waits says so in `waits`, so that whoever finds its entry
+//! tells it, enters itself, says so in `waiting`, and then looks at `used`
 //! again; who gives back first takes from `used` and then looks at `waiting`. Both do
 //! so with read-modify-writes of `used` that acquire and release. If that of who waits
 //! comes first, the other one sees the flag, and if not, it is itself the one to see
@@ -123,6 +123,9 @@ impl Account {
         // is seen, or reads the new one.
         let used = self.0.used.fetch_add(0, Ordering::AcqRel);
         let mut panic = None;
+        if used > limit - limit / 8 {
+            self.press_here(&mut panic);
+        }
         self.relieve(used, &mut panic);
         self.call_waiters(&mut panic);
         resume(panic);
@@ -141,7 +144,10 @@ impl Account {
     ///
     /// [`NoMemory`] when a limit would be passed; nothing is charged.
     pub fn charge(&self, bytes: usize) -> Result<Charge, NoMemory> {
-        self.add(bytes)?;
+        let mut panic = None;
+        let added = self.add(bytes, &mut panic);
+        resume(panic);
+        added?;
         // The count of the `Arc`.
         sync::note(1);
         let charge = Charge {
@@ -161,8 +167,9 @@ impl Account {
         let mut account = Some(self);
         while let Some(at) = account {
             if !at.has_room(bytes) {
-                at.enter(&self.0);
+                // Before the entry: who takes that out finds somebody to tell.
                 self.0.waits.store(1, Ordering::Release);
+                at.enter(&self.0);
                 // Again, now that whoever gives back sees us.
                 wait |= !at.has_room(bytes);
             }
@@ -185,8 +192,9 @@ impl Account {
     }
 
     /// Charges here and outside. Whoever calls this makes something that gives the
-    /// bytes back, and then calls [`press`](Self::press).
-    pub(crate) fn add(&self, bytes: usize) -> Result<(), NoMemory> {
+    /// bytes back, and then calls [`press`](Self::press). A `panic` of somebody who was
+    /// told is for the caller to [`resume`], once its own counts are right.
+    pub(crate) fn add(&self, bytes: usize, panic: &mut Panic) -> Result<(), NoMemory> {
         let limit = self.limit();
         let charge = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= limit);
         let before = self
@@ -195,14 +203,12 @@ impl Account {
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, charge);
         before.map_err(|_| NoMemory)?;
         if let Some(account) = &self.0.within
-            && let Err(full) = account.add(bytes)
+            && let Err(full) = account.add(bytes, panic)
         {
             // Others may have been refused because of this, or found it too much.
             let left = self.0.used.fetch_sub(bytes, Ordering::AcqRel) - bytes;
-            let mut panic = None;
-            self.relieve(left, &mut panic);
-            self.call_waiters(&mut panic);
-            resume(panic);
+            self.relieve(left, panic);
+            self.call_waiters(panic);
             return Err(full);
         }
         Ok(())
@@ -252,7 +258,8 @@ impl Account {
         resume(panic);
     }
 
-    fn give_back_telling(&self, bytes: usize, panic: &mut Panic) {
+    /// As [`give_back`](Self::give_back), which leaves a `panic` to the caller.
+    pub(crate) fn give_back_telling(&self, bytes: usize, panic: &mut Panic) {
         let left = self.0.used.fetch_sub(bytes, Ordering::AcqRel) - bytes;
         self.relieve(left, panic);
         if let Some(account) = &self.0.within {
@@ -285,10 +292,13 @@ impl Account {
 }
 
 /// The first panic of somebody who was told.
-type Panic = Option<Box<dyn Any + Send>>;
+pub(crate) type Panic = Option<Box<dyn Any + Send>>;
 
-fn resume(panic: Panic) {
-    if let Some(panic) = panic {
+/// Goes on with it, unless the thread is unwinding already: two would end the process.
+pub(crate) fn resume(panic: Panic) {
+    if let Some(panic) = panic
+        && !std::thread::panicking()
+    {
         resume_unwind(panic);
     }
 }

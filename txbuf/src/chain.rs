@@ -253,7 +253,6 @@ impl Chain {
             return;
         }
         self.start = pos;
-        self.release_messages();
         let gone = self.entries.partition_point(|entry| entry.end() <= pos);
         self.released += gone as u64;
         // Counted before anything is dropped: an owner's destructor may panic.
@@ -278,6 +277,8 @@ impl Chain {
                 self.adopted -= entry.recount();
             }
         }
+        // Last: who is told of a message may panic.
+        self.release_messages();
     }
 
     /// Gives the segment that is being filled back, if no unreleased byte lies in the

@@ -149,7 +149,7 @@ impl Ledger {
 
     /// As [`tracking`](Self::tracking), with a clock that says the time in nanoseconds,
     /// so that nobody has to tell it. It is called under the ledger's lock, on whatever
-    /// thread makes a node.
+    /// thread makes a node, and must not panic.
     pub fn tracking_by(clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self::build(Some(Live::with_clock(Box::new(clock))))
     }

@@ -36,6 +36,13 @@
 //! ([`Chain::end_message`]); when the last is dropped, [`Completions`] reports the
 //! message, once.
 //!
+//! **[`Account`].** A limit on storage; a [`Charge`] is bytes of it, and a [`Watch`] hears
+//! of pressure, and of room for who waits.
+//!
+//! **[`Held`].** What a queue keeps, counted as it is and not as it shows.
+//!
+//! **[`Deferral`].** While it lives, destructors of others' buffers wait on this thread.
+//!
 //! # Who owns what
 //!
 //! * A function that takes a `Span` or a `Packet` by value owns it; one that

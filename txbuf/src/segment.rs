@@ -3,13 +3,16 @@
 //! A header and its segment are made together and stay together: idle pairs are
 //! linked by their headers, so that taking one allocates nothing and a whole run
 //! comes back in one step.
+//!
+//! A `Pool` is a handle of a `Home`, which lives as long as any of its nodes and keeps the
+//! idle ones on its `Shelf`, one `Pile` after the other.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::alloc::{alloc_zeroed, dealloc};
 use std::sync::Arc;
 
-use crate::account::Account;
+use crate::account::{Account, resume};
 use crate::error::NoMemory;
 use crate::ledger::{Kind, Ledger};
 use crate::node::{Node, NodeRef};
@@ -126,19 +129,24 @@ impl Home {
             shelf.idle.pop()
         };
         let account = self.account.as_ref();
-        let refused = account.and_then(|account| account.add(self.segment as usize).err());
+        let bytes = self.segment as usize;
+        let mut panic = None;
+        let refused = account.and_then(|account| account.add(bytes, &mut panic).err());
         if refused.is_none() {
+            // Nobody was told anything: only what is taken back is told of.
             if let Some(node) = idle.or_else(|| allocate(self.segment)) {
                 return Ok(node);
             }
             account
                 .into_iter()
-                .for_each(|account| account.give_back(self.segment as usize));
+                .for_each(|account| account.give_back_telling(bytes, &mut panic));
         }
         let mut shelf = sync::lock(&self.shelf);
         idle.into_iter().for_each(|node| shelf.idle.push(node));
         // The caller has the pool too, so it does not go with the lease.
         drop(shelf.less(1));
+        drop(shelf);
+        resume(panic);
         Err(NoMemory)
     }
 

@@ -108,7 +108,9 @@ pub(super) fn open(config: &TunConfig, queues: usize) -> Result<Vec<Opened>, Tun
     }?;
     fds.iter().try_for_each(prepare)?;
     let first = fds.first().filter(|_| config.offload);
-    let offloads = first.map(negotiate).transpose()?;
+    let offloads = first
+        .map(|fd| negotiate(|mask| sys::set_tun_offload(fd.as_fd(), mask)))
+        .transpose()?;
     // With all queues there: where a packet goes depends on how many there are.
     let link = config.link.clone().unwrap_or_default();
     let changes = netlink::configure_since(before, config.netns.as_ref(), &device.name, &link)?;
@@ -226,8 +228,8 @@ fn attach_with(name: &str, flags: u16) -> Result<OwnedFd, TunError> {
     })
 }
 
-/// Asks for every offload, and for fewer where the kernel is too old for the newer ones.
-fn negotiate(fd: &OwnedFd) -> Result<Offloads, TunError> {
+/// Asks for every offload by `set`, and for fewer where the kernel is too old for the newer ones.
+fn negotiate(mut set: impl FnMut(u32) -> rustix::io::Result<()>) -> Result<Offloads, TunError> {
     let tso = sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6;
     let uso = sys::TUN_F_USO4 | sys::TUN_F_USO6;
     let wishes = [
@@ -238,7 +240,7 @@ fn negotiate(fd: &OwnedFd) -> Result<Offloads, TunError> {
     ];
     let mut refusal = Errno::INVAL;
     for (mask, tso, uso) in wishes {
-        match sys::set_tun_offload(fd.as_fd(), mask) {
+        match set(mask) {
             Ok(()) => {
                 return Ok(Offloads {
                     tx_checksum: true,
@@ -308,3 +310,6 @@ fn refused(what: &str, errno: Errno) -> TunError {
         source: errno.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use drivers::netlink::{Cidr, MIN_IPV6_MTU};
 use netstack::Congestion;
 
 pub(crate) use bridge::{Bridge, Mode, Sides};
-pub(crate) use values::{Backend, Service, ServiceKind, TunName};
+pub(crate) use values::{Backend, Proxy, Service, ServiceKind, TunName};
 
 /// A user-mode TCP/IP stack on a TUN device.
 #[derive(Debug, Parser)]
@@ -77,7 +77,7 @@ pub(crate) struct Demo {
 /// Serve TCP and UDP on a TUN device.
 ///
 /// Attaches to the device, or creates it and removes it at the end. Answers ping, and serves echo on port 7,
-/// discard on 9 and chargen on 19 unless services are named. Prints `ready` once it serves; ends by Ctrl-C,
+/// discard on 9 and chargen on 19 unless services or proxies are named. Prints `ready` once it serves; ends by Ctrl-C,
 /// SIGTERM or --for. A device that was there before stays, and gets back the addresses, MTU and link state that it
 /// had.
 #[derive(Debug, Args)]
@@ -89,7 +89,9 @@ Examples:
     netstack serve --tun tun0 --netns blue --addr 10.9.0.2/24 --stats --for 20s
   Files over HTTP, with a capture:
     netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 \\
-        --service http:80 --http-root ./public --pcap serve.pcapng")]
+        --service http:80 --http-root ./public --pcap serve.pcapng
+  Connections to port 8080 passed on to a server of the kernel, without touching what they carry:
+    netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 --proxy 8080=10.9.0.1:80")]
 pub(crate) struct Serve {
     /// The TUN device: a name, or fd:N for a descriptor that was inherited
     #[arg(long, value_name = "NAME|fd:N")]
@@ -127,6 +129,9 @@ pub(crate) struct Serve {
     /// A service and its port: echo, discard, chargen or http; may be repeated
     #[arg(long, value_name = "NAME:PORT", value_delimiter = ',')]
     pub(crate) service: Vec<Service>,
+    /// Pass TCP connections to this port on to an address, which the stack reaches through the device; may be repeated
+    #[arg(long, value_name = "PORT=ADDRESS:PORT", value_delimiter = ',')]
+    pub(crate) proxy: Vec<Proxy>,
     /// The directory whose files the http service gives out
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) http_root: Option<PathBuf>,
@@ -245,6 +250,7 @@ pub(crate) struct Bench {
 const BENCH_HELP: &str = "\
 Cases: in-1 in-10 in-100 out-1 out-10 out-100 both-1 both-10 both-100 (bulk TCP, connections),
 rr-1 rr-1-spin rr-1k rr-64k (request and response), crr (connect, request, close), udp-echo, udp-bulk,
+udp-bulk-gso (there and back in super-packets), proxy (TCP passed on),
 fwd-64 fwd-512 fwd-1500 fwd-64k (carried from device to device).
 
 Subjects: offload plain calls busy-poll shards (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the

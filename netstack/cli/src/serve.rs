@@ -30,21 +30,6 @@ pub(crate) use http::Files;
 pub(crate) use services::everywhere;
 pub(crate) use web::Web;
 
-/// What is served when nothing is named.
-const DEFAULT_SERVICES: [Service; 3] = [
-    Service {
-        kind: ServiceKind::Echo,
-        port: 7,
-    },
-    Service {
-        kind: ServiceKind::Discard,
-        port: 9,
-    },
-    Service {
-        kind: ServiceKind::Chargen,
-        port: 19,
-    },
-];
 /// How long closed connections may take to deliver what they have left when the end has come.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often the device is looked at.
@@ -52,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until the end has come.
 pub(crate) fn run(options: &Serve) -> Result<Outcome, Failure> {
-    let services = chosen_services(options)?;
+    let services = services::chosen(options)?;
     let files = web_root(options, &services)?;
     // Before anything is set up, so that a signal from now on takes it down in order.
     let mut stop = Stop::install()?;
@@ -182,35 +167,9 @@ fn start(
         .configure(move |config| config.tcp.congestion = congestion)
         .interface(interface)
         .busy_poll(options.busy_poll.unwrap_or_default());
-    services::add(builder, services)
+    services::add(builder, services, &options.proxy)
         .start()
         .map_err(Failure::of)
-}
-
-/// The services that were asked for, each on a port of its own.
-fn chosen_services(options: &Serve) -> Result<Vec<Service>, Failure> {
-    if options.service.is_empty() {
-        return Ok(DEFAULT_SERVICES.to_vec());
-    }
-    for (index, service) in options.service.iter().enumerate() {
-        if let Some(other) = options.service[..index]
-            .iter()
-            .find(|other| other.port == service.port)
-        {
-            if other.kind == service.kind {
-                return Err(Failure::new(format!(
-                    "{service} is given twice; give each --service once"
-                )));
-            }
-            return Err(Failure::new(format!(
-                "port {} is given to both {} and {}; choose another port for one of them",
-                service.port,
-                other.kind.name(),
-                service.kind.name()
-            )));
-        }
-    }
-    Ok(options.service.clone())
 }
 
 /// The files of the http service, when there is one.

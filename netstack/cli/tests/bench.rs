@@ -44,6 +44,14 @@ fn every_case_works_with_every_subject() {
     for case in ["in-1", "out-1", "crr", "udp-bulk"] {
         assert!(has(case, "ceiling") && has(case, "ceiling-plain"), "{case}");
     }
+    assert!(has("udp-bulk-gso", "ceiling") && has("udp-bulk-gso", "ceiling-plain"));
+    for subject in ["offload", "plain", "calls", "busy-poll"] {
+        assert!(
+            has("udp-bulk-gso", subject) && has("proxy", subject),
+            "{subject}"
+        );
+    }
+    assert!(has("proxy", "veth") && has("proxy", "veth-plain"));
     for case in ["fwd-64", "fwd-512", "fwd-1500", "fwd-64k"] {
         assert!(
             has(case, "wire") && has(case, "router") && has(case, "bare"),

@@ -81,6 +81,8 @@ fn values_that_make_no_sense() {
     serve("--service smtp:25").refused(&["no service `smtp`", "chargen"]);
     serve("--service echo").refused(&["NAME:PORT"]);
     serve("--service echo:70000").refused(&["1 to 65535"]);
+    serve("--proxy 8080").refused(&["PORT=ADDRESS:PORT"]);
+    serve("--proxy 8080=127.0.0.1:80").refused(&["cannot connect to 127.0.0.1"]);
     serve("--mtu 67").refused(&["67", "68"]);
     serve("--mtu 70000").refused(&["65535"]);
     serve("--for soon").refused(&["20s"]);
@@ -103,6 +105,11 @@ fn options_that_do_not_go_together() {
     let serve = |rest: &str| netstack(&format!("serve --tun tun0 --addr 10.9.0.2/24 {rest}"));
     serve("--service echo:7 --service discard:7").refused(&["port 7", "echo and discard"]);
     serve("--service echo:7,echo:7").refused(&["echo:7 is given twice"]);
+    serve("--proxy 7=10.9.0.1:7 --service echo:7").refused(&["port 7", "echo and a proxy"]);
+    serve("--proxy 7=10.9.0.1:7,7=10.9.0.1:7").refused(&["7=10.9.0.1:7 is given twice"]);
+    serve("--proxy 7=10.9.0.1:7,7=10.9.0.1:8").refused(&["port 7", "a proxy and a proxy"]);
+    serve("--proxy 7=[fd00:9::1]:7").refused(&["fd00:9::1", "--addr"]);
+    serve("--proxy 7=10.9.0.2:8,8=10.9.0.2:7").refused(&["a proxy of this stack", "server"]);
     serve("--service http:80").refused(&["--http-root"]);
     serve("--http-root /tmp").refused(&["--service http:80"]);
     serve("--service http:80 --http-root /nonexistent").refused(&["/nonexistent", "--http-root"]);

@@ -31,7 +31,11 @@ pub enum Load {
     },
     /// Datagrams of 1472 bytes to the discard port as fast as the client can, 44 for each call.
     Flood,
-    /// The same in packets of so many bytes, to be carried on to another device.
+    /// The same to the echo port, a few calls ahead of what has come back.
+    Volley,
+    /// A TCP stream to the proxy port, which the subject passes on to the client's own discard port.
+    Proxy,
+    /// Datagrams in packets of so many bytes, 44 for each call, to be carried on to another device.
     Forward {
         /// Bytes of a packet.
         bytes: u32,
@@ -53,7 +57,10 @@ impl Load {
 
     /// Whether the figure is in bits for each second; else it is in operations for each second.
     pub fn is_bulk(self) -> bool {
-        matches!(self, Load::Bulk { .. } | Load::Flood)
+        matches!(
+            self,
+            Load::Bulk { .. } | Load::Flood | Load::Volley | Load::Proxy
+        )
     }
 }
 
@@ -196,6 +203,18 @@ pub const CASES: &[Case] = &[
         name: "udp-bulk",
         about: "UDP, client to subject, datagrams of 1472 bytes",
         load: Load::Flood,
+        pins: &[Pin::Free],
+    },
+    Case {
+        name: "udp-bulk-gso",
+        about: "UDP, client to subject and back, 44 datagrams of 1472 bytes together",
+        load: Load::Volley,
+        pins: &[Pin::Free],
+    },
+    Case {
+        name: "proxy",
+        about: "TCP, client through subject to a server beside the client, 1 connection",
+        load: Load::Proxy,
         pins: &[Pin::Free],
     },
     forward("fwd-64", "packets of 64 bytes, device to device", 64, false),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use drivers::netlink::Netns;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-use crate::case::{Case, Pin};
+use crate::case::{Case, Load, Pin};
 use crate::child::Child;
 use crate::part::{LoadSpec, Part};
-use crate::stage::{self, PREFIX_LENGTH, SUBJECT, Stage};
+use crate::stage::{self, CLIENT, PREFIX_LENGTH, PROXIED, PROXY, SUBJECT, Stage};
 use crate::subject::{self, Link, Start, Subject, Task};
 use crate::{BenchError, Options, Program, Sample};
 
@@ -146,6 +146,9 @@ fn command(
                 .args(["--addr", &format!("{SUBJECT}/{PREFIX_LENGTH}")])
                 .args(["--for", &format!("{}s", task.lifetime)])
                 .args(more);
+            if task.load == Load::Proxy {
+                command.args(["--proxy", &format!("{PROXY}={CLIENT}:{PROXIED}")]);
+            }
             Ok(command)
         }
         Start::Bridge(mode) => {

@@ -120,6 +120,12 @@ const DEMANDS: &[Demand] = &[
         "offload",
         Against::Best(&["ceiling"], 0.8),
     ),
+    rate(
+        "udp-bulk-gso",
+        Pin::Free,
+        "offload",
+        Against::Best(&["ceiling"], 0.8),
+    ),
     memory("in-100", "offload"),
     memory("out-100", "offload"),
     memory("both-100", "offload"),

@@ -17,6 +17,9 @@ pub(crate) const BEYOND: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 200);
 /// The client's first address.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 pub(crate) const PREFIX_LENGTH: u8 = 24;
+/// The port of a proxy at the subject, and the port at the client where it leads.
+pub(crate) const PROXY: u16 = 8;
+pub(crate) const PROXIED: u16 = 9;
 /// The client's other addresses: connections that are made and closed for seconds run out of the ports of one.
 const MORE_CLIENTS: std::ops::RangeInclusive<u8> = 129..=143;
 

@@ -27,7 +27,8 @@ pub(crate) enum Link {
 }
 
 /// How a subject is started. It says `ready` on standard output, serves echo on port 7, discard on 9 and chargen on
-/// 19 at [`SUBJECT`](crate::stage::SUBJECT), and ends by itself after a time it is told.
+/// 19 at [`SUBJECT`](crate::stage::SUBJECT), passes on what comes to [`PROXY`](crate::stage::PROXY) if that is its
+/// load, and ends by itself after a time it is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
     /// This stack: `netstack serve` with these options besides.
@@ -139,21 +140,21 @@ pub const SUBJECTS: &[Subject] = &[
         about: "the kernel over veth, all offloads",
         link: Link::Veth { offloads: true },
         start: Start::Part(server),
-        serves: everything,
+        serves: what_the_kernel_can,
     },
     Subject {
         name: "veth-plain",
         about: "the kernel over veth, no segmentation offloads",
         link: Link::Veth { offloads: false },
         start: Start::Part(server),
-        serves: everything,
+        serves: what_the_kernel_can,
     },
     Subject {
         name: "smoltcp",
         about: "smoltcp, plain TUN",
         link: PLAIN,
         start: Start::Part(smoltcp),
-        serves: everything,
+        serves: what_smoltcp_does,
     },
     Subject {
         name: "wire",
@@ -257,8 +258,17 @@ fn everything(load: Load) -> bool {
     !load.is_forwarding()
 }
 
+/// Its sockets get datagrams one by one.
+fn what_the_kernel_can(load: Load) -> bool {
+    everything(load) && load != Load::Volley
+}
+
+fn what_smoltcp_does(load: Load) -> bool {
+    what_the_kernel_can(load) && load != Load::Proxy
+}
+
 fn tcp_and_echo(load: Load) -> bool {
-    everything(load) && load != Load::Flood
+    what_smoltcp_does(load) && load != Load::Flood
 }
 
 /// It keeps no state of connections, so it has one of them and answers a request that is one packet.
@@ -270,8 +280,8 @@ fn what_a_ceiling_can(load: Load) -> bool {
             connections,
         } => connections == 1 && inward != outward,
         Load::Ask { bytes, .. } => bytes <= 1024,
-        Load::Connect | Load::Datagrams { .. } | Load::Flood => true,
-        Load::Forward { .. } => false,
+        Load::Connect | Load::Datagrams { .. } | Load::Flood | Load::Volley => true,
+        Load::Proxy | Load::Forward { .. } => false,
     }
 }
 

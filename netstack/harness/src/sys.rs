@@ -21,6 +21,11 @@ pub(crate) const UDP_SEGMENT: SocketOption = SocketOption {
     level: libc::SOL_UDP,
     name: libc::UDP_SEGMENT,
 };
+/// Give what came together as one, and say how long its parts are.
+pub(crate) const UDP_GRO: SocketOption = SocketOption {
+    level: libc::SOL_UDP,
+    name: libc::UDP_GRO,
+};
 /// Choose the port when connecting and not when binding, so that each destination has all ports.
 pub(crate) const IP_BIND_ADDRESS_NO_PORT: SocketOption = SocketOption {
     level: libc::IPPROTO_IP,

@@ -31,7 +31,7 @@ mod lane;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -80,6 +80,8 @@ pub struct BridgeReport {
     pub directions: [DirectionReport; 2],
     /// What the router has counted, if it is one.
     pub router: Option<Counters>,
+    /// Destructors of buffers that panicked where their last packet went on the bridge's thread.
+    pub destructor_panics: u64,
 }
 
 /// What became of packets in one direction.
@@ -212,13 +214,17 @@ impl BridgeBuilder {
             alarm: Alarm::new().map_err(StartError::Loop)?,
             stop: AtomicBool::new(false),
             asked: AtomicBool::new(false),
-            questions: Mutex::default(),
+            questions: Mutex::new(Some(Vec::new())),
+            panics: AtomicU64::new(0),
         });
         let lanes = self.pipelines.map(Lane::new);
         let carrier = Carrier::new(Arc::clone(&control), Clock::start(), ports, lanes, router);
         let thread = thread::Builder::new()
             .name(THREAD_NAME.to_owned())
-            .spawn(move || carrier.run())
+            .spawn(move || {
+                let _closing = Closing(Arc::clone(&carrier.control));
+                carrier.run()
+            })
             .map_err(StartError::Loop)?;
         Ok(Bridge {
             control,
@@ -233,13 +239,27 @@ struct Control {
     alarm: Alarm,
     stop: AtomicBool,
     asked: AtomicBool,
-    /// Who wants a report.
-    questions: Mutex<Vec<Sender<BridgeReport>>>,
+    /// Who wants a report; `None` once nobody answers.
+    questions: Mutex<Option<Vec<Sender<BridgeReport>>>>,
+    /// Destructors that panicked.
+    panics: AtomicU64,
+}
+
+/// Ends all asking when it goes, however the loop ended.
+struct Closing(Arc<Control>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.questions.lock().take();
+    }
 }
 
 impl Control {
     fn ask(&self, sender: Sender<BridgeReport>) {
-        self.questions.lock().push(sender);
+        // Without a loop the sender goes, which is an answer too.
+        if let Some(questions) = self.questions.lock().as_mut() {
+            questions.push(sender);
+        }
         self.asked.store(true, Ordering::SeqCst);
         self.alarm.ring();
     }

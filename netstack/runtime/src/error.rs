@@ -94,9 +94,11 @@ impl IntoIo for SendError {
             SendError::NoMemory => ErrorKind::OutOfMemory,
             SendError::Closed => ErrorKind::BrokenPipe,
             SendError::Connection(error) => error.kind(),
-            SendError::TooLong | SendError::InvalidAddress | SendError::NotASource => {
-                ErrorKind::InvalidInput
-            }
+            SendError::TooLong
+            | SendError::InvalidSegment
+            | SendError::TooManyParts
+            | SendError::InvalidAddress
+            | SendError::NotASource => ErrorKind::InvalidInput,
             SendError::NoDestination => ErrorKind::NotConnected,
             SendError::NoRoute => ErrorKind::NetworkUnreachable,
             SendError::Socket(error) => error.kind(),

@@ -40,6 +40,7 @@ pub mod bridge;
 mod builder;
 mod clock;
 mod copy;
+mod destructors;
 mod error;
 mod event_loop;
 mod holders;

@@ -7,7 +7,9 @@ use std::iter::once;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use netstack_core::{Event, Instant, RecvFlags, SendControl, SendFlags, SocketId, Stack};
+use netstack_core::{
+    Event, How, Instant, Received, RecvFlags, SendControl, SendFlags, SocketId, SocketOption, Stack,
+};
 use txbuf::IovIter;
 
 use crate::error::IntoIo as _;
@@ -105,6 +107,21 @@ impl ServiceContext<'_> {
         Ok((socket, peer))
     }
 
+    /// Begins a connection to `remote`, from an address and port of the stack's choice. A connected or a closed event
+    /// follows.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkUnreachable` without a route, `AddrNotAvailable` without an address or a free port, `InvalidInput`.
+    pub fn connect(&mut self, remote: SocketAddr) -> io::Result<SocketId> {
+        let socket = self
+            .stack
+            .tcp_connect(self.now, remote, None)
+            .map_err(|error| error.into_io())?;
+        self.adopt(socket);
+        Ok(socket)
+    }
+
     /// Binds a UDP socket.
     ///
     /// # Errors
@@ -119,8 +136,19 @@ impl ServiceContext<'_> {
         Ok(socket)
     }
 
-    /// Sends from the front of `from`; a datagram goes to `to`. Says how much the socket took over; spans are moved
-    /// out of `from`, not copied.
+    /// Has datagrams of one sender that came as one packet received as one, with [`Received::segment`].
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the socket is none for datagrams.
+    pub fn set_gro(&mut self, socket: SocketId, gro: bool) -> io::Result<()> {
+        self.stack
+            .set_option(self.now, socket, SocketOption::UdpGro(gro))
+            .map_err(|error| error.into_io())
+    }
+
+    /// Sends from the front of `from`; `control` says where a datagram goes. Says how much the socket took over; spans are
+    /// moved out of `from`, not copied.
     ///
     /// # Errors
     ///
@@ -129,11 +157,10 @@ impl ServiceContext<'_> {
         &mut self,
         socket: SocketId,
         from: &mut IovIter<'_>,
-        to: Option<SocketAddr>,
+        control: &SendControl<'_>,
     ) -> io::Result<usize> {
-        let control = SendControl { to, token: None };
         self.stack
-            .send_message(socket, from, SendFlags::default(), &control)
+            .send_message(socket, from, SendFlags::default(), control)
             .map_err(|error| error.into_io())
     }
 
@@ -143,22 +170,16 @@ impl ServiceContext<'_> {
         self.stack.send_room(socket).is_ok()
     }
 
-    /// Receives into `into`: the number of bytes, 0 at the end of a stream, and who sent a datagram. Spans are
+    /// Receives into `into`, and says what: no bytes are the end of a stream. Spans are
     /// given as they are, however much they pin: they are to be sent, or copied and dropped, at once.
     ///
     /// # Errors
     ///
     /// `WouldBlock` when there is nothing, otherwise the connection's end.
-    pub fn receive(
-        &mut self,
-        socket: SocketId,
-        into: &mut IovIter<'_>,
-    ) -> io::Result<(usize, Option<SocketAddr>)> {
-        let received = self
-            .stack
+    pub fn receive(&mut self, socket: SocketId, into: &mut IovIter<'_>) -> io::Result<Received> {
+        self.stack
             .receive_message(socket, into, RecvFlags::TRANSIENT)
-            .map_err(|error| error.into_io())?;
-        Ok((received.bytes, received.from))
+            .map_err(|error| error.into_io())
     }
 
     /// Moves up to `max` bytes from what the connection `from` has received to what `to`, which may be the same,
@@ -171,6 +192,23 @@ impl ServiceContext<'_> {
         self.stack
             .splice(from, to, max)
             .map_err(|error| error.into_io())
+    }
+
+    /// Ends what a connection sends; what was sent before is still delivered.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` while it is not established or after it is over.
+    pub fn end(&mut self, socket: SocketId) -> io::Result<()> {
+        self.stack
+            .shutdown(socket, How::Write)
+            .map_err(|error| error.into_io())
+    }
+
+    /// Closes a connection by a reset; what was not delivered is lost.
+    pub fn abort(&mut self, socket: SocketId) {
+        self.owners.remove(&socket);
+        self.stack.abort(self.now, socket);
     }
 
     /// Closes a socket; what was sent is still delivered.

@@ -11,11 +11,12 @@ use std::time::Duration;
 use drivers::DeviceCounters;
 use netstack_core::{IfaceId, Instant, SocketId, Stack};
 use parking_lot::{Mutex, MutexGuard};
-use txbuf::{Deferral, Ledger, Pool};
+use txbuf::{Ledger, Pool};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
-use crate::service::{ServiceHost, message};
+use crate::destructors::Destructors;
+use crate::service::ServiceHost;
 use crate::waiters::Waiters;
 
 /// The meeting point of the loop thread and the handles.
@@ -36,14 +37,6 @@ pub(crate) struct Locked<'a> {
     // The order is that in which they go.
     state: MutexGuard<'a, Option<State>>,
     _destructors: Destructors<'a>,
-}
-
-/// While this lives, destructors of applications wait; then they run, and none that panics ends anything but
-/// itself.
-pub(crate) struct Destructors<'a> {
-    /// Present until it is finished.
-    deferral: Option<Deferral>,
-    panics: &'a AtomicU64,
 }
 
 /// What the lock protects.
@@ -112,10 +105,7 @@ impl Shared {
     /// Has destructors of applications wait until what is returned is dropped: for whatever drops packets on the
     /// loop's thread without the lock.
     pub(crate) fn defer(&self) -> Destructors<'_> {
-        Destructors {
-            deferral: Some(Deferral::begin()),
-            panics: &self.panics,
-        }
+        Destructors::defer(&self.panics)
     }
 
     /// How many destructors of buffers panicked so far.
@@ -188,19 +178,6 @@ impl Deref for Locked<'_> {
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut Option<State> {
         &mut self.state
-    }
-}
-
-impl Drop for Destructors<'_> {
-    fn drop(&mut self) {
-        let Some(deferral) = self.deferral.take() else {
-            return;
-        };
-        deferral.finish(|panic| {
-            self.panics.fetch_add(1, Ordering::Relaxed);
-            let panic = message(&*panic);
-            tracing::error!(panic, "the destructor of a buffer that was sent panicked");
-        });
     }
 }
 

@@ -13,7 +13,7 @@ use netstack::drivers::Device;
 use netstack::drivers::impair::{Chance, Impairments};
 use netstack::drivers::memory::{EndConfig, MemoryConfig, MemoryEnd, raw_pair};
 use netstack::net::{TcpListener, TcpStream};
-use netstack::txbuf::{Ledger, Offloads, Packet, Span};
+use netstack::txbuf::{Ledger, Offloads, Packet, Span, StableBytes};
 use netstack::{Bridge, Injector, Interface, Netstack, Passage, Verdict};
 
 const ALL: Offloads = Offloads {
@@ -304,4 +304,42 @@ fn what_cannot_be_joined_is_refused() {
                 .contains("cannot be waited for")
         );
     }
+}
+
+struct Bad(Vec<u8>);
+
+// SAFETY: a vector's bytes stay where they are.
+#[allow(unsafe_code, reason = "an owner that panics is an owner")]
+unsafe impl StableBytes for Bad {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        panic!("destructor");
+    }
+}
+
+#[test]
+fn a_destructor_that_panics_ends_no_bridge() {
+    let ((mut one, left), (right, _other)) = (link(1500, PLAIN), link(1500, PLAIN));
+    let all = Impairments {
+        loss: Chance::per_mille(1000),
+        ..Impairments::default()
+    };
+    let bridge = Bridge::wire(Interface::new("left", left), Interface::new("right", right))
+        .left_to_right(all.pipeline(7, 0))
+        .start()
+        .expect("a bridge");
+    let ledger = Ledger::new();
+    let packet = Packet::from_span(Span::from_owner(&ledger, Bad(vec![7; 900])).expect("short"));
+    one.transmit(&mut VecDeque::from([packet])).expect("a link");
+    let deadline = Instant::now() + PATIENCE;
+    while bridge.report().expect("a bridge").destructor_panics == 0 {
+        assert!(Instant::now() < deadline, "nothing was dropped");
+        thread::sleep(Duration::from_millis(1));
+    }
+    bridge.stop().expect("no panic");
 }

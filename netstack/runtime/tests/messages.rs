@@ -255,6 +255,7 @@ fn datagrams_are_lent_and_received_as_spans() {
         let control = SendControl {
             to: Some(at(53)),
             token: Some(&token),
+            ..SendControl::default()
         };
         let mut from = IovIter::parts(&parts);
         let sent = client.send_message(&mut from, SendFlags::NONE, &control);
@@ -370,6 +371,7 @@ async fn asynchronous_datagrams_of_buffers_with_an_owner() {
     let control = SendControl {
         to: Some(at(53)),
         token: Some(&token),
+        ..SendControl::default()
     };
     let mut from = IovIter::span(span);
     client

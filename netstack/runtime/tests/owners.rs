@@ -149,7 +149,7 @@ fn a_wake_and_a_release_may_use_sockets() {
         let to: SocketAddr = at(9);
         let control = SendControl {
             to: Some(to),
-            token: None,
+            ..SendControl::default()
         };
         let _ = socket.send_message(&mut IovIter::span(span), SendFlags::NONE, &control);
         until(|| uses.load(Ordering::Relaxed) == 2);

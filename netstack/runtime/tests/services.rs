@@ -10,7 +10,8 @@ use std::time::Duration;
 use common::{Pair, at, at6, check, fill, link};
 use netstack::net::{TcpStream, UdpSocket};
 use netstack::services::{Chargen, Discard, Echo};
-use netstack::{Event, Service, ServiceContext};
+use netstack::txbuf::{IovIter, Span};
+use netstack::{Event, SendControl, SendFlags, Service, ServiceContext};
 
 fn serving(service: impl Service + 'static) -> Pair {
     Pair::with(link(), |server| server.service(service), |client| client)
@@ -70,6 +71,34 @@ fn echo_answers_datagrams_but_not_other_services() {
         ErrorKind::WouldBlock
     );
     drop((service, client));
+    pair.finish();
+}
+
+#[test]
+fn echo_answers_every_datagram_however_much_memory_it_keeps() {
+    let pair = serving(Echo::new([at(7)]));
+    let client = UdpSocket::bind(&pair.client, "10.0.0.2:0").unwrap();
+    let count = 100;
+    for number in 0..count {
+        // The link passes buffers on: the echo keeps the whole of each.
+        let mut buffer = vec![0; 100_000];
+        fill(number, &mut buffer);
+        let mut span = Span::from_bytes(pair.client.ledger(), buffer.into()).unwrap();
+        span.truncate(1000).unwrap();
+        let control = SendControl::to(at(7));
+        let mut from = IovIter::span(span);
+        let sent = client.send_message(&mut from, SendFlags::NONE, &control);
+        assert_eq!(sent.unwrap(), 1000);
+    }
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut buf = [0; 2000];
+    for number in 0..count {
+        assert_eq!(client.recv_from(&mut buf).unwrap(), (1000, at(7)));
+        check(number, &buf[..1000]);
+    }
+    drop(client);
     pair.finish();
 }
 

@@ -5,9 +5,13 @@ mod common;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use common::{Pair, at, at6, check, fill};
+use common::{Pair, at, at6, check, fill, link, offloading_link};
+use netstack::drivers::memory::MemoryConfig;
 use netstack::net;
+use netstack::services::Echo;
 use netstack::tokio::UdpSocket as AsyncUdpSocket;
+use netstack::txbuf::{IovIter, Span};
+use netstack::{RecvFlags, SendControl, SendFlags};
 
 #[test]
 fn datagrams_of_every_size_arrive_whole() {
@@ -151,5 +155,97 @@ async fn asynchronous_datagrams() {
         assert_eq!(client.recv(&mut buf).await.unwrap(), size);
     }
     drop((server, client));
+    pair.finish();
+}
+
+/// Devices that take no super-packets, and devices that do.
+fn links() -> [MemoryConfig; 2] {
+    [link(), offloading_link()]
+}
+
+#[test]
+fn messages_of_segments() {
+    for (link, is_super) in links().into_iter().zip([false, true]) {
+        let pair = Pair::with(link, |server| server, |client| client);
+        let server = net::UdpSocket::bind(&pair.server, at(53)).unwrap();
+        let client = net::UdpSocket::bind(&pair.client, "10.0.0.2:0").unwrap();
+        server.set_gro(true).unwrap();
+        let mut data = vec![0; 60_100];
+        fill(9, &mut data);
+        for size in [1400, 1000] {
+            let control = SendControl::segments(at(53), size);
+            let mut from = IovIter::bytes(&data);
+            let sent = client.send_message(&mut from, SendFlags::NONE, &control);
+            assert_eq!((sent.unwrap(), from.remaining()), (data.len(), 0));
+            let mut buf = vec![0; 65_535];
+            let mut position = 0;
+            while position < data.len() {
+                let mut into = IovIter::buffer(&mut buf);
+                let received = server.recv_message(&mut into, RecvFlags::NONE).unwrap();
+                assert_eq!(received.segment, is_super.then_some(size));
+                assert!(!received.truncated);
+                check(9 + position as u64, &buf[..received.bytes]);
+                position += received.bytes;
+            }
+            assert_eq!(position, data.len());
+        }
+        for (size, kind) in [
+            (0, ErrorKind::InvalidInput),
+            (1473, ErrorKind::InvalidInput),
+        ] {
+            let control = SendControl::segments(at(53), size);
+            let mut from = IovIter::bytes(&data);
+            let refused = client.send_message(&mut from, SendFlags::NONE, &control);
+            assert_eq!(refused.unwrap_err().kind(), kind);
+            assert_eq!(from.remaining(), data.len());
+        }
+        drop((server, client));
+        pair.finish();
+    }
+}
+
+#[tokio::test]
+async fn asynchronous_messages_of_segments_are_echoed_as_they_came() {
+    for (link, is_super) in links().into_iter().zip([false, true]) {
+        let echo = Echo::new([at(7)]);
+        let pair = Pair::with(link, |server| server.service(echo), |client| client);
+        let client = AsyncUdpSocket::bind(&pair.client, "10.0.0.2:0".parse().unwrap()).unwrap();
+        client.set_gro(true).unwrap();
+        let mut data = vec![0; 44_500];
+        fill(1, &mut data);
+        let control = SendControl::segments(at(7), 1000);
+        let mut from = IovIter::bytes(&data);
+        let sent = client.send_message(&mut from, SendFlags::NONE, &control);
+        assert_eq!(sent.await.unwrap(), data.len());
+        let mut buf = vec![0; 65_535];
+        let mut position = 0;
+        while position < data.len() {
+            let mut into = IovIter::buffer(&mut buf);
+            let received = client
+                .recv_message(&mut into, RecvFlags::NONE)
+                .await
+                .unwrap();
+            assert_eq!(received.segment, is_super.then_some(1000));
+            check(1 + position as u64, &buf[..received.bytes]);
+            position += received.bytes;
+        }
+        assert_eq!(position, data.len());
+        drop(client);
+        pair.finish();
+    }
+}
+
+#[test]
+fn a_blocking_sender_of_pieces_of_large_buffers_comes_to_an_end() {
+    let pair = Pair::start();
+    let socket = net::UdpSocket::bind(&pair.client, "0.0.0.0:0").unwrap();
+    let control = SendControl::to(at(9));
+    for _ in 0..500 {
+        let owned = Span::from_owner(pair.client.ledger(), vec![1_u8; 200 << 10]).unwrap();
+        let mut from = IovIter::span(owned.slice(..1000).unwrap());
+        let sent = socket.send_message(&mut from, SendFlags::NONE, &control);
+        assert_eq!(sent.unwrap(), 1000);
+    }
+    drop(socket);
     pair.finish();
 }

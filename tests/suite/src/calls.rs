@@ -64,7 +64,10 @@ pub fn send_to(
         socket,
         &mut IovIter::source(&slices),
         SendFlags::NONE,
-        &SendControl { to, token: None },
+        &SendControl {
+            to,
+            ..SendControl::default()
+        },
     )
 }
 

@@ -289,6 +289,7 @@ fn datagrams_complete_as_their_packets_go() {
         let control = SendControl {
             to: Some(to),
             token: Some(&token),
+            ..SendControl::default()
         };
         let span = region.lend(at..at + 1_000, Some(&token)).expect("within");
         let sent = stack.send_message(one, &mut IovIter::span(span), SendFlags::NONE, &control);
@@ -359,6 +360,7 @@ fn a_kept_loopback_clone_holds_no_completion_up() {
     let control = SendControl {
         to: Some(to),
         token: Some(&token),
+        ..SendControl::default()
     };
     let sent = stack.send_message(udp, &mut IovIter::span(span), SendFlags::NONE, &control);
     assert_eq!(sent, Ok(1_000));
@@ -408,6 +410,7 @@ fn a_reader_of_spans_holds_no_completion_up() {
     let control = SendControl {
         to: Some(to),
         token: Some(&token),
+        ..SendControl::default()
     };
     let sent = stack.send_message(one, &mut IovIter::span(span), SendFlags::NONE, &control);
     assert_eq!(sent, Ok(1_400));

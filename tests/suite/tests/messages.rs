@@ -353,7 +353,10 @@ fn refused(
         IovIter::parts(&parts),
     ];
     for mut from in sources {
-        let control = SendControl { to, token: None };
+        let control = SendControl {
+            to,
+            ..SendControl::default()
+        };
         let result = stack.send_message(socket, &mut from, SendFlags::NONE, &control);
         assert_eq!(result, Err(expected), "{from:?}");
         assert_eq!((from.done(), from.remaining()), (0, len), "{expected:?}");

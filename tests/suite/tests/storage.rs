@@ -209,12 +209,37 @@ fn a_datagram_queue_keeps_one_buffer_beyond_its_limit() {
         stack.holdings().first().map(|one| one.sending),
         Some(16 << 20)
     );
+    while stack.poll_event().is_some() {}
+    assert_eq!(stack.readiness(socket).map(|is| is.writable), Ok(false));
     duo.exchange();
+    let told = duo.hosts[0].stack.poll_event().expect("there is room");
+    assert_eq!((told.socket, told.writable), (socket, true));
     let mut from = IovIter::span(small.clone());
     let sent = duo.hosts[0]
         .stack
         .send_message(socket, &mut from, SendFlags::NONE, &control);
     assert_eq!(sent, Ok(10_000));
+}
+
+/// A packet holds 16 parts: more are copied together, which cannot be done with some.
+#[test]
+fn a_datagram_of_many_parts_that_cannot_be_copied_is_refused_for_good() {
+    let mut duo = Duo::new(&config());
+    let control = SendControl::to(World::address(1, false, 53));
+    let stack = &mut duo.hosts[0].stack;
+    let socket = stack
+        .udp_bind(World::address(0, false, 54))
+        .expect("a free port");
+    let memory = std::sync::Arc::new(Untouchable);
+    let ledger = stack.ledger().clone();
+    for (parts, expected) in [(16, Ok(160)), (17, Err(SendError::TooManyParts))] {
+        let piece = |at: u64| Span::from_device(&ledger, memory.clone(), 1_000 * at, 10, None);
+        let mut queue: VecDeque<Span> = (0..parts).map(|at| piece(at).expect("short")).collect();
+        let mut from = IovIter::spans(&mut queue);
+        let sent = stack.send_message(socket, &mut from, SendFlags::NONE, &control);
+        let left = if sent.is_ok() { 0 } else { 10 * parts as usize };
+        assert_eq!((sent, from.remaining()), (expected, left));
+    }
 }
 
 /// What cannot be copied waits, and nothing of it is lost.

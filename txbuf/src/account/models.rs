@@ -122,3 +122,22 @@ fn a_nested_limit_is_never_passed() {
         assert_eq!((outer.in_use(), b.in_use()), (0, 0));
     });
 }
+
+/// Bytes that come back in two steps, the first of which is not enough, against a writer who
+/// decides to wait in between.
+#[test]
+fn a_charge_that_returns_in_two_steps_against_a_waiting_writer() {
+    loom::model(|| {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let account = Account::watched(10, Wake(Arc::clone(&wakes)));
+        let first = account.charge(1).unwrap();
+        let second = account.charge(9).unwrap();
+        let other = thread::spawn(move || {
+            drop(first);
+            drop(second);
+        });
+        let waits = account.charge(4).is_err() && account.wait(4);
+        other.join().unwrap();
+        assert!(!waits || wakes.load(Ordering::Acquire) >= 1);
+    });
+}

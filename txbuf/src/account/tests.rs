@@ -207,3 +207,14 @@ fn pools_share_a_limit() {
     drop((more, pools));
     assert_eq!((global.in_use(), ledger.live_nodes()), (0, 0));
 }
+
+#[test]
+fn a_limit_below_what_is_charged_is_pressure() {
+    let account = Account::new(1000);
+    let charge = account.charge(500).unwrap();
+    account.set_limit(400);
+    assert!(account.charge(1).is_err());
+    assert!(account.is_pressed());
+    drop(charge);
+    assert!(!account.is_pressed());
+}

@@ -130,7 +130,16 @@ impl Chain {
         let storage = span.storage();
         let shares = self.last_adopted_shares(&span);
         let apart = match self.entries.back_mut() {
-            Some(last) if !last.own => last.span.try_merge(span).err(),
+            Some(last) if !last.own => match last.span.try_merge(span) {
+                Err(span) => Some(span),
+                Ok(()) => {
+                    // The run may have grown since.
+                    let more = last.span.storage().saturating_sub(last.storage);
+                    last.storage += more;
+                    self.adopted += more as usize;
+                    None
+                }
+            },
             _ => Some(span),
         };
         if let Some(span) = apart {

@@ -473,3 +473,24 @@ fn of_an_adopted_run_what_was_released_counts_no_more() {
     to.release(640);
     assert_eq!(to.adopted(), 0);
 }
+
+#[test]
+fn what_is_adopted_is_counted_as_its_run_grows() {
+    let ledger = Ledger::new();
+    let config = PoolConfig {
+        segment: 4096,
+        limit: 1 << 20,
+        keep: 16,
+    };
+    let (own, other) = (Pool::new(&ledger, config), Pool::new(&ledger, config));
+    let (mut source, mut sink) = (Chain::stream(&other), Chain::stream(&own));
+    sink.set_carry(8192);
+    for i in 0..16 {
+        source.append(&[i; 4096]).unwrap();
+        sink.append_span(source.span(u64::from(i) * 4096, 4096));
+    }
+    drop(source);
+    assert_eq!(sink.adopted(), other.in_use());
+    sink.release(16 * 4096);
+    assert_eq!((sink.adopted(), other.in_use()), (0, 0));
+}

@@ -63,8 +63,9 @@ impl Layout {
     /// with headers and a length that make sense: it goes up as it is, for the stack to judge.
     #[inline]
     pub(super) fn of(packet: &mut Packet) -> Option<Layout> {
-        packet.pull(V6_TRANSPORT).ok()?;
-        let head: &[u8; V6_TRANSPORT] = packet.headers().first_chunk()?;
+        // No more than the shortest header, so that no payload of others is torn in two.
+        packet.pull(V4_TRANSPORT).ok()?;
+        let head: &[u8; V4_TRANSPORT] = packet.headers().first_chunk()?;
         let (transport, length) = match head[0] {
             0x45 if head[9] == TCP && head[6] & 0x3f == 0 && head[7] == 0 => {
                 (V4_TRANSPORT, word(head, 2).into())

@@ -3,7 +3,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _};
 
 use super::values::{duration, host, netns, size};
-use super::{Cli, Command, Service, ServiceKind, TunName};
+use super::{Cli, Command, Proxy, Service, ServiceKind, TunName};
 
 fn refused<T: std::str::FromStr<Err = String>>(text: &str) -> String {
     text.parse::<T>()
@@ -158,6 +158,46 @@ fn services() {
     assert!(refused::<Service>("ftp:21").contains("no service `ftp`"));
     for text in ["echo:", "echo:0", "echo:65536", "echo:x"] {
         assert!(refused::<Service>(text).contains("1 to 65535"));
+    }
+}
+
+#[test]
+fn proxies() {
+    assert_eq!(
+        "8080=10.9.0.1:80".parse(),
+        Ok(Proxy {
+            port: 8080,
+            target: "10.9.0.1:80".parse().unwrap()
+        })
+    );
+    let six: Proxy = "1=[fd00:9::1]:443".parse().unwrap();
+    assert_eq!(six.to_string(), "1=[fd00:9::1]:443");
+    for text in [
+        "",
+        "8080",
+        "8080=",
+        "=10.9.0.1:80",
+        "0=10.9.0.1:80",
+        "65536=10.9.0.1:80",
+        "8080=10.9.0.1",
+        "8080=10.9.0.1:0",
+        "8080=host:80",
+        "8080=fd00:9::1:80",
+    ] {
+        assert!(
+            refused::<Proxy>(text).contains("PORT=ADDRESS:PORT"),
+            "{text}"
+        );
+    }
+    for text in [
+        "1=0.0.0.0:1",
+        "1=224.0.0.1:1",
+        "1=127.0.0.1:1",
+        "1=255.255.255.255:1",
+        "1=[::]:1",
+        "1=[::ffff:10.9.0.1]:1",
+    ] {
+        assert!(refused::<Proxy>(text).contains("cannot connect"), "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The values of arguments: parsed once, checked once, named by the sentence that refuses them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -211,6 +211,46 @@ impl FromStr for Service {
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind.name(), self.port)
+    }
+}
+
+/// A port whose connections are passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    pub(crate) target: SocketAddr,
+}
+
+impl FromStr for Proxy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(port, target)| {
+            let port = port.parse().ok().filter(|port| *port > 0)?;
+            Some((port, target.parse::<SocketAddr>().ok()?))
+        });
+        let Some((port, target)) = parts.filter(|(_, target)| target.port() > 0) else {
+            return Err(
+                "a proxy is written PORT=ADDRESS:PORT, as in 8080=10.9.0.1:80 or 8080=[fd00:9::1]:80"
+                    .to_owned(),
+            );
+        };
+        let address = target.ip();
+        let is_no_host = address.is_unspecified()
+            || address.is_multicast()
+            || address.is_loopback()
+            || matches!(address, IpAddr::V4(v4) if matches!(v4.octets()[0], 0 | 240..))
+            || matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+        if is_no_host {
+            return Err(format!("the stack cannot connect to {address}"));
+        }
+        Ok(Proxy { port, target })
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.port, self.target)
     }
 }
 

@@ -30,6 +30,17 @@ impl Idents {
     /// The next identification for a datagram from `src` to `dst`. IPv4 uses the lower 16 bits.
     // req: RFC791-12, RFC6864-05
     pub(crate) fn next(&mut self, src: IpAddr, dst: IpAddr, protocol: IpProtocol) -> u32 {
+        self.run(src, dst, protocol, 1)
+    }
+
+    /// The first of the next `length` identifications, which follow each other.
+    pub(crate) fn run(
+        &mut self,
+        src: IpAddr,
+        dst: IpAddr,
+        protocol: IpProtocol,
+        length: u32,
+    ) -> u32 {
         let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
         for addr in [src, dst] {
             match addr {
@@ -45,8 +56,9 @@ impl Idents {
         let Some(count) = self.counts.get_mut((hash >> 32) as usize % CLASSES) else {
             return hash as u32;
         };
-        *count = count.wrapping_add(1);
-        (hash as u32).wrapping_add(*count)
+        let first = count.wrapping_add(1);
+        *count = count.wrapping_add(length);
+        (hash as u32).wrapping_add(first)
     }
 }
 

@@ -118,9 +118,17 @@ pub enum SendError {
     /// The connection failed; told once, afterwards [`SendError::Closed`].
     #[error(transparent)]
     Connection(#[from] ConnectionError),
-    /// The datagram does not fit into any IP packet. Nothing was sent.
+    /// The datagram does not fit into any IP packet, or one of several segments not into an unfragmented one of the
+    /// interface. Nothing was sent.
     #[error("message too long")]
     TooLong,
+    /// The message cannot be cut into segments of no bytes, nor into more than 64. Nothing was sent.
+    #[error("invalid segment size")]
+    InvalidSegment,
+    /// The datagram has more than 16 parts, and cannot be copied together because the processor may not read some of
+    /// them. Nothing was sent.
+    #[error("too many parts in unreadable memory")]
+    TooManyParts,
     /// A datagram needs a destination: name one or connect the socket.
     #[error("destination address required")]
     NoDestination,

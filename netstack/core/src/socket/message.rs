@@ -70,6 +70,10 @@ pub struct SendControl<'a> {
     /// The message's token, from [`Stack::message_token`](crate::Stack::message_token). The socket keeps a
     /// clone until it needs the bytes no more: on a stream until they are acknowledged.
     pub token: Option<&'a Token>,
+    /// Bytes of payload of each datagram, if the message is several of them one behind the other; the last may have
+    /// fewer (`UDP_SEGMENT`). They go as one packet as far as they can. At least one byte, and at most 64 datagrams, each
+    /// of which fits an unfragmented packet of the interface. Means nothing on a stream.
+    pub segment: Option<u16>,
 }
 
 impl SendControl<'_> {
@@ -77,7 +81,15 @@ impl SendControl<'_> {
     pub fn to(to: SocketAddr) -> Self {
         SendControl {
             to: Some(to),
-            token: None,
+            ..SendControl::default()
+        }
+    }
+
+    /// Datagrams to `to`, each of `segment` bytes of payload but for the last.
+    pub fn segments(to: SocketAddr, segment: u16) -> Self {
+        SendControl {
+            segment: Some(segment),
+            ..SendControl::to(to)
         }
     }
 }
@@ -94,4 +106,7 @@ pub struct Received {
     /// The datagram was longer than the iterator had room for (`MSG_TRUNC`); unless it was only looked
     /// at, the rest is gone.
     pub truncated: bool,
+    /// Bytes of payload of each datagram, if these are several of one sender; the last may have fewer. Only for who
+    /// asked for that ([`SocketOption::UdpGro`](crate::SocketOption::UdpGro)).
+    pub segment: Option<u16>,
 }

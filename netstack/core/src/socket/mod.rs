@@ -77,4 +77,7 @@ pub enum SocketOption {
     SendBuffer(usize),
     /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
     Congestion(Congestion),
+    /// Datagrams of one sender that a device has received as one packet are received as one, with
+    /// [`Received::segment`] (`UDP_GRO`). Otherwise one by one, which is so at the beginning.
+    UdpGro(bool),
 }

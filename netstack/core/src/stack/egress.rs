@@ -8,7 +8,7 @@ use super::turns::{Ready, Turn};
 use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::output::OutHeader;
-use crate::ip::{HOP_LIMIT, IfaceId, fragment, quote};
+use crate::ip::{HOP_LIMIT, IfaceId, forward, fragment, quote};
 use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
@@ -192,10 +192,10 @@ impl Stack {
         }
     }
 
-    /// Queues a packet that belongs to no socket, in fragments if it is longer than `mtu`. False: it, or some fragment,
+    /// Queues a packet that belongs to no socket, in fragments if it, or a segment of it, is longer than `mtu`. False: it, or some fragment,
     /// was dropped and counted.
     pub(super) fn send_control(&mut self, iface: IfaceId, packet: Packet, mtu: usize) -> bool {
-        if packet.len() <= mtu {
+        if forward::wire_len(&packet) <= mtu {
             return self.push_control(iface, packet);
         }
         let Some(sent) = quote::read(&packet, 0) else {

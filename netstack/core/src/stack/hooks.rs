@@ -48,6 +48,9 @@ pub enum Verdict {
 /// A packet is changed through its header area ([`Packet::pull`], [`Packet::push`]); who changes what a checksum covers
 /// mends the checksum, unless it is partial. At `Through` the way is already chosen: a changed destination does not
 /// change it. A closure with these arguments is a hook.
+///
+/// At `Out` a payload may be memory that an application has lent for its message ([`txbuf::Kind::User`]): a hook that keeps
+/// such a packet or a clone of it calls [`Packet::orphan`] first, or the sender's completion waits for it.
 pub trait Hook: Send {
     /// Looks at `packet`. What is sent by `inject` leaves by its interface before anything else, and no hook sees it.
     fn packet(

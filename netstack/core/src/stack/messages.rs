@@ -125,6 +125,7 @@ impl Stack {
                     len: datagram.len,
                     from: Some(datagram.from),
                     truncated: datagram.truncated,
+                    segment: datagram.segment,
                 })
             }
             Socket::Tcp(tcp) => {

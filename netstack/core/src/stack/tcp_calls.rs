@@ -341,8 +341,18 @@ impl Stack {
         socket: SocketId,
         option: SocketOption,
     ) -> Result<(), OptionError> {
-        let connection = &mut self.table.tcp_mut(socket)?.connection;
+        let connection = match (self.table.get_mut(socket)?, option) {
+            (Socket::Udp(udp), SocketOption::UdpGro(gro)) => {
+                udp.socket.set_gro(gro);
+                return Ok(());
+            }
+            (Socket::Tcp(tcp), _) => &mut tcp.connection,
+            (Socket::Udp(_) | Socket::Listener(_), _) => {
+                return Err(SocketError::WrongKind.into());
+            }
+        };
         match option {
+            SocketOption::UdpGro(_) => return Err(SocketError::WrongKind.into()),
             SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
             SocketOption::KeepAlive(keep_alive) => {
                 if keep_alive

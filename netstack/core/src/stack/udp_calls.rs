@@ -10,14 +10,23 @@ use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::output::{OutHeader, push_header};
 use crate::ip::quote::Quoted;
-use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
+use crate::ip::{HOP_LIMIT, IfaceId, IpHeader, forward};
 use crate::socket::{BindError, ConnectError, Readiness, SendControl, SendError, SocketId};
 use crate::udp::input::UdpDrop;
 use crate::udp::socket::{Outgoing, UdpLimits};
 use crate::udp::{UdpSocket, input, output};
 use smoltcp::wire::IpProtocol;
 use std::net::SocketAddr;
-use txbuf::{IovIter, Packet};
+use txbuf::{IovIter, Packet, Span};
+
+/// How datagrams from one address reach another.
+struct Way {
+    iface: IfaceId,
+    /// The longest packet that the path takes whole.
+    mtu: usize,
+    from: SocketAddr,
+    to: SocketAddr,
+}
 
 impl Stack {
     /// Binds a datagram socket to `local`: an unspecified address means every address of its family,
@@ -89,7 +98,7 @@ impl Stack {
         let Some(id) = self.ports.udp.holder(datagram.dst) else {
             self.counters.udp.in_no_port += 1;
             let error = IcmpError::Unreachable(Unreachable::Port);
-            return self.send_icmp_error(now, iface, error, &packet);
+            return self.send_icmp_error(now, iface, error, &forward::first_on_wire(&packet));
         };
         let Ok(udp) = self.table.udp_mut(id) else {
             return;
@@ -136,10 +145,14 @@ impl Stack {
             return Err(SendError::InvalidAddress);
         }
         let route = self.routes.lookup(to.ip()).ok_or(SendError::NoRoute)?;
+        let iface = route.iface;
+        let interface = self.interfaces.get(iface.index() as usize);
+        let mtu = interface.map_or(0, |interface| interface.mtu());
+        let segment = output::segment(control.segment, from.remaining(), to, mtu)?;
         let len = udp
             .socket
-            .send(control, from, &mut self.small, &self.pools.send)?;
-        self.udp_ready(id, route.iface);
+            .send(control, segment, from, &mut self.small, &self.pools.send)?;
+        self.udp_ready(id, iface);
         Ok(len)
     }
 
@@ -166,7 +179,8 @@ impl Stack {
             return;
         };
         let local = udp.socket.local();
-        if was_full && udp.socket.is_writable() {
+        let is_room_told = udp.socket.has_news_of_room();
+        if is_room_told || was_full && udp.socket.is_writable() {
             self.udp_news(id, News::WRITABLE);
         }
         if let Ok(udp) = self.table.udp_mut(id) {
@@ -176,19 +190,11 @@ impl Stack {
         self.udp_hand_over(now, local, outgoing);
     }
 
-    /// Makes the packet of a datagram, and says by which interface of what MTU it leaves. `None`: it was dropped, and
-    /// counted.
-    fn udp_packet(
-        &mut self,
-        local: SocketAddr,
-        outgoing: Outgoing,
-    ) -> Option<(IfaceId, usize, Packet)> {
-        let to = outgoing.to;
-        let way = self.routes.lookup(to.ip()).and_then(|route| {
-            let mtu = self.interface(route.iface)?.mtu();
-            Some((route, mtu))
-        });
-        let Some((route, mtu)) = way else {
+    /// Which way datagrams to `to` take, and from what address. `None`: there is none, which was counted.
+    fn udp_way(&mut self, now: Instant, local: SocketAddr, to: SocketAddr) -> Option<Way> {
+        let route = self.routes.lookup(to.ip());
+        let way = route.and_then(|route| Some((route, self.interface(route.iface)?.mtu())));
+        let Some((route, interface_mtu)) = way else {
             self.counters.ip.out_no_route += 1;
             return None;
         };
@@ -205,26 +211,41 @@ impl Stack {
             }
             address => address,
         };
-        let from = SocketAddr::new(source, local.port());
-        let Ok(mut packet) = output::build(from, to, outgoing.payload) else {
-            self.counters.ip.out_no_room += 1;
-            return None;
-        };
+        Some(Way {
+            iface: route.iface,
+            mtu: self.pmtu.lookup(now, to.ip(), interface_mtu).mtu,
+            from: SocketAddr::new(source, local.port()),
+            to,
+        })
+    }
+
+    /// Makes the packet of a datagram, or of several of `segment` bytes, and queues it with the interface that it leaves by.
+    fn udp_output(&mut self, way: &Way, payload: Option<Span>, segment: Option<u16>) {
+        let len = payload.as_ref().map_or(0, Span::len);
+        let datagrams = segment.map_or(1, |size| len.div_ceil(usize::from(size.max(1))));
+        let (src, dst) = (way.from.ip(), way.to.ip());
+        let ident = self.idents.run(src, dst, IpProtocol::Udp, datagrams as u32);
         let header = OutHeader {
-            src: source,
-            dst: to.ip(),
+            src,
+            dst,
             protocol: IpProtocol::Udp,
-            hop_limit: if to.ip().is_multicast() { 1 } else { HOP_LIMIT },
+            hop_limit: if dst.is_multicast() { 1 } else { HOP_LIMIT },
             traffic_class: 0,
-            ident: self.ident(source, to.ip(), IpProtocol::Udp) as u16,
+            ident: ident as u16,
             dont_fragment: false,
             flow_label: 0,
         };
-        if push_header(&mut packet, &header).is_err() {
+        let made = output::build(way.from, way.to, payload, segment).and_then(|mut packet| {
+            push_header(&mut packet, &header)?;
+            Ok(packet)
+        });
+        let Ok(packet) = made else {
             self.counters.ip.out_no_room += 1;
-            return None;
+            return;
+        };
+        if self.send_control(way.iface, packet, way.mtu) {
+            self.counters.udp.out_datagrams += datagrams as u64;
         }
-        Some((route.iface, mtu, packet))
     }
 
     pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
@@ -270,17 +291,21 @@ impl Stack {
         self.table.remove(id);
     }
 
-    /// Queues a datagram with the interface that it leaves by.
-    fn udp_hand_over(&mut self, now: Instant, local: SocketAddr, mut outgoing: Outgoing) {
+    /// Queues a message with the interface that it leaves by: as one packet, unless its segments have become too long
+    /// for their path meanwhile. Then they are datagrams of their own, which can be fragmented.
+    fn udp_hand_over(&mut self, now: Instant, local: SocketAddr, outgoing: Outgoing) {
         // From here on only what was lent or given for the message holds its completion up.
-        let _token = outgoing.token.take();
-        let to = outgoing.to.ip();
-        let Some((iface, interface_mtu, packet)) = self.udp_packet(local, outgoing) else {
+        drop(outgoing.token);
+        let Some(way) = self.udp_way(now, local, outgoing.to) else {
             return;
         };
-        let mtu = self.pmtu.lookup(now, to, interface_mtu).mtu;
-        if self.send_control(iface, packet, mtu) {
-            self.counters.udp.out_datagrams += 1;
+        match (outgoing.segment.map(usize::from), outgoing.payload) {
+            (Some(size), Some(payload)) if output::headers(way.to) + size > way.mtu => {
+                for datagram in payload.into_segments(size) {
+                    self.udp_output(&way, Some(datagram), None);
+                }
+            }
+            (_, payload) => self.udp_output(&way, payload, outgoing.segment),
         }
     }
 

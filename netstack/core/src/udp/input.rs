@@ -23,7 +23,7 @@ pub(crate) struct UdpHeader {
     pub(crate) payload_len: usize,
     /// Bytes of payload of each datagram if the device joined several to one packet: the last may have
     /// fewer.
-    pub(crate) segment: Option<usize>,
+    pub(crate) segment: Option<u16>,
     /// TTL or hop limit.
     pub(crate) hop_limit: u8,
     /// DSCP and ECN.
@@ -98,7 +98,7 @@ pub(crate) fn parse(ip: &IpHeader, packet: &mut Packet) -> Result<UdpHeader, Udp
         .meta
         .gso
         .filter(|gso| gso.kind == GsoKind::Udp)
-        .map(|gso| usize::from(gso.size.max(1)));
+        .map(|gso| gso.size.max(1));
     Ok(UdpHeader {
         src: SocketAddr::new(ip.src, src),
         dst: SocketAddr::new(ip.dst, dst),

@@ -3,14 +3,57 @@
 use std::net::SocketAddr;
 
 use smoltcp::wire::{IpProtocol, UdpPacket};
-use txbuf::{Checksum, NoRoom, Packet, Span};
+use txbuf::{Checksum, Gso, GsoKind, NoRoom, Packet, Span};
 
 use super::{CHECKSUM_AT, UDP_HEADER};
-use crate::ip::pseudo_header_sum;
+use crate::ip::{IPV4_HEADER, IPV6_HEADER, pseudo_header_sum};
+use crate::socket::SendError;
+
+/// The most datagrams that one message may stand for, which is what every version of Linux takes from a device.
+const MAX_SEGMENTS: usize = 64;
+
+/// Bytes of headers of a datagram to `to`.
+pub(crate) fn headers(to: SocketAddr) -> usize {
+    UDP_HEADER
+        + if to.is_ipv4() {
+            IPV4_HEADER
+        } else {
+            IPV6_HEADER
+        }
+}
+
+/// The size of the segments into which a message of `len` bytes to `to` is cut when `wanted` is asked for; `None` if it is one
+/// datagram. `mtu` is that of the interface.
+///
+/// # Errors
+///
+/// `InvalidSegment` for no bytes or too many segments, `TooLong` for segments that would have to be fragmented.
+pub(crate) fn segment(
+    wanted: Option<u16>,
+    len: usize,
+    to: SocketAddr,
+    mtu: usize,
+) -> Result<Option<u16>, SendError> {
+    let Some(wanted) = wanted else {
+        return Ok(None);
+    };
+    let size = usize::from(wanted);
+    if size == 0 || len > size * MAX_SEGMENTS {
+        return Err(SendError::InvalidSegment);
+    }
+    if len <= size {
+        return Ok(None);
+    }
+    if headers(to) + size > mtu {
+        return Err(SendError::TooLong);
+    }
+    Ok(Some(wanted))
+}
 
 /// Puts a UDP header in front of `payload`. The checksum is left partial, for the edge to complete: the
 /// payload is not read here. The IP header comes next
-/// ([`push_header`](crate::ip::output::push_header)).
+/// ([`push_header`](crate::ip::output::push_header)). With a `segment` it is a super-packet of datagrams of
+/// so many bytes of payload.
 ///
 /// # Errors
 ///
@@ -20,6 +63,7 @@ pub(crate) fn build(
     src: SocketAddr,
     dst: SocketAddr,
     payload: Option<Span>,
+    segment: Option<u16>,
 ) -> Result<Packet, NoRoom> {
     let mut packet = payload.map_or_else(Packet::new, Packet::with_payload);
     let len = packet.len() + UDP_HEADER;
@@ -33,6 +77,11 @@ pub(crate) fn build(
         start: 0,
         offset: CHECKSUM_AT,
     };
+    packet.meta.gso = segment.map(|size| Gso {
+        kind: GsoKind::Udp,
+        size,
+        headers: UDP_HEADER as u16,
+    });
     Ok(packet)
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct ReceivedDatagram {
     pub(crate) traffic_class: u8,
     /// Whether the sink was too small; the rest is gone.
     pub(crate) truncated: bool,
+    /// Bytes of payload of each datagram, if these are several.
+    pub(crate) segment: Option<u16>,
 }
 
 /// A datagram that waits to be sent.
@@ -57,6 +59,8 @@ pub(crate) struct Outgoing {
     pub(crate) to: SocketAddr,
     /// Its payload; `None` if empty.
     pub(crate) payload: Option<Span>,
+    /// Bytes of payload of each datagram, if these are several.
+    pub(crate) segment: Option<u16>,
     /// The message's token, to be held until the datagram is handed over.
     pub(crate) token: Option<Token>,
     /// Storage of others that is kept for this datagram and no later one.
@@ -99,6 +103,10 @@ pub(crate) struct UdpSocket {
     latest: Option<SocketAddr>,
     /// The latest error reported for a datagram to the peer.
     error: Option<ConnectionError>,
+    /// Whether datagrams that the device had joined are received as one.
+    gro: bool,
+    /// Whether a datagram found no room, and nobody was told since that there is some.
+    refused: bool,
 }
 
 struct Incoming {
@@ -107,6 +115,8 @@ struct Incoming {
     hop_limit: u8,
     traffic_class: u8,
     payload: Option<Span>,
+    /// Bytes of payload of each datagram, if these are several.
+    segment: Option<u16>,
 }
 
 impl Incoming {
@@ -114,8 +124,12 @@ impl Incoming {
         self.payload.as_ref().map_or(0, Span::len)
     }
 
+    /// As much as if they were queued one by one, which they may come to be.
     fn charge(&self) -> usize {
-        OVERHEAD + self.len()
+        let datagrams = self
+            .segment
+            .map_or(1, |size| self.len().div_ceil(size.max(1).into()));
+        datagrams * OVERHEAD + self.len()
     }
 }
 
@@ -141,6 +155,8 @@ impl UdpSocket {
             outgoing_storage: 0,
             latest: None,
             error: None,
+            gro: false,
+            refused: false,
         }
     }
 
@@ -166,10 +182,11 @@ impl UdpSocket {
         !self.incoming.is_empty() || self.error.is_some()
     }
 
-    /// Whether any datagram could be sent now, however long. So who is refused for want of room finds the socket not
-    /// writable, and hears when it is again. Without that a short one may still fit; any does into an empty queue.
+    /// Whether any datagram could be sent now, however long, and none was refused since the last one left. So who is
+    /// refused finds the socket not writable, and hears when it is again. Without that a short one may still fit; any
+    /// does into an empty queue.
     pub(crate) fn is_writable(&self) -> bool {
-        self.fits(MAX_PACKET)
+        self.fits(MAX_PACKET) && !self.refused
     }
 
     /// Bytes of storage that the queue of datagrams to send keeps alive, and that of received ones.
@@ -192,8 +209,31 @@ impl UdpSocket {
 
 /// Receiving.
 impl UdpSocket {
+    /// Says whether datagrams that the device had joined are received as one. Those that were queued joined and not
+    /// read are taken apart when that ends.
+    pub(crate) fn set_gro(&mut self, gro: bool) {
+        self.gro = gro;
+        if gro || self.incoming.iter().all(|one| one.segment.is_none()) {
+            return;
+        }
+        for mut joined in core::mem::take(&mut self.incoming) {
+            self.incoming_charge -= joined.charge();
+            match (joined.segment.take(), joined.payload.take()) {
+                (Some(size), Some(payload)) => {
+                    for payload in payload.into_segments(size.into()) {
+                        self.push(Incoming {
+                            payload: Some(payload),
+                            ..joined
+                        });
+                    }
+                }
+                (_, payload) => self.push(Incoming { payload, ..joined }),
+            }
+        }
+    }
+
     /// Queues what `packet` holds, one datagram or several that the device had joined, and returns how
-    /// many.
+    /// many. Those that were joined are taken apart, unless the socket takes them as one.
     ///
     /// A payload that would pin much more than it holds is copied into `small` if it is small, or if the
     /// reader is behind, so that it will be held for long; for a reader that keeps up nothing is copied.
@@ -217,25 +257,36 @@ impl UdpSocket {
             .into_payload(header.payload_at, small)
             .map_err(|_| UdpDrop::NoMemory)?;
         let Some(payload) = payload else {
-            self.enqueue(header, None);
+            self.enqueue(header, None, None);
             return Ok(1);
         };
-        let segment = header.segment.unwrap_or(payload.len()).max(1);
+        let segment = header.segment.map_or(payload.len(), usize::from).max(1);
+        let datagrams = payload.len().div_ceil(segment);
+        if self.gro && datagrams > 1 {
+            let payload = self.bounded(payload, small)?;
+            self.enqueue(header, Some(payload), header.segment);
+            return Ok(datagrams);
+        }
         let mut delivered = 0;
         for payload in payload.into_segments(segment) {
             if self.is_full() {
                 return Err(UdpDrop::QueueFull);
             }
-            let waits = payload.len() <= storage::COPYBREAK || self.lags();
-            let payload = if waits {
-                storage::bounded(payload, small)
-            } else {
-                Ok(payload)
-            };
-            self.enqueue(header, Some(payload.map_err(|NoMemory| UdpDrop::NoMemory)?));
+            let payload = self.bounded(payload, small)?;
+            self.enqueue(header, Some(payload), None);
             delivered += 1;
         }
         Ok(delivered)
+    }
+
+    /// `payload`, or a copy if it is small or will wait.
+    fn bounded(&self, payload: Span, small: &mut Chain) -> Result<Span, UdpDrop> {
+        let waits = payload.len() <= storage::COPYBREAK || self.lags();
+        if waits {
+            storage::bounded(payload, small).map_err(|NoMemory| UdpDrop::NoMemory)
+        } else {
+            Ok(payload)
+        }
     }
 
     /// Reads the oldest datagram into `sink`, or with `peek` only looks at it. What does not fit into the
@@ -273,6 +324,7 @@ impl UdpSocket {
             hop_limit: front.hop_limit,
             traffic_class: front.traffic_class,
             truncated: bytes < len,
+            segment: front.segment,
         };
         if !peek && let Some(read) = self.incoming.pop_front() {
             self.incoming_charge -= read.charge();
@@ -309,14 +361,18 @@ impl UdpSocket {
         self.incoming_charge >= self.limits.receive
     }
 
-    fn enqueue(&mut self, header: &UdpHeader, payload: Option<Span>) {
-        let incoming = Incoming {
+    fn enqueue(&mut self, header: &UdpHeader, payload: Option<Span>, segment: Option<u16>) {
+        self.push(Incoming {
             from: header.src,
             to: header.dst.ip(),
             hop_limit: header.hop_limit,
             traffic_class: header.traffic_class,
             payload,
-        };
+            segment,
+        });
+    }
+
+    fn push(&mut self, incoming: Incoming) {
         self.incoming_charge += incoming.charge();
         self.incoming.push_back(incoming);
     }
@@ -325,7 +381,7 @@ impl UdpSocket {
 /// Sending.
 impl UdpSocket {
     /// Queues all that is left in `source` as one datagram to `to`, or to the peer, and returns its
-    /// length.
+    /// length. With a `segment`, which the caller has made sure of, it is several datagrams of that size.
     ///
     /// Bytes are copied, into `small` if they are few and into segments of `pool` otherwise; spans are
     /// taken as they are. The storage that they keep counts too: there may be as much of it as the queue may hold,
@@ -338,6 +394,7 @@ impl UdpSocket {
     pub(crate) fn send(
         &mut self,
         control: &SendControl<'_>,
+        segment: Option<u16>,
         source: &mut IovIter<'_>,
         small: &mut Chain,
         pool: &Pool,
@@ -355,6 +412,7 @@ impl UdpSocket {
             return Err(SendError::TooLong);
         }
         if !self.fits(len) {
+            self.refused = true;
             return Err(SendError::WouldBlock);
         }
         let payload = match len {
@@ -367,11 +425,13 @@ impl UdpSocket {
         };
         let Some(storage) = storage else {
             payload.into_iter().for_each(|span| put_back(source, span));
+            self.refused = true;
             return Err(SendError::WouldBlock);
         };
         let outgoing = Outgoing {
             to,
             payload,
+            segment,
             token: control.token.cloned(),
             storage,
         };
@@ -407,6 +467,12 @@ impl UdpSocket {
 
     fn fits(&self, len: usize) -> bool {
         self.outgoing.is_empty() || self.outgoing_charge + OVERHEAD + len <= self.limits.send
+    }
+
+    /// Whether who was refused is to be told now that there is room. A datagram may have been refused although any
+    /// would have fitted, for the storage of others that it keeps: then it is worth another try after each that leaves.
+    pub(crate) fn has_news_of_room(&mut self) -> bool {
+        self.fits(MAX_PACKET) && core::mem::take(&mut self.refused)
     }
 
     /// Takes the next datagram to send.
@@ -453,10 +519,15 @@ fn take_payload(
         }
         return Ok(payload);
     }
+    // What cannot be read cannot be copied together either, however much storage there is.
+    let never = source.remaining() == 0 && parts.iter().any(|part| !part.is_readable());
     for part in parts.into_iter().rev() {
         put_back(source, part);
     }
-    Err(SendError::NoMemory)
+    Err(match never {
+        true => SendError::TooManyParts,
+        false => SendError::NoMemory,
+    })
 }
 
 fn put_back(source: &mut IovIter<'_>, part: Span) {

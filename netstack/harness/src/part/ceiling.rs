@@ -22,8 +22,10 @@ pub(super) fn run(name: &str, offload: bool, load: Load, end: Instant) -> Result
             Load::Bulk { inward: true, .. } => receive::acknowledge(&raw, offload, end),
             Load::Bulk { .. } => transmit::send(&raw, offload, end),
             Load::Flood => receive::discard(&raw, end),
-            Load::Ask { .. } | Load::Connect | Load::Datagrams { .. } => answer::answer(&raw, end),
-            Load::Forward { .. } => Ok(()),
+            Load::Ask { .. } | Load::Connect | Load::Datagrams { .. } | Load::Volley => {
+                answer::answer(&raw, end)
+            }
+            Load::Proxy | Load::Forward { .. } => Ok(()),
         }
     };
     serve().map_err(|error| BenchError::io("drive the TUN device", error))

@@ -3,6 +3,7 @@
 mod ask;
 mod bulk;
 mod datagrams;
+mod proxied;
 mod streams;
 
 use std::io;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::Load;
 use crate::probe::{self, Cores, Cpu, Traffic};
 use crate::sample::{Latency, Sample};
+use crate::stage::PROXY;
 
 /// What the client is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +88,15 @@ pub(crate) fn run(spec: &LoadSpec) -> io::Result<Sample> {
         Load::Flood => {
             let socket = datagrams::open(spec, streams::DISCARD)?;
             measure(spec, || datagrams::flood(spec, &socket, time))
+        }
+        Load::Volley => {
+            let socket = datagrams::open(spec, streams::ECHO)?;
+            measure(spec, || datagrams::volley(&socket, time))
+        }
+        Load::Proxy => {
+            let sink = proxied::Sink::open()?;
+            let stream = streams::open(spec, PROXY, 0)?;
+            measure(spec, || proxied::run(&sink, stream, time))
         }
         Load::Forward { bytes, .. } => {
             let socket = datagrams::open(spec, streams::DISCARD)?;

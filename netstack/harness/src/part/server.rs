@@ -1,4 +1,6 @@
-//! The kernel's sockets as the subject: echo, discard and chargen, one thread, level-triggered.
+//! The kernel's sockets as the subject: echo, discard and chargen, one thread, level-triggered; and a proxy beside them.
+
+mod relay;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -80,6 +82,7 @@ pub(super) fn run(end: Instant) -> io::Result<()> {
         bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
         server.add(socket, role, EventFlags::IN)?;
     }
+    relay::start()?;
     say_ready()?;
     server.serve(end)
 }

@@ -56,7 +56,11 @@ fn sockets_for(load: Load) -> Vec<(u16, usize, usize)> {
         }
         Load::Ask { .. } => vec![(ECHO, 1, ECHO_BUFFER)],
         Load::Connect => vec![(ECHO, SHORT, ECHO_BUFFER)],
-        Load::Datagrams { .. } | Load::Flood | Load::Forward { .. } => Vec::new(),
+        Load::Datagrams { .. }
+        | Load::Flood
+        | Load::Volley
+        | Load::Proxy
+        | Load::Forward { .. } => Vec::new(),
     }
 }
 
@@ -85,7 +89,6 @@ pub(super) fn run(device: &str, load: Load, end: Clock) -> io::Result<()> {
         Load::Flood => Some((set.add(datagram_socket(DISCARD)?), DISCARD)),
         _ => None,
     };
-    say_ready()?;
     let mut server = Server {
         interface,
         tun,
@@ -95,6 +98,9 @@ pub(super) fn run(device: &str, load: Load, end: Clock) -> io::Result<()> {
         datagrams,
         fill: vec![b'y'; 1 << 16],
     };
+    // Nobody is refused because the sockets do not listen yet.
+    server.serve_streams();
+    say_ready()?;
     while Clock::now() < end {
         server.turn()?;
     }
@@ -122,9 +128,7 @@ impl Server {
                 _ => worked = true,
             }
         }
-        for &(handle, port) in &self.streams {
-            serve(self.set.get_mut(handle), port, &self.fill);
-        }
+        self.serve_streams();
         if let Some((handle, port)) = self.datagrams {
             serve_datagrams(self.set.get_mut(handle), port);
         }
@@ -142,6 +146,12 @@ impl Server {
         match delay.unwrap_or(NAP).min(NAP) {
             Duration::ZERO => Ok(()),
             delay => wait(self.fd, Some(delay)),
+        }
+    }
+
+    fn serve_streams(&mut self) {
+        for &(handle, port) in &self.streams {
+            serve(self.set.get_mut(handle), port, &self.fill);
         }
     }
 }

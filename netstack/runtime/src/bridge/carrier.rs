@@ -4,6 +4,7 @@
 //! router if there is one and through the impairments of its direction, and gives the devices what is due. When a turn
 //! finds nothing to do, the thread sleeps until a device or a deadline needs it: an idle bridge uses no CPU.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,13 +13,14 @@ use netstack_core::{Instant, Stack};
 use super::lane::Lane;
 use super::{BridgeEnd, BridgeReport, Control};
 use crate::clock::Clock;
+use crate::destructors::Destructors;
 use crate::event_loop::Port;
 use crate::sleep::sleep;
 
 const SIDES: [usize; 2] = [0, 1];
 
 pub(super) struct Carrier {
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
     clock: Clock,
     /// Left and right.
     ports: [Port; 2],
@@ -51,14 +53,20 @@ impl Carrier {
             if self.control.asked.load(Ordering::SeqCst) {
                 self.answer();
             }
-            if !self.turn() {
+            let control = Arc::clone(&self.control);
+            let destructors = Destructors::defer(&control.panics);
+            let worked = self.turn();
+            drop(destructors);
+            if !worked {
                 self.rest();
             }
         }
         self.answer();
         let report = self.report();
         // The packets go before the devices, whose storage they are in.
+        let destructors = Destructors::defer(&self.control.panics);
         drop((self.lanes, self.router));
+        drop(destructors);
         BridgeEnd {
             report,
             devices: self.ports.map(Port::into_device).into(),
@@ -114,7 +122,8 @@ impl Carrier {
 
     fn answer(&self) {
         self.control.asked.store(false, Ordering::SeqCst);
-        for question in self.control.questions.lock().drain(..) {
+        let questions = self.control.questions.lock().as_mut().map(mem::take);
+        for question in questions.into_iter().flatten() {
             // Who asked may have gone.
             let _ = question.send(self.report());
         }
@@ -125,6 +134,7 @@ impl Carrier {
             interfaces: [0, 1].map(|side| self.ports[side].status()),
             directions: [1, 0].map(|towards| self.lanes[towards].report()),
             router: self.router.as_ref().map(|stack| stack.counters().clone()),
+            destructor_panics: self.control.panics.load(Ordering::Relaxed),
         }
     }
 }

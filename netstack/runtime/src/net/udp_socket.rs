@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use netstack_core::{RecvFlags, SendControl, SendFlags};
+use netstack_core::{RecvFlags, SendControl, SendFlags, SocketOption};
 use txbuf::IovIter;
 
 use super::each_address;
@@ -98,6 +98,17 @@ impl UdpSocket {
         self.recv_from(buf).map(|(bytes, _)| bytes)
     }
 
+    /// Has datagrams of one sender that came as one packet received as one (`UDP_GRO`):
+    /// [`recv_message`](UdpSocket::recv_message) says of how many bytes each is. They are sent so with
+    /// [`SendControl::segment`].
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_gro(&self, gro: bool) -> io::Result<()> {
+        self.socket().set_option(SocketOption::UdpGro(gro))
+    }
+
     /// The address and port that are bound.
     ///
     /// # Errors
@@ -181,7 +192,10 @@ impl UdpSocket {
     }
 
     fn send_datagram(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        let control = SendControl { to, token: None };
+        let control = SendControl {
+            to,
+            ..SendControl::default()
+        };
         self.send_message(&mut IovIter::bytes(datagram), SendFlags::NONE, &control)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 
-use netstack_core::{Event, SocketId};
+use netstack_core::{Event, SendControl, SocketId};
 use txbuf::{IovIter, Span};
 
 use super::endpoints::{Endpoints, Role};
@@ -93,7 +93,7 @@ impl Connection {
     fn drain(&mut self, cx: &mut ServiceContext<'_>, socket: SocketId) -> io::Result<()> {
         while !self.ended {
             match cx.receive(socket, &mut IovIter::discard(CHUNK)) {
-                Ok((bytes, _)) => self.ended = bytes == 0,
+                Ok(received) => self.ended = received.bytes == 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
@@ -112,7 +112,8 @@ impl Connection {
             if self.pending.is_empty() {
                 self.pending.push_back(pattern.clone());
             }
-            cx.send(socket, &mut IovIter::spans(&mut self.pending), None)?;
+            let mut from = IovIter::spans(&mut self.pending);
+            cx.send(socket, &mut from, &SendControl::default())?;
         }
     }
 }

@@ -63,9 +63,9 @@ impl Service for Discard {
 fn drain(cx: &mut ServiceContext<'_>, connection: SocketId) {
     loop {
         match cx.receive(connection, &mut IovIter::discard(CHUNK)) {
-            Ok((1.., _)) => {}
+            Ok(received) if received.bytes > 0 => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Ok((0, _)) | Err(_) => return cx.close(connection),
+            Ok(_) | Err(_) => return cx.close(connection),
         }
     }
 }

@@ -44,12 +44,18 @@ impl Endpoints {
         Ok(())
     }
 
-    /// Binds a UDP socket to every address.
+    /// Binds a UDP socket to every address, which takes datagrams that came together as one.
     pub(super) fn open_udp(&mut self, cx: &mut ServiceContext<'_>) -> io::Result<()> {
         for address in &self.addresses {
-            self.datagrams.push(cx.bind_udp(*address)?);
+            let socket = cx.bind_udp(*address)?;
+            cx.set_gro(socket, true)?;
+            self.datagrams.push(socket);
         }
         Ok(())
+    }
+
+    pub(super) fn listeners(&self) -> &[SocketId] {
+        &self.listeners
     }
 
     pub(super) fn role(&self, socket: SocketId) -> Role {

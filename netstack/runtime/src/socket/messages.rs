@@ -39,7 +39,10 @@ impl Socket {
             };
             staged = self.stage(from, room);
         }
-        let control = SendControl { to: None, token };
+        let control = SendControl {
+            token,
+            ..SendControl::default()
+        };
         self.poll_staged(waiter, staged, from, flags, &control)
     }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 
-use netstack_core::{Received, RecvFlags, SendControl, SendFlags};
+use netstack_core::{Received, RecvFlags, SendControl, SendFlags, SocketOption};
 use parking_lot::Mutex;
 use txbuf::{Completion, Completions, IovIter, Token};
 
@@ -93,6 +93,13 @@ impl Sockets {
         self.parts
             .iter()
             .try_for_each(|part| part.connect_udp(remote))
+    }
+
+    /// Sets an option of every part.
+    pub(crate) fn set_option(&self, option: SocketOption) -> io::Result<()> {
+        self.parts
+            .iter()
+            .try_for_each(|part| part.set_option(option))
     }
 
     /// # Errors

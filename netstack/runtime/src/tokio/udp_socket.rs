@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::ReadBuf;
-use netstack_core::{Received, RecvFlags, SendControl, SendFlags};
+use netstack_core::{Received, RecvFlags, SendControl, SendFlags, SocketOption};
 use txbuf::IovIter;
 
 use super::messages::receive_into;
@@ -127,6 +127,17 @@ impl UdpSocket {
         })
     }
 
+    /// Has datagrams of one sender that came as one packet received as one (`UDP_GRO`):
+    /// [`recv_message`](UdpSocket::recv_message) says of how many bytes each is. They are sent so with
+    /// [`SendControl::segment`].
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub fn set_gro(&self, gro: bool) -> io::Result<()> {
+        self.socket.set_option(SocketOption::UdpGro(gro))
+    }
+
     /// The address and port that are bound.
     ///
     /// # Errors
@@ -146,7 +157,10 @@ impl UdpSocket {
     }
 
     async fn send_datagram(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
-        let control = SendControl { to, token: None };
+        let control = SendControl {
+            to,
+            ..SendControl::default()
+        };
         self.send_message(&mut IovIter::bytes(datagram), SendFlags::NONE, &control)
             .await
     }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use netstack::drivers::memory::{MemoryConfig, pair};
+use netstack::txbuf::Offloads;
 use netstack::{Builder, Interface, IpCidr, Netstack, Stack, TcpConfig};
 
 /// The addresses of the server's stack.
@@ -42,6 +43,20 @@ pub fn link() -> MemoryConfig {
 pub fn shards() -> usize {
     let number = std::env::var("NETSTACK_TEST_SHARDS");
     number.map_or(1, |number| number.parse().expect("a number of shards"))
+}
+
+/// The same between devices that take super-packets.
+pub fn offloading_link() -> MemoryConfig {
+    let mut config = link();
+    for end in &mut config.ends {
+        end.offloads = Offloads {
+            tx_checksum: true,
+            rx_checksum: true,
+            tso: true,
+            uso: true,
+        };
+    }
+    config
 }
 
 impl Pair {

@@ -12,7 +12,7 @@ fn whole(src: &str, dst: &str, payload: &[u8]) -> Packet {
         SocketAddr::new(ip(dst), 2000),
     );
     let payload = (!payload.is_empty()).then(|| memory.span(payload));
-    let mut packet = build(src, dst, payload).unwrap();
+    let mut packet = build(src, dst, payload, None).unwrap();
     let header = OutHeader {
         src: src.ip(),
         dst: dst.ip(),
@@ -58,9 +58,9 @@ fn a_checksum_of_zero_is_sent_as_ones() {
 fn the_length_field_is_the_limit() {
     let memory = Memory::new();
     let socket = SocketAddr::new(ip(A6), 1);
-    assert!(build(socket, socket, Some(memory.span(&vec![0; 65_527]))).is_ok());
+    assert!(build(socket, socket, Some(memory.span(&vec![0; 65_527])), None).is_ok());
     assert_eq!(
-        build(socket, socket, Some(memory.span(&vec![0; 65_528]))).err(),
+        build(socket, socket, Some(memory.span(&vec![0; 65_528])), None).err(),
         Some(NoRoom)
     );
 }

@@ -43,6 +43,17 @@ impl Bench {
         self.deliver_packet(packet)
     }
 
+    /// Several datagrams that the device had joined.
+    fn deliver_joined(&mut self, payload: &[u8], size: u16) -> Result<usize, UdpDrop> {
+        let mut packet = self.memory.packet(&udp_packet(A4, B4, payload));
+        packet.meta.gso = Some(Gso {
+            kind: GsoKind::Udp,
+            size,
+            headers: 28,
+        });
+        self.deliver_packet(packet)
+    }
+
     fn recv(&mut self, room: usize, peek: bool) -> Result<(Vec<u8>, ReceivedDatagram), RecvError> {
         let mut buffer = vec![0; room];
         let received = self.recv_into(&mut IovIter::buffer(&mut buffer), peek)?;
@@ -78,8 +89,12 @@ impl Bench {
         from: &mut IovIter<'_>,
     ) -> Result<usize, SendError> {
         let pool = self.memory.pool.clone();
-        let control = SendControl { to, token: None };
-        self.socket.send(&control, from, &mut self.small, &pool)
+        let control = SendControl {
+            to,
+            ..SendControl::default()
+        };
+        self.socket
+            .send(&control, None, from, &mut self.small, &pool)
     }
 
     fn assert_empty(self) {
@@ -193,17 +208,83 @@ fn the_receive_queue_is_bounded() {
 #[test]
 fn joined_datagrams_are_taken_apart() {
     let mut bench = Bench::new();
-    let mut packet = bench.memory.packet(&udp_packet(A4, B4, &pattern(1000)));
-    packet.meta.gso = Some(Gso {
-        kind: GsoKind::Udp,
-        size: 300,
-        headers: 28,
-    });
-    assert_eq!(bench.deliver_packet(packet), Ok(4));
+    assert_eq!(bench.deliver_joined(&pattern(1000), 300), Ok(4));
     for chunk in pattern(1000).chunks(300) {
         assert_eq!(bench.recv(2000, false).unwrap().0, chunk);
     }
     bench.assert_empty();
+}
+
+#[test]
+fn joined_datagrams_stay_joined_for_who_asks() {
+    let mut bench = Bench::new();
+    bench.socket.set_gro(true);
+    assert_eq!(bench.deliver_joined(&pattern(1000), 300), Ok(4));
+    // No more than one: nothing was joined.
+    assert_eq!(bench.deliver_joined(&pattern(1000), 1000), Ok(1));
+    assert_eq!(bench.deliver(&pattern(5)), Ok(1));
+    for (room, len, segment) in [(2000, 1000, Some(300)), (2000, 1000, None), (9, 5, None)] {
+        let (bytes, received) = bench.recv(room, true).unwrap();
+        assert_eq!((bytes, received.segment), (pattern(len), segment));
+        bench.recv(room, false).unwrap();
+    }
+    // What has no room is gone, as of any datagram.
+    bench.deliver_joined(&pattern(1000), 300).unwrap();
+    let (bytes, received) = bench.recv(400, false).unwrap();
+    assert_eq!((bytes, received.len), (pattern(400), 1000));
+    assert!(received.truncated);
+    assert_eq!(received.segment, Some(300));
+    bench.assert_empty();
+}
+
+#[test]
+fn joined_datagrams_are_taken_apart_when_nobody_wants_them_joined_any_more() {
+    let mut bench = Bench::new();
+    bench.socket.set_gro(true);
+    bench.deliver(&pattern(7)).unwrap();
+    bench.deliver_joined(&pattern(1000), 300).unwrap();
+    bench.deliver(&[]).unwrap();
+    let charge = bench.socket.incoming_charge;
+    bench.socket.set_gro(false);
+    assert_eq!(bench.socket.incoming_charge, charge);
+    let all = pattern(1000);
+    let first = pattern(7);
+    let mut expected: Vec<&[u8]> = all.chunks(300).collect();
+    expected.insert(0, &first);
+    expected.push(&[]);
+    for datagram in expected {
+        let (bytes, received) = bench.recv(2000, false).unwrap();
+        assert_eq!((&bytes[..], received.segment), (datagram, None));
+    }
+    bench.assert_empty();
+}
+
+#[test]
+fn who_was_refused_hears_of_room_after_each_datagram_that_leaves() {
+    let mut bench = Bench::new();
+    assert!(!bench.socket.has_news_of_room());
+    // Few bytes each, which keep much.
+    let large = |bench: &Bench| {
+        let mut span = bench.memory.span(&vec![0; 200_000]);
+        span.truncate(10).unwrap();
+        span
+    };
+    let span = large(&bench);
+    assert_eq!(
+        bench.send_from(Some(peer()), &mut IovIter::span(span)),
+        Ok(10)
+    );
+    for _ in 0..2 {
+        let span = large(&bench);
+        let mut source = IovIter::span(span);
+        let full = bench.send_from(Some(peer()), &mut source);
+        assert_eq!((full, source.remaining()), (Err(SendError::WouldBlock), 10));
+        assert!(!bench.socket.is_writable());
+    }
+    bench.socket.pop_outgoing().unwrap();
+    assert!(bench.socket.has_news_of_room());
+    assert!(bench.socket.is_writable());
+    assert!(!bench.socket.has_news_of_room());
 }
 
 #[test]
@@ -403,7 +484,7 @@ fn errors_are_told_once_and_only_to_the_connected() {
 
 proptest! {
     #[test]
-    fn the_books_are_kept(steps in prop::collection::vec((0u8..5, 0usize..3000), 0..200)) {
+    fn the_books_are_kept(steps in prop::collection::vec((0u8..7, 0usize..3000), 0..200)) {
         let limits = UdpLimits { receive: 20_000, send: 20_000 };
         let mut bench = Bench::with(limits);
         for (step, len) in steps {
@@ -412,12 +493,14 @@ proptest! {
                 1 => { let _ = bench.recv(len, false); }
                 2 => { let _ = bench.recv(len, true); }
                 3 => { let _ = bench.send(Some(peer()), &pattern(len)); }
+                4 => { let _ = bench.deliver_joined(&pattern(len), 500); }
+                5 => bench.socket.set_gro(len % 2 == 0),
                 _ => { bench.socket.pop_outgoing(); }
             }
             let socket = &bench.socket;
             prop_assert_eq!(socket.incoming_charge, socket.incoming.iter().map(Incoming::charge).sum::<usize>());
             prop_assert_eq!(socket.outgoing_charge, socket.outgoing.iter().map(Outgoing::charge).sum::<usize>());
-            prop_assert!(socket.incoming_charge <= limits.receive + 3000 + OVERHEAD);
+            prop_assert!(socket.incoming_charge <= limits.receive + 3000 + 6 * OVERHEAD);
             prop_assert!(socket.outgoing_charge <= limits.send);
         }
         while bench.recv(0, false).is_ok() {}

@@ -17,6 +17,10 @@ const FULL: usize = 1472;
 const BATCH: usize = 44;
 /// Headers of IPv4 and UDP.
 const HEADERS: u64 = 28;
+/// Calls that are ahead of what has come back: what the kernel's socket has room for.
+const AHEAD: usize = 4;
+/// Room for the datagrams that come back, if the machine's limit allows it.
+const ROOM: usize = 4 << 20;
 /// Calls between two looks at the clock.
 const CALLS: u32 = 16;
 
@@ -82,6 +86,36 @@ pub(super) fn flood(spec: &LoadSpec, socket: &UdpSocket, time: Duration) -> io::
     send_for(socket, FULL, time)?;
     let mut done = Done::default();
     done.bytes = arrived()?.saturating_sub(before);
+    done.operations = done.bytes / FULL as u64;
+    Ok(done)
+}
+
+/// Sends batches and takes their echo until the time is over. What has come back counts.
+pub(super) fn volley(socket: &UdpSocket, time: Duration) -> io::Result<Done> {
+    sys::set_option(socket, sys::UDP_SEGMENT, FULL as i32)?;
+    sys::set_option(socket, sys::UDP_GRO, 1)?;
+    rustix::net::sockopt::set_socket_recv_buffer_size(socket, ROOM)?;
+    let message = vec![b'x'; FULL * BATCH];
+    let mut room = vec![0; 1 << 16];
+    let mut under_way = 0;
+    let mut done = Done::default();
+    let begun = Instant::now();
+    while begun.elapsed() < time && done.errors <= MOST_ERRORS {
+        while under_way + message.len() <= AHEAD * message.len() {
+            under_way += socket.send(&message)?;
+        }
+        match socket.recv(&mut room) {
+            Ok(length) => {
+                under_way = under_way.saturating_sub(length);
+                done.bytes += length as u64;
+            }
+            // Something was lost.
+            Err(_) => {
+                under_way = 0;
+                done.errors += 1;
+            }
+        }
+    }
     done.operations = done.bytes / FULL as u64;
     Ok(done)
 }
