@@ -63,7 +63,7 @@ struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     Connection(SocketId),
-    Request(usize),
+    Request(u32),
     TimeWait(u32),
 }
 
@@ -237,20 +237,20 @@ impl Table {
         }
     }
 
-    pub(super) fn add_request(&mut self, half_open: HalfOpen) -> usize {
+    pub(super) fn add_request(&mut self, half_open: HalfOpen) -> u32 {
         let key = half_open.request.origin.flow;
-        let number = self.requests.insert(half_open);
+        let number = self.requests.insert(half_open) as u32;
         self.set_flow(key, Flow::Request(number));
         number
     }
 
-    pub(super) fn request_mut(&mut self, number: usize) -> Option<&mut HalfOpen> {
-        self.requests.get_mut(number)
+    pub(super) fn request_mut(&mut self, number: u32) -> Option<&mut HalfOpen> {
+        self.requests.get_mut(number as usize)
     }
 
     /// Takes a half-open connection out; its four-tuple is free and its listener has room again.
-    pub(super) fn take_request(&mut self, number: usize) -> Option<HalfOpen> {
-        let half_open = self.requests.try_remove(number)?;
+    pub(super) fn take_request(&mut self, number: u32) -> Option<HalfOpen> {
+        let half_open = self.requests.try_remove(number as usize)?;
         self.clear_flow(&half_open.request.origin.flow, Flow::Request(number));
         if let Ok(listener) = self.listener_mut(half_open.listener) {
             listener.on_settled();
@@ -259,12 +259,12 @@ impl Table {
     }
 
     /// The half-open connections of a listener.
-    pub(super) fn requests_of(&self, listener: SocketId) -> Vec<usize> {
+    pub(super) fn requests_of(&self, listener: SocketId) -> Vec<u32> {
         let of = self
             .requests
             .iter()
             .filter(|(_, half_open)| half_open.listener == listener);
-        of.map(|(number, _)| number).collect()
+        of.map(|(number, _)| number as u32).collect()
     }
 
     fn slot(&self, id: SocketId) -> Option<&Slot> {
