@@ -22,6 +22,7 @@ mod completions;
 mod config;
 mod egress;
 mod events;
+mod flows;
 mod forward;
 mod holdings;
 mod hooks;

@@ -27,6 +27,8 @@ const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
 /// Levels for all digits of a time.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
+/// Entries that there is room for while there are none.
+const SPARE: usize = 1024;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -40,6 +42,8 @@ struct Entry {
     level: u8,
     slot: u8,
 }
+
+const _: () = assert!(size_of::<Entry>() == 32);
 
 /// Deadlines that share all digits but the lowest.
 #[derive(Clone, Copy, Debug)]
@@ -151,10 +155,11 @@ impl Schedule {
             }
             if level == 0 {
                 self.unlink(first);
-                return self
-                    .entries
-                    .try_remove(first as usize)
-                    .map(|entry| entry.owner);
+                let owner = self.entries.try_remove(first as usize)?.owner;
+                if self.entries.is_empty() && self.entries.capacity() > SPARE {
+                    self.entries = Slab::new();
+                }
+                return Some(owner);
             }
             self.open(level, slot, earliest);
         }

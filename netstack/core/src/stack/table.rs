@@ -1,18 +1,18 @@
 //! The tables: sockets by handle, connections by their four-tuple, half-open connections.
 
 use super::events::Pending;
+use super::flows::{Flow, Flows};
 use super::schedule::Scheduled;
 use super::time_waits::TimeWaits;
 use crate::ip::IfaceId;
 use crate::random::Random;
 use crate::socket::{SocketError, SocketId};
 use crate::tcp::connection::Connection;
-use crate::tcp::flow::{FlowKey, KeyedHash};
+use crate::tcp::flow::FlowKey;
 use crate::tcp::handshake::Request;
 use crate::tcp::listen::Listener;
 use crate::udp::UdpSocket;
 use slab::Slab;
-use std::collections::HashMap;
 use txbuf::{Account, Completions};
 
 /// A connection and what the stack keeps beside it.
@@ -45,7 +45,7 @@ pub(super) struct UdpEntry {
 /// A socket of any kind.
 pub(super) enum Socket {
     Tcp(Box<TcpSocket>),
-    Listener(Listener),
+    Listener(Box<Listener>),
     Udp(Box<UdpEntry>),
 }
 
@@ -59,19 +59,11 @@ struct Slot {
     socket: Socket,
 }
 
-/// Who a four-tuple belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    Connection(SocketId),
-    Request(u32),
-    TimeWait(u32),
-}
-
 /// All sockets of a stack.
 pub(super) struct Table {
     slots: Slab<Slot>,
     generation: u32,
-    flows: HashMap<FlowKey, Flow, KeyedHash>,
+    flows: Flows,
     requests: Slab<HalfOpen>,
     pub(super) time_waits: TimeWaits,
     /// Connections without a handle.
@@ -83,7 +75,7 @@ impl Table {
         Table {
             slots: Slab::new(),
             generation: 0,
-            flows: HashMap::with_hasher(KeyedHash(random.next_u64(), random.next_u64())),
+            flows: Flows::new(random),
             requests: Slab::new(),
             time_waits: TimeWaits::default(),
             orphans: 0,
@@ -218,7 +210,17 @@ impl Table {
 
     /// Who has the four-tuple.
     pub(super) fn flow(&self, key: &FlowKey) -> Option<Flow> {
-        self.flows.get(key).copied()
+        self.flows.find(key, |flow| match flow {
+            Flow::Connection(id) => self.tcp(id).is_ok_and(|tcp| tcp.connection.flow == *key),
+            Flow::Request(number) => self
+                .requests
+                .get(number as usize)
+                .is_some_and(|half_open| half_open.request.origin.flow == *key),
+            Flow::TimeWait(number) => self
+                .time_waits
+                .time_wait(number)
+                .is_some_and(|time_wait| time_wait.flow == *key),
+        })
     }
 
     /// Connections and half-open connections, those in TIME-WAIT that nobody holds left out.
@@ -226,21 +228,20 @@ impl Table {
         self.flows.len().saturating_sub(self.time_waits.len())
     }
 
-    pub(super) fn set_flow(&mut self, key: FlowKey, flow: Flow) {
+    /// Gives the four-tuple, which nobody has, to `flow`.
+    pub(super) fn set_flow(&mut self, key: &FlowKey, flow: Flow) {
         self.flows.insert(key, flow);
     }
 
     /// Frees the four-tuple, if it still belongs to `flow`.
     pub(super) fn clear_flow(&mut self, key: &FlowKey, flow: Flow) {
-        if self.flow(key) == Some(flow) {
-            self.flows.remove(key);
-        }
+        self.flows.remove(key, flow);
     }
 
     pub(super) fn add_request(&mut self, half_open: HalfOpen) -> u32 {
         let key = half_open.request.origin.flow;
         let number = self.requests.insert(half_open) as u32;
-        self.set_flow(key, Flow::Request(number));
+        self.set_flow(&key, Flow::Request(number));
         number
     }
 

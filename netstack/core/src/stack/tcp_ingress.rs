@@ -2,9 +2,10 @@
 
 use super::Stack;
 use super::events::News;
+use super::flows::Flow;
 use super::interface::Ready;
 use super::schedule::Owner;
-use super::table::{Flow, HalfOpen, Socket, TcpSocket};
+use super::table::{HalfOpen, Socket, TcpSocket};
 use crate::Instant;
 use crate::ip::{IfaceId, IpHeader};
 use crate::socket::SocketId;
@@ -223,7 +224,7 @@ impl Stack {
             scheduled: Default::default(),
         };
         let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
-        self.table.set_flow(key, Flow::Connection(id));
+        self.table.set_flow(&key, Flow::Connection(id));
         id
     }
 

@@ -1,7 +1,7 @@
 //! Connections in TIME-WAIT that no application holds: a list in the order of their ends, bounded.
 
 use super::Stack;
-use super::table::Flow;
+use super::flows::Flow;
 use crate::Instant;
 use crate::ip::IfaceId;
 use crate::socket::SocketId;
@@ -151,7 +151,7 @@ impl Stack {
         }
         let ends = ends.unwrap_or(now + self.tcp_config.time_wait);
         let number = self.table.time_waits.add(time_wait, iface, ends);
-        self.table.set_flow(flow, Flow::TimeWait(number));
+        self.table.set_flow(&flow, Flow::TimeWait(number));
     }
 
     /// A segment of a connection in TIME-WAIT.
