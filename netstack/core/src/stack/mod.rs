@@ -30,6 +30,7 @@ mod icmp_errors;
 mod ingress;
 mod interface;
 mod messages;
+mod pages;
 mod ports;
 mod pressure;
 mod schedule;

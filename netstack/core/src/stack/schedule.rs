@@ -9,8 +9,8 @@
 //! A deadline that moves later is left where it is: when it is reached, the owner says when it really
 //! is due. So restarting a timer with every packet costs nothing here.
 
+use super::pages::Pages;
 use crate::Instant;
-use slab::Slab;
 
 /// Whose timer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +27,6 @@ const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
 /// Levels for all digits of a time.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
-/// Entries that there is room for while there are none.
-const SPARE: usize = 1024;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -73,7 +71,7 @@ struct Level {
 /// Deadlines, each owner's earliest.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    entries: Slab<Entry>,
+    entries: Pages<Entry>,
     levels: Box<[Level]>,
     /// A bit for each level that is not empty.
     occupied: u16,
@@ -88,7 +86,7 @@ impl Default for Schedule {
             slots: [Slot::EMPTY; SLOTS],
         };
         Schedule {
-            entries: Slab::new(),
+            entries: Pages::default(),
             levels: vec![level; LEVELS].into(),
             occupied: 0,
             elapsed: Instant::ZERO,
@@ -115,7 +113,7 @@ impl Schedule {
         deadline: Option<Instant>,
     ) {
         let Some(at) = deadline else { return };
-        if let Some(entry) = self.entries.get_mut(scheduled.0 as usize) {
+        if let Some(entry) = self.entries.get_mut(scheduled.0) {
             if entry.at <= at {
                 return;
             }
@@ -129,17 +127,15 @@ impl Schedule {
                 level: 0,
                 slot: 0,
             };
-            scheduled.0 = self.entries.insert(entry) as u32;
+            scheduled.0 = self.entries.insert(entry);
         }
         self.place(scheduled.0, at);
     }
 
     /// Forgets what `scheduled` is the place of.
     pub(super) fn disarm(&mut self, scheduled: &mut Scheduled) {
-        if self.entries.contains(scheduled.0 as usize) {
-            self.unlink(scheduled.0);
-            self.entries.remove(scheduled.0 as usize);
-        }
+        self.unlink(scheduled.0);
+        self.entries.remove(scheduled.0);
         *scheduled = Scheduled::default();
     }
 
@@ -155,11 +151,7 @@ impl Schedule {
             }
             if level == 0 {
                 self.unlink(first);
-                let owner = self.entries.try_remove(first as usize)?.owner;
-                if self.entries.is_empty() && self.entries.capacity() > SPARE {
-                    self.entries = Slab::new();
-                }
-                return Some(owner);
+                return self.entries.remove(first).map(|entry| entry.owner);
             }
             self.open(level, slot, earliest);
         }
@@ -187,7 +179,7 @@ impl Schedule {
         };
         let mut next = core::mem::replace(opened, Slot::EMPTY).first;
         self.note_empty(level, slot);
-        while let Some(entry) = self.entries.get(next as usize) {
+        while let Some(entry) = self.entries.get(next) {
             let (number, at) = (next, entry.at);
             next = entry.after;
             self.place(number, at);
@@ -212,10 +204,10 @@ impl Schedule {
         if last == NONE {
             list.first = number;
         }
-        if let Some(entry) = self.entries.get_mut(last as usize) {
+        if let Some(entry) = self.entries.get_mut(last) {
             entry.after = number;
         }
-        if let Some(entry) = self.entries.get_mut(number as usize) {
+        if let Some(entry) = self.entries.get_mut(number) {
             entry.at = at;
             (entry.before, entry.after) = (last, NONE);
             (entry.level, entry.slot) = (level as u8, slot as u8);
@@ -224,14 +216,14 @@ impl Schedule {
 
     /// Takes an entry out of its slot's list.
     fn unlink(&mut self, number: u32) {
-        let Some(entry) = self.entries.get(number as usize).copied() else {
+        let Some(entry) = self.entries.get(number).copied() else {
             return;
         };
         let (level, slot) = (usize::from(entry.level), usize::from(entry.slot));
-        if let Some(before) = self.entries.get_mut(entry.before as usize) {
+        if let Some(before) = self.entries.get_mut(entry.before) {
             before.after = entry.after;
         }
-        if let Some(after) = self.entries.get_mut(entry.after as usize) {
+        if let Some(after) = self.entries.get_mut(entry.after) {
             after.before = entry.before;
         }
         let Some(list) = self.slot_mut(level, slot) else {

@@ -2,6 +2,7 @@
 
 use super::events::Pending;
 use super::flows::{Flow, Flows};
+use super::pages::Pages;
 use super::schedule::Scheduled;
 use super::time_waits::TimeWaits;
 use crate::ip::IfaceId;
@@ -61,7 +62,7 @@ struct Slot {
 
 /// All sockets of a stack.
 pub(super) struct Table {
-    slots: Slab<Slot>,
+    slots: Pages<Slot>,
     generation: u32,
     flows: Flows,
     requests: Slab<HalfOpen>,
@@ -73,7 +74,7 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(random: &mut Random) -> Self {
         Table {
-            slots: Slab::new(),
+            slots: Pages::default(),
             generation: 0,
             flows: Flows::new(random),
             requests: Slab::new(),
@@ -92,7 +93,7 @@ impl Table {
             kept: None,
             socket,
         };
-        let index = self.slots.insert(slot) as u32;
+        let index = self.slots.insert(slot);
         SocketId {
             index,
             generation: self.generation,
@@ -102,12 +103,12 @@ impl Table {
     /// Removes a socket; its handle is dead from now on.
     pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.slot(id)?;
-        Some(self.slots.remove(id.index as usize).socket)
+        self.slots.remove(id.index).map(|slot| slot.socket)
     }
 
     /// The handle of what stands in a slot.
     pub(super) fn id_at(&self, index: u32) -> Option<SocketId> {
-        let slot = self.slots.get(index as usize)?;
+        let slot = self.slots.get(index)?;
         Some(SocketId {
             index,
             generation: slot.generation,
@@ -123,7 +124,7 @@ impl Table {
     pub(super) fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket, Option<&Account>)> {
         self.slots.iter().map(|(index, slot)| {
             let id = SocketId {
-                index: index as u32,
+                index,
                 generation: slot.generation,
             };
             (id, &slot.socket, slot.kept.as_ref())
@@ -270,13 +271,13 @@ impl Table {
 
     fn slot(&self, id: SocketId) -> Option<&Slot> {
         self.slots
-            .get(id.index as usize)
+            .get(id.index)
             .filter(|slot| slot.generation == id.generation)
     }
 
     fn slot_mut(&mut self, id: SocketId) -> Option<&mut Slot> {
         self.slots
-            .get_mut(id.index as usize)
+            .get_mut(id.index)
             .filter(|slot| slot.generation == id.generation)
     }
 }
