@@ -27,9 +27,6 @@ pub struct Work {
 /// Bytes that the application writes or reads at a time: as `std::io::copy` does.
 const CHUNK: usize = 8 << 10;
 
-/// Packets that one direction of the link holds.
-const QUEUE: usize = 1024;
-
 /// What the application writes: bytes without a pattern, so that no sum is like the one before.
 fn payload() -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32;

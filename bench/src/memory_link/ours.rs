@@ -1,71 +1,11 @@
 //! This stack on the memory link of `drivers`.
 
-use super::{CHUNK, QUEUE, Work, payload};
+use super::{CHUNK, Work, payload};
 use core::time::Duration;
-use drivers::memory::{MemoryConfig, MemoryEnd, pair};
-use drivers::{Device, Edge};
-use netstack_core::{
-    Config, IfaceId, Instant, InterfaceConfig, RecvFlags, SendControl, SendFlags, SocketId, Stack,
-};
-use std::collections::VecDeque;
+use netstack_core::{Instant, RecvFlags, SendControl, SendFlags, SocketId, TcpConfig};
 use std::io::{IoSlice, IoSliceMut};
-use txbuf::{IovIter, Offloads, Packet};
-
-struct Host {
-    stack: Stack,
-    iface: IfaceId,
-    device: Edge<MemoryEnd>,
-    waiting: VecDeque<Packet>,
-    arrived: Vec<Packet>,
-}
-
-impl Host {
-    fn new(number: u8, device: Edge<MemoryEnd>, work: &Work, offloads: Offloads) -> Host {
-        let mut config = Config::new([number; 32]);
-        config.tcp.send_buffer = work.buffer;
-        config.tcp.receive_buffer = work.buffer;
-        let mut stack = Stack::new(config);
-        let interface = InterfaceConfig {
-            name: format!("mem{number}"),
-            mtu: work.mtu,
-            offloads,
-        };
-        let iface = stack.add_interface(interface).expect("a possible MTU");
-        stack
-            .add_address(
-                iface,
-                format!("10.0.0.{number}/24").parse().expect("literal"),
-            )
-            .expect("a new address");
-        Host {
-            stack,
-            iface,
-            device,
-            waiting: VecDeque::new(),
-            arrived: Vec::new(),
-        }
-    }
-
-    /// Takes in all that arrived and sends all there is to send, as smoltcp's poll does.
-    fn poll(&mut self, now: Instant) {
-        self.device
-            .receive(&mut self.arrived, usize::MAX)
-            .expect("a link does not fail");
-        for packet in self.arrived.drain(..) {
-            self.stack.handle_packet(now, self.iface, packet);
-        }
-        if self.stack.poll_timeout().is_some_and(|at| at <= now) {
-            self.stack.handle_timeout(now);
-        }
-        while self.stack.poll_event().is_some() {}
-        while let Some(packet) = self.stack.poll_transmit(now, self.iface) {
-            self.waiting.push_back(packet);
-        }
-        self.device
-            .transmit(&mut self.waiting)
-            .expect("a link does not fail");
-    }
-}
+use suite::crowd::End;
+use txbuf::{IovIter, Offloads};
 
 /// Moves the work's bytes over this stack and returns how long it took.
 ///
@@ -84,13 +24,10 @@ pub fn ours(work: &Work) -> Duration {
     } else {
         Offloads::default()
     };
-    let link = MemoryConfig {
-        queue: QUEUE,
-        ..MemoryConfig::symmetric(work.mtu, offloads)
-    };
-    let (a, b) = pair(link).expect("no descriptor");
-    let mut server = Host::new(1, a, work, offloads);
-    let mut client = Host::new(2, b, work, offloads);
+    let mut tcp = TcpConfig::default();
+    tcp.send_buffer = work.buffer;
+    tcp.receive_buffer = work.buffer;
+    let [mut server, mut client] = End::pair(work.mtu, offloads, &tcp);
     let address = "10.0.0.1:9".parse().expect("literal");
     let listener = server.stack.tcp_listen(address, 4).expect("a free port");
     let clock = std::time::Instant::now();
@@ -112,8 +49,8 @@ pub fn ours(work: &Work) -> Duration {
 }
 
 fn transfer(
-    client: &mut Host,
-    server: &mut Host,
+    client: &mut End,
+    server: &mut End,
     socket: SocketId,
     accepted: SocketId,
     bytes: u64,

@@ -1,6 +1,6 @@
 //! smoltcp on a link of the same kind: two queues of packets whose buffers are used again.
 
-use super::{CHUNK, QUEUE, Work, payload};
+use super::{CHUNK, Work, payload};
 use core::time::Duration;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -10,6 +10,7 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use suite::crowd::QUEUE;
 
 #[derive(Default)]
 struct Wire {

@@ -1,6 +1,7 @@
 //! The core's notion of time: a number that the caller passes in.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 use core::time::Duration;
 
@@ -55,6 +56,24 @@ impl Instant {
     /// The time from `earlier` to here; zero when `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A duration of whole nanoseconds in eight bytes, where there may also be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lapse(NonZeroU64);
+
+impl From<Duration> for Lapse {
+    /// Saturates at 584 years.
+    fn from(duration: Duration) -> Lapse {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Lapse(NonZeroU64::MIN.saturating_add(nanos))
+    }
+}
+
+impl From<Lapse> for Duration {
+    fn from(lapse: Lapse) -> Duration {
+        Duration::from_nanos(lapse.0.get() - 1)
     }
 }
 

@@ -200,8 +200,8 @@ fn who_does_not_read_stops_the_other_and_the_proxy_keeps_little() {
             .server
             .memory()
             .unwrap()
-            .sockets
             .iter()
+            .flat_map(|shard| &shard.sockets)
             .map(|one| one.sending + one.receiving)
             .sum();
         assert!(kept < 1 << 20, "the proxy keeps {kept} bytes");

@@ -17,8 +17,8 @@ use netstack::net::{TcpListener, TcpStream, UdpSocket};
 use netstack::services::Echo;
 use netstack::txbuf::{IovIter, Packet};
 use netstack::{
-    Builder, Counters, Event, Interface, Netstack, Service, ServiceContext, SocketId, Stack,
-    StartError,
+    Builder, Counters, Event, Interface, Netstack, SendControl, Service, ServiceContext, SocketId,
+    Stack, StartError,
 };
 
 /// What passes over one connection in each direction.
@@ -217,9 +217,13 @@ impl Service for Alone {
         }
         let mut datagram = VecDeque::new();
         let mut into = IovIter::collect(&mut datagram, 2000);
-        if let Ok((_, from)) = cx.receive(event.socket, &mut into) {
-            let mut from_queue = IovIter::spans(&mut datagram);
-            let _ = cx.send(event.socket, &mut from_queue, from);
+        if let Ok(received) = cx.receive(event.socket, &mut into) {
+            let mut queue = IovIter::spans(&mut datagram);
+            let control = SendControl {
+                to: received.from,
+                ..SendControl::default()
+            };
+            let _ = cx.send(event.socket, &mut queue, &control);
         }
     }
 }

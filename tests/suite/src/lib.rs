@@ -2,6 +2,7 @@
 //! requirement tables, and a stack to be attacked.
 
 pub mod calls;
+pub mod crowd;
 pub mod duo;
 pub mod goodput;
 pub mod lab;

@@ -119,7 +119,7 @@ impl Stack {
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
 
-    fn request_transmit(&mut self, now: Instant, number: usize) -> Option<Packet> {
+    fn request_transmit(&mut self, now: Instant, number: u32) -> Option<Packet> {
         let half_open = self.table.request_mut(number)?;
         half_open.ready = false;
         if !half_open.request.due {

@@ -1,18 +1,19 @@
 //! The tables: sockets by handle, connections by their four-tuple, half-open connections.
 
 use super::events::Pending;
+use super::flows::{Flow, Flows};
+use super::pages::Pages;
 use super::schedule::Scheduled;
 use super::time_waits::TimeWaits;
 use crate::ip::IfaceId;
 use crate::random::Random;
 use crate::socket::{SocketError, SocketId};
 use crate::tcp::connection::Connection;
-use crate::tcp::flow::{FlowKey, KeyedHash};
+use crate::tcp::flow::FlowKey;
 use crate::tcp::handshake::Request;
 use crate::tcp::listen::Listener;
 use crate::udp::UdpSocket;
 use slab::Slab;
-use std::collections::HashMap;
 use txbuf::{Account, Completions};
 
 /// A connection and what the stack keeps beside it.
@@ -45,7 +46,7 @@ pub(super) struct UdpEntry {
 /// A socket of any kind.
 pub(super) enum Socket {
     Tcp(Box<TcpSocket>),
-    Listener(Listener),
+    Listener(Box<Listener>),
     Udp(Box<UdpEntry>),
 }
 
@@ -59,19 +60,11 @@ struct Slot {
     socket: Socket,
 }
 
-/// Who a four-tuple belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    Connection(SocketId),
-    Request(usize),
-    TimeWait(u32),
-}
-
 /// All sockets of a stack.
 pub(super) struct Table {
-    slots: Slab<Slot>,
+    slots: Pages<Slot>,
     generation: u32,
-    flows: HashMap<FlowKey, Flow, KeyedHash>,
+    flows: Flows,
     requests: Slab<HalfOpen>,
     pub(super) time_waits: TimeWaits,
     /// Connections without a handle.
@@ -81,9 +74,9 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(random: &mut Random) -> Self {
         Table {
-            slots: Slab::new(),
+            slots: Pages::default(),
             generation: 0,
-            flows: HashMap::with_hasher(KeyedHash(random.next_u64(), random.next_u64())),
+            flows: Flows::new(random),
             requests: Slab::new(),
             time_waits: TimeWaits::default(),
             orphans: 0,
@@ -100,7 +93,7 @@ impl Table {
             kept: None,
             socket,
         };
-        let index = self.slots.insert(slot) as u32;
+        let index = self.slots.insert(slot);
         SocketId {
             index,
             generation: self.generation,
@@ -110,12 +103,12 @@ impl Table {
     /// Removes a socket; its handle is dead from now on.
     pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.slot(id)?;
-        Some(self.slots.remove(id.index as usize).socket)
+        self.slots.remove(id.index).map(|slot| slot.socket)
     }
 
     /// The handle of what stands in a slot.
     pub(super) fn id_at(&self, index: u32) -> Option<SocketId> {
-        let slot = self.slots.get(index as usize)?;
+        let slot = self.slots.get(index)?;
         Some(SocketId {
             index,
             generation: slot.generation,
@@ -131,7 +124,7 @@ impl Table {
     pub(super) fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket, Option<&Account>)> {
         self.slots.iter().map(|(index, slot)| {
             let id = SocketId {
-                index: index as u32,
+                index,
                 generation: slot.generation,
             };
             (id, &slot.socket, slot.kept.as_ref())
@@ -218,7 +211,17 @@ impl Table {
 
     /// Who has the four-tuple.
     pub(super) fn flow(&self, key: &FlowKey) -> Option<Flow> {
-        self.flows.get(key).copied()
+        self.flows.find(key, |flow| match flow {
+            Flow::Connection(id) => self.tcp(id).is_ok_and(|tcp| tcp.connection.flow == *key),
+            Flow::Request(number) => self
+                .requests
+                .get(number as usize)
+                .is_some_and(|half_open| half_open.request.origin.flow == *key),
+            Flow::TimeWait(number) => self
+                .time_waits
+                .time_wait(number)
+                .is_some_and(|time_wait| time_wait.flow == *key),
+        })
     }
 
     /// Connections and half-open connections, those in TIME-WAIT that nobody holds left out.
@@ -226,31 +229,30 @@ impl Table {
         self.flows.len().saturating_sub(self.time_waits.len())
     }
 
-    pub(super) fn set_flow(&mut self, key: FlowKey, flow: Flow) {
+    /// Gives the four-tuple, which nobody has, to `flow`.
+    pub(super) fn set_flow(&mut self, key: &FlowKey, flow: Flow) {
         self.flows.insert(key, flow);
     }
 
     /// Frees the four-tuple, if it still belongs to `flow`.
     pub(super) fn clear_flow(&mut self, key: &FlowKey, flow: Flow) {
-        if self.flow(key) == Some(flow) {
-            self.flows.remove(key);
-        }
+        self.flows.remove(key, flow);
     }
 
-    pub(super) fn add_request(&mut self, half_open: HalfOpen) -> usize {
+    pub(super) fn add_request(&mut self, half_open: HalfOpen) -> u32 {
         let key = half_open.request.origin.flow;
-        let number = self.requests.insert(half_open);
-        self.set_flow(key, Flow::Request(number));
+        let number = self.requests.insert(half_open) as u32;
+        self.set_flow(&key, Flow::Request(number));
         number
     }
 
-    pub(super) fn request_mut(&mut self, number: usize) -> Option<&mut HalfOpen> {
-        self.requests.get_mut(number)
+    pub(super) fn request_mut(&mut self, number: u32) -> Option<&mut HalfOpen> {
+        self.requests.get_mut(number as usize)
     }
 
     /// Takes a half-open connection out; its four-tuple is free and its listener has room again.
-    pub(super) fn take_request(&mut self, number: usize) -> Option<HalfOpen> {
-        let half_open = self.requests.try_remove(number)?;
+    pub(super) fn take_request(&mut self, number: u32) -> Option<HalfOpen> {
+        let half_open = self.requests.try_remove(number as usize)?;
         self.clear_flow(&half_open.request.origin.flow, Flow::Request(number));
         if let Ok(listener) = self.listener_mut(half_open.listener) {
             listener.on_settled();
@@ -259,23 +261,23 @@ impl Table {
     }
 
     /// The half-open connections of a listener.
-    pub(super) fn requests_of(&self, listener: SocketId) -> Vec<usize> {
+    pub(super) fn requests_of(&self, listener: SocketId) -> Vec<u32> {
         let of = self
             .requests
             .iter()
             .filter(|(_, half_open)| half_open.listener == listener);
-        of.map(|(number, _)| number).collect()
+        of.map(|(number, _)| number as u32).collect()
     }
 
     fn slot(&self, id: SocketId) -> Option<&Slot> {
         self.slots
-            .get(id.index as usize)
+            .get(id.index)
             .filter(|slot| slot.generation == id.generation)
     }
 
     fn slot_mut(&mut self, id: SocketId) -> Option<&mut Slot> {
         self.slots
-            .get_mut(id.index as usize)
+            .get_mut(id.index)
             .filter(|slot| slot.generation == id.generation)
     }
 }

@@ -2,8 +2,9 @@
 
 use super::Stack;
 use super::events::News;
+use super::flows::Flow;
 use super::ports::bindable;
-use super::table::{Flow, Socket};
+use super::table::Socket;
 use crate::Instant;
 use crate::ip::IfaceId;
 use crate::ip::classify::{may_be_destination, names_one_host};
@@ -44,11 +45,11 @@ impl Stack {
         } else if !self.ports.tcp.is_free(local) {
             return Err(ListenError::InUse);
         }
-        let id = self.table.insert(Socket::Listener(Listener::new(
+        let id = self.table.insert(Socket::Listener(Box::new(Listener::new(
             local,
             backlog,
             self.tcp_config.syn_backlog,
-        )));
+        ))));
         self.ports.tcp.bind(local, id);
         Ok(id)
     }

@@ -2,8 +2,9 @@
 
 use super::Stack;
 use super::events::News;
+use super::flows::Flow;
 use super::schedule::Owner;
-use super::table::{Flow, HalfOpen, Socket, TcpSocket};
+use super::table::{HalfOpen, Socket, TcpSocket};
 use super::turns::Ready;
 use crate::Instant;
 use crate::ip::{IfaceId, IpHeader};
@@ -128,7 +129,7 @@ impl Stack {
     fn request_input(
         &mut self,
         now: Instant,
-        number: usize,
+        number: u32,
         segment: Segment,
         payload: Option<Span>,
     ) {
@@ -156,7 +157,7 @@ impl Stack {
 
     /// The third segment of the handshake: the half-open connection becomes one, and waits to be
     /// accepted. With the accept queue full the segment is dropped; the peer's next one tries again.
-    fn establish(&mut self, now: Instant, number: usize, segment: Segment, payload: Option<Span>) {
+    fn establish(&mut self, now: Instant, number: u32, segment: Segment, payload: Option<Span>) {
         let Some(listener) = self
             .table
             .request_mut(number)
@@ -170,8 +171,7 @@ impl Stack {
         let Some(mut half_open) = self.table.take_request(number) else {
             return;
         };
-        self.schedule
-            .disarm(Owner::Request(number), &mut half_open.scheduled);
+        self.schedule.disarm(&mut half_open.scheduled);
         let HalfOpen { request, iface, .. } = half_open;
         let context = tcp_context!(self, now);
         let connection =
@@ -224,7 +224,7 @@ impl Stack {
             scheduled: Default::default(),
         };
         let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
-        self.table.set_flow(key, Flow::Connection(id));
+        self.table.set_flow(&key, Flow::Connection(id));
         id
     }
 
@@ -312,12 +312,7 @@ impl Stack {
     }
 
     /// Puts a half-open connection into the tables. Returns its number.
-    pub(super) fn remember(
-        &mut self,
-        request: Request,
-        listener: SocketId,
-        iface: IfaceId,
-    ) -> usize {
+    pub(super) fn remember(&mut self, request: Request, listener: SocketId, iface: IfaceId) -> u32 {
         let deadline = request.deadline;
         let half_open = HalfOpen {
             request,
@@ -358,7 +353,7 @@ impl Stack {
     }
 
     /// Has the half-open connection send its SYN-ACK.
-    pub(super) fn request_ready(&mut self, number: usize) {
+    pub(super) fn request_ready(&mut self, number: u32) {
         let Some(half_open) = self.table.request_mut(number) else {
             return;
         };
@@ -371,15 +366,14 @@ impl Stack {
     }
 
     /// Forgets a half-open connection.
-    pub(super) fn drop_request(&mut self, number: usize) {
+    pub(super) fn drop_request(&mut self, number: u32) {
         if let Some(mut half_open) = self.table.take_request(number) {
-            self.schedule
-                .disarm(Owner::Request(number), &mut half_open.scheduled);
+            self.schedule.disarm(&mut half_open.scheduled);
         }
     }
 
     /// A half-open connection's SYN-ACK was not answered in time.
-    pub(super) fn request_timeout(&mut self, now: Instant, number: usize) {
+    pub(super) fn request_timeout(&mut self, now: Instant, number: u32) {
         let Some(half_open) = self.table.request_mut(number) else {
             return;
         };
@@ -451,8 +445,7 @@ impl Stack {
         let flow = tcp.connection.flow;
         let waits_in = tcp.waits_in;
         let unheld = tcp.connection.is_orphan() || waits_in.is_some();
-        self.schedule
-            .disarm(Owner::Connection(id.index), &mut tcp.scheduled);
+        self.schedule.disarm(&mut tcp.scheduled);
         self.table.clear_flow(&flow, Flow::Connection(id));
         if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
             listener.forget(id);

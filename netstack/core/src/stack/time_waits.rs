@@ -1,14 +1,14 @@
 //! Connections in TIME-WAIT that no application holds: a list in the order of their ends, bounded.
 
 use super::Stack;
-use super::table::Flow;
+use super::flows::Flow;
+use super::pages::Pages;
 use crate::Instant;
 use crate::ip::IfaceId;
 use crate::socket::SocketId;
 use crate::tcp::TcpState;
 use crate::tcp::segment::Segment;
 use crate::tcp::time_wait::{Heard, TimeWait};
-use slab::Slab;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -27,7 +27,7 @@ struct Entry {
 /// oldest is looked at.
 #[derive(Debug)]
 pub(super) struct TimeWaits {
-    entries: Slab<Entry>,
+    entries: Pages<Entry>,
     oldest: u32,
     newest: u32,
 }
@@ -35,7 +35,7 @@ pub(super) struct TimeWaits {
 impl Default for TimeWaits {
     fn default() -> Self {
         TimeWaits {
-            entries: Slab::new(),
+            entries: Pages::default(),
             oldest: NONE,
             newest: NONE,
         }
@@ -68,7 +68,7 @@ impl TimeWaits {
             ends,
             older: NONE,
             newer: NONE,
-        }) as u32;
+        });
         self.append(number);
         number
     }
@@ -84,7 +84,7 @@ impl TimeWaits {
 
     fn remove(&mut self, number: u32) -> Option<TimeWait> {
         self.unlink(number);
-        let entry = self.entries.try_remove(number as usize)?;
+        let entry = self.entries.remove(number)?;
         Some(entry.time_wait)
     }
 
@@ -119,11 +119,11 @@ impl TimeWaits {
     }
 
     fn get(&self, number: u32) -> Option<&Entry> {
-        self.entries.get(number as usize)
+        self.entries.get(number)
     }
 
     fn get_mut(&mut self, number: u32) -> Option<&mut Entry> {
-        self.entries.get_mut(number as usize)
+        self.entries.get_mut(number)
     }
 }
 
@@ -151,7 +151,7 @@ impl Stack {
         }
         let ends = ends.unwrap_or(now + self.tcp_config.time_wait);
         let number = self.table.time_waits.add(time_wait, iface, ends);
-        self.table.set_flow(flow, Flow::TimeWait(number));
+        self.table.set_flow(&flow, Flow::TimeWait(number));
     }
 
     /// A segment of a connection in TIME-WAIT.

@@ -16,7 +16,7 @@ pub(super) enum Ready {
     /// A socket; it is asked for its packets one at a time.
     Socket(SocketId),
     /// The half-open connection with this number has a SYN-ACK to send.
-    Request(usize),
+    Request(u32),
     /// Forwarded packets wait: all of them are one class.
     Transit,
 }

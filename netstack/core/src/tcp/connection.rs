@@ -85,7 +85,7 @@ pub(crate) struct Connection {
     pub(crate) timestamps: Option<TimestampState>,
     /// Whether small segments leave without waiting (`TCP_NODELAY`).
     pub(crate) nodelay: bool,
-    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) keep_alive: Option<Box<KeepAlive>>,
     /// Probes sent since something was heard.
     pub(crate) probes: u32,
     /// What the application said last: more will follow (`MSG_MORE`).
@@ -382,7 +382,7 @@ impl Connection {
 
     /// Starts or stops asking whether the peer is there.
     pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
-        self.keep_alive = keep_alive;
+        self.keep_alive = keep_alive.map(Box::new);
         self.probes = 0;
         match keep_alive {
             Some(keep_alive) => self.timers.set(Timer::KeepAlive, now + keep_alive.idle),

@@ -117,7 +117,7 @@ impl TcpInfo {
 impl Connection {
     /// A snapshot for the application.
     pub(crate) fn info(&self) -> TcpInfo {
-        let (totals, tally) = (self.snd.totals(), self.snd.tally);
+        let (totals, tally) = (self.snd.totals(), self.snd.tally());
         TcpInfo {
             state: self.state,
             rtt: self.snd.rtt.smoothed(),

@@ -119,7 +119,7 @@ impl Connection {
         }
         // Only what the window accepts says that the peer is there.
         self.probes = 0;
-        if let Some(keep_alive) = self.keep_alive {
+        if let Some(keep_alive) = &self.keep_alive {
             self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
         }
         let marked = segment.ecn == CE && segment.len > 0;

@@ -55,10 +55,10 @@ impl Connection {
     /// RFC 9293, 3.8.4. Returns whether the connection was given up.
     // req: MUST-26, MUST-29
     fn on_keep_alive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let Some(keep_alive) = self.keep_alive.filter(|_| self.state.is_synchronized()) else {
+        let Some(keep_alive) = self.keep_alive.as_deref().copied() else {
             return false;
         };
-        if self.state == State::TimeWait {
+        if !self.state.is_synchronized() || self.state == State::TimeWait {
             return false;
         }
         if self.snd.outstanding() {

@@ -36,7 +36,7 @@ struct Before {
     threshold: usize,
     w_max: f64,
     cwnd_prior: f64,
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
 }
 
 /// The state of CUBIC for one connection.
@@ -45,12 +45,12 @@ pub(crate) struct Cubic {
     window: Window,
     w_max: f64,
     cwnd_prior: f64,
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
     /// Whether the stage to come begins on the plateau: after a timeout, or without any loss before.
     flat: bool,
     /// Until the first congestion.
     hystart: Option<HyStart>,
-    before: Option<Before>,
+    before: Option<Box<Before>>,
 }
 
 impl Cubic {
@@ -100,7 +100,8 @@ impl Cubic {
 
     // req: RFC9438-01, RFC9438-06, RFC9438-07
     fn avoid_congestion(&mut self, acked: &Acked) {
-        let mut epoch = self.epoch.take().unwrap_or_else(|| self.begin(acked.now));
+        let epoch = self.epoch.take();
+        let mut epoch = epoch.unwrap_or_else(|| Box::new(self.begin(acked.now)));
         let segments = self.segments(acked.bytes);
         epoch.grow(acked.now, acked.srtt, segments, self.cwnd_prior);
         self.window.size = self
@@ -229,13 +230,13 @@ impl CongestionControl for Cubic {
     }
 
     fn checkpoint(&mut self) {
-        self.before = Some(Before {
+        self.before = Some(Box::new(Before {
             size: self.window.size,
             threshold: self.window.threshold,
             w_max: self.w_max,
             cwnd_prior: self.cwnd_prior,
-            epoch: self.epoch,
-        });
+            epoch: self.epoch.clone(),
+        }));
     }
 
     // req: RFC9438-16

@@ -1,5 +1,6 @@
 //! HyStart++ (RFC 9406): the first slow start ends when the round-trip time rises, before the queue overflows.
 
+use crate::time::Lapse;
 use core::time::Duration;
 
 const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
@@ -15,8 +16,8 @@ const ROUNDS: u32 = 5;
 /// The state of one connection's first slow start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HyStart {
-    last_round: Option<Duration>,
-    this_round: Option<Duration>,
+    last_round: Option<Lapse>,
+    this_round: Option<Lapse>,
     samples: u32,
     conservative: Option<Conservative>,
 }
@@ -24,7 +25,7 @@ pub(super) struct HyStart {
 #[derive(Clone, Debug)]
 struct Conservative {
     /// The smallest round-trip time of the round in which it began.
-    baseline: Duration,
+    baseline: Lapse,
     rounds: u32,
 }
 
@@ -51,7 +52,7 @@ impl HyStart {
                 }
             }
         }
-        if let Some(rtt) = rtt {
+        if let Some(rtt) = rtt.map(Lapse::from) {
             self.this_round = Some(self.this_round.map_or(rtt, |least| least.min(rtt)));
             self.samples += 1;
         }
@@ -73,9 +74,11 @@ impl HyStart {
             }
             return;
         }
-        let Some(last) = self.last_round else { return };
+        let Some(last) = self.last_round.map(Duration::from) else {
+            return;
+        };
         let threshold = (last / RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
-        if this >= last + threshold {
+        if Duration::from(this) >= last + threshold {
             self.conservative = Some(Conservative {
                 baseline: this,
                 rounds: 0,

@@ -23,9 +23,13 @@ struct Block {
     touched: u64,
 }
 
+/// What waits beyond RCV.NXT. While nothing does, nothing is kept for it.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler(Option<Box<Waiting>>);
+
 /// The blocks beyond RCV.NXT, sorted.
 #[derive(Debug, Default)]
-pub(crate) struct Assembler {
+struct Waiting {
     blocks: VecDeque<Block>,
     bytes: usize,
     clock: u64,
@@ -39,17 +43,18 @@ impl Assembler {
     /// Whether nothing waits.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.0.is_none()
     }
 
     /// What waits.
     pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
-        self.blocks.iter().flat_map(|block| &block.spans)
+        let blocks = self.0.iter().flat_map(|waiting| &waiting.blocks);
+        blocks.flat_map(|block| &block.spans)
     }
 
     /// Bytes that wait.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.0.as_deref().map_or(0, |waiting| waiting.bytes)
     }
 
     /// Adds the bytes of `span`, which begin at `seq`. Bytes that are there already are kept as they
@@ -59,6 +64,52 @@ impl Assembler {
     ///
     /// [`Full`] when another block would be too many; nothing was added.
     pub(crate) fn insert(&mut self, seq: Seq, span: Span) -> Result<(), Full> {
+        self.0.get_or_insert_default().insert(seq, span)
+    }
+
+    /// The first part of `left..right` that waits here already.
+    pub(crate) fn overlap(&self, left: Seq, right: Seq) -> Option<(Seq, Seq)> {
+        self.0.as_deref()?.overlap(left, right)
+    }
+
+    /// Takes the first block if it continues at `nxt`: its spans in order, from `nxt` on, and the
+    /// sequence number behind them.
+    pub(crate) fn take(&mut self, nxt: Seq) -> Option<(VecDeque<Span>, Seq)> {
+        let waiting = self.0.as_deref_mut()?;
+        let taken = waiting.take(nxt);
+        if waiting.blocks.is_empty() {
+            self.0 = None;
+        }
+        taken
+    }
+
+    /// The blocks to report, at most `room`: the newest first (RFC 2018, 4).
+    pub(crate) fn sack_blocks(&self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
+        let blocks = self.0.as_deref().map(|waiting| waiting.sack_blocks(room));
+        blocks.unwrap_or_default()
+    }
+
+    /// Copies the block that data joined last together, if it has come to consist of very many pieces.
+    pub(crate) fn tidy(&mut self, small: &mut Chain) {
+        if let Some(waiting) = &mut self.0 {
+            waiting.tidy(small);
+        }
+    }
+
+    /// Copies what lies in arenas into `small`; returns how many bytes.
+    pub(crate) fn evacuate(&mut self, small: &mut Chain) -> usize {
+        let waiting = self.0.as_deref_mut();
+        waiting.map_or(0, |waiting| waiting.evacuate(small))
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Waiting {
+    fn insert(&mut self, seq: Seq, span: Span) -> Result<(), Full> {
         let end = seq + span.len();
         // The blocks that touch or overlap [seq, end); new data mostly belongs at the very end.
         let from = self
@@ -113,17 +164,14 @@ impl Assembler {
         Ok(())
     }
 
-    /// The first part of `left..right` that waits here already.
-    pub(crate) fn overlap(&self, left: Seq, right: Seq) -> Option<(Seq, Seq)> {
+    fn overlap(&self, left: Seq, right: Seq) -> Option<(Seq, Seq)> {
         self.blocks
             .iter()
             .map(|block| (block.left.later(left), block.right.earlier(right)))
             .find(|(from, to)| from.before(*to))
     }
 
-    /// Takes the first block if it continues at `nxt`: its spans in order, from `nxt` on, and the
-    /// sequence number behind them.
-    pub(crate) fn take(&mut self, nxt: Seq) -> Option<(VecDeque<Span>, Seq)> {
+    fn take(&mut self, nxt: Seq) -> Option<(VecDeque<Span>, Seq)> {
         let first = self.blocks.front()?;
         if first.left.after(nxt) {
             return None;
@@ -145,8 +193,7 @@ impl Assembler {
         Some((spans, block.right.later(nxt)))
     }
 
-    /// The blocks to report, at most `room`: the newest first (RFC 2018, 4).
-    pub(crate) fn sack_blocks(&self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
+    fn sack_blocks(&self, room: usize) -> ArrayVec<SackBlock, MAX_SACK_BLOCKS> {
         let mut out = ArrayVec::new();
         let mut bound = u64::MAX;
         while out.len() < room.min(MAX_SACK_BLOCKS) {
@@ -165,8 +212,7 @@ impl Assembler {
         out
     }
 
-    /// Copies the block that data joined last together, if it has come to consist of very many pieces.
-    pub(crate) fn tidy(&mut self, small: &mut Chain) {
+    fn tidy(&mut self, small: &mut Chain) {
         let newest = self.blocks.iter_mut().rev();
         if let Some(block) = newest.into_iter().find(|b| b.touched == self.clock)
             && block.spans.len() >= FEW
@@ -176,18 +222,11 @@ impl Assembler {
         }
     }
 
-    /// Copies what lies in arenas into `small`; returns how many bytes.
-    pub(crate) fn evacuate(&mut self, small: &mut Chain) -> usize {
+    fn evacuate(&mut self, small: &mut Chain) -> usize {
         let blocks = self.blocks.iter_mut();
         blocks
             .map(|block| storage::evacuate(&mut block.spans, small))
             .sum()
-    }
-
-    /// Lets go of everything.
-    pub(crate) fn clear(&mut self) {
-        self.blocks.clear();
-        self.bytes = 0;
     }
 }
 

@@ -20,10 +20,10 @@ use window::Window;
 /// What a queued span costs beside its bytes: its slot, and its share of the node it pins.
 const SPAN_OVERHEAD: usize = 64;
 /// A queue of fewer spans is not looked at for what they cost.
-const FEW: usize = 64;
+const FEW: u32 = 64;
 /// What may wait to be read, of one connection, while the stack is short of storage, and while an arena is so too.
-const SHORT: usize = 64 << 10;
-const DIRE: usize = 8 << 10;
+const SHORT: u32 = 64 << 10;
+const DIRE: u32 = 8 << 10;
 
 /// The variables of RFC 9293, 3.3.1 for receiving, the data in order and the data out of order.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ pub(crate) struct Receiver {
     queued: usize,
     limit: usize,
     /// With so many spans, the queue is looked at for what they cost.
-    tidy_at: usize,
+    tidy_at: u32,
     /// What may wait to be read while storage is short.
-    ceiling: usize,
+    ceiling: u32,
 }
 
 impl Receiver {
@@ -69,7 +69,7 @@ impl Receiver {
             queued: 0,
             limit,
             tidy_at: FEW,
-            ceiling: usize::MAX,
+            ceiling: u32::MAX,
         }
     }
 
@@ -82,7 +82,7 @@ impl Receiver {
     pub(crate) fn free(&self) -> usize {
         // Ragged data costs more than its bytes; the window shrinks for it, but not below what was
         // promised: the right edge does not move left.
-        let limit = self.limit.min(self.ceiling);
+        let limit = self.limit.min(self.ceiling as usize);
         limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
     }
 
@@ -94,7 +94,7 @@ impl Receiver {
     /// Notes how short storage is: then the window does not grow beyond little.
     pub(crate) fn note_shortage(&mut self, ctx: &Context<'_>) {
         self.ceiling = match (ctx.pools.account.is_pressed(), ctx.arena_pressed) {
-            (false, _) => usize::MAX,
+            (false, _) => u32::MAX,
             (true, false) => SHORT,
             (true, true) => DIRE,
         };
@@ -118,7 +118,8 @@ impl Receiver {
             self.assembler.bytes()
         };
         let held = self.queued + beyond;
-        self.queue.len() * SPAN_OVERHEAD > self.limit || held.saturating_add(len) > self.ceiling
+        self.queue.len() * SPAN_OVERHEAD > self.limit
+            || held.saturating_add(len) > self.ceiling as usize
     }
 
     /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous. Very many small
@@ -127,9 +128,9 @@ impl Receiver {
         self.nxt += span.len();
         self.enqueue(span);
         self.take_from_assembler();
-        if self.queue.len() >= self.tidy_at {
+        if self.queue.len() >= self.tidy_at as usize {
             storage::collapse(&mut self.queue, small);
-            self.tidy_at = FEW.max(2 * self.queue.len());
+            self.tidy_at = FEW.max(2 * self.queue.len() as u32);
         }
     }
 
@@ -219,7 +220,7 @@ impl Receiver {
             self.queued -= put;
         }
         if self.queue.is_empty() {
-            self.tidy_at = FEW;
+            self.discard_read();
         }
         Ok(taken)
     }
@@ -261,8 +262,10 @@ impl Receiver {
     /// Lets go of what could be read: nobody will. What waits beyond a hole stays, because the peer was told
     /// that it is here.
     pub(crate) fn discard_read(&mut self) {
-        self.queue.clear();
+        // The connection may be idle from now on: not even room for spans is kept.
+        self.queue = VecDeque::new();
         self.queued = 0;
+        self.tidy_at = FEW;
     }
 
     /// Lets go of everything.

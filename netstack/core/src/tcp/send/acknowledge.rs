@@ -146,7 +146,7 @@ impl Sender {
         // req: RFC2018-16
         if delivery.advanced && self.board.is_reneged() {
             self.board.clear_sacked();
-            self.tally.reneged += 1;
+            self.tally_mut().reneged += 1;
         }
         delivery
     }
@@ -214,7 +214,7 @@ impl Sender {
             self.undo.forget();
         }
         let Some(block) = report else { return };
-        self.tally.duplicate_reports += 1;
+        self.tally_mut().duplicate_reports += 1;
         if of_a_probe {
             return;
         }
@@ -358,7 +358,7 @@ impl Sender {
         if self.recovery.phase() == Phase::Open {
             self.undo.begin(self.una, self.nxt);
             self.congestion.checkpoint();
-            self.tally.recoveries += 1;
+            self.tally_mut().recoveries += 1;
         } else {
             // What was sent again is lost as well: that is no mistake.
             self.undo.forget();
@@ -398,7 +398,7 @@ impl Sender {
     // req: RFC4015-01, RFC4015-02, RFC9438-15
     fn take_back(&mut self) {
         self.congestion.undo();
-        self.tally.undone += 1;
+        self.tally_mut().undone += 1;
         self.undo.forget();
         self.rtt.end_backoff();
         self.frto.stop();

@@ -25,7 +25,7 @@ pub(crate) struct Frto {
     /// Behind the segment that the timeout sends.
     repeated: Seq,
     /// New data that step 2 still lets out.
-    credit: usize,
+    credit: u32,
 }
 
 /// What one acknowledgement said, for F-RTO.
@@ -116,17 +116,18 @@ impl Frto {
 
     /// Step 2 lets `len` bytes of new data out.
     pub(crate) fn grant(&mut self, len: usize) {
-        self.credit = len;
+        self.credit = u32::try_from(len).unwrap_or(u32::MAX);
     }
 
     /// The bytes of new data that may leave while the algorithm waits; nothing is sent again meanwhile.
     pub(crate) fn allowance(&self) -> Option<usize> {
-        (self.step == Step::Asked).then_some(self.credit)
+        (self.step == Step::Asked).then_some(self.credit as usize)
     }
 
     /// `len` bytes of new data leave.
     #[inline]
     pub(crate) fn on_send(&mut self, len: usize) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.credit = self.credit.saturating_sub(len);
     }
 }

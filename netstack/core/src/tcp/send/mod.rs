@@ -98,7 +98,8 @@ pub(crate) struct Sender {
     last_sent: Instant,
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u32,
-    pub(crate) tally: Tally,
+    /// Made with the first loss.
+    tally: Option<Box<Tally>>,
 }
 
 impl Sender {
@@ -137,7 +138,7 @@ impl Sender {
             rto_at: Instant::FAR_FUTURE,
             last_sent: now,
             timeouts: 0,
-            tally: Tally::default(),
+            tally: None,
         }
     }
 
@@ -172,6 +173,15 @@ impl Sender {
         if algorithm != self.congestion.algorithm() {
             self.congestion = congestion::replace(&*self.congestion, algorithm, self.mss);
         }
+    }
+
+    /// What only measurements show, so far.
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally.as_deref().copied().unwrap_or_default()
+    }
+
+    fn tally_mut(&mut self) -> &mut Tally {
+        self.tally.get_or_insert_default()
     }
 
     /// What loss recovery is doing.
@@ -269,7 +279,7 @@ impl Sender {
     /// The probe has left.
     pub(crate) fn on_probe(&mut self, resent: bool) {
         self.probe.on_send(self.nxt, resent);
-        self.tally.probes += 1;
+        self.tally_mut().probes += 1;
     }
 
     /// `len` sequence numbers from `seq` on are about to leave.
@@ -279,7 +289,7 @@ impl Sender {
         if seq.before(self.nxt) {
             let until = end.earlier(self.nxt);
             let again = until.since(seq);
-            self.tally.retransmits += again.div_ceil(self.mss) as u64;
+            self.tally_mut().retransmits += again.div_ceil(self.mss) as u64;
             self.board.on_resend(now, seq, until);
             self.undo.on_resend(now, again);
         }

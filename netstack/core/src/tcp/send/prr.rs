@@ -1,13 +1,14 @@
 //! How much leaves in fast recovery: proportional rate reduction (RFC 9937, which replaces RFC 6937).
 
-/// One congestion response. Sizes are in bytes; names are those of RFC 9937, 6.
+/// One congestion response. Sizes are in bytes, of which less than 2^31 can be outstanding; names are those of RFC 9937,
+/// 6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prr {
-    recover_fs: usize,
-    delivered: usize,
-    out: usize,
+    recover_fs: u32,
+    delivered: u32,
+    out: u32,
     /// What may be in the network until the next acknowledgement.
-    limit: usize,
+    limit: u32,
 }
 
 impl Prr {
@@ -15,7 +16,7 @@ impl Prr {
     // req: RFC6937-01, RFC9937-03, RFC9937-04
     pub(crate) fn new(recover_fs: usize) -> Self {
         Prr {
-            recover_fs: recover_fs.max(1),
+            recover_fs: short(recover_fs).max(1),
             ..Prr::default()
         }
     }
@@ -31,33 +32,38 @@ impl Prr {
         mss: usize,
         safe: bool,
     ) {
-        self.delivered = self.delivered.saturating_add(delivered);
+        self.delivered = self.delivered.saturating_add(short(delivered));
         let mut count = if pipe > ssthresh {
-            let share = self.delivered as u128 * ssthresh as u128;
-            let due = share.div_ceil(self.recover_fs as u128);
+            let share = u128::from(self.delivered) * ssthresh as u128;
+            let due = share.div_ceil(u128::from(self.recover_fs));
             usize::try_from(due)
                 .unwrap_or(usize::MAX)
-                .saturating_sub(self.out)
+                .saturating_sub(self.out as usize)
         } else {
-            let banked = self.delivered.saturating_sub(self.out).max(delivered);
+            let banked = self.delivered.saturating_sub(self.out) as usize;
+            let banked = banked.max(delivered);
             let growth = if safe { mss } else { 0 };
             banked.saturating_add(growth).min(ssthresh - pipe)
         };
         if self.out == 0 {
             count = count.max(mss);
         }
-        self.limit = pipe.saturating_add(count);
+        self.limit = short(pipe.saturating_add(count));
     }
 
     /// `len` bytes leave.
     pub(crate) fn on_send(&mut self, len: usize) {
-        self.out = self.out.saturating_add(len);
+        self.out = self.out.saturating_add(short(len));
     }
 
     /// What may be in the network now.
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.limit as usize
     }
+}
+
+fn short(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use crate::Pools;
 use crate::storage::{COPYBREAK, in_arena};
 use crate::tcp::seq::Seq;
-use txbuf::{Account, Chain, CopyError, IovIter, NoMemory, OVERPIN, Span, Token};
+use txbuf::{Account, Chain, CopyError, IovIter, NoMemory, OVERPIN, Pool, Span, Token};
 
 /// What one connection may hold for sending while the stack is short of storage.
 const PRESSED: usize = 64 << 10;
@@ -17,10 +17,12 @@ const MESSAGE_OVERHEAD: usize = 64;
 /// The bytes from SND.UNA to the end of what was written, and whether a FIN stands behind them.
 #[derive(Debug)]
 pub(crate) struct SendQueue {
-    chain: Chain,
-    /// What the stack's storage is charged to.
+    /// Made with the first byte, gone with the last: an idle connection has none.
+    chain: Option<Box<Chain>>,
+    /// Where the chain's storage comes from, and what that is charged to.
+    pool: Pool,
     account: Account,
-    /// The sequence number of the chain's position 0: ISS + 1.
+    /// The sequence number of the chain's position 0; without a chain, of the next byte.
     base: Seq,
     limit: usize,
     fin: bool,
@@ -30,7 +32,8 @@ impl SendQueue {
     /// An empty queue whose first byte will have the sequence number `base`.
     pub(crate) fn new(pools: &Pools, base: Seq, limit: usize) -> Self {
         SendQueue {
-            chain: Chain::stream(&pools.send),
+            chain: None,
+            pool: pools.send.clone(),
             account: pools.account.clone(),
             base,
             limit,
@@ -54,8 +57,20 @@ impl SendQueue {
         token: Option<&Token>,
         vacated: bool,
     ) -> Result<usize, NoMemory> {
-        self.chain
-            .set_carry(OVERPIN.saturating_mul(self.limit_now()));
+        let carry = OVERPIN.saturating_mul(self.limit_now());
+        self.chain_mut().set_carry(carry);
+        let written = self.append(from, token, vacated);
+        self.drop_empty_chain();
+        written
+    }
+
+    /// Appends what there is room for; returns how much.
+    fn append(
+        &mut self,
+        from: &mut IovIter<'_>,
+        token: Option<&Token>,
+        vacated: bool,
+    ) -> Result<usize, NoMemory> {
         let mut taken = 0;
         loop {
             let room = self.room();
@@ -74,14 +89,14 @@ impl SendQueue {
             }
         }
         if let Some(token) = token.filter(|_| taken > 0) {
-            self.chain.end_message(token.clone());
+            self.chain_mut().end_message(token.clone());
         }
         Ok(taken)
     }
 
     /// Copies at most `most` bytes; returns how many.
     fn append_bytes(&mut self, from: &mut IovIter<'_>, most: usize) -> Result<usize, NoMemory> {
-        let mut reservation = self.chain.reserve(1)?;
+        let mut reservation = self.chain_mut().reserve(1)?;
         let n = reservation.len().min(most);
         let n = from.copy_from(&mut reservation[..n]);
         reservation.publish(n);
@@ -100,7 +115,7 @@ impl SendQueue {
             return Ok(0);
         };
         let len = span.len();
-        let pool = self.chain.pool();
+        let pool = &self.pool;
         // Received segments are shared with their neighbours, so they are judged together. A little of a large buffer is
         // not worth it.
         let wasteful = match in_arena(&span, pool) {
@@ -110,16 +125,20 @@ impl SendQueue {
         // What a sender lends is its own in any case, and what lies in the stack's segments is charged there.
         let stays = span.is_lent()
             || pool.provides(&span)
-            || !(wasteful && span.is_readable()) && self.chain.carries(&span);
+            || !(wasteful && span.is_readable())
+                && self
+                    .chain
+                    .as_ref()
+                    .is_some_and(|chain| chain.carries(&span));
         if len > COPYBREAK && stays {
-            self.chain.append_span(span);
+            self.chain_mut().append_span(span);
             return Ok(len);
         }
-        let copied = self.chain.append_copy(&span);
+        let copied = self.chain_mut().append_copy(&span);
         if copied.is_ok() {
             token.into_iter().for_each(Token::mark_copied);
         } else if len <= COPYBREAK {
-            self.chain.append_span(span);
+            self.chain_mut().append_span(span);
             return Ok(len);
         }
         if span.advance(copied.unwrap_or(0)).is_ok() && !span.is_empty() {
@@ -146,7 +165,8 @@ impl SendQueue {
     /// How many more bytes may be written. While the stack is short of storage that is little, but not
     /// nothing where nothing waits.
     pub(crate) fn room(&self) -> usize {
-        let held = self.chain.len() + self.chain.messages() * MESSAGE_OVERHEAD;
+        let held = |chain: &Chain| chain.len() + chain.messages() * MESSAGE_OVERHEAD;
+        let held = self.chain.as_deref().map_or(0, held);
         self.limit_now().saturating_sub(held)
     }
 
@@ -160,12 +180,13 @@ impl SendQueue {
     /// Bytes of storage that the queue keeps: segments of its own, and what it took over of others'. The
     /// latter is at most four times its limit, or one buffer, and what senders lend.
     pub(crate) fn storage(&self) -> usize {
-        self.chain.footprint() + self.chain.adopted()
+        let storage = |chain: &Chain| chain.footprint() + chain.adopted();
+        self.chain.as_deref().map_or(0, storage)
     }
 
     /// Bytes held, sent or not.
     pub(crate) fn len(&self) -> usize {
-        self.chain.len()
+        self.chain.as_deref().map_or(0, Chain::len)
     }
 
     /// Sets how many bytes the queue may hold; what it holds already stays.
@@ -175,28 +196,46 @@ impl SendQueue {
 
     /// The sequence number behind the last byte, where a FIN would stand.
     pub(crate) fn end(&self) -> Seq {
-        self.seq_of(self.chain.end())
+        seq_of(self.base, self.chain.as_deref().map_or(0, Chain::end))
     }
 
     /// Pins `len` bytes from `seq` on: fewer if the queue ends before, or the span would be too ragged.
     pub(crate) fn span(&self, seq: Seq, len: usize) -> Span {
-        let start = self.seq_of(self.chain.start());
-        self.chain
-            .span(self.chain.start() + seq.since(start) as u64, len)
+        let Some(chain) = self.chain.as_deref() else {
+            return Span::empty();
+        };
+        let start = seq_of(self.base, chain.start());
+        chain.span(chain.start() + seq.since(start) as u64, len)
     }
 
-    /// Lets go of everything before `una`. When nothing is left, not even a segment to fill is kept: the
-    /// connection may be idle from now on.
+    /// Lets go of everything before `una`. When nothing is left, not even the chain is kept, nor a segment to fill:
+    /// the connection may be idle from now on.
     pub(crate) fn acknowledge(&mut self, una: Seq) {
-        let start = self.seq_of(self.chain.start());
-        let position = self.chain.start() + una.since(start) as u64;
-        self.chain.release(position.min(self.chain.end()));
-        self.chain.release_tail();
+        let Some(chain) = self.chain.as_deref_mut() else {
+            return;
+        };
+        let start = seq_of(self.base, chain.start());
+        let position = chain.start() + una.since(start) as u64;
+        chain.release(position.min(chain.end()));
+        self.drop_empty_chain();
     }
 
-    fn seq_of(&self, position: u64) -> Seq {
-        Seq(self.base.0.wrapping_add(position as u32))
+    fn chain_mut(&mut self) -> &mut Chain {
+        self.chain
+            .get_or_insert_with(|| Box::new(Chain::stream(&self.pool)))
     }
+
+    fn drop_empty_chain(&mut self) {
+        if self.chain.as_deref().is_some_and(Chain::is_empty) {
+            self.base = self.end();
+            self.chain = None;
+        }
+    }
+}
+
+/// The sequence number at `position` of a chain that begins with `base`.
+fn seq_of(base: Seq, position: u64) -> Seq {
+    Seq(base.0.wrapping_add(position as u32))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::scoreboard::{Scoreboard, Sent};
 use crate::Instant;
 use crate::tcp::seq::Seq;
+use crate::time::Lapse;
 use core::time::Duration;
 
 /// Recoveries without a report of a duplicate after which the reordering window is small again.
@@ -14,7 +15,7 @@ const PERSISTENCE: u32 = 16;
 pub(crate) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq: the most recently sent of what was delivered.
     newest: Option<(Instant, Seq)>,
-    rtt: Duration,
+    rtt: Option<Lapse>,
     /// Behind the highest number that was delivered.
     fack: Seq,
     reordering_seen: bool,
@@ -47,7 +48,7 @@ impl Rack {
     pub(crate) fn new(iss: Seq) -> Self {
         Rack {
             newest: None,
-            rtt: Duration::ZERO,
+            rtt: None,
             fack: iss,
             reordering_seen: false,
             dsack_round: None,
@@ -59,6 +60,11 @@ impl Rack {
     /// Whether segments were seen to overtake each other.
     pub(crate) fn reordering_seen(&self) -> bool {
         self.reordering_seen
+    }
+
+    /// RACK.rtt: zero before the first.
+    fn rtt(&self) -> Duration {
+        self.rtt.map(Duration::from).unwrap_or_default()
     }
 
     /// `sent` was delivered. `echoed` is when the segment that the acknowledgement answers left, in whole
@@ -85,7 +91,7 @@ impl Rack {
                 return;
             }
         }
-        self.rtt = rtt;
+        self.rtt = Some(rtt.into());
         if self
             .newest
             .is_none_or(|(at, end)| is_after((sent.at, sent.end), (at, end)))
@@ -140,7 +146,7 @@ impl Rack {
             if !is_after(newest, (sent.at, sent.end)) {
                 return false;
             }
-            let remaining = (sent.at + self.rtt + window).since(now);
+            let remaining = (sent.at + self.rtt() + window).since(now);
             if !remaining.is_zero() {
                 found.wait = found.wait.max(Some(remaining));
                 return false;
@@ -162,7 +168,7 @@ impl Rack {
         window: Duration,
         mss: usize,
     ) {
-        let rtt = self.rtt;
+        let rtt = self.rtt();
         board.mark_first_lost(mss);
         board.mark_lost(|sent| (sent.at + rtt + window).since(now).is_zero());
     }

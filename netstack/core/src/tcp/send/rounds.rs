@@ -9,8 +9,8 @@ pub(crate) struct Rounds {
     /// SND.NXT when this round began: it ends when that is acknowledged.
     end: Seq,
     /// Bytes acknowledged in this round, and in the two before.
-    acked: usize,
-    before: [usize; 2],
+    acked: u32,
+    before: [u32; 2],
     /// Whether the congestion window was full in this round, and in the one before.
     filled: bool,
     was_filled: bool,
@@ -33,7 +33,7 @@ impl Rounds {
     /// `acked` bytes up to `una` are acknowledged while `nxt` is SND.NXT. Returns whether a new round begins.
     #[inline]
     pub(crate) fn on_ack(&mut self, una: Seq, nxt: Seq, acked: usize) -> bool {
-        self.acked += acked;
+        self.acked = self.acked.saturating_add(acked as u32);
         if una.before(self.end) {
             return false;
         }
@@ -57,6 +57,6 @@ impl Rounds {
     #[inline]
     pub(crate) fn validates(&self, window: usize) -> bool {
         let pipe_ack = self.acked.max(self.before[0]).max(self.before[1]);
-        self.filled || self.was_filled || pipe_ack >= window / 2
+        self.filled || self.was_filled || pipe_ack as usize >= window / 2
     }
 }

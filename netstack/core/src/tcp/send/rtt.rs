@@ -1,6 +1,7 @@
 //! Round-trip time and the retransmission timeout (RFC 6298).
 
 use crate::Instant;
+use crate::time::Lapse;
 use core::time::Duration;
 
 /// The timeout before the first measurement (RFC 6298, 2.1).
@@ -20,15 +21,15 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// The estimator of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct RttEstimator {
-    smoothed: Option<Duration>,
-    variation: Duration,
+    smoothed: Option<Lapse>,
+    variation: Option<Lapse>,
     /// How often the timeout was doubled since the last measurement.
     backoff: u32,
     /// The handshake lost a packet.
     distrusted: bool,
     /// The smallest round-trip time of the present and of the previous lifetime.
-    least: Option<Duration>,
-    previous_least: Option<Duration>,
+    least: Option<Lapse>,
+    previous_least: Option<Lapse>,
     /// When the present lifetime began.
     least_since: Instant,
 }
@@ -38,16 +39,15 @@ impl RttEstimator {
     ///
     /// The caller must not measure data that was sent more than once (Karn's algorithm, RFC 6298, 3).
     pub(crate) fn measure(&mut self, rtt: Duration) {
-        match self.smoothed {
-            None => {
-                self.smoothed = Some(rtt);
-                self.variation = rtt / 2;
-            }
-            Some(smoothed) => {
-                self.variation = (self.variation * 3 + smoothed.abs_diff(rtt)) / 4;
-                self.smoothed = Some((smoothed * 7 + rtt) / 8);
-            }
-        }
+        let (smoothed, variation) = match self.smoothed() {
+            None => (rtt, rtt / 2),
+            Some(smoothed) => (
+                (smoothed * 7 + rtt) / 8,
+                (self.variation() * 3 + smoothed.abs_diff(rtt)) / 4,
+            ),
+        };
+        self.smoothed = Some(smoothed.into());
+        self.variation = Some(variation.into());
         self.backoff = 0;
     }
 
@@ -60,13 +60,15 @@ impl RttEstimator {
         if self.least.is_none() {
             self.least_since = now;
         }
+        let rtt = Lapse::from(rtt);
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
     }
 
     /// The smallest round-trip time of late; zero before the first.
     pub(crate) fn least(&self) -> Duration {
         let both = [self.least, self.previous_least];
-        both.into_iter().flatten().min().unwrap_or_default()
+        let least = both.into_iter().flatten().min();
+        least.map(Duration::from).unwrap_or_default()
     }
 
     /// Whether the timeout was doubled since the last measurement.
@@ -76,10 +78,10 @@ impl RttEstimator {
 
     /// The timeout in force, with its back-off.
     pub(crate) fn rto(&self) -> Duration {
-        let base = match self.smoothed {
+        let base = match self.smoothed() {
             None if self.distrusted => RTO_AFTER_SYN_LOSS,
             None => INITIAL_RTO,
-            Some(smoothed) => smoothed + (self.variation * 4).max(GRANULARITY),
+            Some(smoothed) => smoothed + (self.variation() * 4).max(GRANULARITY),
         };
         base.clamp(MIN_RTO, MAX_RTO)
             .saturating_mul(1 << self.backoff.min(16))
@@ -104,12 +106,12 @@ impl RttEstimator {
 
     /// The smoothed round-trip time, once measured.
     pub(crate) fn smoothed(&self) -> Option<Duration> {
-        self.smoothed
+        self.smoothed.map(Duration::from)
     }
 
     /// The mean deviation of the round-trip time.
     pub(crate) fn variation(&self) -> Duration {
-        self.variation
+        self.variation.map(Duration::from).unwrap_or_default()
     }
 }
 

@@ -110,6 +110,10 @@ impl Scoreboard {
             }
             self.sent.pop_front();
         }
+        if self.sent.is_empty() {
+            // The connection may be idle from now on.
+            self.sent = VecDeque::new();
+        }
         if self.marked {
             self.marked = self
                 .sent

@@ -48,7 +48,7 @@ impl Sender {
         // req: RFC2018-11, RFC2018-12
         if self.board.is_reneged() {
             self.board.clear_sacked();
-            self.tally.reneged += 1;
+            self.tally_mut().reneged += 1;
         }
         if self.sack {
             let window = self.rack.window(&self.circumstances(true));

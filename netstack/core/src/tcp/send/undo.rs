@@ -8,7 +8,7 @@ use crate::tcp::seq::Seq;
 /// What was sent again in response to one congestion.
 #[derive(Debug, Default)]
 pub(crate) struct Undo {
-    episode: Option<Episode>,
+    episode: Option<Box<Episode>>,
 }
 
 #[derive(Debug)]
@@ -28,14 +28,14 @@ struct Episode {
 impl Undo {
     /// A response begins.
     pub(crate) fn begin(&mut self, una: Seq, nxt: Seq) {
-        self.episode = Some(Episode {
+        self.episode = Some(Box::new(Episode {
             una,
             nxt,
             first: None,
             resent: 0,
             duplicates: 0,
             answered: false,
-        });
+        }));
     }
 
     /// `len` sequence numbers are sent again.

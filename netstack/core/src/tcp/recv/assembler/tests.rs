@@ -10,8 +10,9 @@ fn span(ledger: &Ledger, seq: u32, len: usize) -> Span {
 
 fn edges(assembler: &Assembler) -> Vec<(u32, u32)> {
     assembler
-        .blocks
+        .0
         .iter()
+        .flat_map(|waiting| &waiting.blocks)
         .map(|b| (b.left.0, b.right.0))
         .collect()
 }
