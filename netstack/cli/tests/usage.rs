@@ -61,7 +61,7 @@ fn values_that_make_no_sense() {
         .refused(&["240.1.2.3 cannot be the address of one host"]);
     netstack("serve --tun fd:3 --addr 10.9.0.2/24 --offload").refused(&["--offload", "--tun NAME"]);
     serve("--netns a/b").refused(&["ip netns list"]);
-    serve("--congestion vegas").refused(&["vegas", "reno", "cubic"]);
+    serve("--congestion vegas").refused(&["vegas", "reno", "cubic", "bbr"]);
     let mut nameless = Command::new(common::NETSTACK);
     nameless.args([
         "serve",

@@ -75,6 +75,9 @@ pub enum SocketOption {
     KeepAlive(Option<KeepAlive>),
     /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling).
     SendBuffer(usize),
+    /// The rate that packets leave no faster than, in bytes of payload a second (`SO_MAX_PACING_RATE`); `None` for none.
+    /// Congestion control may want less.
+    PacingRate(Option<u64>),
     /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
     Congestion(Congestion),
 }

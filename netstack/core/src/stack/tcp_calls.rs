@@ -349,7 +349,9 @@ impl Stack {
             }
             SocketOption::SendBuffer(0) => return Err(OptionError::Invalid),
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
-            SocketOption::Congestion(algorithm) => connection.snd.set_congestion(algorithm),
+            SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
+            SocketOption::PacingRate(limit) => connection.snd.pacer.set_limit(limit),
+            SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),
         }
         self.settle(socket);
         Ok(())

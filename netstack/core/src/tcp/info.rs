@@ -140,7 +140,7 @@ impl Connection {
             in_network: self.snd.pipe(),
             min_rtt: self.snd.rtt.least(),
             congestion: self.snd.congestion.algorithm(),
-            ecn: self.snd.ecn.is_enabled(),
+            ecn: self.snd.may_be_marked(),
             retransmits: tally.retransmits,
             recoveries: tally.recoveries,
             loss_probes: tally.probes,

@@ -8,6 +8,7 @@ mod icmp;
 mod keepalive;
 mod listening;
 mod loss;
+mod pacing;
 mod ports;
 mod receiving;
 mod recovery;

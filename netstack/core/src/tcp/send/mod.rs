@@ -1,9 +1,11 @@
 //! The sending half of a connection.
 
 mod acknowledge;
+mod delivery;
 mod ecn;
 mod frto;
 mod newreno;
+mod pacer;
 mod probe;
 mod prr;
 pub(crate) mod queue;
@@ -23,9 +25,11 @@ use super::congestion::{self, Congestion, CongestionControl};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
+use delivery::Deliveries;
 use ecn::EcnResponse;
 use frto::Frto;
 use newreno::NewReno;
+use pacer::{Pacer, quantum};
 use probe::Probe;
 use queue::SendQueue;
 use rack::Rack;
@@ -88,6 +92,9 @@ pub(crate) struct Sender {
     frto: Frto,
     undo: Undo,
     rounds: Rounds,
+    /// For congestion control that is model-based.
+    deliveries: Option<Box<Deliveries>>,
+    pub(crate) pacer: Pacer,
     /// The segment at `una` is to be sent again at once, whatever the windows say.
     force: bool,
     /// When what seems lost will be lost.
@@ -109,6 +116,7 @@ impl Sender {
         congestion: Box<dyn CongestionControl>,
         now: Instant,
     ) -> Self {
+        let deliveries = Deliveries::wanted_by(congestion.algorithm(), now);
         Sender {
             iss,
             una: iss,
@@ -132,6 +140,8 @@ impl Sender {
             frto: Frto::default(),
             undo: Undo::default(),
             rounds: Rounds::new(iss),
+            deliveries,
+            pacer: Pacer::default(),
             force: false,
             reorder_at: None,
             rto_at: Instant::FAR_FUTURE,
@@ -168,9 +178,10 @@ impl Sender {
     }
 
     /// Puts `algorithm` in charge of the congestion window, which stays as it is.
-    pub(crate) fn set_congestion(&mut self, algorithm: Congestion) {
+    pub(crate) fn set_congestion(&mut self, now: Instant, algorithm: Congestion) {
         if algorithm != self.congestion.algorithm() {
             self.congestion = congestion::replace(&*self.congestion, algorithm, self.mss);
+            self.deliveries = Deliveries::wanted_by(algorithm, now);
         }
     }
 
@@ -198,11 +209,35 @@ impl Sender {
             .saturating_sub(totals.sacked + totals.lost)
     }
 
+    /// Whether congestion control follows samples of the delivery rate.
+    #[inline]
+    fn is_model_based(&self) -> bool {
+        self.deliveries.is_some()
+    }
+
+    /// Whether packets of this connection may be marked instead of dropped: somebody must answer.
+    pub(crate) fn may_be_marked(&self) -> bool {
+        self.ecn.is_enabled() && !self.is_model_based()
+    }
+
+    /// Nothing leaves now: where neither windows nor losses are why, the application is.
+    pub(crate) fn on_nothing_to_send(&mut self) {
+        if !self.is_model_based() || self.unsent() >= self.mss || self.board.next_lost().is_some() {
+            return;
+        }
+        let (pipe, window) = (self.pipe(), self.congestion.window());
+        if let Some(deliveries) = &mut self.deliveries
+            && pipe < window
+        {
+            deliveries.on_nothing_to_send(pipe);
+        }
+    }
+
     /// What may be in the network.
     fn allowance(&self) -> usize {
         let window = self.congestion.window();
         match (self.recovery.phase(), self.sack) {
-            (Phase::Fast, true) => self.recovery.prr.limit(),
+            (Phase::Fast, true) if !self.is_model_based() => self.recovery.prr.limit(),
             (Phase::Fast, false) => self.newreno.allowance(window, self.mss),
             (Phase::Open, false) => window + self.newreno.limited_transmit(self.mss),
             _ => window,
@@ -223,22 +258,42 @@ impl Sender {
         window.min(room)
     }
 
-    /// What is to be sent again now: from where, and how many sequence numbers.
-    // req: RFC6675-04, RFC8985-23
-    pub(crate) fn next_retransmission(&mut self) -> Option<(Seq, usize)> {
-        if core::mem::take(&mut self.force) && self.outstanding() {
-            let len = self.nxt.since(self.una).min(self.mss);
-            let window = self.wnd.max(1);
-            return Some((self.una, self.filled(self.una, len).min(window)));
+    /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.
+    #[inline]
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        self.pacer.rate(self.congestion.pacing_rate())
+    }
+
+    /// The most bytes of one packet: whole segments.
+    pub(crate) fn largest(&self) -> usize {
+        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
+        match self.pacing_rate() {
+            Some(rate) => most.min(quantum(rate, self.mss)),
+            None => most,
         }
+    }
+
+    /// What is to be sent again whatever the windows and the pace say: from where, and how many sequence numbers.
+    /// Asked once.
+    pub(crate) fn take_forced(&mut self) -> Option<(Seq, usize)> {
+        if !core::mem::take(&mut self.force) || !self.outstanding() {
+            return None;
+        }
+        let len = self.nxt.since(self.una).min(self.mss);
+        let window = self.wnd.max(1);
+        Some((self.una, self.filled(self.una, len).min(window)))
+    }
+
+    /// What else is to be sent again now: from where, and how many sequence numbers.
+    // req: RFC6675-04, RFC8985-23
+    pub(crate) fn next_retransmission(&self) -> Option<(Seq, usize)> {
         if self.frto.allowance().is_some() {
             return None;
         }
         let (seq, len) = self.board.next_lost()?;
         let window = self.wnd.saturating_sub(seq.since(self.una));
         let room = self.allowance().saturating_sub(self.pipe());
-        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
-        let len = self.filled(seq, len).min(most).min(window);
+        let len = self.filled(seq, len).min(self.largest()).min(window);
         if len <= room {
             return (len > 0).then_some((seq, len));
         }
@@ -276,6 +331,10 @@ impl Sender {
     // req: RFC8985-02
     pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
         let end = seq + len;
+        let idle = !self.outstanding();
+        if let Some(deliveries) = &mut self.deliveries {
+            deliveries.on_send(now, end, idle);
+        }
         if seq.before(self.nxt) {
             let until = end.earlier(self.nxt);
             let again = until.since(seq);
@@ -293,6 +352,9 @@ impl Sender {
         }
         if self.recovery.phase() == Phase::Fast {
             self.recovery.prr.on_send(len);
+        }
+        if let Some(rate) = self.pacing_rate() {
+            self.pacer.on_send(now, len, rate);
         }
         self.last_sent = now;
     }
