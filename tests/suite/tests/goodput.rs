@@ -4,10 +4,12 @@
 
 use core::time::Duration;
 use netstack_core::Congestion;
-use suite::goodput::{Contender, Path, measure};
+use suite::goodput::{Contender, Path, fairness, measure, share};
 
 const TIME: Duration = Duration::from_secs(20);
 const SEEDS: u64 = 2;
+/// What follows losses, and answers marks.
+const LOSS_BASED: [Congestion; 2] = [Congestion::Reno, Congestion::Cubic];
 
 fn path(megabits: u64, millis: u64, per_mille: u32) -> Path {
     Path {
@@ -37,7 +39,7 @@ fn a_clean_path_is_filled() {
 // req: RFC3168-02
 #[test]
 fn a_path_that_marks_is_filled_without_losing_anything() {
-    for algorithm in Congestion::ALL {
+    for algorithm in LOSS_BASED {
         let path = Path {
             marks: true,
             ..path(10, 20, 0)
@@ -60,7 +62,7 @@ fn a_path_that_marks_is_filled_without_losing_anything() {
 #[test]
 fn at_one_per_cent_loss_it_is_what_theory_promises_and_twice_smoltcp() {
     let path = path(100, 20, 10);
-    for algorithm in Congestion::ALL {
+    for algorithm in LOSS_BASED {
         let ours = mean(Contender::Ours(algorithm), &path);
         let smoltcp = mean(Contender::Smoltcp(algorithm), &path);
         let promised = path.response();
@@ -75,7 +77,7 @@ fn at_one_per_cent_loss_it_is_what_theory_promises_and_twice_smoltcp() {
 #[test]
 fn it_is_never_slower_than_smoltcp() {
     for path in [path(10, 20, 1), path(10, 100, 10), path(100, 1, 50)] {
-        for algorithm in Congestion::ALL {
+        for algorithm in LOSS_BASED {
             let ours = mean(Contender::Ours(algorithm), &path);
             let smoltcp = mean(Contender::Smoltcp(algorithm), &path);
             assert!(
@@ -83,5 +85,41 @@ fn it_is_never_slower_than_smoltcp() {
                 "{path}, {algorithm}: {ours}, smoltcp {smoltcp}"
             );
         }
+    }
+}
+
+#[test]
+fn a_model_of_the_path_fills_it_whatever_it_loses() {
+    for (per_mille, share) in [(0, 0.9), (1, 0.9), (10, 0.8)] {
+        let path = path(100, 20, per_mille);
+        let goodput = mean(Contender::Ours(Congestion::Bbr), &path);
+        assert!(goodput >= share * path.rate as f64, "{path}: {goodput}");
+    }
+}
+
+#[test]
+fn what_answers_no_marks_asks_for_none() {
+    let path = Path {
+        marks: true,
+        ..path(10, 20, 0)
+    };
+    let outcome = measure(Contender::Ours(Congestion::Bbr), &path, TIME, 1);
+    assert!(!outcome.info.expect("ours").ecn);
+    assert!(outcome.goodput > 0.9 * path.rate as f64);
+}
+
+#[test]
+fn two_connections_of_one_algorithm_share_a_path_fairly() {
+    let path = path(10, 20, 0);
+    for algorithm in Congestion::ALL {
+        let minute = Duration::from_secs(60);
+        let outcomes = share(Contender::Ours(algorithm), &path, minute, 1, 2);
+        let fair = fairness(&outcomes);
+        let goodputs: Vec<f64> = outcomes.iter().map(|outcome| outcome.goodput).collect();
+        assert!(fair >= 0.9, "{algorithm}: {fair}, {goodputs:?}");
+        assert!(
+            goodputs.iter().sum::<f64>() > 0.9 * path.rate as f64,
+            "{algorithm}: {goodputs:?}"
+        );
     }
 }
