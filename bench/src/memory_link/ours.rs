@@ -24,6 +24,7 @@ impl Host {
         let mut config = Config::new([number; 32]);
         config.tcp.send_buffer = work.buffer;
         config.tcp.receive_buffer = work.buffer;
+        config.tcp.autotuning = false;
         let mut stack = Stack::new(config);
         let interface = InterfaceConfig {
             name: format!("mem{number}"),

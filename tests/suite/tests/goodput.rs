@@ -131,3 +131,19 @@ fn two_connections_of_one_algorithm_share_a_path_fairly() {
         );
     }
 }
+
+#[test]
+fn buffers_that_begin_small_do_not_hold_a_long_path_back() {
+    let path = path(100, 100, 0);
+    let minute = Duration::from_secs(60);
+    for algorithm in Congestion::ALL {
+        let outcome = measure(Contender::Ours(algorithm), &path, minute, 1);
+        let info = outcome.info.expect("ours");
+        assert!(info.send_buffer > path.product(), "{}", info.send_buffer);
+        assert!(
+            outcome.goodput > 0.85 * path.rate as f64,
+            "{algorithm}: {}",
+            outcome.goodput
+        );
+    }
+}

@@ -73,8 +73,11 @@ pub enum SocketOption {
     NoDelay(bool),
     /// Ask a silent peer whether it is there (`SO_KEEPALIVE`); `None` stops it.
     KeepAlive(Option<KeepAlive>),
-    /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling).
+    /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling). It is not tuned from then on.
     SendBuffer(usize),
+    /// Bytes that the socket may hold for reading (`SO_RCVBUF`, without Linux's doubling). It is not tuned from then on;
+    /// what the peer was promised stays promised.
+    ReceiveBuffer(usize),
     /// The rate that packets leave no faster than, in bytes of payload a second (`SO_MAX_PACING_RATE`); `None` for none.
     /// Congestion control may want less.
     PacingRate(Option<u64>),

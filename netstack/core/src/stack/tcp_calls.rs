@@ -347,8 +347,11 @@ impl Stack {
                 }
                 connection.set_keep_alive(now, keep_alive);
             }
-            SocketOption::SendBuffer(0) => return Err(OptionError::Invalid),
+            SocketOption::SendBuffer(0) | SocketOption::ReceiveBuffer(0) => {
+                return Err(OptionError::Invalid);
+            }
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
+            SocketOption::ReceiveBuffer(limit) => connection.rcv.set_limit(limit),
             SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
             SocketOption::PacingRate(limit) => connection.snd.pacer.set_limit(limit),
             SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),

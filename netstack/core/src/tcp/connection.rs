@@ -152,14 +152,16 @@ impl Connection {
     fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
         let config = ctx.config;
         let mss = usize::from(origin.mss);
-        let queue = SendQueue::new(ctx.pools, origin.iss + 1, config.send_buffer);
+        let send_buffer = config.first_buffer(config.send_buffer);
+        let receive_buffer = config.first_buffer(config.receive_buffer);
+        let queue = SendQueue::new(ctx.pools, origin.iss + 1, send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         let control = congestion::control(config.congestion, mss);
         Connection {
             state: State::SynSent,
             flow: origin.flow,
             snd: Sender::new(origin.iss, mss, queue, control, ctx.now),
-            rcv: Receiver::new(irs, window, our_scale, config.receive_buffer),
+            rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),
             timestamps: None,
             nodelay: false,
@@ -205,7 +207,11 @@ impl Connection {
         } else {
             0
         };
-        self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
+        let (limit, fixed) = self.rcv.limit();
+        self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, limit);
+        if fixed {
+            self.rcv.set_limit(limit);
+        }
         self.snd.sack = agreed.sack && config.sack;
         // A SYN that was sent again did not offer it.
         // req: RFC3168-08

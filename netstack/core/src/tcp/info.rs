@@ -30,6 +30,10 @@ pub struct TcpInfo {
     pub send_window: usize,
     /// Our receive window, as the peer knows it.
     pub receive_window: usize,
+    /// Bytes that may wait to be sent and acknowledged.
+    pub send_buffer: usize,
+    /// Bytes that may wait to be read.
+    pub receive_buffer: usize,
     /// Sent and not acknowledged.
     pub outstanding: usize,
     /// Written and not sent.
@@ -89,6 +93,8 @@ impl TcpInfo {
             threshold: usize::MAX,
             send_window: 0,
             receive_window: 0,
+            send_buffer: 0,
+            receive_buffer: 0,
             outstanding: 0,
             unsent: 0,
             send_storage: 0,
@@ -129,6 +135,8 @@ impl Connection {
             threshold: self.snd.congestion.threshold(),
             send_window: self.snd.wnd,
             receive_window: self.rcv.window.size(self.rcv.nxt),
+            send_buffer: self.snd.queue.limit(),
+            receive_buffer: self.rcv.limit().0,
             outstanding: self.snd.nxt.since(self.snd.una),
             unsent: self.snd.unsent(),
             send_storage: self.snd.queue.storage(),

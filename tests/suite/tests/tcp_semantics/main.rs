@@ -1,5 +1,6 @@
 //! What TCP does, segment by segment, in virtual time.
 
+mod buffers;
 mod closing;
 mod cookies;
 mod ecn;

@@ -23,6 +23,8 @@ pub(crate) struct SendQueue {
     /// The sequence number of the chain's position 0: ISS + 1.
     base: Seq,
     limit: usize,
+    /// Whether the application chose the limit.
+    fixed: bool,
     fin: bool,
 }
 
@@ -34,6 +36,7 @@ impl SendQueue {
             account: pools.account.clone(),
             base,
             limit,
+            fixed: false,
             fin: false,
         }
     }
@@ -171,6 +174,20 @@ impl SendQueue {
     /// Sets how many bytes the queue may hold; what it holds already stays.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+        self.fixed = true;
+    }
+
+    /// Lets the queue hold twice what may be in the network, so that it is never empty while that is acknowledged, but
+    /// not more than `most`, and nothing else where the application chose.
+    pub(crate) fn grow_for(&mut self, window: usize, most: usize) {
+        if !self.fixed {
+            self.limit = window.saturating_mul(2).min(most).max(self.limit);
+        }
+    }
+
+    /// How many bytes the queue may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// The sequence number behind the last byte, where a FIN would stand.
