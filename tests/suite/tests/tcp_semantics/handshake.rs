@@ -362,7 +362,7 @@ fn a_syn_is_repeated_ever_later_and_then_given_up() {
 #[test]
 fn initial_sequence_numbers_differ_and_advance() {
     let isn = |at: Instant, port: u16, seed: u64| {
-        let config = suite::sim::WorldConfig {
+        let config = WorldConfig {
             seed,
             ..Default::default()
         };
