@@ -40,6 +40,7 @@ impl Connection {
             Some(_) => ctx.counters.out_segments += 1,
             None => {
                 self.snd.on_nothing_to_send();
+                self.snd.note_limit(ctx.now, self.is_starved());
                 self.watch_held_back(ctx.now);
             }
         }
@@ -213,7 +214,7 @@ impl Connection {
         if len == available {
             let closing = self.snd.queue.finished();
             let idle = !self.snd.outstanding();
-            let tail_leaves = closing || !self.more && (self.nodelay || idle);
+            let tail_leaves = closing || !self.more && !self.cork && (self.nodelay || idle);
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd / 2 {

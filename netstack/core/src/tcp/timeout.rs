@@ -32,7 +32,7 @@ impl Connection {
         reset
     }
 
-    /// RFC 6298, 5.4 to 5.6, and R2 of RFC 9293, 3.8.3.
+    /// RFC 6298, 5.4 to 5.6, and the user timeout or R2 of RFC 9293, 3.8.3.
     // req: MUST-22, SHLD-11, RFC6298-15
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
@@ -41,7 +41,7 @@ impl Connection {
         } else {
             ctx.config.retries
         };
-        if self.snd.timeouts >= limit {
+        if self.snd.timeouts >= limit || ctx.now >= self.patience_ends() {
             self.fail(ConnectionError::TimedOut);
             return;
         }
@@ -88,7 +88,7 @@ impl Connection {
 
     /// The retransmission timer begins anew.
     pub(crate) fn restart_retransmit(&mut self, now: Instant) {
-        self.snd.rto_at = now + self.snd.rtt.rto();
+        self.snd.rto_at = (now + self.snd.rtt.rto()).min(self.patience_ends().max(now));
         self.timers.set(Timer::Retransmit, self.snd.rto_at);
         self.timers.stop(Timer::LossProbe);
     }

@@ -9,6 +9,7 @@ mod icmp;
 mod keepalive;
 mod listening;
 mod loss;
+mod options;
 mod pacing;
 mod ports;
 mod receiving;

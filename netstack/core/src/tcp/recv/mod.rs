@@ -106,6 +106,11 @@ impl Receiver {
         self.fixed = true;
     }
 
+    /// The round-trip time as this side sees it, and the most that was read in one; zero where buffers are not tuned.
+    pub(crate) fn measured(&self) -> (Duration, usize) {
+        self.tuning.measured()
+    }
+
     /// In-order data has arrived: where the application reads more than before in a round trip, more may wait, but not
     /// beyond `most`. `echo` is how long ago the acknowledgement left that the peer heard last, where timestamps tell.
     pub(crate) fn tune(&mut self, now: Instant, echo: Option<Duration>, most: usize) {

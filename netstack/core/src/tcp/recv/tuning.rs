@@ -15,16 +15,16 @@ const SHARE: u32 = 8;
 /// What the receiver knows of one connection's pace.
 #[derive(Debug, Default)]
 pub(crate) struct Tuning {
-    /// The round-trip time as this side sees it; zero before it is known.
-    rtt: Duration,
-    /// The window as the peer knew it when it began to be filled, and since when.
+    /// The round-trip time as this side sees it, in microseconds; zero before it is known.
+    rtt: u32,
+    /// The window as the peer knew it when it began to be filled, and since when, once it did.
     window_end: Seq,
-    window_since: Option<Instant>,
+    window_since: Instant,
     /// When the latest round trip began, and up to where the application had read.
     round_since: Instant,
     read: Seq,
     /// The most that it read in a round trip.
-    space: usize,
+    space: u32,
 }
 
 /// In-order data that has just arrived.
@@ -45,27 +45,33 @@ impl Tuning {
     /// application has read more than ever before.
     pub(crate) fn on_data(&mut self, arrival: &Arrival) -> Option<usize> {
         self.measure(arrival);
-        if self.rtt.is_zero() {
+        if self.rtt == 0 {
             return None;
         }
         if self.round_since == Instant::ZERO {
             self.begin_round(arrival);
             return None;
         }
-        if arrival.now.since(self.round_since) < self.rtt {
+        if arrival.now.since(self.round_since) < Duration::from_micros(u64::from(self.rtt)) {
             return None;
         }
         let copied = arrival.read.since(self.read);
         self.begin_round(arrival);
-        let before = self.space.max(SPARE_SEGMENTS * arrival.mss);
+        let before = (self.space as usize).max(SPARE_SEGMENTS * arrival.mss);
         if copied <= before {
             return None;
         }
-        self.space = copied;
+        self.space = u32::try_from(copied).unwrap_or(u32::MAX);
         let wanted = 2 * copied + SPARE_SEGMENTS * arrival.mss;
         // As fast as it grew, it may grow again before the next look.
         let growth = wanted as u128 * (copied - before) as u128 / before as u128;
         Some(wanted.saturating_add(usize::try_from(2 * growth).unwrap_or(usize::MAX)))
+    }
+
+    /// The round-trip time as this side sees it, and the most that was read in one; zero before they are known.
+    pub(crate) fn measured(&self) -> (Duration, usize) {
+        let rtt = Duration::from_micros(u64::from(self.rtt));
+        (rtt, self.space as usize)
     }
 
     fn begin_round(&mut self, arrival: &Arrival) {
@@ -77,24 +83,30 @@ impl Tuning {
     /// arrives, which is no shorter.
     fn measure(&mut self, arrival: &Arrival) {
         if let Some(echo) = arrival.echo {
+            let echo = micros(echo);
             self.rtt = match self.rtt {
-                rtt if rtt.is_zero() || echo < rtt => echo,
+                rtt if rtt == 0 || echo < rtt => echo,
                 rtt => rtt + (echo - rtt) / SHARE,
             };
             return;
         }
-        if let Some(since) = self.window_since {
+        if self.window_since != Instant::ZERO {
             if arrival.nxt.before(self.window_end) {
                 return;
             }
-            let time = arrival.now.since(since);
-            if self.rtt.is_zero() || time < self.rtt {
+            let time = micros(arrival.now.since(self.window_since));
+            if self.rtt == 0 || time < self.rtt {
                 self.rtt = time;
             }
         }
-        self.window_since = Some(arrival.now);
+        self.window_since = arrival.now;
         self.window_end = arrival.edge;
     }
+}
+
+/// At least one, at most an hour and some minutes.
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]

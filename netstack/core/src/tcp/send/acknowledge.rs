@@ -72,7 +72,8 @@ impl Sender {
             && ack.ack == self.una
             && (ack.bare && !self.sack || delivery.sacked > 0);
         let validated = self.rounds.validates(self.congestion.window());
-        let new_round = delivery.advanced && self.rounds.on_ack(self.una, self.nxt, delivery.acked);
+        let new_round =
+            delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
         self.measure(now, ack, &delivery);
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
         self.note_reports(now, ack.ack, bare, report, pipe);
@@ -83,6 +84,7 @@ impl Sender {
         let phase = self.recovery.phase();
         if delivery.advanced {
             self.timeouts = 0;
+            self.progress_at = now;
             self.on_progress(&delivery);
         }
         let lost = self.find_losses(now, duplicate, pipe);

@@ -4,6 +4,7 @@ mod acknowledge;
 mod delivery;
 mod ecn;
 mod frto;
+mod limits;
 mod newreno;
 mod pacer;
 mod probe;
@@ -28,6 +29,7 @@ use crate::Instant;
 use delivery::Deliveries;
 use ecn::EcnResponse;
 use frto::Frto;
+use limits::{Held, Limit, Limits};
 use newreno::NewReno;
 use pacer::{Pacer, quantum};
 use probe::Probe;
@@ -46,8 +48,9 @@ pub(crate) const MAX_SUPER: usize = 65_535 - 120;
 /// How often the sender did what only measurements show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Segments sent more than once.
+    /// Segments sent more than once, and their bytes.
     pub(crate) retransmits: u64,
+    pub(crate) retransmitted: u64,
     /// Fast recoveries.
     pub(crate) recoveries: u64,
     /// Tail loss probes.
@@ -103,6 +106,11 @@ pub(crate) struct Sender {
     pub(crate) rto_at: Instant,
     /// When something was sent last, for the restart after idleness.
     last_sent: Instant,
+    /// When something was acknowledged last, or the first of what is outstanding left.
+    pub(crate) progress_at: Instant,
+    /// Bytes that may wait to be sent for the first time.
+    pub(crate) not_sent_most: usize,
+    limits: Limits,
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u32,
     pub(crate) tally: Tally,
@@ -146,6 +154,9 @@ impl Sender {
             reorder_at: None,
             rto_at: Instant::FAR_FUTURE,
             last_sent: now,
+            progress_at: now,
+            not_sent_most: usize::MAX,
+            limits: Limits::default(),
             timeouts: 0,
             tally: Tally::default(),
         }
@@ -332,6 +343,9 @@ impl Sender {
     pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
         let end = seq + len;
         let idle = !self.outstanding();
+        if idle {
+            self.progress_at = now;
+        }
         if let Some(deliveries) = &mut self.deliveries {
             deliveries.on_send(now, end, idle);
         }
@@ -339,6 +353,7 @@ impl Sender {
             let until = end.earlier(self.nxt);
             let again = until.since(seq);
             self.tally.retransmits += again.div_ceil(self.mss) as u64;
+            self.tally.retransmitted += again as u64;
             self.board.on_resend(now, seq, until);
             self.undo.on_resend(now, again);
         }
@@ -404,11 +419,54 @@ impl Sender {
         }
     }
 
-    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
-    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+    /// Bytes that the application may write now.
+    pub(crate) fn room(&self) -> usize {
+        let unsent = match self.not_sent_most {
+            usize::MAX => 0,
+            _ => self.unsent(),
+        };
+        self.queue
+            .room()
+            .min(self.not_sent_most.saturating_sub(unsent))
+    }
+
+    /// Notes what holds sending back now; `starved` when the application waits for room.
+    pub(crate) fn note_limit(&mut self, now: Instant, starved: bool) {
+        let unsent = self.unsent();
+        let limit = if unsent == 0 && !self.outstanding() {
+            Limit::Idle
+        } else if unsent > 0 && self.wnd.saturating_sub(self.nxt.since(self.una)) < self.mss {
+            Limit::Window
+        } else if unsent == 0 && starved {
+            Limit::Buffer
+        } else {
+            Limit::Path
+        };
+        self.limits.set(now, limit);
+    }
+
+    /// How long what held sending back.
+    pub(crate) fn held(&self) -> Held {
+        self.limits.held()
+    }
+
+    /// What arrived in the latest whole round trip, in bytes a second.
+    pub(crate) fn delivery_rate(&self) -> u64 {
+        self.rounds.rate()
+    }
+
+    /// Segments have `mss` bytes at most from now on.
+    pub(crate) fn limit_mss(&mut self, mss: usize) {
         if mss < self.mss {
             self.mss = mss;
             self.congestion.set_mss(mss);
+        }
+    }
+
+    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
+    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+        if mss < self.mss {
+            self.limit_mss(mss);
             self.board.mark_lost(|_| true);
         }
     }

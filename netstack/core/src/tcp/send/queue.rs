@@ -41,7 +41,7 @@ impl SendQueue {
         }
     }
 
-    /// Moves bytes from `from` into the queue, as many as there is room for, and keeps a share in `token`
+    /// Moves bytes from `from` into the queue, as many as there is room for but at most `most`, and keeps a share in `token`
     /// until they are acknowledged.
     ///
     /// Bytes are copied. Spans are taken over as they are, unless they are small, by themselves or beside the buffer
@@ -54,6 +54,7 @@ impl SendQueue {
     pub(crate) fn write(
         &mut self,
         from: &mut IovIter<'_>,
+        most: usize,
         token: Option<&Token>,
         vacated: bool,
     ) -> Result<usize, NoMemory> {
@@ -61,7 +62,7 @@ impl SendQueue {
             .set_carry(OVERPIN.saturating_mul(self.limit_now()));
         let mut taken = 0;
         loop {
-            let room = self.room();
+            let room = self.room().min(most - taken);
             if room == 0 || from.remaining() == 0 {
                 break;
             }
