@@ -8,11 +8,12 @@ use netstack_core::Congestion;
 use std::process::ExitCode;
 use suite::goodput::{Contender, Path, measure};
 
-const CONTENDERS: [Contender; 4] = [
+const CONTENDERS: [Contender; 5] = [
     Contender::Ours(Congestion::Reno),
     Contender::Smoltcp(Congestion::Reno),
     Contender::Ours(Congestion::Cubic),
     Contender::Smoltcp(Congestion::Cubic),
+    Contender::Ours(Congestion::Bbr),
 ];
 
 struct Options {

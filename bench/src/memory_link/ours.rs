@@ -27,6 +27,7 @@ pub fn ours(work: &Work) -> Duration {
     let mut tcp = TcpConfig::default();
     tcp.send_buffer = work.buffer;
     tcp.receive_buffer = work.buffer;
+    tcp.autotuning = false;
     let [mut server, mut client] = End::pair(work.mtu, offloads, &tcp);
     let address = "10.0.0.1:9".parse().expect("literal");
     let listener = server.stack.tcp_listen(address, 4).expect("a free port");

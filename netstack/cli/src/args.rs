@@ -123,7 +123,7 @@ pub(crate) struct Serve {
     /// Write every packet to this pcapng file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) pcap: Option<PathBuf>,
-    /// What bounds the data that TCP has in flight: reno or cubic
+    /// What bounds the data that TCP has in flight: reno, cubic or bbr
     #[arg(long, value_name = "NAME", default_value_t)]
     pub(crate) congestion: Congestion,
     /// A service and its port: echo, discard, chargen or http; may be repeated

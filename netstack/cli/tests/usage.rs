@@ -63,7 +63,7 @@ fn values_that_make_no_sense() {
     netstack("serve --tun fd:3 --addr 10.9.0.2/24 --shards 2").refused(&["--shards", "--tun NAME"]);
     serve("--shards 0").refused(&["1..=64"]);
     serve("--netns a/b").refused(&["ip netns list"]);
-    serve("--congestion vegas").refused(&["vegas", "reno", "cubic"]);
+    serve("--congestion vegas").refused(&["vegas", "reno", "cubic", "bbr"]);
     let mut nameless = Command::new(common::NETSTACK);
     nameless.args([
         "serve",

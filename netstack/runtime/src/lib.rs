@@ -59,8 +59,8 @@ mod waiters;
 pub use drivers;
 pub use netstack_core::{
     Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant,
-    IpCidr, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, Shard, SocketHoldings,
-    SocketId, Stack, TcpConfig, TcpInfo, Verdict,
+    IpCidr, KeepAlive, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, Shard,
+    SocketHoldings, SocketId, SocketOption, Stack, TcpConfig, TcpInfo, Verdict,
 };
 pub use txbuf;
 

@@ -25,7 +25,7 @@ fn any_world(seed: u64) -> WorldConfig {
     let rate = [500_000, 5_000_000, 50_000_000, 500_000_000][draw(seed, 1, 4) as usize];
     let queue = 3_000 + draw(seed, 2, 200_000) as usize;
     let mut tcp = TcpConfig::default();
-    tcp.congestion = Congestion::ALL[draw(seed, 3, 2) as usize];
+    tcp.congestion = Congestion::ALL[draw(seed, 3, 3) as usize];
     tcp.sack = draw(seed, 4, 4) > 0;
     tcp.timestamps = draw(seed, 5, 4) > 0;
     tcp.ecn = [Ecn::Off, Ecn::Accept, Ecn::Offer][draw(seed, 6, 3) as usize];

@@ -32,6 +32,7 @@ fn config(offload: bool) -> WorldConfig {
     };
     config.tcp.send_buffer = BUFFER;
     config.tcp.receive_buffer = BUFFER;
+    config.tcp.autotuning = false;
     config
 }
 

@@ -168,10 +168,12 @@ impl Proxy {
             tso: offload,
             uso: offload,
         };
-        let mut duo = Duo::new(&WorldConfig {
+        let mut config = WorldConfig {
             offloads,
             ..WorldConfig::default()
-        });
+        };
+        config.tcp.autotuning = false;
+        let mut duo = Duo::new(&config);
         let arena = limit.map(|limit| {
             let account = Account::new(limit);
             let config = PoolConfig {

@@ -20,6 +20,7 @@ const GIB: usize = 1 << 30;
 fn config() -> WorldConfig {
     let mut config = WorldConfig::offloading();
     config.tcp.send_buffer = BUFFER;
+    config.tcp.autotuning = false;
     config
 }
 

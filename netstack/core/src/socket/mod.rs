@@ -10,6 +10,7 @@ pub use error::{
 pub use message::{Received, RecvFlags, SendControl, SendFlags};
 
 use crate::tcp::{Congestion, KeepAlive};
+use core::time::Duration;
 
 /// A handle to one socket of one stack.
 ///
@@ -71,10 +72,31 @@ pub struct Event {
 pub enum SocketOption {
     /// Small segments leave at once instead of waiting for an acknowledgement (`TCP_NODELAY`).
     NoDelay(bool),
+    /// Small segments wait until more is written or this is switched off, for a retransmission timeout at most
+    /// (`TCP_CORK`).
+    Cork(bool),
+    /// Everything that is received is acknowledged at once, until this is switched off (`TCP_QUICKACK`).
+    QuickAck(bool),
+    /// How long sent data may stay unacknowledged before the connection fails (`TCP_USER_TIMEOUT`, RFC 9293, 3.8.3), in whole
+    /// milliseconds;
+    /// `None` for as long as it is repeated. It counts in the handshake too, and while the peer's window is shut.
+    UserTimeout(Option<Duration>),
+    /// The most bytes of a segment, headers not counted (`TCP_MAXSEG`), at least 88. Set before the SYN leaves, the peer
+    /// hears of it; it never makes segments longer.
+    MaxSegment(u16),
+    /// How many bytes may wait to be sent for the first time (`TCP_NOTSENT_LOWAT`): beyond, a socket is not writable.
+    /// What is written later can so be newer. `None` for as many as the send buffer holds.
+    NotSentLowWater(Option<usize>),
     /// Ask a silent peer whether it is there (`SO_KEEPALIVE`); `None` stops it.
     KeepAlive(Option<KeepAlive>),
-    /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling).
+    /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling). It is not tuned from then on.
     SendBuffer(usize),
+    /// Bytes that the socket may hold for reading (`SO_RCVBUF`, without Linux's doubling). It is not tuned from then on;
+    /// what the peer was promised stays promised.
+    ReceiveBuffer(usize),
+    /// The rate that packets leave no faster than, in bytes of payload a second (`SO_MAX_PACING_RATE`); `None` for none.
+    /// Congestion control may want less.
+    PacingRate(Option<u64>),
     /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
     Congestion(Congestion),
     /// Datagrams of one sender that a device has received as one packet are received as one, with

@@ -164,7 +164,7 @@ impl Stack {
             Socket::Udp(_) => Err(SendError::WouldBlock),
             Socket::Tcp(tcp) => {
                 writable(&mut tcp.connection)?;
-                match tcp.connection.snd.queue.room() {
+                match tcp.connection.snd.room() {
                     0 => {
                         tcp.connection.wait_for_room();
                         Err(SendError::WouldBlock)

@@ -16,7 +16,11 @@ use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::listen::Listener;
 use crate::tcp::{TcpInfo, TcpState};
+use core::time::Duration;
 use std::net::SocketAddr;
+
+/// The smallest maximum segment size that an application may ask for, as Linux has it.
+const LEAST_SEGMENT: u16 = 88;
 
 impl Stack {
     /// Listens on `local`: an unspecified address means every address of its family, port 0 an
@@ -282,8 +286,7 @@ impl Stack {
                 let connecting = connection.is_connecting();
                 Readiness {
                     readable: connection.rcv.queued() > 0 || connection.at_end(),
-                    writable: !connecting
-                        && (connection.snd.queue.room() > 0 || !connection.may_write()),
+                    writable: !connecting && (connection.snd.room() > 0 || !connection.may_write()),
                     hangup: over || connection.state == TcpState::TimeWait,
                     error: connection.has_error(),
                     connecting,
@@ -355,6 +358,22 @@ impl Stack {
         match option {
             SocketOption::UdpGro(_) => return Err(SocketError::WrongKind.into()),
             SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
+            SocketOption::Cork(cork) => connection.cork = cork,
+            SocketOption::QuickAck(quick) => {
+                connection.rcv.ack.quick = quick;
+                connection.rcv.ack.catch_up();
+            }
+            SocketOption::UserTimeout(Some(Duration::ZERO)) => return Err(OptionError::Invalid),
+            SocketOption::UserTimeout(timeout) => connection.set_user_timeout(now, timeout),
+            SocketOption::MaxSegment(most) if most < LEAST_SEGMENT => {
+                return Err(OptionError::Invalid);
+            }
+            SocketOption::MaxSegment(most) => connection.limit_mss(most),
+            SocketOption::NotSentLowWater(Some(0)) => return Err(OptionError::Invalid),
+            SocketOption::NotSentLowWater(most) => {
+                connection.snd.not_sent_most = most.unwrap_or(usize::MAX);
+                connection.note_room();
+            }
             SocketOption::KeepAlive(keep_alive) => {
                 if keep_alive
                     .is_some_and(|k| k.idle.is_zero() || k.interval.is_zero() || k.probes == 0)
@@ -363,9 +382,14 @@ impl Stack {
                 }
                 connection.set_keep_alive(now, keep_alive);
             }
-            SocketOption::SendBuffer(0) => return Err(OptionError::Invalid),
+            SocketOption::SendBuffer(0) | SocketOption::ReceiveBuffer(0) => {
+                return Err(OptionError::Invalid);
+            }
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
-            SocketOption::Congestion(algorithm) => connection.snd.set_congestion(algorithm),
+            SocketOption::ReceiveBuffer(limit) => connection.rcv.set_limit(limit),
+            SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
+            SocketOption::PacingRate(limit) => connection.snd.pacer.set_limit(limit),
+            SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),
         }
         self.settle(socket);
         Ok(())

@@ -85,6 +85,10 @@ pub(crate) struct Connection {
     pub(crate) timestamps: Option<TimestampState>,
     /// Whether small segments leave without waiting (`TCP_NODELAY`).
     pub(crate) nodelay: bool,
+    /// Whether small segments wait for more to come (`TCP_CORK`).
+    pub(crate) cork: bool,
+    /// How many milliseconds sent data may stay unacknowledged (`TCP_USER_TIMEOUT`); zero for as long as it is repeated.
+    user_timeout: u32,
     pub(crate) keep_alive: Option<Box<KeepAlive>>,
     /// Probes sent since something was heard.
     pub(crate) probes: u32,
@@ -152,17 +156,21 @@ impl Connection {
     fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
         let config = ctx.config;
         let mss = usize::from(origin.mss);
-        let queue = SendQueue::new(ctx.pools, origin.iss + 1, config.send_buffer);
+        let send_buffer = config.first_buffer(config.send_buffer);
+        let receive_buffer = config.first_buffer(config.receive_buffer);
+        let queue = SendQueue::new(ctx.pools, origin.iss + 1, send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         let control = congestion::control(config.congestion, mss);
         Connection {
             state: State::SynSent,
             flow: origin.flow,
             snd: Sender::new(origin.iss, mss, queue, control, ctx.now),
-            rcv: Receiver::new(irs, window, our_scale, config.receive_buffer),
+            rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),
             timestamps: None,
             nodelay: false,
+            cork: false,
+            user_timeout: 0,
             keep_alive: None,
             probes: 0,
             more: false,
@@ -205,7 +213,11 @@ impl Connection {
         } else {
             0
         };
-        self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, config.receive_buffer);
+        let (limit, fixed) = self.rcv.limit();
+        self.rcv = Receiver::new(agreed.irs, agreed.window, our_scale, limit);
+        if fixed {
+            self.rcv.set_limit(limit);
+        }
         self.snd.sack = agreed.sack && config.sack;
         // A SYN that was sent again did not offer it.
         // req: RFC3168-08
@@ -243,7 +255,8 @@ impl Connection {
         token: Option<&Token>,
         vacated: bool,
     ) -> Result<usize, NoMemory> {
-        let taken = self.snd.queue.write(from, token, vacated)?;
+        let most = self.snd.room();
+        let taken = self.snd.queue.write(from, most, token, vacated)?;
         self.more = more;
         if from.remaining() > 0 {
             self.starved = true;
@@ -398,6 +411,38 @@ impl Connection {
         self.snd.reduce_mss(mss);
     }
 
+    /// Segments of both directions have at most `most` bytes, options included; the peer hears of it if our SYN has
+    /// not left yet.
+    pub(crate) fn limit_mss(&mut self, most: u16) {
+        self.receive_mss = self.receive_mss.min(most);
+        self.path_mss = self.path_mss.min(most);
+        let mss = self.without_options(usize::from(self.path_mss));
+        self.snd.limit_mss(mss);
+    }
+
+    /// Sets how long sent data may stay unacknowledged, in whole milliseconds.
+    pub(crate) fn set_user_timeout(&mut self, now: Instant, timeout: Option<Duration>) {
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        self.user_timeout = timeout.map_or(0, |time| millis(time).max(1));
+        if self.snd.outstanding() {
+            self.restart_retransmit(now);
+        }
+    }
+
+    /// When the connection fails if nothing is acknowledged before, as the application has it.
+    // req: MUST-21
+    pub(crate) fn patience_ends(&self) -> Instant {
+        match self.user_timeout {
+            0 => Instant::FAR_FUTURE,
+            millis => self.snd.progress_at + Duration::from_millis(u64::from(millis)),
+        }
+    }
+
+    /// Whether the application waits for room to write.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved
+    }
+
     /// What is left for payload of a segment of `mss` bytes with the options that every one carries.
     pub(crate) fn without_options(&self, mss: usize) -> usize {
         let options = if self.timestamps.is_some() {
@@ -420,7 +465,12 @@ impl Connection {
 
     /// Notes that there is room to write, if somebody waits for it and it is worth waking them.
     pub(crate) fn note_room(&mut self) {
-        if self.starved && self.snd.queue.room() >= self.snd.queue.len() / 2 {
+        let queue = &self.snd.queue;
+        let sent = match self.snd.not_sent_most {
+            usize::MAX => true,
+            most => self.snd.unsent() <= most / 2,
+        };
+        if self.starved && sent && queue.room() >= queue.len() / 2 {
             self.starved = false;
             self.happened.writable = true;
         }

@@ -30,6 +30,10 @@ pub struct TcpInfo {
     pub send_window: usize,
     /// Our receive window, as the peer knows it.
     pub receive_window: usize,
+    /// Bytes that may wait to be sent and acknowledged.
+    pub send_buffer: usize,
+    /// Bytes that may wait to be read.
+    pub receive_buffer: usize,
     /// Sent and not acknowledged.
     pub outstanding: usize,
     /// Written and not sent.
@@ -57,6 +61,22 @@ pub struct TcpInfo {
     pub ecn: bool,
     /// Segments sent again.
     pub retransmits: u64,
+    /// The rate that packets leave no faster than, in bytes a second, if one is set.
+    pub pacing_rate: Option<u64>,
+    /// What arrived in the latest whole round trip, in bytes a second.
+    pub delivery_rate: u64,
+    /// Bytes sent again.
+    pub bytes_retransmitted: u64,
+    /// How long there was something to send or outstanding, up to the latest change of that.
+    pub busy: Duration,
+    /// Of that, how long the peer's window held it back.
+    pub window_limited: Duration,
+    /// Of that, how long the send buffer did.
+    pub buffer_limited: Duration,
+    /// The round-trip time as the receiving side sees it; zero before it is known, and where the buffer is not tuned.
+    pub receive_rtt: Duration,
+    /// The most that was read in such a time.
+    pub receive_space: usize,
     /// Fast recoveries so far.
     pub recoveries: u64,
     /// Tail loss probes so far.
@@ -89,6 +109,8 @@ impl TcpInfo {
             threshold: usize::MAX,
             send_window: 0,
             receive_window: 0,
+            send_buffer: 0,
+            receive_buffer: 0,
             outstanding: 0,
             unsent: 0,
             send_storage: 0,
@@ -102,6 +124,14 @@ impl TcpInfo {
             congestion: Congestion::default(),
             ecn: false,
             retransmits: 0,
+            pacing_rate: None,
+            delivery_rate: 0,
+            bytes_retransmitted: 0,
+            busy: Duration::ZERO,
+            window_limited: Duration::ZERO,
+            buffer_limited: Duration::ZERO,
+            receive_rtt: Duration::ZERO,
+            receive_space: 0,
             recoveries: 0,
             loss_probes: 0,
             undone: 0,
@@ -118,6 +148,7 @@ impl Connection {
     /// A snapshot for the application.
     pub(crate) fn info(&self) -> TcpInfo {
         let (totals, tally) = (self.snd.totals(), self.snd.tally());
+        let (held, (receive_rtt, receive_space)) = (self.snd.held(), self.rcv.measured());
         TcpInfo {
             state: self.state,
             rtt: self.snd.rtt.smoothed(),
@@ -129,6 +160,8 @@ impl Connection {
             threshold: self.snd.congestion.threshold(),
             send_window: self.snd.wnd,
             receive_window: self.rcv.window.size(self.rcv.nxt),
+            send_buffer: self.snd.queue.limit(),
+            receive_buffer: self.rcv.limit().0,
             outstanding: self.snd.nxt.since(self.snd.una),
             unsent: self.snd.unsent(),
             send_storage: self.snd.queue.storage(),
@@ -140,8 +173,16 @@ impl Connection {
             in_network: self.snd.pipe(),
             min_rtt: self.snd.rtt.least(),
             congestion: self.snd.congestion.algorithm(),
-            ecn: self.snd.ecn.is_enabled(),
+            ecn: self.snd.may_be_marked(),
             retransmits: tally.retransmits,
+            pacing_rate: self.snd.pacing_rate(),
+            delivery_rate: self.snd.delivery_rate(),
+            bytes_retransmitted: tally.retransmitted,
+            busy: held.busy,
+            window_limited: held.by_window,
+            buffer_limited: held.by_buffer,
+            receive_rtt,
+            receive_space,
             recoveries: tally.recoveries,
             loss_probes: tally.probes,
             undone: tally.undone,

@@ -355,19 +355,13 @@ impl Connection {
     /// Tells the sender of an acknowledgement; `bare` when the segment carries nothing else. Returns whether it
     /// acknowledges anything new.
     fn acknowledge(&mut self, now: Instant, segment: &Segment, bare: bool) -> bool {
-        let echoed = match (&self.timestamps, segment.options.timestamps) {
-            (Some(state), Some(ts)) if ts.ecr != 0 => {
-                let age = state.clock(now).wrapping_sub(ts.ecr);
-                let sent = now.as_millis().checked_sub(u64::from(age));
-                sent.filter(|_| age < 1 << 24).map(Instant::from_millis)
-            }
-            _ => None,
-        };
+        let sent = |age| now.as_millis().checked_sub(u64::from(age));
+        let echoed = self.echoed_age(now, segment).and_then(sent);
         let ack = Ack {
             ack: segment.ack,
             blocks: &segment.options.sack,
             bare,
-            echoed,
+            echoed: echoed.map(Instant::from_millis),
             marked: segment.flags.has(Flags::ECE) && !segment.flags.has(Flags::SYN),
         };
         let advanced = self.snd.on_ack(now, &ack);
@@ -377,6 +371,19 @@ impl Connection {
         advanced
     }
 
+    /// How many milliseconds ago the timestamp was made that a segment echoes.
+    fn echoed_age(&self, now: Instant, segment: &Segment) -> Option<u32> {
+        let (state, ts) = (self.timestamps.as_ref()?, segment.options.timestamps?);
+        let age = state.clock(now).wrapping_sub(ts.ecr);
+        (ts.ecr != 0 && age < 1 << 24).then_some(age)
+    }
+
+    /// The same as a time that is not too short for the clock of timestamps.
+    fn echo_age(&self, now: Instant, segment: &Segment) -> Option<Duration> {
+        let millis = self.echoed_age(now, segment)?.max(1);
+        Some(Duration::from_millis(u64::from(millis)))
+    }
+
     /// New data, or our SYN or FIN, is acknowledged.
     fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
@@ -384,6 +391,8 @@ impl Connection {
         // req: RFC6298-13
         self.timers.stop(Timer::Retransmit);
         self.timers.stop(Timer::LossProbe);
+        let window = self.snd.congestion.window();
+        self.snd.queue.grow_for(window, ctx.config.send_buffer);
         self.note_room();
         if !self.snd.fin_acknowledged() {
             return;
@@ -465,6 +474,8 @@ impl Connection {
         self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
+        let echo = self.echo_age(ctx.now, segment);
+        self.rcv.tune(ctx.now, echo, ctx.config.receive_buffer);
         if self.read_shut {
             ctx.counters.in_read_shut += 1;
             self.rcv.discard_read();

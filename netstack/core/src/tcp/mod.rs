@@ -39,10 +39,13 @@ use txbuf::Chain;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpConfig {
-    /// Bytes that a connection holds for sending, acknowledged ones not counted.
+    /// The most bytes that a connection holds for sending, acknowledged ones not counted.
     pub send_buffer: usize,
-    /// Bytes that a connection holds for reading; the receive window follows from it.
+    /// The most bytes that a connection holds for reading; the receive window follows from it.
     pub receive_buffer: usize,
+    /// Whether connections begin with 256 KiB of each, or the most if that is less, and come to hold more as the path
+    /// and the application use it (Linux's `tcp_moderate_rcvbuf`). A size that a socket is given ends that for it.
+    pub autotuning: bool,
     /// Whether the timestamps option is offered (RFC 7323).
     pub timestamps: bool,
     /// Whether selective acknowledgement is offered (RFC 2018).
@@ -84,6 +87,7 @@ impl Default for TcpConfig {
         TcpConfig {
             send_buffer: 4 << 20,
             receive_buffer: 4 << 20,
+            autotuning: true,
             timestamps: true,
             sack: true,
             ecn: Ecn::default(),
@@ -98,6 +102,19 @@ impl Default for TcpConfig {
             connections: 1 << 21,
             time_wait: Duration::from_secs(60),
             fin_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the buffers of a connection begin with that grow.
+const FIRST_BUFFER: usize = 256 << 10;
+
+impl TcpConfig {
+    /// Bytes that a buffer begins with which comes to hold `most`.
+    pub(crate) fn first_buffer(&self, most: usize) -> usize {
+        match self.autotuning {
+            true => most.min(FIRST_BUFFER),
+            false => most,
         }
     }
 }

@@ -4,11 +4,11 @@ use super::Context;
 use super::connection::Connection;
 use super::handshake::syn_window;
 use super::options::{Options, Timestamps};
-use super::segment::{Flags, Segment};
-use super::send::MAX_SUPER;
+use super::segment::{ECT, Flags, Segment};
 use super::seq::Seq;
 use super::state::State;
 use super::timer::Timer;
+use crate::Instant;
 use txbuf::Span;
 
 /// A segment to send. A payload longer than the segment size is a super-packet.
@@ -38,7 +38,11 @@ impl Connection {
         self.watch_outstanding(ctx.now);
         match &outgoing {
             Some(_) => ctx.counters.out_segments += 1,
-            None => self.watch_held_back(ctx.now),
+            None => {
+                self.snd.on_nothing_to_send();
+                self.snd.note_limit(ctx.now, self.is_starved());
+                self.watch_held_back(ctx.now);
+            }
         }
         outgoing
     }
@@ -113,8 +117,11 @@ impl Connection {
         if !self.state.sends_data() {
             return None;
         }
+        if let Some((seq, len)) = self.snd.take_forced() {
+            return Some(self.resend(ctx, seq, len));
+        }
         let (seq, len) = self.snd.next_retransmission()?;
-        Some(self.resend(ctx, seq, len))
+        self.keeps_pace(ctx.now).then(|| self.resend(ctx, seq, len))
     }
 
     /// Sends the `len` sequence numbers from `seq` on again; the FIN is the last of them, or none.
@@ -170,17 +177,26 @@ impl Connection {
         }
         self.snd.restart_after_idle(ctx.now);
         let len = self.sendable(available);
-        if len == 0 {
+        if len == 0 || !self.keeps_pace(ctx.now) {
             return None;
         }
         let mut outgoing = self.send_at(ctx, nxt, len);
         self.postpone_probe(ctx.now);
         // req: RFC3168-16, RFC3168-17, RFC3168-20, RFC3168-21, RFC3168-23
-        outgoing.segment.ecn = self.snd.ecn.bits();
+        outgoing.segment.ecn = if self.snd.may_be_marked() { ECT } else { 0 };
         if self.snd.ecn.take_reduced() {
             outgoing.segment.flags |= Flags::CWR;
         }
         Some(outgoing)
+    }
+
+    /// Whether another packet may leave now; else it is looked at again when one may.
+    fn keeps_pace(&mut self, now: Instant) -> bool {
+        let held = self.snd.pacer.holds_until(now);
+        if let Some(until) = held {
+            self.timers.set(Timer::Pace, until);
+        }
+        held.is_none()
     }
 
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
@@ -191,14 +207,14 @@ impl Connection {
         let most = match self.snd.ecn.is_reduced() {
             // Of a super-packet only the first segment may say so.
             true => mss,
-            false => (MAX_SUPER / mss).max(1) * mss,
+            false => self.snd.largest(),
         };
         let len = available.min(self.snd.usable()).min(most);
         let whole = len - len % mss;
         if len == available {
             let closing = self.snd.queue.finished();
             let idle = !self.snd.outstanding();
-            let tail_leaves = closing || !self.more && (self.nodelay || idle);
+            let tail_leaves = closing || !self.more && !self.cork && (self.nodelay || idle);
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd / 2 {

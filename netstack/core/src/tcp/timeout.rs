@@ -22,6 +22,8 @@ impl Connection {
                     self.snd.ecn.on_timer();
                     self.probe_due = true;
                 }
+                // Whoever handles timers has the connection asked for packets.
+                Timer::Pace => {}
                 Timer::DelayedAck => self.rcv.ack.on_delay_over(),
                 Timer::KeepAlive => reset |= self.on_keep_alive(ctx),
                 Timer::Close => self.enter_closed(),
@@ -30,7 +32,7 @@ impl Connection {
         reset
     }
 
-    /// RFC 6298, 5.4 to 5.6, and R2 of RFC 9293, 3.8.3.
+    /// RFC 6298, 5.4 to 5.6, and the user timeout or R2 of RFC 9293, 3.8.3.
     // req: MUST-22, SHLD-11, RFC6298-15
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
@@ -39,7 +41,7 @@ impl Connection {
         } else {
             ctx.config.retries
         };
-        if self.snd.timeouts >= limit {
+        if self.snd.timeouts >= limit || ctx.now >= self.patience_ends() {
             self.fail(ConnectionError::TimedOut);
             return;
         }
@@ -86,7 +88,7 @@ impl Connection {
 
     /// The retransmission timer begins anew.
     pub(crate) fn restart_retransmit(&mut self, now: Instant) {
-        self.snd.rto_at = now + self.snd.rtt.rto();
+        self.snd.rto_at = (now + self.snd.rtt.rto()).min(self.patience_ends().max(now));
         self.timers.set(Timer::Retransmit, self.snd.rto_at);
         self.timers.stop(Timer::LossProbe);
     }
@@ -135,12 +137,12 @@ impl Connection {
         }
     }
 
-    /// Keeps the persist timer running while there is data that the window or `MSG_MORE` holds back and
+    /// Keeps the persist timer running while there is data that the window or `MSG_MORE`, not the pace, holds back and
     /// nothing is outstanding whose acknowledgement would set it free (RFC 9293, 3.8.6.1).
     // req: MUST-36, MUST-37
     pub(crate) fn watch_held_back(&mut self, now: Instant) {
         let held = self.snd.unsent() > 0 && !self.snd.outstanding() && self.state.sends_data();
-        if !held {
+        if !held || self.timers.is_set(Timer::Pace) {
             self.timers.stop(Timer::Persist);
         } else if !self.timers.is_set(Timer::Persist) {
             self.timers.set(Timer::Persist, now + self.snd.rtt.rto());

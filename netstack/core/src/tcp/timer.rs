@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     LossProbe,
     /// The peer's window is shut (RFC 9293, 3.8.6.1).
     Persist,
+    /// The next packet leaves no earlier.
+    Pace,
     /// An acknowledgement waits for data to ride on.
     DelayedAck,
     /// Nothing was heard for long (RFC 9293, 3.8.4).
@@ -22,11 +24,12 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 7] = [
+    const ALL: [Timer; 8] = [
         Timer::Retransmit,
         Timer::Reorder,
         Timer::LossProbe,
         Timer::Persist,
+        Timer::Pace,
         Timer::DelayedAck,
         Timer::KeepAlive,
         Timer::Close,

@@ -172,6 +172,15 @@ impl TcpStream {
         self.socket().set_zero_linger();
     }
 
+    /// Sets any option that a connection has.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a value that the option does not take, `NetworkDown` when the stack was shut down.
+    pub fn set_option(&self, option: SocketOption) -> io::Result<()> {
+        self.socket().set_option(option)
+    }
+
     /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
     ///
     /// # Errors

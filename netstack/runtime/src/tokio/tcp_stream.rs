@@ -105,6 +105,15 @@ impl TcpStream {
             .set_option(SocketOption::NoDelay(nodelay))
     }
 
+    /// Sets any option that a connection has.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a value that the option does not take, `NetworkDown` when the stack was shut down.
+    pub fn set_option(&self, option: SocketOption) -> io::Result<()> {
+        self.stream.socket.set_option(option)
+    }
+
     /// What bounds the data in flight from now on (`TCP_CONGESTION`); the window stays as it is.
     ///
     /// # Errors

@@ -115,32 +115,59 @@ pub struct Outcome {
 ///
 /// When a byte is wrong, the connection fails, or this stack breaks one of its invariants.
 pub fn measure(contender: Contender, path: &Path, time: Duration, seed: u64) -> Outcome {
-    let mut network = Network::new(contender, path, seed);
+    share(contender, path, time, seed, 1).remove(0)
+}
+
+/// Lets as many connections as `flows` says, each between two hosts of its own, share `path` for `time`. All begin at
+/// once.
+///
+/// # Panics
+///
+/// As [`measure`].
+pub fn share(
+    contender: Contender,
+    path: &Path,
+    time: Duration,
+    seed: u64,
+    flows: u64,
+) -> Vec<Outcome> {
+    let mut network = Network::new(contender, path, seed, flows);
     let end = Instant::ZERO + time;
     while network.now < end {
         network.step(end);
     }
-    Outcome {
-        goodput: network.ends[1].received() as f64 * 8.0 / time.as_secs_f64(),
-        info: network.ends[0].info(),
-    }
+    let outcome = |[sender, receiver]: &[End; 2]| Outcome {
+        goodput: receiver.received() as f64 * 8.0 / time.as_secs_f64(),
+        info: sender.info(),
+    };
+    network.pairs.iter().map(outcome).collect()
+}
+
+/// How fairly goodputs are spread, by Jain's index: from one over their number to 1.
+pub fn fairness(outcomes: &[Outcome]) -> f64 {
+    let goodputs = outcomes.iter().map(|outcome| outcome.goodput);
+    let sum: f64 = goodputs.clone().sum();
+    let squares: f64 = goodputs.map(|goodput| goodput * goodput).sum();
+    sum * sum / (outcomes.len() as f64 * squares)
 }
 
 struct Network {
     now: Instant,
-    ends: [End; 2],
+    /// Senders and receivers.
+    pairs: Vec<[End; 2]>,
     directions: [Direction; 2],
-    /// Packets on their way, by arrival time and a running number that keeps their order.
-    flying: BTreeMap<(Instant, u64), (usize, Packet)>,
+    /// Packets on their way, by arrival time and a running number that keeps their order, to one end of one pair.
+    flying: BTreeMap<(Instant, u64), (usize, usize, Packet)>,
     sent: u64,
 }
 
 impl Network {
-    fn new(contender: Contender, path: &Path, seed: u64) -> Network {
+    fn new(contender: Contender, path: &Path, seed: u64, flows: u64) -> Network {
         let [there, back] = path.impairments();
+        let pair = |flow| End::pair(contender, path.buffer(), seed + (flow << 32));
         Network {
             now: Instant::ZERO,
-            ends: End::pair(contender, path.buffer(), seed),
+            pairs: (0..flows).map(pair).collect(),
             directions: [
                 Direction::new(there, seed),
                 Direction::new(back, seed ^ 1 << 56),
@@ -150,27 +177,35 @@ impl Network {
         }
     }
 
-    /// Lets both hosts do what they can, then time pass until something happens, but not beyond `limit`.
+    /// Lets all hosts do what they can, then time pass until something happens, but not beyond `limit`.
     fn step(&mut self, limit: Instant) {
-        for from in 0..2 {
-            self.ends[from].work();
-            for packet in self.ends[from].sent(self.now) {
-                for (delay, packet) in self.directions[from].carry(self.now, packet) {
-                    self.sent += 1;
-                    self.flying
-                        .insert((self.now + delay, self.sent), (1 - from, packet));
-                }
+        for number in 0..self.pairs.len() {
+            for from in 0..2 {
+                self.transmit(number, from);
             }
         }
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
-        let timers = self.ends.iter_mut().filter_map(|end| end.next(self.now));
+        let ends = self.pairs.iter_mut().flatten();
+        let timers = ends.filter_map(|end| end.next(self.now));
         let next = timers.chain(arrival).min().unwrap_or(limit);
         self.now = self.now.max(next.min(limit));
         while let Some(entry) = self.flying.first_entry()
             && entry.key().0 <= self.now
         {
-            let (to, packet) = entry.remove();
-            self.ends[to].receive(self.now, packet);
+            let (number, to, packet) = entry.remove();
+            self.pairs[number][to].receive(self.now, packet);
+        }
+    }
+
+    fn transmit(&mut self, number: usize, from: usize) {
+        let end = &mut self.pairs[number][from];
+        end.work();
+        for packet in end.sent(self.now) {
+            for (delay, packet) in self.directions[from].carry(self.now, packet) {
+                self.sent += 1;
+                let arrival = (self.now + delay, self.sent);
+                self.flying.insert(arrival, (number, 1 - from, packet));
+            }
         }
     }
 }

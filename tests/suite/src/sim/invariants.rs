@@ -47,8 +47,9 @@ impl Invariants {
         let exempt = 3 * info.send_mss + 2;
         let window = info.congestion_window.max(before.congestion_window);
         let most = window.max(self.peak) + exempt;
-        // Without selective acknowledgements nobody knows what has left the network: duplicates inflate the window.
-        let blind = info.in_recovery && !info.sack;
+        // Without selective acknowledgements nobody knows what has left the network: duplicates inflate the window, and
+        // what they let out is there when recovery has just ended.
+        let blind = (info.in_recovery || before.in_recovery) && !info.sack;
         let grew = info.in_network > before.in_network && !blind;
         assert!(
             !grew || info.in_network <= most || before.send_mss != info.send_mss,

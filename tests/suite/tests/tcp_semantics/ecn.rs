@@ -184,7 +184,7 @@ fn an_echo_reduces_the_window_once_and_the_next_new_data_says_so() {
 #[test]
 fn marks_bring_the_window_down_to_one_segment_and_then_to_one_a_timeout() {
     let mut remote = agreed();
-    remote.write(&[1; 200 * MSS]);
+    remote.write(&[1; 170 * MSS]);
     let mut marked = 0;
     while remote.info().congestion_window > MSS && marked < 50 {
         for (_, segment) in sent(&mut remote.lab) {

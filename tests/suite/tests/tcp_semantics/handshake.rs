@@ -4,6 +4,7 @@ use core::time::Duration;
 use netstack_core::{ConnectError, ConnectionError, Instant, TcpState};
 use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
 use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -361,7 +362,7 @@ fn a_syn_is_repeated_ever_later_and_then_given_up() {
 #[test]
 fn initial_sequence_numbers_differ_and_advance() {
     let isn = |at: Instant, port: u16, seed: u64| {
-        let config = suite::sim::WorldConfig {
+        let config = WorldConfig {
             seed,
             ..Default::default()
         };
@@ -397,7 +398,9 @@ fn four_mebibytes_of_window_are_announced_and_used() {
         window: 32_768,
         ..Offer::default()
     };
-    let mut remote = Remote::connects(Lab::default(), &offer);
+    let mut config = WorldConfig::default();
+    config.tcp.autotuning = false;
+    let mut remote = Remote::connects(Lab::new(&config), &offer);
     assert_eq!(
         remote.syn.window, 65_535,
         "the window of a SYN is not scaled"

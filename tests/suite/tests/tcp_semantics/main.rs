@@ -1,5 +1,6 @@
 //! What TCP does, segment by segment, in virtual time.
 
+mod buffers;
 mod closing;
 mod cookies;
 mod ecn;
@@ -8,6 +9,8 @@ mod icmp;
 mod keepalive;
 mod listening;
 mod loss;
+mod options;
+mod pacing;
 mod ports;
 mod receiving;
 mod recovery;

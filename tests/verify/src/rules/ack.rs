@@ -72,6 +72,10 @@ impl State {
 
     fn wait(&mut self, view: &View<'_, '_>) {
         let me = view.facts.me;
+        // What is dropped is challenged at most now and then (RFC 5961, 7).
+        if view.flow.drops(me, view.tcp) {
+            return;
+        }
         let arrived = &view.me().arrived;
         let hurry = match view.facts.data {
             Data::Gap => Some(Hurry::OutOfOrder),

@@ -9,7 +9,7 @@ struct Sender {
 
 fn sender(number: usize, bytes: usize) -> Sender {
     Sender {
-        who: Ready::Request(number),
+        who: Ready::Request(number as u32),
         bytes,
         sent: 0,
     }

@@ -111,6 +111,16 @@ impl Cubic {
         self.epoch = Some(epoch);
     }
 
+    /// What a congestion leaves that was noticed with `flight` in the network: of the window where that was full but for
+    /// what makes no segment and what is just acknowledged (RFC 9438, 4.6: it does not grow otherwise), else of what
+    /// was in the network.
+    // req: RFC9438-11
+    fn remainder(&self, flight: usize) -> usize {
+        let full = flight + 2 * self.window.mss > self.window.size;
+        let used = if full { self.window.size } else { flight };
+        (used as f64 * BETA) as usize
+    }
+
     /// W_max for a congestion that comes at the present window.
     // req: RFC9438-13
     fn note_congestion(&mut self) {
@@ -206,11 +216,11 @@ impl CongestionControl for Cubic {
         }
     }
 
-    // req: RFC9438-08, RFC9438-11
+    // req: RFC9438-08
     fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
         self.note_congestion();
         self.flat = false;
-        self.window.reduce((flight as f64 * BETA) as usize, sign);
+        self.window.reduce(self.remainder(flight), sign);
     }
 
     fn on_recovered(&mut self, limit: usize) {
@@ -221,8 +231,7 @@ impl CongestionControl for Cubic {
     fn on_timeout(&mut self, flight: usize, again: bool) {
         if !again {
             self.note_congestion();
-            self.window
-                .reduce((flight as f64 * BETA) as usize, Sign::Loss);
+            self.window.reduce(self.remainder(flight), Sign::Loss);
         }
         self.epoch = None;
         self.flat = true;

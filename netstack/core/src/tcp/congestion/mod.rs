@@ -3,12 +3,14 @@
 //! Loss recovery decides *what* is sent again and tells the algorithm *that* something was lost; an
 //! algorithm never sees a sequence number.
 
+mod bbr;
 mod cubic;
 mod hystart;
 mod reno;
 mod window;
 
 use crate::Instant;
+use bbr::Bbr;
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
@@ -25,18 +27,27 @@ pub enum Congestion {
     /// CUBIC (RFC 9438) with HyStart++ (RFC 9406).
     #[default]
     Cubic,
+    /// A model of the path, with pacing: BBR, version 1.
+    Bbr,
 }
 
 impl Congestion {
     /// All of them.
-    pub const ALL: [Congestion; 2] = [Congestion::Reno, Congestion::Cubic];
+    pub const ALL: [Congestion; 3] = [Congestion::Reno, Congestion::Cubic, Congestion::Bbr];
 
     /// The name, as Linux spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Congestion::Reno => "reno",
             Congestion::Cubic => "cubic",
+            Congestion::Bbr => "bbr",
         }
+    }
+
+    /// Whether it follows samples of the delivery rate, and neither losses nor marks. Then its window holds in fast
+    /// recovery too, and packets do not say that they may be marked.
+    pub(crate) const fn is_model_based(self) -> bool {
+        matches!(self, Congestion::Bbr)
     }
 }
 
@@ -48,7 +59,7 @@ impl fmt::Display for Congestion {
 
 /// There is no algorithm of this name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no congestion control named {0:?}: choose reno or cubic")]
+#[error("there is no congestion control named {0:?}: choose reno, cubic or bbr")]
 pub struct UnknownCongestion(String);
 
 impl FromStr for Congestion {
@@ -78,6 +89,31 @@ pub(crate) struct Acked {
     pub(crate) srtt: Duration,
 }
 
+/// What one acknowledgement says of the path, for algorithms that follow a model of it. Sizes are in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) now: Instant,
+    /// Everything delivered so far, and what had been when the newest of what is acknowledged left.
+    pub(crate) delivered: u64,
+    pub(crate) prior: u64,
+    /// The delivery rate in bytes a second, where it could be measured.
+    pub(crate) rate: Option<u64>,
+    /// Whether the application, and not the path, set that rate.
+    pub(crate) app_limited: bool,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) srtt: Duration,
+    /// Acknowledged in any way, and found lost, by this acknowledgement.
+    pub(crate) acked: usize,
+    pub(crate) lost: usize,
+    /// In the network before, and now.
+    pub(crate) in_flight_before: usize,
+    pub(crate) in_flight: usize,
+    /// The most in one packet.
+    pub(crate) packet: usize,
+    /// Whether something lost is not yet made up for.
+    pub(crate) in_recovery: bool,
+}
+
 /// How the network said that it is congested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
@@ -95,8 +131,15 @@ pub(crate) trait CongestionControl: Send {
     fn window(&self) -> usize;
     /// The slow start threshold.
     fn threshold(&self) -> usize;
+    /// The rate at which packets should leave, in bytes a second, if the algorithm says.
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
     /// New data was acknowledged outside fast recovery.
     fn on_ack(&mut self, acked: &Acked);
+    /// Something was delivered: asked of algorithms that are model-based, after everything else that the
+    /// acknowledgement meant.
+    fn on_sample(&mut self, _: &Sample) {}
     /// The network is congested, with `flight` outstanding.
     fn on_congestion(&mut self, now: Instant, flight: usize, sign: Sign);
     /// Fast recovery ended; at most `limit` bytes may be in flight now, so that no burst leaves.
@@ -123,6 +166,7 @@ pub(crate) fn control(algorithm: Congestion, mss: usize) -> Box<dyn CongestionCo
     match algorithm {
         Congestion::Reno => Box::new(Reno::new(mss)),
         Congestion::Cubic => Box::new(Cubic::new(mss)),
+        Congestion::Bbr => Box::new(Bbr::new(mss)),
     }
 }
 
@@ -136,5 +180,6 @@ pub(crate) fn replace(
     match algorithm {
         Congestion::Reno => Box::new(Reno::resume(mss, window, threshold)),
         Congestion::Cubic => Box::new(Cubic::resume(mss, window, threshold)),
+        Congestion::Bbr => Box::new(Bbr::resume(mss, window)),
     }
 }

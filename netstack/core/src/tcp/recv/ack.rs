@@ -16,6 +16,8 @@ pub(crate) struct AckState {
     now: bool,
     /// Set while the application answers what it receives: its answers carry the acknowledgements.
     interactive: bool,
+    /// Whether everything is acknowledged at once (`TCP_QUICKACK`).
+    pub(crate) quick: bool,
 }
 
 /// What received data asks for.
@@ -35,7 +37,7 @@ impl AckState {
     // req: SHLD-18, SHLD-19, MUST-58, RFC5681-29, RFC5681-31
     pub(crate) fn on_data(&mut self, len: usize, mss: usize, pushed: bool) -> Urgency {
         self.unacknowledged += len;
-        if self.unacknowledged >= 2 * mss || (pushed && !self.interactive) {
+        if self.quick || self.unacknowledged >= 2 * mss || (pushed && !self.interactive) {
             self.now = true;
         }
         if self.now {
@@ -56,6 +58,11 @@ impl AckState {
             }
             _ => DELAY,
         }
+    }
+
+    /// Asks for an acknowledgement at once if one waits and none may wait any more.
+    pub(crate) fn catch_up(&mut self) {
+        self.now |= self.quick && self.unacknowledged > 0;
     }
 
     /// Asks for an acknowledgement at once.

@@ -3,17 +3,21 @@
 pub(crate) mod ack;
 pub(crate) mod assembler;
 mod ecn;
+mod tuning;
 pub(crate) mod window;
 
 use super::Context;
 use super::options::{MAX_SACK_BLOCKS, SackBlock};
 use super::seq::Seq;
+use crate::Instant;
 use crate::storage::{self, Taking};
 use ack::AckState;
 use arrayvec::ArrayVec;
 use assembler::Assembler;
+use core::time::Duration;
 use ecn::EcnEcho;
 use std::collections::VecDeque;
+use tuning::{Arrival, Tuning};
 use txbuf::{Chain, CopyError, Held, IovIter, Span, push_merged};
 use window::Window;
 
@@ -46,6 +50,9 @@ pub(crate) struct Receiver {
     queue: VecDeque<Span>,
     queued: usize,
     limit: usize,
+    /// Whether the application chose the limit.
+    fixed: bool,
+    tuning: Tuning,
     /// With so many spans, the queue is looked at for what they cost.
     tidy_at: u32,
     /// What may wait to be read while storage is short.
@@ -68,6 +75,8 @@ impl Receiver {
             queue: VecDeque::new(),
             queued: 0,
             limit,
+            fixed: false,
+            tuning: Tuning::default(),
             tidy_at: FEW,
             ceiling: u32::MAX,
         }
@@ -84,6 +93,39 @@ impl Receiver {
         // promised: the right edge does not move left.
         let limit = self.limit.min(self.ceiling as usize);
         limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
+    }
+
+    /// How many bytes may wait to be read, and whether the application chose that.
+    pub(crate) fn limit(&self) -> (usize, bool) {
+        (self.limit, self.fixed)
+    }
+
+    /// Sets how many bytes may wait to be read. What was promised to the peer stays promised.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.fixed = true;
+    }
+
+    /// The round-trip time as this side sees it, and the most that was read in one; zero where buffers are not tuned.
+    pub(crate) fn measured(&self) -> (Duration, usize) {
+        self.tuning.measured()
+    }
+
+    /// In-order data has arrived: where the application reads more than before in a round trip, more may wait, but not
+    /// beyond `most`. `echo` is how long ago the acknowledgement left that the peer heard last, where timestamps tell.
+    pub(crate) fn tune(&mut self, now: Instant, echo: Option<Duration>, most: usize) {
+        if self.fixed || self.limit >= most || self.ceiling != u32::MAX {
+            return;
+        }
+        let wanted = self.tuning.on_data(&Arrival {
+            now,
+            nxt: self.nxt,
+            edge: self.window.edge(),
+            read: self.nxt - self.queued,
+            echo,
+            mss: self.mss,
+        });
+        self.limit = wanted.unwrap_or_default().min(most).max(self.limit);
     }
 
     /// Bytes of storage that what was received keeps alive.

@@ -6,7 +6,7 @@ use super::probe::Outcome;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
 use crate::Instant;
-use crate::tcp::congestion::{Acked, Sign};
+use crate::tcp::congestion::{Acked, Sample, Sign};
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
 use crate::tcp::seq::Seq;
 use arrayvec::ArrayVec;
@@ -40,6 +40,8 @@ struct Delivery {
     /// When the first, and when the most recently sent of what was delivered left, if it never left again.
     first: Option<Instant>,
     latest: Option<Instant>,
+    /// When the most recently sent of it left, if it did so again too.
+    newest: Option<Instant>,
     /// Whether anything of it was sent only once and before the latest recovery.
     original: bool,
 }
@@ -47,6 +49,7 @@ struct Delivery {
 impl Delivery {
     #[inline]
     fn add(&mut self, sent: &Sent) {
+        self.newest = self.newest.max(Some(sent.at));
         if !sent.resent {
             self.first = self.first.or(Some(sent.at));
             self.latest = self.latest.max(Some(sent.at));
@@ -69,7 +72,8 @@ impl Sender {
             && ack.ack == self.una
             && (ack.bare && !self.sack || delivery.sacked > 0);
         let validated = self.rounds.validates(self.congestion.window());
-        let new_round = delivery.advanced && self.rounds.on_ack(self.una, self.nxt, delivery.acked);
+        let new_round =
+            delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
         self.measure(now, ack, &delivery);
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
         self.note_reports(now, ack.ack, bare, report, pipe);
@@ -80,6 +84,7 @@ impl Sender {
         let phase = self.recovery.phase();
         if delivery.advanced {
             self.timeouts = 0;
+            self.progress_at = now;
             self.on_progress(&delivery);
         }
         let lost = self.find_losses(now, duplicate, pipe);
@@ -96,6 +101,7 @@ impl Sender {
             _ if phase == Phase::Fast || delivery.acked == 0 || marked => {}
             _ => self.grow(now, &delivery, new_round, validated),
         }
+        self.sample(now, &delivery, pipe);
         delivery.advanced
     }
 
@@ -392,6 +398,34 @@ impl Sender {
             srtt: self.rtt.smoothed().unwrap_or(Duration::ZERO),
         };
         self.congestion.on_ack(&acked);
+    }
+
+    /// Tells congestion control that is model-based what was delivered, while `before` bytes had been in the network.
+    fn sample(&mut self, now: Instant, delivery: &Delivery, before: usize) {
+        let (Some(deliveries), Some(newest)) = (&mut self.deliveries, delivery.newest) else {
+            return;
+        };
+        let (bytes, least) = (delivery.delivered, self.rtt.least());
+        let Some(measured) = deliveries.on_delivered(now, bytes, newest, self.una, least) else {
+            return;
+        };
+        let in_flight = self.pipe();
+        let sample = Sample {
+            now,
+            delivered: measured.delivered,
+            prior: measured.prior,
+            rate: measured.rate,
+            app_limited: measured.app_limited,
+            rtt: delivery.latest.map(|latest| now.since(latest)),
+            srtt: self.rtt.smoothed().unwrap_or_default(),
+            acked: bytes,
+            lost: before.saturating_sub(bytes + in_flight),
+            in_flight_before: before,
+            in_flight,
+            packet: self.largest(),
+            in_recovery: self.recovery.phase() != Phase::Open,
+        };
+        self.congestion.on_sample(&sample);
     }
 
     /// Nothing was lost: the response is taken back (RFC 4015).

@@ -1,6 +1,5 @@
 //! Answering marks of congestion as if a packet had been lost (RFC 3168, 6.1.2).
 
-use crate::tcp::segment::ECT;
 use crate::tcp::seq::Seq;
 
 /// Timeouts after which a path that never let a packet that can be marked through is not offered another.
@@ -31,12 +30,6 @@ impl EcnResponse {
     /// Whether they do, and the path lets such packets through.
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled
-    }
-
-    /// The ECN bits of new data.
-    #[inline]
-    pub(crate) fn bits(&self) -> u8 {
-        if self.enabled { ECT } else { 0 }
     }
 
     /// Everything before `una` is acknowledged with an echo, while `nxt` is SND.NXT. Returns whether the window is to

@@ -1,9 +1,12 @@
 //! The sending half of a connection.
 
 mod acknowledge;
+mod delivery;
 mod ecn;
 mod frto;
+mod limits;
 mod newreno;
+mod pacer;
 mod probe;
 mod prr;
 pub(crate) mod queue;
@@ -23,9 +26,12 @@ use super::congestion::{self, Congestion, CongestionControl};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
+use delivery::Deliveries;
 use ecn::EcnResponse;
 use frto::Frto;
+use limits::{Held, Limit, Limits};
 use newreno::NewReno;
+use pacer::{Pacer, quantum};
 use probe::Probe;
 use queue::SendQueue;
 use rack::Rack;
@@ -42,8 +48,9 @@ pub(crate) const MAX_SUPER: usize = 65_535 - 120;
 /// How often the sender did what only measurements show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Segments sent more than once.
+    /// Segments sent more than once, and their bytes.
     pub(crate) retransmits: u64,
+    pub(crate) retransmitted: u64,
     /// Fast recoveries.
     pub(crate) recoveries: u64,
     /// Tail loss probes.
@@ -88,6 +95,9 @@ pub(crate) struct Sender {
     frto: Frto,
     undo: Undo,
     rounds: Rounds,
+    /// For congestion control that is model-based.
+    deliveries: Option<Box<Deliveries>>,
+    pub(crate) pacer: Pacer,
     /// The segment at `una` is to be sent again at once, whatever the windows say.
     force: bool,
     /// When what seems lost will be lost.
@@ -96,6 +106,11 @@ pub(crate) struct Sender {
     pub(crate) rto_at: Instant,
     /// When something was sent last, for the restart after idleness.
     last_sent: Instant,
+    /// When something was acknowledged last, or the first of what is outstanding left.
+    pub(crate) progress_at: Instant,
+    /// Bytes that may wait to be sent for the first time.
+    pub(crate) not_sent_most: usize,
+    limits: Limits,
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u32,
     /// Made with the first loss.
@@ -110,6 +125,7 @@ impl Sender {
         congestion: Box<dyn CongestionControl>,
         now: Instant,
     ) -> Self {
+        let deliveries = Deliveries::wanted_by(congestion.algorithm(), now);
         Sender {
             iss,
             una: iss,
@@ -133,10 +149,15 @@ impl Sender {
             frto: Frto::default(),
             undo: Undo::default(),
             rounds: Rounds::new(iss),
+            deliveries,
+            pacer: Pacer::default(),
             force: false,
             reorder_at: None,
             rto_at: Instant::FAR_FUTURE,
             last_sent: now,
+            progress_at: now,
+            not_sent_most: usize::MAX,
+            limits: Limits::default(),
             timeouts: 0,
             tally: None,
         }
@@ -169,9 +190,10 @@ impl Sender {
     }
 
     /// Puts `algorithm` in charge of the congestion window, which stays as it is.
-    pub(crate) fn set_congestion(&mut self, algorithm: Congestion) {
+    pub(crate) fn set_congestion(&mut self, now: Instant, algorithm: Congestion) {
         if algorithm != self.congestion.algorithm() {
             self.congestion = congestion::replace(&*self.congestion, algorithm, self.mss);
+            self.deliveries = Deliveries::wanted_by(algorithm, now);
         }
     }
 
@@ -208,11 +230,35 @@ impl Sender {
             .saturating_sub(totals.sacked + totals.lost)
     }
 
+    /// Whether congestion control follows samples of the delivery rate.
+    #[inline]
+    fn is_model_based(&self) -> bool {
+        self.deliveries.is_some()
+    }
+
+    /// Whether packets of this connection may be marked instead of dropped: somebody must answer.
+    pub(crate) fn may_be_marked(&self) -> bool {
+        self.ecn.is_enabled() && !self.is_model_based()
+    }
+
+    /// Nothing leaves now: where neither windows nor losses are why, the application is.
+    pub(crate) fn on_nothing_to_send(&mut self) {
+        if !self.is_model_based() || self.unsent() >= self.mss || self.board.next_lost().is_some() {
+            return;
+        }
+        let (pipe, window) = (self.pipe(), self.congestion.window());
+        if let Some(deliveries) = &mut self.deliveries
+            && pipe < window
+        {
+            deliveries.on_nothing_to_send(pipe);
+        }
+    }
+
     /// What may be in the network.
     fn allowance(&self) -> usize {
         let window = self.congestion.window();
         match (self.recovery.phase(), self.sack) {
-            (Phase::Fast, true) => self.recovery.prr.limit(),
+            (Phase::Fast, true) if !self.is_model_based() => self.recovery.prr.limit(),
             (Phase::Fast, false) => self.newreno.allowance(window, self.mss),
             (Phase::Open, false) => window + self.newreno.limited_transmit(self.mss),
             _ => window,
@@ -233,22 +279,42 @@ impl Sender {
         window.min(room)
     }
 
-    /// What is to be sent again now: from where, and how many sequence numbers.
-    // req: RFC6675-04, RFC8985-23
-    pub(crate) fn next_retransmission(&mut self) -> Option<(Seq, usize)> {
-        if core::mem::take(&mut self.force) && self.outstanding() {
-            let len = self.nxt.since(self.una).min(self.mss);
-            let window = self.wnd.max(1);
-            return Some((self.una, self.filled(self.una, len).min(window)));
+    /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.
+    #[inline]
+    pub(crate) fn pacing_rate(&self) -> Option<u64> {
+        self.pacer.rate(self.congestion.pacing_rate())
+    }
+
+    /// The most bytes of one packet: whole segments.
+    pub(crate) fn largest(&self) -> usize {
+        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
+        match self.pacing_rate() {
+            Some(rate) => most.min(quantum(rate, self.mss)),
+            None => most,
         }
+    }
+
+    /// What is to be sent again whatever the windows and the pace say: from where, and how many sequence numbers.
+    /// Asked once.
+    pub(crate) fn take_forced(&mut self) -> Option<(Seq, usize)> {
+        if !core::mem::take(&mut self.force) || !self.outstanding() {
+            return None;
+        }
+        let len = self.nxt.since(self.una).min(self.mss);
+        let window = self.wnd.max(1);
+        Some((self.una, self.filled(self.una, len).min(window)))
+    }
+
+    /// What else is to be sent again now: from where, and how many sequence numbers.
+    // req: RFC6675-04, RFC8985-23
+    pub(crate) fn next_retransmission(&self) -> Option<(Seq, usize)> {
         if self.frto.allowance().is_some() {
             return None;
         }
         let (seq, len) = self.board.next_lost()?;
         let window = self.wnd.saturating_sub(seq.since(self.una));
         let room = self.allowance().saturating_sub(self.pipe());
-        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
-        let len = self.filled(seq, len).min(most).min(window);
+        let len = self.filled(seq, len).min(self.largest()).min(window);
         if len <= room {
             return (len > 0).then_some((seq, len));
         }
@@ -286,10 +352,20 @@ impl Sender {
     // req: RFC8985-02
     pub(crate) fn on_send(&mut self, now: Instant, seq: Seq, len: usize) {
         let end = seq + len;
+        let idle = !self.outstanding();
+        if idle {
+            self.progress_at = now;
+        }
+        if let Some(deliveries) = &mut self.deliveries {
+            deliveries.on_send(now, end, idle);
+        }
         if seq.before(self.nxt) {
             let until = end.earlier(self.nxt);
             let again = until.since(seq);
-            self.tally_mut().retransmits += again.div_ceil(self.mss) as u64;
+            let mss = self.mss;
+            let tally = self.tally_mut();
+            tally.retransmits += again.div_ceil(mss) as u64;
+            tally.retransmitted += again as u64;
             self.board.on_resend(now, seq, until);
             self.undo.on_resend(now, again);
         }
@@ -303,6 +379,9 @@ impl Sender {
         }
         if self.recovery.phase() == Phase::Fast {
             self.recovery.prr.on_send(len);
+        }
+        if let Some(rate) = self.pacing_rate() {
+            self.pacer.on_send(now, len, rate);
         }
         self.last_sent = now;
     }
@@ -352,11 +431,54 @@ impl Sender {
         }
     }
 
-    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
-    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+    /// Bytes that the application may write now.
+    pub(crate) fn room(&self) -> usize {
+        let unsent = match self.not_sent_most {
+            usize::MAX => 0,
+            _ => self.unsent(),
+        };
+        self.queue
+            .room()
+            .min(self.not_sent_most.saturating_sub(unsent))
+    }
+
+    /// Notes what holds sending back now; `starved` when the application waits for room.
+    pub(crate) fn note_limit(&mut self, now: Instant, starved: bool) {
+        let unsent = self.unsent();
+        let limit = if unsent == 0 && !self.outstanding() {
+            Limit::Idle
+        } else if unsent > 0 && self.wnd.saturating_sub(self.nxt.since(self.una)) < self.mss {
+            Limit::Window
+        } else if unsent == 0 && starved {
+            Limit::Buffer
+        } else {
+            Limit::Path
+        };
+        self.limits.set(now, limit);
+    }
+
+    /// How long what held sending back.
+    pub(crate) fn held(&self) -> Held {
+        self.limits.held()
+    }
+
+    /// What arrived in the latest whole round trip, in bytes a second.
+    pub(crate) fn delivery_rate(&self) -> u64 {
+        self.rounds.rate()
+    }
+
+    /// Segments have `mss` bytes at most from now on.
+    pub(crate) fn limit_mss(&mut self, mss: usize) {
         if mss < self.mss {
             self.mss = mss;
             self.congestion.set_mss(mss);
+        }
+    }
+
+    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
+    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+        if mss < self.mss {
+            self.limit_mss(mss);
             self.board.mark_lost(|_| true);
         }
     }

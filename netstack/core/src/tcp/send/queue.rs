@@ -25,6 +25,8 @@ pub(crate) struct SendQueue {
     /// The sequence number of the chain's position 0; without a chain, of the next byte.
     base: Seq,
     limit: usize,
+    /// Whether the application chose the limit.
+    fixed: bool,
     fin: bool,
 }
 
@@ -37,11 +39,12 @@ impl SendQueue {
             account: pools.account.clone(),
             base,
             limit,
+            fixed: false,
             fin: false,
         }
     }
 
-    /// Moves bytes from `from` into the queue, as many as there is room for, and keeps a share in `token`
+    /// Moves bytes from `from` into the queue, as many as there is room for but at most `most`, and keeps a share in `token`
     /// until they are acknowledged.
     ///
     /// Bytes are copied. Spans are taken over as they are, unless they are small, by themselves or beside the buffer
@@ -54,26 +57,28 @@ impl SendQueue {
     pub(crate) fn write(
         &mut self,
         from: &mut IovIter<'_>,
+        most: usize,
         token: Option<&Token>,
         vacated: bool,
     ) -> Result<usize, NoMemory> {
         let carry = OVERPIN.saturating_mul(self.limit_now());
         self.chain_mut().set_carry(carry);
-        let written = self.append(from, token, vacated);
+        let written = self.append(from, most, token, vacated);
         self.drop_empty_chain();
         written
     }
 
-    /// Appends what there is room for; returns how much.
+    /// Appends what there is room for, at most `most`; returns how much.
     fn append(
         &mut self,
         from: &mut IovIter<'_>,
+        most: usize,
         token: Option<&Token>,
         vacated: bool,
     ) -> Result<usize, NoMemory> {
         let mut taken = 0;
         loop {
-            let room = self.room();
+            let room = self.room().min(most - taken);
             if room == 0 || from.remaining() == 0 {
                 break;
             }
@@ -192,6 +197,20 @@ impl SendQueue {
     /// Sets how many bytes the queue may hold; what it holds already stays.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+        self.fixed = true;
+    }
+
+    /// Lets the queue hold twice what may be in the network, so that it is never empty while that is acknowledged, but
+    /// not more than `most`, and nothing else where the application chose.
+    pub(crate) fn grow_for(&mut self, window: usize, most: usize) {
+        if !self.fixed {
+            self.limit = window.saturating_mul(2).min(most).max(self.limit);
+        }
+    }
+
+    /// How many bytes the queue may hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// The sequence number behind the last byte, where a FIN would stand.

@@ -1,6 +1,7 @@
 //! Round trips, by sequence numbers: what congestion control counts in, and how much of its window was used
 //! (RFC 7661).
 
+use crate::Instant;
 use crate::tcp::seq::Seq;
 
 /// The round trips of one connection.
@@ -8,6 +9,10 @@ use crate::tcp::seq::Seq;
 pub(crate) struct Rounds {
     /// SND.NXT when this round began: it ends when that is acknowledged.
     end: Seq,
+    /// When it began.
+    since: Instant,
+    /// What arrived in the round before, in bytes a second.
+    rate: u64,
     /// Bytes acknowledged in this round, and in the two before.
     acked: u32,
     before: [u32; 2],
@@ -22,6 +27,8 @@ impl Rounds {
     pub(crate) fn new(iss: Seq) -> Self {
         Rounds {
             end: iss,
+            since: Instant::ZERO,
+            rate: 0,
             acked: 0,
             before: [0; 2],
             filled: false,
@@ -30,19 +37,27 @@ impl Rounds {
         }
     }
 
-    /// `acked` bytes up to `una` are acknowledged while `nxt` is SND.NXT. Returns whether a new round begins.
+    /// `acked` bytes up to `una` are acknowledged at `now` while `nxt` is SND.NXT. Returns whether a new round begins.
     #[inline]
-    pub(crate) fn on_ack(&mut self, una: Seq, nxt: Seq, acked: usize) -> bool {
+    pub(crate) fn on_ack(&mut self, now: Instant, una: Seq, nxt: Seq, acked: usize) -> bool {
         self.acked = self.acked.saturating_add(acked as u32);
         if una.before(self.end) {
             return false;
         }
+        let time = now.since(self.since).as_nanos().max(1);
+        self.rate = u64::try_from(self.acked as u128 * 1_000_000_000 / time).unwrap_or(u64::MAX);
+        self.since = now;
         self.end = nxt;
         self.before = [self.acked, self.before[0]];
         self.acked = 0;
         self.was_filled = core::mem::take(&mut self.filled);
         self.measured = false;
         true
+    }
+
+    /// What arrived in the latest whole round trip, in bytes a second.
+    pub(crate) fn rate(&self) -> u64 {
+        self.rate
     }
 
     /// The congestion window is full.

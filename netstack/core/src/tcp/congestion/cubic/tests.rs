@@ -126,6 +126,17 @@ fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
     assert_eq!((cubic.window(), cubic.threshold()), (2 * MSS, 2 * MSS));
 }
 
+// req: RFC9438-11
+#[test]
+fn a_window_that_was_not_used_is_not_what_a_congestion_leaves_a_part_of() {
+    let mut cubic = at_window(100);
+    cubic.on_congestion(Instant::ZERO, 30 * MSS, Sign::Loss);
+    assert_eq!(cubic.window(), 21 * MSS);
+    let mut full = at_window(100);
+    full.on_congestion(Instant::ZERO, 98 * MSS + 1, Sign::Loss);
+    assert_eq!(full.window(), 70 * MSS);
+}
+
 // req: RFC9438-16
 #[test]
 fn a_response_taken_back_leaves_everything_as_it_was() {

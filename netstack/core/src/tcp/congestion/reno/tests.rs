@@ -30,6 +30,14 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     assert_eq!(reno.window(), 11 * MSS);
 }
 
+// req: RFC5681-15
+#[test]
+fn what_a_loss_leaves_is_half_of_what_was_in_the_network_and_not_of_an_unused_window() {
+    let mut reno = Reno::resume(MSS, 100 * MSS, 100 * MSS);
+    reno.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
+    assert_eq!((reno.window(), reno.threshold()), (10 * MSS, 10 * MSS));
+}
+
 // req: RFC5681-13, RFC5681-14, RFC3465-05
 #[test]
 fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {

@@ -11,7 +11,7 @@ fn queue(pools: &Pools) -> SendQueue {
 }
 
 fn write(queue: &mut SendQueue, span: Span, vacated: bool) -> Result<usize, NoMemory> {
-    queue.write(&mut IovIter::span(span), None, vacated)
+    queue.write(&mut IovIter::span(span), usize::MAX, None, vacated)
 }
 
 /// `len` bytes alone in a segment of a device's arena.
@@ -30,7 +30,12 @@ fn small_writes_grow_the_tail_in_place() {
     let ledger = Ledger::new();
     let mut queue = queue(&Pools::new(&ledger, 1 << 20));
     for n in 0..1000_u32 {
-        let written = queue.write(&mut IovIter::bytes(&n.to_be_bytes()), None, false);
+        let written = queue.write(
+            &mut IovIter::bytes(&n.to_be_bytes()),
+            usize::MAX,
+            None,
+            false,
+        );
         assert_eq!(written, Ok(4));
         // The packet that would leave now: one extent, whatever number of writes it has.
         let span = queue.span(Seq(1), usize::MAX);
@@ -85,11 +90,14 @@ fn what_finds_no_storage_for_a_copy_stays_with_the_sender() {
     let mut queue = queue(&pools);
     let mut spans: VecDeque<Span> = (0..2).map(|_| received(&arena, 40_000)).collect();
     let mut from = IovIter::spans(&mut spans);
-    assert_eq!(queue.write(&mut from, None, true), Err(NoMemory));
+    assert_eq!(
+        queue.write(&mut from, usize::MAX, None, true),
+        Err(NoMemory)
+    );
     assert_eq!((from.remaining(), queue.len()), (80_000, 0));
     drop(taken);
     // What a connection may hold while storage is short.
-    assert_eq!(queue.write(&mut from, None, true), Ok(PRESSED));
+    assert_eq!(queue.write(&mut from, usize::MAX, None, true), Ok(PRESSED));
     assert_eq!(from.remaining(), 80_000 - PRESSED);
     assert_eq!(spans.iter().map(Span::len).sum::<usize>(), 80_000 - PRESSED);
 }

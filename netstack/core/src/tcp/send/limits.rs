@@ -1,0 +1,67 @@
+//! What held sending back, and for how long: the path, the peer's window, or the send buffer.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// What a connection that sends is waiting for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Nothing is to be sent, and nothing is outstanding.
+    #[default]
+    Idle,
+    /// The path, or congestion control.
+    Path,
+    /// The peer's window.
+    Window,
+    /// The send buffer, which the application would like to be larger.
+    Buffer,
+}
+
+/// How long each of them did, in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    now: Limit,
+    since: u32,
+    path: u32,
+    window: u32,
+    buffer: u32,
+}
+
+/// How long a connection had something to send or outstanding, and of that, what else than the path held it back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) busy: Duration,
+    pub(crate) by_window: Duration,
+    pub(crate) by_buffer: Duration,
+}
+
+impl Limits {
+    /// From `now` on it is `limit`.
+    pub(crate) fn set(&mut self, now: Instant, limit: Limit) {
+        if limit == self.now {
+            return;
+        }
+        let millis = now.as_millis() as u32;
+        let time = millis.wrapping_sub(self.since);
+        let spent = match self.now {
+            Limit::Idle => None,
+            Limit::Path => Some(&mut self.path),
+            Limit::Window => Some(&mut self.window),
+            Limit::Buffer => Some(&mut self.buffer),
+        };
+        if let Some(spent) = spent {
+            *spent = spent.saturating_add(time);
+        }
+        (self.now, self.since) = (limit, millis);
+    }
+
+    /// The sums up to the latest change.
+    pub(crate) fn held(&self) -> Held {
+        let millis = |sum: u32| Duration::from_millis(u64::from(sum));
+        Held {
+            busy: millis(self.path) + millis(self.window) + millis(self.buffer),
+            by_window: millis(self.window),
+            by_buffer: millis(self.buffer),
+        }
+    }
+}

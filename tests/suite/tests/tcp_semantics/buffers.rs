@@ -1,0 +1,143 @@
+//! How much a connection holds each way: as much as the path and the application use, or what it is told.
+
+use core::time::Duration;
+use netstack_core::{OptionError, SocketOption};
+use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
+use suite::wire::{ACK, Tcp};
+
+const FIRST: usize = 256 << 10;
+const MOST: usize = 2 << 20;
+const RTT: Duration = Duration::from_millis(20);
+const MSS: usize = 1448;
+
+fn established(timestamps: bool) -> Remote {
+    let mut config = WorldConfig::default();
+    config.tcp.send_buffer = MOST;
+    config.tcp.receive_buffer = MOST;
+    let offer = Offer {
+        scale: Some(7),
+        timestamp: timestamps.then_some(1),
+        ..Offer::default()
+    };
+    Remote::accepts(Lab::new(&config), &offer)
+}
+
+fn set(remote: &mut Remote, option: SocketOption) -> Result<(), OptionError> {
+    let (now, socket) = (remote.lab.now, remote.socket);
+    remote.lab.host.stack.set_option(now, socket, option)
+}
+
+/// The right edge of the window that a segment announces, as the stack scales it.
+fn edge(segment: &Tcp) -> u32 {
+    let scale = (0..14)
+        .find(|shift| MOST >> shift <= 65_535)
+        .expect("small");
+    segment.ack.wrapping_add(u32::from(segment.window) << scale)
+}
+
+/// The far end fills the window in each of `rounds` round trips, and the application reads what `read` says. Returns
+/// the right edges that it was told.
+fn fill(remote: &mut Remote, rounds: usize, read: bool) -> Vec<u32> {
+    let mut edges = vec![remote.nxt.wrapping_add(FIRST as u32)];
+    for _ in 0..rounds {
+        let last = *edges.last().expect("one");
+        while (last.wrapping_sub(remote.nxt) as i32) >= MSS as i32 {
+            remote.send(ACK, &[7; MSS]);
+            if read {
+                remote.read();
+            }
+            for segment in remote.sent() {
+                edges.push(edge(&segment));
+                if let (Some((_, ecr)), Some((val, _))) =
+                    (&mut remote.timestamps, segment.timestamps())
+                {
+                    *ecr = val;
+                }
+            }
+        }
+        edges.extend(remote.pass(RTT).iter().map(|(_, segment)| edge(segment)));
+    }
+    edges
+}
+
+#[test]
+fn a_receive_buffer_grows_to_its_cap_while_the_application_keeps_up() {
+    for timestamps in [true, false] {
+        let mut remote = established(timestamps);
+        assert_eq!(remote.info().receive_buffer, FIRST);
+        let edges = fill(&mut remote, 12, true);
+        assert_eq!(remote.info().receive_buffer, MOST, "{timestamps}");
+        let left = |pair: &[u32]| (pair[1].wrapping_sub(pair[0]) as i32) < 0;
+        assert!(!edges.windows(2).any(left), "a right edge moved left");
+        let window = edges.last().expect("some").wrapping_sub(remote.nxt);
+        assert!(window as usize > MOST / 2, "{window}");
+    }
+}
+
+#[test]
+fn a_receive_buffer_that_nobody_empties_does_not_grow() {
+    let mut remote = established(true);
+    fill(&mut remote, 5, false);
+    assert_eq!(remote.info().receive_buffer, FIRST);
+    assert!(remote.info().unread > FIRST / 2);
+}
+
+#[test]
+fn a_size_that_was_asked_for_stays_and_takes_no_promise_back() {
+    let mut remote = established(true);
+    set(&mut remote, SocketOption::ReceiveBuffer(50_000)).expect("TCP");
+    let promised = remote.nxt.wrapping_add(FIRST as u32 - 50_000);
+    remote.send(ACK, &[7; 2 * MSS]);
+    let told = edge(&remote.one());
+    assert!(told.wrapping_sub(promised) as i32 > 0, "what was promised");
+    remote.read();
+    fill(&mut remote, 8, true);
+    assert_eq!(remote.info().receive_buffer, 50_000);
+    assert!(remote.info().receive_window <= 50_000);
+    set(&mut remote, SocketOption::SendBuffer(30_000)).expect("TCP");
+    send_rounds(&mut remote, 8);
+    assert_eq!(remote.info().send_buffer, 30_000);
+    for option in [SocketOption::ReceiveBuffer(0), SocketOption::SendBuffer(0)] {
+        assert_eq!(set(&mut remote, option), Err(OptionError::Invalid));
+    }
+}
+
+/// The application keeps the send buffer full; everything is acknowledged a round trip later.
+fn send_rounds(remote: &mut Remote, rounds: usize) {
+    let mut sent = Vec::new();
+    for _ in 0..rounds {
+        let chunk = vec![7; MOST];
+        // It takes what there is room for.
+        let _ = suite::calls::write(&mut remote.lab.host.stack, remote.socket, &chunk);
+        sent.extend(remote.sent());
+        remote.pass(RTT);
+        for segment in std::mem::take(&mut sent) {
+            remote.acknowledge(&segment);
+            sent.extend(remote.sent());
+        }
+    }
+}
+
+#[test]
+fn a_send_buffer_grows_with_the_congestion_window_to_its_cap() {
+    let mut remote = established(false);
+    assert_eq!(remote.info().send_buffer, FIRST);
+    send_rounds(&mut remote, 4);
+    let info = remote.info();
+    assert_eq!(info.send_buffer, FIRST.max(2 * info.congestion_window));
+    send_rounds(&mut remote, 12);
+    let info = remote.info();
+    assert_eq!(info.send_buffer, (2 * info.congestion_window).min(MOST));
+    assert!(info.send_buffer > FIRST);
+}
+
+#[test]
+fn without_tuning_buffers_have_their_size_at_once() {
+    let mut config = WorldConfig::default();
+    config.tcp.autotuning = false;
+    let remote = Remote::accepts(Lab::new(&config), &Offer::default());
+    let info = remote.info();
+    assert_eq!(info.send_buffer, config.tcp.send_buffer);
+    assert_eq!(info.receive_buffer, config.tcp.receive_buffer);
+}
