@@ -151,7 +151,7 @@ pub(crate) fn constant(name: &str) -> Option<i64> {
         "SIOCINQ" | "FIONREAD" => 0x541B,
         "SIOCOUTQ" | "TIOCOUTQ" => 0x5411,
         "SIOCOUTQNSD" => 0x894B,
-        _ => return None,
+        _ => return errno(name).map(i64::from),
     }))
 }
 
