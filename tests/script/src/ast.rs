@@ -15,6 +15,8 @@ pub struct Script {
     pub settings: Settings,
     /// Whether the script says `// runs: everywhere`, and so describes what every host does.
     pub everywhere: bool,
+    /// Whether the script says `// ip: both`, and so holds over IPv6 as over IPv4.
+    pub both: bool,
     /// What happens.
     pub events: Vec<Event>,
 }
@@ -341,6 +343,23 @@ pub enum Operator {
 impl Default for Settings {
     fn default() -> Settings {
         Settings::of(Family::V4)
+    }
+}
+
+impl Script {
+    /// The same script over IPv6, with the addresses that are usual there.
+    pub(crate) fn over_ipv6(&self) -> Script {
+        let settings = Settings {
+            tolerance: self.settings.tolerance,
+            mtu: self.settings.mtu,
+            bind_port: self.settings.bind_port,
+            connect_port: self.settings.connect_port,
+            ..Settings::of(Family::V6)
+        };
+        Script {
+            settings,
+            ..self.clone()
+        }
     }
 }
 

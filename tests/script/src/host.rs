@@ -1,5 +1,6 @@
 //! What a script is played against: a host that takes packets and calls, and sends packets.
 
+pub(crate) mod live;
 pub(crate) mod stack;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ mod capture;
 mod error;
 mod flow;
 mod host;
+mod live;
 mod matching;
 mod names;
 mod parse;
@@ -25,6 +26,7 @@ mod show;
 mod wire;
 
 pub use error::ParseError;
+pub use live::run_live;
 pub use parse::parse;
 pub use report::{Failure, Outcome};
 pub use run::{Options, find, load, run_all, run_file, run_script};

@@ -4,7 +4,7 @@
 mod inbound;
 mod terms;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ struct Player<'a> {
     packets: Vec<Record>,
     printed: Vec<String>,
     variables: terms::Variables,
+    /// Descriptors that were connected.
+    connected: BTreeSet<i64>,
 }
 
 /// A call that has not returned.
@@ -85,6 +87,7 @@ impl<'a> Player<'a> {
             packets: Vec::new(),
             printed: Vec::new(),
             variables: terms::Variables::default(),
+            connected: BTreeSet::new(),
         }
     }
 
@@ -310,7 +313,11 @@ impl<'a> Player<'a> {
         match &op {
             Op::Bind { to, .. } => self.bound = to.port(),
             // What comes from now on belongs to another connection.
-            Op::Listen { .. } | Op::Connect { .. } => self.flow = None,
+            Op::Listen { .. } => self.flow = None,
+            Op::Connect { fd, .. } if self.connected.insert(*fd) => self.flow = None,
+            Op::Close { fd } => {
+                self.connected.remove(fd);
+            }
             _ => {}
         }
         let returned = self

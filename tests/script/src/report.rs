@@ -39,6 +39,8 @@ impl fmt::Display for Failure {
 pub struct Outcome {
     /// The script.
     pub path: PathBuf,
+    /// Whether it was played over IPv6.
+    pub v6: bool,
     /// Why it does not hold, or `None`.
     pub failure: Option<Failure>,
     /// What the judge of captures found against the host's packets, where it was asked.
@@ -69,6 +71,7 @@ impl Outcome {
         });
         json!({
             "script": self.path.display().to_string(),
+            "ip": if self.v6 { 6 } else { 4 },
             "ok": self.is_fine(),
             "failure": failure,
             "findings": self.findings,
@@ -82,15 +85,16 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.path.display();
+        let version = if self.v6 { "IPv6" } else { "IPv4" };
         match &self.failure {
-            Some(failure) => write!(f, "FAILED {failure}")?,
+            Some(failure) => write!(f, "FAILED over {version}: {failure}")?,
             None if self.findings.is_empty() => write!(
                 f,
-                "ok {name} ({} packets, {:.3} s of the script)",
+                "ok {name} over {version} ({} packets, {:.3} s of the script)",
                 self.packets,
                 self.took.as_secs_f64()
             )?,
-            None => write!(f, "FAILED {name}: the judge found something")?,
+            None => write!(f, "FAILED {name} over {version}: the judge found something")?,
         }
         for finding in &self.findings {
             write!(f, "\n    {finding}")?;

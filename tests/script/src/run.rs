@@ -78,11 +78,9 @@ pub fn run_all(paths: &[PathBuf], options: &Options) -> Vec<Outcome> {
                     let Some((number, path)) = next else {
                         return;
                     };
-                    let outcome = run_file(path, options);
-                    outcomes
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((number, outcome));
+                    let of_file = run_file(path, options);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    outcomes.extend(of_file.into_iter().map(|outcome| (number, outcome)));
                 }
             });
         }
@@ -94,12 +92,22 @@ pub fn run_all(paths: &[PathBuf], options: &Options) -> Vec<Outcome> {
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// Runs the script in the file `path` against this stack, in virtual time.
-pub fn run_file(path: &Path, options: &Options) -> Outcome {
-    match load(path) {
-        Ok(script) => run_script(&script, options),
-        Err(failure) => failed(failure),
+/// Runs the script in the file `path` against this stack, in virtual time: over IPv6 too, if it says `// ip: both`.
+pub fn run_file(path: &Path, options: &Options) -> Vec<Outcome> {
+    match load_versions(path) {
+        Ok(scripts) => {
+            let outcomes = scripts.iter().map(|script| run_script(script, options));
+            outcomes.collect()
+        }
+        Err(failure) => vec![failed(failure)],
     }
+}
+
+/// Reads the script in the file `path`, once for each version of IP that it is for.
+pub(crate) fn load_versions(path: &Path) -> Result<Vec<Script>, Failure> {
+    let script = load(path)?;
+    let second = script.both.then(|| script.over_ipv6());
+    Ok([script].into_iter().chain(second).collect())
 }
 
 /// Reads the script in the file `path`.
@@ -138,6 +146,7 @@ pub fn run_script(script: &Script, options: &Options) -> Outcome {
 pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Outcome {
     let mut outcome = Outcome {
         path: script.path.clone(),
+        v6: script.settings.local.is_ipv6(),
         failure: played.failure,
         findings: Vec::new(),
         printed: played.printed,
@@ -153,9 +162,10 @@ pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Ou
     outcome
 }
 
-fn failed(failure: Failure) -> Outcome {
+pub(crate) fn failed(failure: Failure) -> Outcome {
     Outcome {
         path: failure.path.clone(),
+        v6: false,
         failure: Some(failure),
         findings: Vec::new(),
         printed: Vec::new(),
@@ -172,7 +182,13 @@ fn keep(script: &Script, packets: &[Record], directory: &Path) -> Result<Vec<Str
         .with_extension("")
         .to_string_lossy()
         .replace(['/', '\\'], "-");
-    let path = directory.join(format!("{}.pcapng", name.trim_start_matches(['.', '-'])));
+    let name = name.trim_start_matches(['.', '-']);
+    let version = if script.settings.local.is_ipv6() {
+        6
+    } else {
+        4
+    };
+    let path = directory.join(format!("{name}-ipv{version}.pcapng"));
     let mut bytes = Vec::new();
     capture::write(&mut bytes, packets).map_err(|error| error.to_string())?;
     fs::create_dir_all(directory)

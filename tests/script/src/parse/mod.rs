@@ -47,11 +47,15 @@ pub fn parse(path: &Path, text: &str) -> Result<Script, ParseError> {
         path: path.to_owned(),
         text: text.to_owned(),
         settings,
-        everywhere: text
-            .lines()
-            .any(|line| line.trim() == "// runs: everywhere"),
+        everywhere: says(text, "// runs: everywhere"),
+        both: says(text, "// ip: both"),
         events,
     })
+}
+
+/// Whether a line of the script is this remark.
+fn says(text: &str, remark: &str) -> bool {
+    text.lines().any(|line| line.trim() == remark)
 }
 
 /// What stands at byte `at`, for a message.
