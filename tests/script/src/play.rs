@@ -320,6 +320,7 @@ impl<'a> Player<'a> {
             }
             _ => {}
         }
+        self.await_return(line)?;
         let returned = self
             .host
             .call(&op, made)
@@ -360,6 +361,16 @@ impl<'a> Player<'a> {
         } else {
             Err(self.fail(line, wrong.join("; ")))
         }
+    }
+
+    /// Gives a call that should have returned a moment, which a host in real time needs.
+    fn await_return(&mut self, line: usize) -> Result<(), Failure> {
+        let end = self.host.now() + self.script.settings.tolerance;
+        while self.waiting.is_some() && self.host.now() < end {
+            self.host.advance(end).map_err(|why| self.fail(line, why))?;
+            self.collect()?;
+        }
+        Ok(())
     }
 
     fn code(&mut self, line: usize, statements: &[Statement]) -> Result<(), Failure> {

@@ -105,7 +105,10 @@ impl Host for StackHost {
             if (self.sent.len(), self.returned.is_some()) != had {
                 return Ok(());
             }
-            let next = self.machine.as_ref().and_then(|machine| machine.stack.poll_timeout());
+            let next = self
+                .machine
+                .as_ref()
+                .and_then(|machine| machine.stack.poll_timeout());
             match next.into_iter().chain(self.sockets.deadline()).min() {
                 Some(next) if next <= until => {
                     self.now = self.now.max(next);

@@ -23,6 +23,11 @@ impl Window {
         Window { edge, scale }
     }
 
+    /// The largest window that the field can say: without a scale less than what the buffer has room for.
+    fn largest(&self) -> usize {
+        usize::from(u16::MAX) << self.scale
+    }
+
     /// The right edge that the peer was told last.
     pub(crate) fn edge(&self) -> Seq {
         self.edge
@@ -37,9 +42,9 @@ impl Window {
     /// segment or half the buffer, or not at all.
     // req: MUST-39, SHLD-14
     fn next_edge(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> Seq {
-        let offered = (nxt + free).later(self.edge);
+        let offered = (nxt + free.min(self.largest())).later(self.edge);
         let step = offered.since(self.edge);
-        if step >= mss.min(limit / 2) {
+        if step >= mss.min(limit.min(self.largest()) / 2) {
             offered
         } else {
             self.edge
@@ -70,6 +75,7 @@ impl Window {
     pub(crate) fn update_due(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> bool {
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
         let left = self.size(nxt);
+        let limit = limit.min(self.largest());
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
     }
 }
