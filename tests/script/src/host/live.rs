@@ -4,7 +4,7 @@
 mod descriptors;
 mod settings;
 #[expect(unsafe_code, reason = "system calls")]
-mod sys;
+pub(crate) mod sys;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -36,6 +36,10 @@ pub(crate) struct LiveHost {
     sent: VecDeque<(Duration, Vec<u8>)>,
     waiting: Option<Receiver<(Instant, Returned, Op, i64)>>,
     returned: Option<(Duration, Returned)>,
+    /// When the device was looked at last while time passed.
+    looked: Option<Instant>,
+    /// The longest time between two looks: by so much may a time be wrong that was seen.
+    stalled: Duration,
 }
 
 impl LiveHost {
@@ -88,12 +92,19 @@ impl LiveHost {
             sent: VecDeque::new(),
             waiting: None,
             returned: None,
+            looked: None,
+            stalled: Duration::ZERO,
         })
     }
 
     /// Starts the clock anew: what came before was preparation.
     pub(crate) fn begin(&mut self) {
         self.start = Instant::now();
+    }
+
+    /// By how much a time that was seen may be wrong, because the machine did other things.
+    pub(crate) fn stalled(&self) -> Duration {
+        self.stalled
     }
 
     fn receive(&mut self) -> Result<(), String> {
@@ -160,6 +171,10 @@ impl Host for LiveHost {
     fn advance(&mut self, until: Duration) -> Result<(), String> {
         let had = (self.sent.len(), self.returned.is_some());
         loop {
+            let looks = Instant::now();
+            if let Some(looked) = self.looked.replace(looks) {
+                self.stalled = self.stalled.max(looks - looked);
+            }
             self.receive()?;
             self.look_for_return(Duration::ZERO);
             let now = self.now();
