@@ -154,6 +154,49 @@ impl Args<'_> {
                 fd,
                 to: self.address(1, self.settings.remote, self.settings.connect_port)?,
             },
+            "setsockopt" => Op::SetOption {
+                fd,
+                level: self.int(1)?,
+                name: self.int(2)?,
+                value: self.value(3)?,
+            },
+            "getsockopt" => Op::ReadOption {
+                fd,
+                level: self.int(1)?,
+                name: self.int(2)?,
+            },
+            "shutdown" => Op::Shutdown {
+                fd,
+                how: self.int(1)?,
+            },
+            "close" => Op::Close { fd },
+            "fcntl" => match self.int(1)? {
+                command if command == i64::from(libc::F_SETFL) => Op::SetFlags {
+                    fd,
+                    flags: self.int(2)?,
+                },
+                command if command == i64::from(libc::F_GETFL) => Op::ReadFlags { fd },
+                other => {
+                    return Err(format!(
+                        "fcntl can F_SETFL and F_GETFL here, and not {other}"
+                    ));
+                }
+            },
+            "poll" => Op::Poll {
+                fds: self.polled()?,
+                timeout: self.int(2)?,
+            },
+            "ioctl" => Op::Ioctl {
+                fd,
+                request: self.int(1)?,
+            },
+            _ => return self.transfer(name, fd),
+        })
+    }
+
+    /// The calls that move data.
+    fn transfer(&self, name: &str, fd: i64) -> Result<Op, String> {
+        Ok(match name {
             "write" => Op::Send {
                 fd,
                 len: self.len(2)?,
@@ -198,42 +241,6 @@ impl Args<'_> {
                 fd,
                 len: self.len(2)?,
                 flags: self.int(3)?,
-            },
-            "setsockopt" => Op::SetOption {
-                fd,
-                level: self.int(1)?,
-                name: self.int(2)?,
-                value: self.value(3)?,
-            },
-            "getsockopt" => Op::ReadOption {
-                fd,
-                level: self.int(1)?,
-                name: self.int(2)?,
-            },
-            "shutdown" => Op::Shutdown {
-                fd,
-                how: self.int(1)?,
-            },
-            "close" => Op::Close { fd },
-            "fcntl" => match self.int(1)? {
-                command if command == i64::from(libc::F_SETFL) => Op::SetFlags {
-                    fd,
-                    flags: self.int(2)?,
-                },
-                command if command == i64::from(libc::F_GETFL) => Op::ReadFlags { fd },
-                other => {
-                    return Err(format!(
-                        "fcntl can F_SETFL and F_GETFL here, and not {other}"
-                    ));
-                }
-            },
-            "poll" => Op::Poll {
-                fds: self.polled()?,
-                timeout: self.int(2)?,
-            },
-            "ioctl" => Op::Ioctl {
-                fd,
-                request: self.int(1)?,
             },
             other => return Err(format!("the call `{other}` is not known here")),
         })

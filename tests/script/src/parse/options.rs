@@ -21,7 +21,7 @@ pub(super) fn options(input: &mut Input<'_>) -> Parsed<Vec<TcpOption>> {
             format!("these options fill {len} bytes, and there is room for {ROOM}"),
         );
     }
-    if len % 4 != 0 {
+    if !len.is_multiple_of(4) {
         return refused(
             begin,
             format!(
