@@ -400,7 +400,10 @@ impl Socket {
         loop {
             let at = if datagram { 0 } else { self.written };
             let bytes = pattern::bytes(at, len - *done);
-            let control = SendControl { to, token: None };
+            let control = SendControl {
+                to,
+                ..SendControl::default()
+            };
             match stack.send_message(id, &mut IovIter::bytes(&bytes), flags_now, &control) {
                 Ok(taken) => {
                     self.written += taken as u64;
