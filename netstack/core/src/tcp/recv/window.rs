@@ -42,9 +42,9 @@ impl Window {
     /// segment or half the buffer, or not at all.
     // req: MUST-39, SHLD-14
     fn next_edge(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> Seq {
-        let offered = (nxt + free.min(self.largest())).later(self.edge);
+        let offered = (nxt + free).later(self.edge);
         let step = offered.since(self.edge);
-        if step >= mss.min(limit.min(self.largest()) / 2) {
+        if step >= mss.min(limit / 2) {
             offered
         } else {
             self.edge
@@ -73,9 +73,9 @@ impl Window {
     /// Whether the application made so much room that the peer should hear of it: it would otherwise
     /// wait for a probe, or run dry.
     pub(crate) fn update_due(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> bool {
+        let (free, limit) = (free.min(self.largest()), limit.min(self.largest()));
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
         let left = self.size(nxt);
-        let limit = limit.min(self.largest());
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
     }
 }
