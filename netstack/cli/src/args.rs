@@ -1,6 +1,7 @@
 //! The command line: what can be asked for.
 
 mod bridge;
+mod script;
 mod values;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use drivers::netlink::{Cidr, MIN_IPV6_MTU};
 use netstack::Congestion;
 
 pub(crate) use bridge::{Bridge, Mode, Sides};
+pub(crate) use script::Script;
 pub(crate) use values::{Backend, Proxy, Service, ServiceKind, TunName};
 
 /// A user-mode TCP/IP stack on a TUN device.
@@ -36,6 +38,7 @@ pub(crate) enum Command {
     // Larger than the others by its many options, and made once.
     Bridge(Box<Bridge>),
     Verify(Verify),
+    Script(Script),
     Bench(Bench),
     #[command(hide = true)]
     BenchPart(BenchPart),

@@ -11,6 +11,7 @@ mod demo;
 mod failure;
 mod manual;
 mod output;
+mod script;
 mod serve;
 mod verify;
 
@@ -42,6 +43,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
         Command::BenchPart(part) => bench::part(&part),
         Command::Bridge(bridge) => bridge::run(&bridge),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Script(script) => script::run(&script),
         Command::Completions(completions) => manual::completions(completions.shell),
         Command::Man(man) => manual::man(man.dir.as_deref()),
     }

@@ -1,4 +1,4 @@
-//! Comments of the form `// req: ID, ID` above code and above tests.
+//! Comments of the form `// req: ID, ID` above code and above tests, and anywhere in packet scripts.
 
 use std::fs;
 use std::io;
@@ -25,7 +25,7 @@ pub struct Annotation {
 pub enum Above {
     /// Code that meets the requirement.
     Code,
-    /// The test of this name, which shows it.
+    /// The test of this name, or the packet script, which shows it.
     Test(String),
     /// In a file of tests, something that is none.
     Nothing,
@@ -58,7 +58,10 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
             if path.file_name().is_some_and(|name| name != "target") {
                 sources(&path, files)?;
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rs" || extension == "pkt")
+        {
             files.push(path);
         }
     }
@@ -77,7 +80,9 @@ pub(super) fn scan(file: &str, text: &str, found: &mut Vec<Annotation>) {
                 id: id.trim().to_owned(),
                 file: file.to_owned(),
                 line: at + 1,
-                above: if tests {
+                above: if let Some(script) = file.strip_suffix(".pkt") {
+                    Above::Test(script.rsplit('/').next().unwrap_or(script).to_owned())
+                } else if tests {
                     test_at(&lines[at..]).map_or(Above::Nothing, Above::Test)
                 } else {
                     Above::Code

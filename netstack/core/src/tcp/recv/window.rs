@@ -23,6 +23,11 @@ impl Window {
         Window { edge, scale }
     }
 
+    /// The largest window that the field can say: without a scale less than what the buffer has room for.
+    fn largest(&self) -> usize {
+        usize::from(u16::MAX) << self.scale
+    }
+
     /// The right edge that the peer was told last.
     pub(crate) fn edge(&self) -> Seq {
         self.edge
@@ -68,6 +73,7 @@ impl Window {
     /// Whether the application made so much room that the peer should hear of it: it would otherwise
     /// wait for a probe, or run dry.
     pub(crate) fn update_due(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> bool {
+        let (free, limit) = (free.min(self.largest()), limit.min(self.largest()));
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
         let left = self.size(nxt);
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)

@@ -44,10 +44,15 @@ impl Probe {
         }
     }
 
-    /// The interval is over. Returns whether a probe leaves: not two at a time, nor two without a measurement between.
+    /// Whether a probe may leave: not two at a time, nor two without a measurement between.
     // req: RFC8985-16
+    pub(crate) fn may_leave(&self) -> bool {
+        self.end.is_none() && self.measured
+    }
+
+    /// The interval is over. Returns whether a probe leaves.
     pub(crate) fn on_timeout(&mut self) -> bool {
-        self.due = self.end.is_none() && self.measured;
+        self.due = self.may_leave();
         self.due
     }
 

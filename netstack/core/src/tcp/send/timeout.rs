@@ -83,7 +83,9 @@ impl Sender {
     pub(crate) fn probe_interval(&self) -> Option<Duration> {
         let quiet = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
         let single = self.nxt.since(self.una) <= self.mss;
-        (quiet && self.wnd > 0).then(|| Probe::interval(self.rtt.smoothed(), single))
+        // Waiting for a probe that will not leave would put the timeout off.
+        let may = quiet && self.wnd > 0 && self.probe.may_leave();
+        may.then(|| Probe::interval(self.rtt.smoothed(), single))
     }
 
     /// When what seems lost is to be looked at again.

@@ -44,3 +44,22 @@ fn a_drained_buffer_is_announced() {
     assert!(window.update_due(Seq(8_000), 1_000, 8_000, 1_000));
     assert!(window.update_due(Seq(8_000), 8_000, 8_000, 1_000));
 }
+
+#[test]
+fn a_window_that_the_field_cannot_say_is_not_news() {
+    let (nxt, limit) = (Seq(1), 4 << 20);
+    let mut window = Window::new(nxt, 0);
+    assert_eq!(window.advertise(nxt, limit, limit, 1000), 65_535);
+    assert!(
+        !window.update_due(nxt, limit, limit, 1000),
+        "nothing changed"
+    );
+    assert!(
+        !window.update_due(nxt + 10_000, limit, limit, 1000),
+        "most is left"
+    );
+    assert!(
+        window.update_due(nxt + 20_000, limit, limit, 1000),
+        "a quarter"
+    );
+}

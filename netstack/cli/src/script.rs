@@ -1,0 +1,51 @@
+//! `netstack script`: runs packet scripts.
+
+use packet_script::{Options, Outcome as Played};
+
+use crate::args::Script;
+use crate::failure::{Failure, Outcome};
+use crate::output;
+
+/// Runs each script and prints what became of it.
+pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
+    let scripts = packet_script::find(&args.files).map_err(Failure::of)?;
+    if scripts.is_empty() {
+        return Err(Failure::new(
+            "there is no script (*.pkt) there; name a file or a directory that has some",
+        ));
+    }
+    let mut options = Options::default();
+    options.captures.clone_from(&args.pcap);
+    options.allow_shell = args.allow_shell;
+    let outcomes = if args.live {
+        packet_script::run_live(&scripts, &options).map_err(Failure::of)?
+    } else {
+        packet_script::run_all(&scripts, &options)
+    };
+    for outcome in &outcomes {
+        report(args, outcome)?;
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.is_fine()).count();
+    if !args.json {
+        output::line(&format!(
+            "{} of {} scripts hold",
+            outcomes.len() - failed,
+            outcomes.len()
+        ))?;
+    }
+    Ok(if failed == 0 {
+        Outcome::Fine
+    } else {
+        Outcome::Found
+    })
+}
+
+fn report(args: &Script, outcome: &Played) -> Result<(), Failure> {
+    if args.json {
+        output::line(&outcome.to_json().to_string())
+    } else if args.quiet && outcome.is_fine() {
+        Ok(())
+    } else {
+        output::line(&outcome.to_string())
+    }
+}

@@ -1,0 +1,580 @@
+//! The descriptors of a script, and system calls on them in terms of the stack.
+
+mod options;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netstack_core::{
+    AcceptError, BindError, ConnectError, ConnectionError, How, Instant, ListenError, RecvError,
+    RecvFlags, SendControl, SendError, SendFlags, SocketId, SocketOption, Stack,
+};
+use txbuf::IovIter;
+
+use crate::calls::{Op, Returned};
+use crate::pattern;
+
+/// All descriptors, and the call that waits.
+#[derive(Default)]
+pub(super) struct Sockets {
+    table: BTreeMap<i64, Socket>,
+    waiting: Option<Waiting>,
+    /// The connection that was made last.
+    current: Option<SocketId>,
+}
+
+struct Socket {
+    kind: Kind,
+    nonblocking: bool,
+    /// What was set before there was a connection; those of a listener pass on.
+    options: Vec<SocketOption>,
+    /// The end is a reset (`SO_LINGER` of zero seconds).
+    resets: bool,
+    /// Bytes of the streams that were written and read.
+    written: u64,
+    read: u64,
+}
+
+enum Kind {
+    /// A TCP socket that is neither listening nor connected.
+    Fresh {
+        local: Option<SocketAddr>,
+    },
+    Listener(SocketId),
+    Tcp {
+        id: SocketId,
+        connecting: bool,
+    },
+    Datagram {
+        id: Option<SocketId>,
+        v6: bool,
+    },
+}
+
+/// A call that waits.
+struct Waiting {
+    op: Op,
+    made: i64,
+    /// Bytes that a call to send has handed over already.
+    done: usize,
+    until: Option<Instant>,
+}
+
+/// Why there is no result yet, or will be none.
+enum Stop {
+    Waits,
+    Errno(i32),
+    /// The script asks for something that this host does not have.
+    Unknown(String),
+}
+
+impl From<&str> for Stop {
+    fn from(what: &str) -> Stop {
+        Stop::Unknown(what.to_owned())
+    }
+}
+
+type Outcome = Result<Returned, Stop>;
+
+impl Sockets {
+    /// The connection that was made last.
+    pub(super) fn current(&self) -> Option<SocketId> {
+        self.current
+    }
+
+    /// When the call that waits gives up.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.waiting.as_ref()?.until
+    }
+
+    /// Makes a call; `None` when it waits.
+    pub(super) fn call(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        op: &Op,
+        made: i64,
+    ) -> Result<Option<Returned>, String> {
+        let until = match op {
+            Op::Poll { timeout, .. } if *timeout >= 0 => {
+                Some(now + Duration::from_millis(u64::try_from(*timeout).unwrap_or(0)))
+            }
+            _ => None,
+        };
+        let mut waiting = Waiting {
+            op: op.clone(),
+            made,
+            done: 0,
+            until,
+        };
+        match self.attempt(stack, now, &mut waiting) {
+            Ok(returned) => Ok(Some(returned)),
+            Err(Stop::Errno(errno)) => Ok(Some(Returned::error(errno))),
+            Err(Stop::Unknown(what)) => Err(what),
+            Err(Stop::Waits) if self.waiting.is_some() => Err("a call waits already".into()),
+            Err(Stop::Waits) => {
+                self.waiting = Some(waiting);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tries the call that waits again.
+    pub(super) fn resume(&mut self, stack: &mut Stack, now: Instant) -> Option<Returned> {
+        let mut waiting = self.waiting.take()?;
+        match self.attempt(stack, now, &mut waiting) {
+            Ok(returned) => Some(returned),
+            Err(Stop::Errno(errno)) => Some(Returned::error(errno)),
+            Err(Stop::Waits | Stop::Unknown(_)) => {
+                self.waiting = Some(waiting);
+                None
+            }
+        }
+    }
+
+    fn attempt(&mut self, stack: &mut Stack, now: Instant, waiting: &mut Waiting) -> Outcome {
+        let made = waiting.made;
+        match &waiting.op {
+            Op::Socket {
+                v6,
+                datagram,
+                nonblocking,
+            } => {
+                let kind = if *datagram {
+                    Kind::Datagram { id: None, v6: *v6 }
+                } else {
+                    Kind::Fresh { local: None }
+                };
+                self.table.insert(made, Socket::new(kind, *nonblocking));
+                Ok(Returned::value(made))
+            }
+            Op::Accept { fd } => self.accept(stack, now, *fd, made),
+            Op::Close { fd } => {
+                let socket = self.table.remove(fd).ok_or(Stop::Errno(libc::EBADF))?;
+                socket.close(stack, now);
+                Ok(Returned::value(0))
+            }
+            Op::Poll { fds, .. } => {
+                self.poll(stack, fds, waiting.until.is_some_and(|until| until <= now))
+            }
+            Op::Connect { fd, to } => {
+                let (fd, to) = (*fd, *to);
+                let socket = self.table.get_mut(&fd).ok_or(Stop::Errno(libc::EBADF))?;
+                let returned = socket.connect(stack, now, to);
+                if let Kind::Tcp { id, .. } = socket.kind {
+                    self.current = Some(id);
+                }
+                returned
+            }
+            op => {
+                let fd = op.fd();
+                let socket = self.table.get_mut(&fd).ok_or(Stop::Errno(libc::EBADF))?;
+                let op = op.clone();
+                socket.call(stack, now, &op, &mut waiting.done)
+            }
+        }
+    }
+
+    fn accept(&mut self, stack: &mut Stack, now: Instant, fd: i64, made: i64) -> Outcome {
+        let socket = self.table.get(&fd).ok_or(Stop::Errno(libc::EBADF))?;
+        let Kind::Listener(listener) = socket.kind else {
+            return Err(Stop::Errno(libc::EINVAL));
+        };
+        let (id, _) = match stack.tcp_accept(listener) {
+            Ok(accepted) => accepted,
+            Err(AcceptError::WouldBlock) => return socket.wait(),
+            Err(_) => return Err(Stop::Errno(libc::EINVAL)),
+        };
+        let mut accepted = Socket::new(
+            Kind::Tcp {
+                id,
+                connecting: false,
+            },
+            false,
+        );
+        accepted.options.clone_from(&socket.options);
+        accepted.apply_options(stack, now, id);
+        self.current = Some(id);
+        self.table.insert(made, accepted);
+        Ok(Returned::value(made))
+    }
+
+    fn poll(&self, stack: &Stack, fds: &[(i64, i64)], timed_out: bool) -> Outcome {
+        let mut out = Vec::new();
+        for (fd, events) in fds {
+            let socket = self.table.get(fd).ok_or(Stop::Errno(libc::EBADF))?;
+            out.push(socket.events(stack, *events));
+        }
+        let ready = out.iter().filter(|events| **events != 0).count();
+        if ready == 0 && !timed_out {
+            return Err(Stop::Waits);
+        }
+        let value = i64::try_from(ready).unwrap_or(i64::MAX);
+        Ok(Returned {
+            value,
+            out,
+            ..Returned::default()
+        })
+    }
+}
+
+impl Socket {
+    fn new(kind: Kind, nonblocking: bool) -> Socket {
+        Socket {
+            kind,
+            nonblocking,
+            options: Vec::new(),
+            resets: false,
+            written: 0,
+            read: 0,
+        }
+    }
+
+    /// Gives a new connection the options that were set before. One that it does not take was refused then.
+    fn apply_options(&self, stack: &mut Stack, now: Instant, id: SocketId) {
+        for option in &self.options {
+            let _ = stack.set_option(now, id, *option);
+        }
+    }
+
+    fn wait<T>(&self) -> Result<T, Stop> {
+        Err(if self.nonblocking {
+            Stop::Errno(libc::EAGAIN)
+        } else {
+            Stop::Waits
+        })
+    }
+
+    fn id(&self) -> Result<SocketId, Stop> {
+        match self.kind {
+            Kind::Fresh { .. } | Kind::Datagram { id: None, .. } => {
+                Err(Stop::Errno(libc::ENOTCONN))
+            }
+            Kind::Listener(id) | Kind::Tcp { id, .. } | Kind::Datagram { id: Some(id), .. } => {
+                Ok(id)
+            }
+        }
+    }
+
+    fn call(&mut self, stack: &mut Stack, now: Instant, op: &Op, done: &mut usize) -> Outcome {
+        match op {
+            Op::Bind { to, .. } => self.bind(stack, *to),
+            Op::Listen { backlog, .. } => self.listen(stack, *backlog),
+            Op::Send { len, flags, to, .. } => self.send(stack, *len, *flags, *to, done),
+            Op::Receive { len, flags, .. } => self.receive(stack, *len, *flags),
+            Op::SetOption {
+                level, name, value, ..
+            } => self.set_option(stack, now, (*level, *name), value),
+            Op::ReadOption { level, name, .. } => self.read_option(stack, (*level, *name)),
+            Op::Shutdown { how, .. } => {
+                let how = match *how {
+                    0 => How::Read,
+                    1 => How::Write,
+                    _ => How::Both,
+                };
+                match stack.shutdown(self.id()?, how) {
+                    Ok(()) => Ok(Returned::value(0)),
+                    Err(_) => Err(Stop::Errno(libc::ENOTCONN)),
+                }
+            }
+            Op::SetFlags { flags, .. } => {
+                self.nonblocking = flags & i64::from(libc::O_NONBLOCK) != 0;
+                Ok(Returned::value(0))
+            }
+            Op::ReadFlags { .. } => {
+                let nonblocking = if self.nonblocking {
+                    libc::O_NONBLOCK
+                } else {
+                    0
+                };
+                Ok(Returned::value(i64::from(libc::O_RDWR | nonblocking)))
+            }
+            Op::Ioctl { request, .. } => self.ioctl(stack, *request),
+            _ => Err("this call is not known here".into()),
+        }
+    }
+
+    fn bind(&mut self, stack: &mut Stack, to: SocketAddr) -> Outcome {
+        match &mut self.kind {
+            Kind::Fresh { local } => *local = Some(to),
+            Kind::Datagram { id: id @ None, .. } => match stack.udp_bind(to) {
+                Ok(bound) => *id = Some(bound),
+                Err(BindError::InUse) => return Err(Stop::Errno(libc::EADDRINUSE)),
+                Err(_) => return Err(Stop::Errno(libc::EADDRNOTAVAIL)),
+            },
+            _ => return Err(Stop::Errno(libc::EINVAL)),
+        }
+        Ok(Returned::value(0))
+    }
+
+    fn listen(&mut self, stack: &mut Stack, backlog: i64) -> Outcome {
+        let Kind::Fresh { local: Some(local) } = self.kind else {
+            return Err(Stop::Errno(libc::EINVAL));
+        };
+        let backlog = usize::try_from(backlog).unwrap_or(0).max(1);
+        match stack.tcp_listen(local, backlog) {
+            Ok(id) => self.kind = Kind::Listener(id),
+            Err(ListenError::InUse) => return Err(Stop::Errno(libc::EADDRINUSE)),
+            Err(_) => return Err(Stop::Errno(libc::EADDRNOTAVAIL)),
+        }
+        Ok(Returned::value(0))
+    }
+
+    fn connect(&mut self, stack: &mut Stack, now: Instant, to: SocketAddr) -> Outcome {
+        match &mut self.kind {
+            Kind::Fresh { local } => {
+                let local = *local;
+                let id = stack.tcp_connect(now, to, local).map_err(connect_errno)?;
+                self.apply_options(stack, now, id);
+                self.kind = Kind::Tcp {
+                    id,
+                    connecting: true,
+                };
+                Err(if self.nonblocking {
+                    Stop::Errno(libc::EINPROGRESS)
+                } else {
+                    Stop::Waits
+                })
+            }
+            Kind::Tcp { id, connecting } if *connecting => {
+                let ready = stack.readiness(*id).map_err(|_| Stop::Errno(libc::EBADF))?;
+                if ready.connecting {
+                    return Err(if self.nonblocking {
+                        Stop::Errno(libc::EALREADY)
+                    } else {
+                        Stop::Waits
+                    });
+                }
+                *connecting = false;
+                match stack.take_error(*id) {
+                    Ok(Some(error)) => Err(Stop::Errno(connection_errno(error))),
+                    _ => Ok(Returned::value(0)),
+                }
+            }
+            Kind::Datagram { id, v6 } => {
+                let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
+                let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
+                let bound = match id {
+                    Some(id) => *id,
+                    None => stack
+                        .udp_bind(any)
+                        .map_err(|_| Stop::Errno(libc::EADDRNOTAVAIL))?,
+                };
+                *id = Some(bound);
+                stack.udp_connect(bound, to).map_err(connect_errno)?;
+                Ok(Returned::value(0))
+            }
+            _ => Err(Stop::Errno(libc::EISCONN)),
+        }
+    }
+
+    fn send(
+        &mut self,
+        stack: &mut Stack,
+        len: usize,
+        flags: i64,
+        to: Option<SocketAddr>,
+        done: &mut usize,
+    ) -> Outcome {
+        if flags & i64::from(libc::MSG_OOB) != 0 {
+            return Err("this stack sends no urgent data".into());
+        }
+        if let Kind::Datagram { id: id @ None, v6 } = &mut self.kind {
+            let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
+            let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
+            *id = Some(
+                stack
+                    .udp_bind(any)
+                    .map_err(|_| Stop::Errno(libc::EADDRNOTAVAIL))?,
+            );
+        }
+        let datagram = matches!(self.kind, Kind::Datagram { .. });
+        let more = flags & i64::from(libc::MSG_MORE) != 0;
+        let flags_now = if more {
+            SendFlags::MORE
+        } else {
+            SendFlags::NONE
+        };
+        let (id, dontwait) = (self.send_id()?, flags & i64::from(libc::MSG_DONTWAIT) != 0);
+        loop {
+            let at = if datagram { 0 } else { self.written };
+            let bytes = pattern::bytes(at, len - *done);
+            let control = SendControl {
+                to,
+                ..SendControl::default()
+            };
+            match stack.send_message(id, &mut IovIter::bytes(&bytes), flags_now, &control) {
+                Ok(taken) => {
+                    self.written += taken as u64;
+                    *done += taken;
+                    if *done >= len || self.nonblocking || dontwait || datagram {
+                        return Ok(Returned::value(i64::try_from(*done).unwrap_or(i64::MAX)));
+                    }
+                }
+                Err(SendError::WouldBlock) if self.nonblocking || dontwait => {
+                    return Err(Stop::Errno(libc::EAGAIN));
+                }
+                Err(SendError::WouldBlock) => return Err(Stop::Waits),
+                Err(error) => return Err(Stop::Errno(send_errno(error))),
+            }
+        }
+    }
+
+    /// Writing without a connection is a broken pipe, as if there had been one.
+    fn send_id(&self) -> Result<SocketId, Stop> {
+        match self.kind {
+            Kind::Fresh { .. } | Kind::Listener(_) => Err(Stop::Errno(libc::EPIPE)),
+            _ => self.id(),
+        }
+    }
+
+    fn receive(&mut self, stack: &mut Stack, len: usize, flags: i64) -> Outcome {
+        let has = |flag: i32| flags & i64::from(flag) != 0;
+        if has(libc::MSG_OOB) {
+            return Err("this stack receives no urgent data".into());
+        }
+        let mut wanted = RecvFlags::NONE;
+        for (flag, meaning) in [
+            (libc::MSG_PEEK, RecvFlags::PEEK),
+            (libc::MSG_WAITALL, RecvFlags::WAITALL),
+        ] {
+            if has(flag) {
+                wanted = wanted | meaning;
+            }
+        }
+        let mut buffer = vec![0; len];
+        let received =
+            match stack.receive_message(self.id()?, &mut IovIter::buffer(&mut buffer), wanted) {
+                Ok(received) => received,
+                Err(RecvError::WouldBlock) if has(libc::MSG_DONTWAIT) => {
+                    return Err(Stop::Errno(libc::EAGAIN));
+                }
+                Err(RecvError::WouldBlock) => return self.wait(),
+                Err(error) => return Err(Stop::Errno(recv_errno(error))),
+            };
+        let datagram = matches!(self.kind, Kind::Datagram { .. });
+        let data = buffer.get(..received.bytes).unwrap_or_default();
+        let wrong_data = pattern::fault(if datagram { 0 } else { self.read }, data);
+        if !has(libc::MSG_PEEK) {
+            self.read += received.bytes as u64;
+        }
+        let told = if has(libc::MSG_TRUNC) {
+            received.len
+        } else {
+            received.bytes
+        };
+        Ok(Returned {
+            value: i64::try_from(told).unwrap_or(i64::MAX),
+            wrong_data,
+            ..Returned::default()
+        })
+    }
+
+    fn ioctl(&self, stack: &Stack, request: i64) -> Outcome {
+        let info = stack
+            .tcp_info(self.id()?)
+            .map_err(|_| Stop::Errno(libc::EINVAL))?;
+        let value = match request {
+            0x541B => info.unread,
+            0x5411 => info.outstanding + info.unsent,
+            0x894B => info.unsent,
+            other => {
+                return Err(Stop::Unknown(format!(
+                    "the request {other:#x} is not known here"
+                )));
+            }
+        };
+        Ok(Returned {
+            out: vec![i64::try_from(value).unwrap_or(i64::MAX)],
+            ..Returned::default()
+        })
+    }
+
+    fn events(&self, stack: &Stack, wanted: i64) -> i64 {
+        let Some(ready) = self.id().ok().and_then(|id| stack.readiness(id).ok()) else {
+            return i64::from(libc::POLLOUT | libc::POLLHUP) & (wanted | i64::from(libc::POLLHUP));
+        };
+        let events = [
+            (ready.readable, libc::POLLIN),
+            (ready.writable, libc::POLLOUT),
+            (ready.hangup, libc::POLLHUP),
+            (ready.error, libc::POLLERR),
+        ];
+        let always = i64::from(libc::POLLERR | libc::POLLHUP);
+        let of = events
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, event)| i64::from(*event));
+        of.fold(0, |all, event| all | event) & (wanted | always)
+    }
+
+    fn close(self, stack: &mut Stack, now: Instant) {
+        match (self.id(), self.resets) {
+            (Ok(id), true) => stack.abort(now, id),
+            (Ok(id), false) => stack.close(now, id),
+            (Err(_), _) => {}
+        }
+    }
+}
+
+impl Op {
+    /// The descriptor that the call is about.
+    pub(crate) fn fd(&self) -> i64 {
+        match self {
+            Op::Socket { .. } | Op::Poll { .. } => -1,
+            Op::Bind { fd, .. }
+            | Op::Listen { fd, .. }
+            | Op::Accept { fd }
+            | Op::Connect { fd, .. }
+            | Op::Send { fd, .. }
+            | Op::Receive { fd, .. }
+            | Op::SetOption { fd, .. }
+            | Op::ReadOption { fd, .. }
+            | Op::Shutdown { fd, .. }
+            | Op::Close { fd }
+            | Op::SetFlags { fd, .. }
+            | Op::ReadFlags { fd }
+            | Op::Ioctl { fd, .. } => *fd,
+        }
+    }
+}
+
+fn connect_errno(error: ConnectError) -> Stop {
+    Stop::Errno(match error {
+        ConnectError::NoRoute => libc::ENETUNREACH,
+        ConnectError::InUse | ConnectError::NoPorts => libc::EADDRNOTAVAIL,
+        ConnectError::InvalidAddress => libc::ENETUNREACH,
+        _ => libc::EADDRNOTAVAIL,
+    })
+}
+
+fn connection_errno(error: ConnectionError) -> i32 {
+    match error {
+        ConnectionError::Refused => libc::ECONNREFUSED,
+        ConnectionError::Reset => libc::ECONNRESET,
+        ConnectionError::TimedOut => libc::ETIMEDOUT,
+        ConnectionError::Unreachable => libc::EHOSTUNREACH,
+        _ => libc::ECONNABORTED,
+    }
+}
+
+fn send_errno(error: SendError) -> i32 {
+    match error {
+        SendError::Closed => libc::EPIPE,
+        SendError::Connection(error) => connection_errno(error),
+        SendError::TooLong => libc::EMSGSIZE,
+        SendError::NoDestination => libc::EDESTADDRREQ,
+        SendError::NoMemory => libc::ENOBUFS,
+        SendError::NoRoute => libc::ENETUNREACH,
+        _ => libc::EINVAL,
+    }
+}
+
+fn recv_errno(error: RecvError) -> i32 {
+    match error {
+        RecvError::Connection(error) => connection_errno(error),
+        RecvError::NoMemory => libc::ENOMEM,
+        _ => libc::ENOTCONN,
+    }
+}

@@ -1,0 +1,114 @@
+//! Socket options by Linux's numbers.
+
+use std::time::Duration;
+
+use netstack_core::{Instant, KeepAlive, SocketOption, Stack};
+
+use super::{Kind, Outcome, Socket, Stop, connection_errno};
+use crate::calls::{Returned, Value};
+
+const SOCKET: i64 = libc::SOL_SOCKET as i64;
+const TCP: i64 = libc::IPPROTO_TCP as i64;
+const REUSE: i64 = libc::SO_REUSEADDR as i64;
+const ERROR: i64 = libc::SO_ERROR as i64;
+const LINGER: i64 = libc::SO_LINGER as i64;
+const KEEP: i64 = libc::SO_KEEPALIVE as i64;
+const SNDBUF: i64 = libc::SO_SNDBUF as i64;
+const NODELAY: i64 = libc::TCP_NODELAY as i64;
+const KEEPIDLE: i64 = libc::TCP_KEEPIDLE as i64;
+const KEEPINTVL: i64 = libc::TCP_KEEPINTVL as i64;
+const KEEPCNT: i64 = libc::TCP_KEEPCNT as i64;
+const MAXSEG: i64 = libc::TCP_MAXSEG as i64;
+const CONGESTION: i64 = libc::TCP_CONGESTION as i64;
+
+impl Socket {
+    /// `setsockopt`; an option that this stack does not have is an error of its own name, as in a kernel.
+    pub(super) fn set_option(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        (level, name): (i64, i64),
+        value: &Value,
+    ) -> Outcome {
+        let option = match ((level, name), value) {
+            ((SOCKET, REUSE), _) => return Ok(Returned::value(0)),
+            ((SOCKET, LINGER), Value::Linger { on, seconds }) => {
+                self.resets = *on && *seconds == 0;
+                return Ok(Returned::value(0));
+            }
+            ((SOCKET, KEEP), Value::Int(on)) => {
+                SocketOption::KeepAlive((*on != 0).then(|| self.keep_alive().unwrap_or_default()))
+            }
+            ((SOCKET, SNDBUF), Value::Int(limit)) => SocketOption::SendBuffer(
+                usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
+            ),
+            ((TCP, NODELAY), Value::Int(on)) => SocketOption::NoDelay(*on != 0),
+            ((TCP, KEEPIDLE | KEEPINTVL | KEEPCNT), Value::Int(value)) => {
+                let number = u32::try_from(*value).ok().filter(|value| *value > 0);
+                let number = number.ok_or(Stop::Errno(libc::EINVAL))?;
+                let mut keep = self.keep_alive().unwrap_or_default();
+                let time = Duration::from_secs(u64::from(number));
+                match name {
+                    KEEPIDLE => keep.idle = time,
+                    KEEPINTVL => keep.interval = time,
+                    _ => keep.probes = number,
+                }
+                SocketOption::KeepAlive(Some(keep))
+            }
+            ((TCP, CONGESTION), Value::Text(algorithm)) => {
+                SocketOption::Congestion(algorithm.parse().map_err(|_| Stop::Errno(libc::ENOENT))?)
+            }
+            _ => return Err(Stop::Errno(libc::ENOPROTOOPT)),
+        };
+        let same = core::mem::discriminant(&option);
+        self.options
+            .retain(|old| core::mem::discriminant(old) != same);
+        self.options.push(option);
+        if let Kind::Tcp { id, .. } = self.kind {
+            stack
+                .set_option(now, id, option)
+                .map_err(|_| Stop::Errno(libc::EINVAL))?;
+        }
+        Ok(Returned::value(0))
+    }
+
+    fn keep_alive(&self) -> Option<KeepAlive> {
+        self.options.iter().find_map(|option| match option {
+            SocketOption::KeepAlive(keep) => *keep,
+            _ => None,
+        })
+    }
+
+    /// `getsockopt`.
+    pub(super) fn read_option(&self, stack: &mut Stack, (level, name): (i64, i64)) -> Outcome {
+        let value = match (level, name) {
+            (SOCKET, ERROR) => match self.id() {
+                Ok(id) => stack
+                    .take_error(id)
+                    .ok()
+                    .flatten()
+                    .map_or(0, connection_errno)
+                    .into(),
+                Err(_) => 0,
+            },
+            (TCP, MAXSEG) => {
+                let info = stack
+                    .tcp_info(self.id()?)
+                    .map_err(|_| Stop::Errno(libc::EINVAL))?;
+                i64::try_from(info.send_mss).unwrap_or(i64::MAX)
+            }
+            (TCP, NODELAY) => {
+                let on = self
+                    .options
+                    .iter()
+                    .any(|option| matches!(option, SocketOption::NoDelay(true)));
+                i64::from(on)
+            }
+            _ => return Err(Stop::Errno(libc::ENOPROTOOPT)),
+        };
+        Ok(Returned {
+            out: vec![value],
+            ..Returned::default()
+        })
+    }
+}

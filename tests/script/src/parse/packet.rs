@@ -1,0 +1,245 @@
+//! Packets: `< [ect0] S 0:0(0) win 65535 <mss 1460>`, `udp (100)`, `icmp unreachable frag_needed mtu 1200 [1:1461(1460)]`.
+
+use winnow::stream::Stream;
+
+use super::input::{
+    Input, Parsed, expected, looks_at, need, number, place, refused, skip, take, take_word, word,
+};
+use super::options;
+use crate::ast::{Body, Class, Icmp, IpSpec, Packet, Quote, Segment, Settings};
+use crate::names;
+
+/// Flags by their letters, and their bits in the header.
+const FLAGS: [(char, u16); 10] = [
+    ('F', 0x01),
+    ('S', 0x02),
+    ('R', 0x04),
+    ('P', 0x08),
+    ('.', 0x10),
+    ('U', 0x20),
+    ('E', 0x40),
+    ('W', 0x80),
+    ('C', 0x80),
+    ('A', 0x100),
+];
+
+/// What tunnels are called in the language.
+const TUNNELS: [&str; 4] = ["ipv4", "ipv6", "gre", "mpls"];
+
+/// A packet behind `<` or `>`.
+pub(super) fn packet(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> Parsed<Packet> {
+    let ip = if take(input, "[")? {
+        ip(input)?
+    } else {
+        IpSpec::default()
+    };
+    let begin = place(input);
+    if TUNNELS
+        .iter()
+        .any(|tunnel| super::input::looks_at_word(input, tunnel))
+    {
+        return refused(begin, "packets in tunnels are not part of this runner");
+    }
+    let body = if take_word(input, "udp")? {
+        need(input, "(", "and the length behind `udp`")?;
+        let len = number(input, "the length of a datagram")?;
+        need(input, ")", "behind the length")?;
+        Body::Udp(len)
+    } else if take_word(input, "icmp")? {
+        icmp(input, begin, settings, false)?
+    } else if take_word(input, "icmpv6")? {
+        icmp(input, begin, settings, true)?
+    } else {
+        Body::Tcp(segment(input, outbound)?)
+    };
+    Ok(Packet { ip, body })
+}
+
+/// What stands in brackets about the IP header.
+fn ip(input: &mut Input<'_>) -> Parsed<IpSpec> {
+    let mut ip = IpSpec::default();
+    loop {
+        let begin = place(input);
+        let what = "`noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`";
+        match word(input, what)? {
+            "noecn" => ip.class = Some(Class::Ecn(0)),
+            "ect1" => ip.class = Some(Class::Ecn(1)),
+            "ect0" => ip.class = Some(Class::Ecn(2)),
+            "ce" => ip.class = Some(Class::Ecn(3)),
+            "ect01" => ip.class = Some(Class::Ect01),
+            "tos" => ip.class = Some(Class::Tos(number(input, "a type of service")?)),
+            "ttl" => ip.ttl = Some(number(input, "a time to live")?),
+            "flowlabel" => ip.flow_label = Some(number(input, "a flow label")?),
+            other => return refused(begin, format!("expected {what}, found `{other}`")),
+        }
+        if !take(input, ",")? {
+            break;
+        }
+    }
+    need(input, "]", "behind what is said about the IP header")?;
+    Ok(ip)
+}
+
+fn segment(input: &mut Input<'_>, outbound: bool) -> Parsed<Segment> {
+    let flags = flags(input)?;
+    let (seq, len) = range(input)?;
+    let mut segment = Segment {
+        flags,
+        seq,
+        len,
+        ack: None,
+        window: None,
+        urgent: None,
+        options: Some(Vec::new()),
+    };
+    let begin = place(input);
+    if take_word(input, "ack")? {
+        segment.ack = Some(number(input, "an acknowledgement number")?);
+    }
+    if segment.ack.is_some() && flags & 0x10 == 0 {
+        return refused(begin, "this acknowledges without the flag `.`");
+    }
+    if take_word(input, "win")? {
+        segment.window = Some(number(input, "a window")?);
+    }
+    if take_word(input, "urg")? {
+        segment.urgent = Some(number(input, "an urgent pointer")?);
+    }
+    if looks_at(input, "<") {
+        let begin = place(input);
+        take(input, "<")?;
+        if take(input, "...")? {
+            if !outbound {
+                return refused(
+                    begin,
+                    "only of a packet that the host sends may options be left open",
+                );
+            }
+            need(input, ">", "behind the options")?;
+            segment.options = None;
+        } else {
+            segment.options = Some(options::options(input)?);
+        }
+    }
+    Ok(segment)
+}
+
+fn flags(input: &mut Input<'_>) -> Parsed<u16> {
+    if take(input, "-")? {
+        return Ok(0);
+    }
+    let mut flags = 0;
+    loop {
+        let rest: &str = input.as_ref();
+        let Some(c) = rest.chars().next() else {
+            break;
+        };
+        let Some((_, bit)) = FLAGS.iter().find(|(letter, _)| *letter == c) else {
+            break;
+        };
+        flags |= bit;
+        input.next_slice(1);
+    }
+    if flags == 0 {
+        return expected(
+            input,
+            "flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`",
+        );
+    }
+    skip(input)?;
+    Ok(flags)
+}
+
+/// `first:last(length)`.
+fn range(input: &mut Input<'_>) -> Parsed<(u32, u32)> {
+    let begin = place(input);
+    let first: u32 = number(input, "a sequence number, as in `1:1001(1000)`")?;
+    need(
+        input,
+        ":",
+        "between the sequence numbers, as in `1:1001(1000)`",
+    )?;
+    let last: u32 = number(input, "the sequence number behind the data")?;
+    need(input, "(", "and the length of the data")?;
+    let len: u16 = number(input, "the length of the data")?;
+    need(input, ")", "behind the length")?;
+    let between = last.wrapping_sub(first);
+    if between != u32::from(len) {
+        return refused(
+            begin,
+            format!("from {first} to {last} are {between} bytes, and not {len}"),
+        );
+    }
+    Ok((first, u32::from(len)))
+}
+
+fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> Parsed<Body> {
+    if settings.remote.is_ipv6() != v6 {
+        return refused(
+            begin,
+            "this message is of another version of IP than the script",
+        );
+    }
+    let at = place(input);
+    let kind = if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
+        number(input, "a type of ICMP")?
+    } else {
+        let name = word(input, "a type of ICMP")?;
+        match names::icmp_type(v6, name) {
+            Some(kind) => kind,
+            None => {
+                return refused(
+                    at,
+                    format!("`{name}` is no type of ICMP that is known here"),
+                );
+            }
+        }
+    };
+    let at = place(input);
+    let mut code = 0;
+    let is_word = |word| super::input::looks_at_word(input, word);
+    if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
+        code = number(input, "a code of ICMP")?;
+    } else if !is_word("mtu")
+        && input
+            .as_ref()
+            .starts_with(|c: char| c.is_ascii_alphabetic())
+    {
+        let name = word(input, "a code of ICMP")?;
+        code = match names::icmp_code(v6, kind, name) {
+            Some(code) => code,
+            None => {
+                return refused(
+                    at,
+                    format!("`{name}` is no code of ICMP type {kind} that is known here"),
+                );
+            }
+        };
+    }
+    let mtu = if take_word(input, "mtu")? {
+        Some(number(input, "an MTU")?)
+    } else {
+        None
+    };
+    let mut quote = Quote::Tcp { range: None };
+    if take(input, "[")? {
+        quote = if take_word(input, "udp")? {
+            need(input, "(", "and the length behind `udp`")?;
+            let len = number(input, "the length of a datagram")?;
+            need(input, ")", "behind the length")?;
+            Quote::Udp(len)
+        } else {
+            Quote::Tcp {
+                range: Some(range(input)?),
+            }
+        };
+        need(input, "]", "behind the quoted packet")?;
+    }
+    Ok(Body::Icmp(Icmp {
+        v6,
+        kind,
+        code,
+        mtu,
+        quote,
+    }))
+}

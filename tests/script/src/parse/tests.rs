@@ -1,0 +1,263 @@
+//! The language: what is read as what, and what errors say.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::parse;
+use crate::ast::{Action, Body, Class, Expr, Script, Segment, Statement, TcpOption, Wanted, When};
+
+fn read(text: &str) -> Script {
+    parse(Path::new("a.pkt"), text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn error(text: &str) -> String {
+    parse(Path::new("a.pkt"), text)
+        .expect_err("an error")
+        .to_string()
+}
+
+fn segment(line: &str) -> Segment {
+    match &read(line).events[0].action {
+        Action::Inbound(packet) | Action::Outbound(packet) => match &packet.body {
+            Body::Tcp(segment) => segment.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn times_are_read_as_they_are_written() {
+    let script = read(
+        "0.1 < . 1:1(0) ack 1\n+.05 < . 1:1(0) ack 1\n* > . 1:1(0) ack 1\n0.1~0.2 > . 1:1(0)\n\
+         +.1~+.2 > . 1:1(0)\n+0...0.2 connect(3, ..., ...) = 0\n1...2 accept(3, ..., ...) = 4\n",
+    );
+    let ms = Duration::from_millis;
+    let whens: Vec<When> = script.events.iter().map(|event| event.when).collect();
+    assert_eq!(
+        whens,
+        [
+            When::At(ms(100)),
+            When::After(ms(50)),
+            When::Any,
+            When::Between(ms(100), ms(200)),
+            When::AfterBetween(ms(100), ms(200)),
+            When::Span {
+                begin: ms(0),
+                end: ms(200),
+                relative: true
+            },
+            When::Span {
+                begin: ms(1000),
+                end: ms(2000),
+                relative: false
+            },
+        ]
+    );
+    assert_eq!(script.events[3].line, 4);
+}
+
+#[test]
+fn segments_are_read_whole() {
+    let segment = segment(
+        "0 > SEW. 4294967295:9(10) ack 7 win 65535 urg 3 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>",
+    );
+    assert_eq!(
+        (segment.flags, segment.seq, segment.len),
+        (0xd2, u32::MAX, 10)
+    );
+    assert_eq!(
+        (segment.ack, segment.window, segment.urgent),
+        (Some(7), Some(65535), Some(3))
+    );
+    let options = segment.options.expect("options");
+    assert_eq!(options[0], TcpOption::Mss(1460));
+    assert_eq!(options[2], TcpOption::Timestamps { val: 100, ecr: 0 });
+}
+
+#[test]
+fn options_may_be_left_open_or_selective() {
+    assert_eq!(segment("0 > . 1:1(0) ack 1 <...>").options, None);
+    assert_eq!(
+        segment("0 < . 1:1(0) ack 1 win 10 <nop,nop,sack 1:2 3:4>").options,
+        Some(vec![
+            TcpOption::Nop,
+            TcpOption::Nop,
+            TcpOption::Sack(vec![(1, 2), (3, 4)])
+        ])
+    );
+    assert_eq!(
+        segment("0 < S 0:0(0) win 10 <FO 0102030405060708,nop,nop>").options,
+        Some(vec![
+            TcpOption::FastOpen(vec![1, 2, 3, 4, 5, 6, 7, 8]),
+            TcpOption::Nop,
+            TcpOption::Nop
+        ])
+    );
+}
+
+#[test]
+fn two_packets_follow_each_other_without_options() {
+    assert_eq!(
+        read("0 < . 1:1(0) ack 1\n0 < . 1:1(0) ack 1").events.len(),
+        1 + 1
+    );
+}
+
+#[test]
+fn the_ip_header_may_be_described() {
+    let script = read(
+        "0 < [ect0, ttl 3] . 1:1(0) ack 1\n0 > [ect01] . 1:1(0) ack 1\n0 > [tos 0x10] udp (9)",
+    );
+    let Action::Inbound(packet) = &script.events[0].action else {
+        panic!("inbound");
+    };
+    assert_eq!(
+        (packet.ip.class, packet.ip.ttl),
+        (Some(Class::Ecn(2)), Some(3))
+    );
+}
+
+#[test]
+fn calls_have_arguments_results_and_errors() {
+    let script = read(
+        "0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3\n\
+         +0 connect(3, {sa_family=AF_INET, sin_port=htons(80)}, ...) = -1 EINPROGRESS (Operation now in progress)\n\
+         +0 fcntl(3, F_GETFL) = 0x2 (flags O_RDWR)\n+0 setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0\n\
+         +0 poll([{fd=3, events=POLLIN, revents=0}], 1, 0) = 0\n+0 read(3, ..., 10) = ?",
+    );
+    let calls: Vec<_> = script
+        .events
+        .iter()
+        .map(|event| match &event.action {
+            Action::Call(call) => call,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(matches!(&calls[1].result, Wanted::Error(name) if name == "EINPROGRESS"));
+    assert_eq!(calls[3].args[3], Expr::List(vec![Expr::Int(1)]));
+    assert!(matches!(calls[5].result, Wanted::Any));
+}
+
+#[test]
+fn assertions_are_split_into_statements() {
+    let script = read(
+        "0 %{\nassert tcpi_snd_cwnd == 10, 'cwnd is not ten'\nx = 2 * (1 + 3) // 2; print(x)\n}%\n",
+    );
+    let Action::Code(code) = &script.events[0].action else {
+        panic!("code");
+    };
+    assert_eq!(code.len(), 3);
+    assert!(
+        matches!(&code[0], Statement::Assert { line: 2, text, .. } if text == "tcpi_snd_cwnd == 10")
+    );
+}
+
+#[test]
+fn settings_and_sysctls_are_read() {
+    let script = read(
+        "// a remark\n--ip_version=ipv6\n--tolerance_usecs=1000\n--mtu=1280\n`sysctl -q net.ipv4.tcp_sack=0 net.ipv4.tcp_ecn=1`\n",
+    );
+    assert!(script.settings.local.is_ipv6());
+    assert_eq!(script.settings.mtu, 1280);
+    let Action::Sysctl(set) = &script.events[0].action else {
+        panic!("sysctl");
+    };
+    assert_eq!(set[1], ("net.ipv4.tcp_ecn".to_owned(), vec![1]));
+}
+
+#[test]
+fn other_lines_for_the_shell_are_kept_as_such() {
+    assert!(
+        matches!(&read("`tc qdisc show`").events[0].action, Action::Shell(text) if text == "tc qdisc show")
+    );
+}
+
+#[test]
+fn errors_name_the_place_and_what_was_expected() {
+    for (text, wanted) in [
+        (
+            "0 > Z 1:1(0)",
+            "a.pkt:1:5: expected flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`, found `Z`",
+        ),
+        (
+            "\n0 < . 1:5(3) ack 1",
+            "a.pkt:2:7: from 1 to 5 are 4 bytes, and not 3",
+        ),
+        (
+            "0 < . 1:1(0) ack x",
+            "a.pkt:1:18: expected an acknowledgement number, found `x`",
+        ),
+        (
+            "0 < S 0:0(0) <mss>",
+            "a.pkt:1:18: expected a segment size, found `>`",
+        ),
+        (
+            "0 < S 0:0(0) <nop>",
+            "a.pkt:1:15: these options fill 1 bytes, which is no multiple of four: add `nop` or `eol`",
+        ),
+        (
+            "0 < S 0:0(0) win 70000",
+            "a.pkt:1:18: 70000 is too large for a window",
+        ),
+        (
+            "0 close(3",
+            "a.pkt:1:10: expected `,` or `)`, found the end of the file",
+        ),
+        (
+            "0 close(3) = -1 EWHAT",
+            "a.pkt:1:17: `EWHAT` is no error that is known here",
+        ),
+        (
+            "0 < [frob] . 1:1(0)",
+            "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`, found `frob`",
+        ),
+        (
+            "--frob=1",
+            "a.pkt:1:1: there is no option `--frob`: there are ip_version, local_ip, remote_ip, bind_port, connect_port, tolerance_usecs and mtu",
+        ),
+        (
+            "0 %{ assert 1 + }%",
+            "a.pkt:1:16: expected a number, a name or `(`, found the end of the statement",
+        ),
+        (
+            "0 /* never",
+            "a.pkt:1:3: this comment does not end: `*/` is missing",
+        ),
+        (
+            "0 < ipv4 1.2.3.4 > 5.6.7.8: . 1:1(0)",
+            "a.pkt:1:5: packets in tunnels are not part of this runner",
+        ),
+        (
+            "* close(3) = 0",
+            "a.pkt:1:1: only for what the host sends may the time be left open: give this event one time",
+        ),
+        (
+            "1...2 < . 1:1(0)",
+            "a.pkt:1:1: only a call can last: give this event one time",
+        ),
+        (
+            "2~1 > . 1:1(0)",
+            "a.pkt:1:1: this range of time ends before it begins",
+        ),
+    ] {
+        assert_eq!(error(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let seed = "0.1 < [ect0] S. 0:0(0) ack 1 win 9 <mss 9,TS val 1 ecr 2> %{ assert (a<b) }% `x` f({a=[1|2]}, \"é\") = -1 EIO";
+    for begin in 0..seed.len() {
+        for end in begin..seed.len() {
+            if let Some(text) = seed.get(begin..end) {
+                let _ = parse(Path::new("x"), text);
+            }
+        }
+    }
+    let _ = parse(Path::new("x"), &format!("0 f({}", "[".repeat(100_000)));
+    let _ = parse(
+        Path::new("x"),
+        &format!("0 %{{ assert {}1 }}%", "(".repeat(100_000)),
+    );
+}

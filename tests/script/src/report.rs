@@ -1,0 +1,107 @@
+//! What became of scripts.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// Why a script does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The script.
+    pub path: PathBuf,
+    /// Its line, from one; 0 where none is to blame.
+    pub line: usize,
+    /// What is wrong, in words and numbers.
+    pub what: String,
+    /// The packet that the script expects.
+    pub expected: Option<String>,
+    /// The packet that was seen, as a script would write it.
+    pub seen: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path.display(), self.line, self.what)?;
+        if let Some(expected) = &self.expected {
+            write!(f, "\n    expected  {expected}")?;
+        }
+        if let Some(seen) = &self.seen {
+            write!(f, "\n    seen      {seen}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of one script.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The script.
+    pub path: PathBuf,
+    /// Whether it was played over IPv6.
+    pub v6: bool,
+    /// Why it does not hold, or `None`.
+    pub failure: Option<Failure>,
+    /// What the judge of captures found against the host's packets, where it was asked.
+    pub findings: Vec<String>,
+    /// What assertions printed.
+    pub printed: Vec<String>,
+    /// How much time of the script passed.
+    pub took: Duration,
+    /// Packets in both directions.
+    pub packets: usize,
+}
+
+impl Outcome {
+    /// Whether the script holds, and the judge has nothing against the packets.
+    pub fn is_fine(&self) -> bool {
+        self.failure.is_none() && self.findings.is_empty()
+    }
+
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let failure = self.failure.as_ref().map(|failure| {
+            json!({
+                "line": failure.line,
+                "what": failure.what,
+                "expected": failure.expected,
+                "seen": failure.seen,
+            })
+        });
+        json!({
+            "script": self.path.display().to_string(),
+            "ip": if self.v6 { 6 } else { 4 },
+            "ok": self.is_fine(),
+            "failure": failure,
+            "findings": self.findings,
+            "printed": self.printed,
+            "seconds": self.took.as_secs_f64(),
+            "packets": self.packets,
+        })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.path.display();
+        let version = if self.v6 { "IPv6" } else { "IPv4" };
+        match &self.failure {
+            Some(failure) => write!(f, "FAILED over {version}: {failure}")?,
+            None if self.findings.is_empty() => write!(
+                f,
+                "ok {name} over {version} ({} packets, {:.3} s of the script)",
+                self.packets,
+                self.took.as_secs_f64()
+            )?,
+            None => write!(f, "FAILED {name} over {version}: the judge found something")?,
+        }
+        for finding in &self.findings {
+            write!(f, "\n    {finding}")?;
+        }
+        for printed in &self.printed {
+            write!(f, "\n    printed   {printed}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! Runs scripts from files, many at a time.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use pcap_verify::{Options as JudgeOptions, Vantage};
+
+use crate::ast::Script;
+use crate::capture::{self, Direction, Record};
+use crate::host::stack::StackHost;
+use crate::play::{Played, play};
+use crate::report::{Failure, Outcome};
+
+/// How scripts are run.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where each run's capture goes, as `NAME.pcapng`; they are judged too.
+    pub captures: Option<PathBuf>,
+    /// Whether lines in back-quotes are given to the shell.
+    pub allow_shell: bool,
+}
+
+/// The scripts (`*.pkt`) that `paths` name: files as they are, of directories all below them, in the order of names.
+///
+/// # Errors
+///
+/// A directory cannot be read.
+pub fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            descend(path, &mut found)?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn descend(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries = fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() {
+            descend(&entry, found)?;
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "pkt")
+        {
+            found.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// Runs the script in each file against this stack, in virtual time, as many at a time as there are processors. The
+/// outcomes are in the order of the files.
+pub fn run_all(paths: &[PathBuf], options: &Options) -> Vec<Outcome> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let queue: Mutex<VecDeque<(usize, &PathBuf)>> = Mutex::new(paths.iter().enumerate().collect());
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..workers.min(paths.len()) {
+            scope.spawn(|| {
+                loop {
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some((number, path)) = next else {
+                        return;
+                    };
+                    let of_file = run_file(path, options);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    outcomes.extend(of_file.into_iter().map(|outcome| (number, outcome)));
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Runs the script in the file `path` against this stack, in virtual time: over IPv6 too, if it says `// ip: both`.
+pub fn run_file(path: &Path, options: &Options) -> Vec<Outcome> {
+    match load_versions(path) {
+        Ok(scripts) => {
+            let outcomes = scripts.iter().map(|script| run_script(script, options));
+            outcomes.collect()
+        }
+        Err(failure) => vec![failed(failure)],
+    }
+}
+
+/// Reads the script in the file `path`, once for each version of IP that it is for.
+pub(crate) fn load_versions(path: &Path) -> Result<Vec<Script>, Failure> {
+    let script = load(path)?;
+    let second = script.both.then(|| script.over_ipv6());
+    Ok([script].into_iter().chain(second).collect())
+}
+
+/// Reads the script in the file `path`.
+///
+/// # Errors
+///
+/// The file cannot be read, or is no script.
+pub fn load(path: &Path) -> Result<Script, Failure> {
+    let fault = |line, what| Failure {
+        path: path.to_owned(),
+        line,
+        what,
+        expected: None,
+        seen: None,
+    };
+    let text = fs::read_to_string(path).map_err(|error| fault(0, error.to_string()))?;
+    crate::parse(path, &text).map_err(|error| {
+        fault(
+            error.line,
+            format!("column {}: {}", error.column, error.what),
+        )
+    })
+}
+
+/// Runs a script against this stack, in virtual time.
+pub fn run_script(script: &Script, options: &Options) -> Outcome {
+    let mut host = StackHost::new(&script.settings);
+    conclude(
+        script,
+        play(script, &mut host, options.allow_shell),
+        options,
+    )
+}
+
+/// Writes and judges the capture of a run, if asked to.
+pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Outcome {
+    let mut outcome = Outcome {
+        path: script.path.clone(),
+        v6: script.settings.local.is_ipv6(),
+        failure: played.failure,
+        findings: Vec::new(),
+        printed: played.printed,
+        took: played.took,
+        packets: played.packets.len(),
+    };
+    if let Some(directory) = &options.captures {
+        match keep(script, &played.packets, directory) {
+            Ok(findings) => outcome.findings = findings,
+            Err(why) => outcome.findings = vec![format!("no capture: {why}")],
+        }
+    }
+    outcome
+}
+
+pub(crate) fn failed(failure: Failure) -> Outcome {
+    Outcome {
+        path: failure.path.clone(),
+        v6: false,
+        failure: Some(failure),
+        findings: Vec::new(),
+        printed: Vec::new(),
+        took: std::time::Duration::ZERO,
+        packets: 0,
+    }
+}
+
+/// Writes the capture of a run, and says what the judge has against packets of the host.
+fn keep(script: &Script, packets: &[Record], directory: &Path) -> Result<Vec<String>, String> {
+    // Scripts of one name lie in several folders: the whole path is the name.
+    let name = script
+        .path
+        .with_extension("")
+        .to_string_lossy()
+        .replace(['/', '\\'], "-");
+    let name = name.trim_start_matches(['.', '-']);
+    let version = if script.settings.local.is_ipv6() {
+        6
+    } else {
+        4
+    };
+    let path = directory.join(format!("{name}-ipv{version}.pcapng"));
+    let mut bytes = Vec::new();
+    capture::write(&mut bytes, packets).map_err(|error| error.to_string())?;
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&path, &bytes))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    judge(script, packets, &bytes)
+}
+
+fn judge(script: &Script, packets: &[Record], bytes: &[u8]) -> Result<Vec<String>, String> {
+    let mut options = JudgeOptions::default();
+    options.vantage = Vantage::Auto;
+    options.beside = vec![script.settings.local];
+    let report =
+        pcap_verify::check_reader_with(bytes, &options).map_err(|error| error.to_string())?;
+    let waived = waived(&script.text);
+    let against_host = report.findings.iter().filter(|finding| {
+        let number = finding
+            .packets
+            .first()
+            .and_then(|number| usize::try_from(*number).ok());
+        let record = number.and_then(|number| packets.get(number.checked_sub(1)?));
+        let by_host = record.is_some_and(|record| record.direction == Direction::Sent);
+        by_host && !waived.contains(&finding.rule.id)
+    });
+    Ok(against_host.map(ToString::to_string).collect())
+}
+
+/// The rules that `// judge: ID, ID` lines of a script except, each with its reason beside it.
+fn waived(text: &str) -> Vec<&str> {
+    let lines = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("// judge:"));
+    let ids = lines.flat_map(|line| line.split([',', ' ']));
+    ids.filter(|id| !id.is_empty()).collect()
+}

@@ -1,0 +1,13 @@
+//! Packets as bytes. Nothing here is shared with a stack under test: what it sends is read by `etherparse`, what it
+//! is sent is written here.
+
+mod build;
+mod checksum;
+mod options;
+mod read;
+
+pub(crate) use build::{Address, TcpFields, icmp, tcp, udp};
+pub(crate) use read::{Carried, Seen, TcpSeen, read};
+
+#[cfg(test)]
+mod tests;

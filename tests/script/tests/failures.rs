@@ -1,0 +1,175 @@
+//! A script that does not hold is told with its line, and with both packets.
+
+use std::path::Path;
+
+use packet_script::{Options, parse, run_script};
+
+/// A connection up to `accept`, at 0.1.
+const OPEN: &str = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 65535 <mss 1000>
++0 > S. 0:0(0) ack 1 <...>
++.1 < . 1:1(0) ack 1 win 65535
++0 accept(3, ..., ...) = 4
+";
+
+/// What is told of `OPEN` with `more` behind it.
+fn told(more: &str) -> String {
+    let script = parse(Path::new("a.pkt"), &format!("{OPEN}{more}")).expect("a script");
+    let outcome = run_script(&script, &Options::default());
+    outcome
+        .failure
+        .map_or_else(|| "it holds".to_owned(), |failure| failure.to_string())
+}
+
+#[test]
+fn what_holds_is_no_failure() {
+    assert_eq!(
+        told("+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n"),
+        "it holds"
+    );
+}
+
+#[test]
+fn both_packets_are_shown() {
+    assert_eq!(
+        told("+0 write(4, ..., 10) = 10\n+0 > P. 1:12(11) ack 1\n"),
+        "a.pkt:9: it carries 10 bytes, and not 11\n    expected  +0 > P. 1:12(11) ack 1\n    \
+         seen      0.100000 > P. 1:11(10) ack 1 win 65535"
+    );
+}
+
+#[test]
+fn every_field_counts() {
+    for (line, what) in [
+        ("+0 > . 1:11(10) ack 1", "its flags are P., and not ."),
+        (
+            "+0 > P. 2:12(10) ack 1",
+            "its sequence number is 1, and not 2",
+        ),
+        ("+0 > P. 1:11(10) ack 2", "it acknowledges 1, and not 2"),
+        (
+            "+0 > P. 1:11(10) ack 1 win 9",
+            "its window is 65535, and not 9",
+        ),
+        (
+            "+0 > P. 1:11(10) ack 1 urg 3",
+            "its urgent pointer is 0, and not 3",
+        ),
+        (
+            "+0 > P. 1:11(10) ack 1 <nop,nop,nop,nop>",
+            "its options are <>, and not <nop,nop,nop,nop>",
+        ),
+        (
+            "+0 > [ect0] P. 1:11(10) ack 1",
+            "its ECN bits are 00, and not 10",
+        ),
+        (
+            "+0 > [ttl 3] P. 1:11(10) ack 1",
+            "its hop limit is 64, and not 3",
+        ),
+        (
+            "+.5 > P. 1:11(10) ack 1",
+            "it was sent at 0.100000, and not at 0.600000",
+        ),
+        ("+0 > udp (10)", "it is of another protocol"),
+    ] {
+        let told = told(&format!("+0 write(4, ..., 10) = 10\n{line}\n"));
+        assert!(
+            told.starts_with(&format!("a.pkt:9: {what}")),
+            "{line}: {told}"
+        );
+    }
+}
+
+#[test]
+fn packets_too_many_and_too_few_are_failures() {
+    assert_eq!(
+        told("+0 write(4, ..., 10) = 10\n"),
+        "a.pkt:8: at 0.100000 the host sent a packet that the script does not have\n    expected  nothing more\n    \
+         seen      > P. 1:11(10) ack 1 win 65535"
+    );
+    assert_eq!(
+        told("+0 > P. 1:11(10) ack 1\n"),
+        "a.pkt:8: the host sent nothing until 0.104000\n    expected  +0 > P. 1:11(10) ack 1\n    seen      nothing"
+    );
+}
+
+#[test]
+fn calls_are_held_to_results_and_times() {
+    for (line, what) in [
+        (
+            "+0 write(4, ..., 10) = 11",
+            "`write` returned 10, and not 11",
+        ),
+        (
+            "+0 write(9, ..., 10) = 10",
+            "`write` returned -1 EBADF, and not 10",
+        ),
+        (
+            "+0 close(4) = -1 EINVAL",
+            "`close` returned 0, and not -1 EINVAL",
+        ),
+        (
+            "+0 read(4, ..., 10) = 10",
+            "the call waits, which a script says by two times, as in `+0...0.2`",
+        ),
+        (
+            "+0...1 read(4, ..., 10) = 10",
+            "the call did not return by 1.100000",
+        ),
+        (
+            "+0...1 ioctl(4, SIOCINQ, [0]) = 0",
+            "`ioctl` returned at once, and not at 1.100000",
+        ),
+        (
+            "+0 ioctl(4, SIOCINQ, [5]) = 0",
+            "value 1 of `ioctl` is 0, and not 5",
+        ),
+        (
+            "+0 frobnicate(4) = 0",
+            "the call `frobnicate` is not known here",
+        ),
+        (
+            "+0 listen(SOME_THING, 1) = 0",
+            "the constant `SOME_THING` is not known here",
+        ),
+        (
+            "`true`",
+            "`true` is a line for the shell, which runs only where that is allowed (--allow-shell)",
+        ),
+        (
+            "`sysctl -q net.ipv4.tcp_sack=0`",
+            "net.ipv4.tcp_sack can only be set before the first packet or call: the stack exists",
+        ),
+        (
+            "+0 %{ assert tcpi_state == TCP_CLOSE }%",
+            "`assert tcpi_state == TCP_CLOSE` does not hold: tcpi_state is 1, TCP_CLOSE is 7",
+        ),
+        (
+            "+0 %{ assert tcpi_frob }%",
+            "`tcpi_frob` is not known of this host",
+        ),
+        ("+0 %{ assert 1 / 0 }%", "a division by zero"),
+    ] {
+        assert_eq!(
+            told(&format!("{line}\n")),
+            format!("a.pkt:8: {what}"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_capture_is_written_and_judged() {
+    let captures = tempfile::tempdir().expect("a directory");
+    let script = parse(Path::new("a.pkt"), OPEN).expect("a script");
+    let mut options = Options::default();
+    options.captures = Some(captures.path().to_owned());
+    let outcome = run_script(&script, &options);
+    assert!(outcome.is_fine(), "{outcome}");
+    let report =
+        pcap_verify::check_file(&captures.path().join("a-ipv4.pcapng")).expect("a capture");
+    assert_eq!(report.packets, 3);
+}
