@@ -9,6 +9,11 @@ use netstack::drivers::memory::{MemoryConfig, pair};
 use netstack::txbuf::Offloads;
 use netstack::{Builder, Interface, IpCidr, Netstack, Stack, TcpConfig};
 
+/// Buffers that are as large as they may be from the beginning, so that a thread can write before anybody reads.
+fn whole_buffers(builder: Builder) -> Builder {
+    builder.configure(|config| config.tcp.autotuning = false)
+}
+
 /// The addresses of the server's stack.
 pub const SERVER: [&str; 2] = ["10.0.0.1", "fd00::1"];
 
@@ -75,6 +80,7 @@ impl Pair {
         Pair::with(link(), configure, configure)
     }
 
+    /// Two stacks, changed as is said.
     pub fn with(
         link: MemoryConfig,
         server: impl FnOnce(Builder) -> Builder,
@@ -93,10 +99,10 @@ impl Pair {
             other = other.queue(second);
         }
         Pair {
-            server: server(Netstack::builder().interface(one))
+            server: server(whole_buffers(Netstack::builder().interface(one)))
                 .start()
                 .expect("a server"),
-            client: client(Netstack::builder().interface(other))
+            client: client(whole_buffers(Netstack::builder().interface(other)))
                 .start()
                 .expect("a client"),
         }
