@@ -371,7 +371,8 @@ impl Stack {
             SocketOption::MaxSegment(most) => connection.limit_mss(most),
             SocketOption::NotSentLowWater(Some(0)) => return Err(OptionError::Invalid),
             SocketOption::NotSentLowWater(most) => {
-                connection.snd.not_sent_most = most.unwrap_or(usize::MAX);
+                let most = most.and_then(|most| u32::try_from(most).ok());
+                connection.snd.not_sent_most = most.unwrap_or(u32::MAX);
                 connection.note_room();
             }
             SocketOption::KeepAlive(keep_alive) => {
@@ -388,7 +389,7 @@ impl Stack {
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
             SocketOption::ReceiveBuffer(limit) => connection.rcv.set_limit(limit),
             SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
-            SocketOption::PacingRate(limit) => connection.snd.pacer.set_limit(limit),
+            SocketOption::PacingRate(limit) => connection.snd.pacer_mut().set_limit(limit),
             SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),
         }
         self.settle(socket);

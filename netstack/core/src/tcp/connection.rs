@@ -35,20 +35,24 @@ pub(crate) struct TimestampState {
     pub(crate) offset: u32,
     /// TS.Recent.
     recent: u32,
-    /// When TS.Recent was set.
-    recent_at: Instant,
+    /// When TS.Recent was set, in seconds.
+    recent_at: u32,
 }
 
 /// A TS.Recent older than this says nothing about what is old (RFC 7323, 5.5): by then a clock of one
 /// tick per millisecond may have come half around.
-const RECENT_LIFETIME: Duration = Duration::from_secs(24 * 24 * 3600);
+const RECENT_LIFETIME: u32 = 24 * 24 * 3600;
+
+fn seconds(now: Instant) -> u32 {
+    (now.as_millis() / 1_000) as u32
+}
 
 impl TimestampState {
     pub(crate) fn new(offset: u32, recent: u32, now: Instant) -> Self {
         TimestampState {
             offset,
             recent,
-            recent_at: now,
+            recent_at: seconds(now),
         }
     }
 
@@ -60,12 +64,13 @@ impl TimestampState {
     /// Sets TS.Recent.
     pub(crate) fn set_recent(&mut self, val: u32, now: Instant) {
         self.recent = val;
-        self.recent_at = now;
+        self.recent_at = seconds(now);
     }
 
     /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
-        (val.wrapping_sub(self.recent) as i32) < 0 && now.since(self.recent_at) < RECENT_LIFETIME
+        let age = seconds(now).wrapping_sub(self.recent_at);
+        (val.wrapping_sub(self.recent) as i32) < 0 && age < RECENT_LIFETIME
     }
 
     /// Our timestamp clock, in milliseconds.
@@ -145,7 +150,7 @@ impl Connection {
         let mut connection = Connection::new(origin, ctx, agreed.irs, agreed.window);
         let snd = &mut connection.snd;
         snd.una = origin.iss;
-        snd.timeouts = retries;
+        snd.timeouts = u8::try_from(retries).unwrap_or(u8::MAX);
         snd.nxt = origin.iss + 1;
         connection.state = State::SynReceived;
         connection.agree(agreed, ctx);
@@ -467,8 +472,8 @@ impl Connection {
     pub(crate) fn note_room(&mut self) {
         let queue = &self.snd.queue;
         let sent = match self.snd.not_sent_most {
-            usize::MAX => true,
-            most => self.snd.unsent() <= most / 2,
+            u32::MAX => true,
+            most => self.snd.unsent() <= most as usize / 2,
         };
         if self.starved && sent && queue.room() >= queue.len() / 2 {
             self.starved = false;

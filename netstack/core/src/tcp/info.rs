@@ -158,7 +158,7 @@ impl Connection {
             receive_mss: self.rcv.mss,
             congestion_window: self.snd.congestion.window(),
             threshold: self.snd.congestion.threshold(),
-            send_window: self.snd.wnd,
+            send_window: self.snd.wnd(),
             receive_window: self.rcv.window.size(self.rcv.nxt),
             send_buffer: self.snd.queue.limit(),
             receive_buffer: self.rcv.limit().0,

@@ -310,7 +310,7 @@ impl Connection {
             self.enter_established();
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
-        let oldest = self.snd.una - self.snd.max_wnd.min(1 << 30);
+        let oldest = self.snd.una - self.snd.max_wnd().min(1 << 30);
         if ack.after(self.snd.nxt) || ack.before(oldest) {
             ctx.counters.in_bad_ack += 1;
             self.challenge(ctx);
@@ -334,19 +334,19 @@ impl Connection {
             }
             return;
         }
-        let was_shut = self.snd.wnd == 0;
+        let was_shut = self.snd.wnd() == 0;
         let changed = self.snd.update_window(segment);
-        if (self.snd.wnd == 0 || was_shut) && !self.is_orphan() {
+        if (self.snd.wnd() == 0 || was_shut) && !self.is_orphan() {
             // The peer is there; that its window stays shut is no reason to give up, unless nobody holds
             // the connection any more.
             self.snd.timeouts = 0;
         }
-        if was_shut && self.snd.wnd > 0 {
+        if was_shut && self.snd.wnd() > 0 {
             self.snd.reopen();
             self.timers.stop(Timer::Retransmit);
             return;
         }
-        if self.snd.wnd > 0 && self.snd.outstanding() {
+        if self.snd.wnd() > 0 && self.snd.outstanding() {
             let empty = segment.len == 0 && !segment.flags.has(Flags::FIN);
             self.acknowledge(now, segment, empty && !changed);
         }

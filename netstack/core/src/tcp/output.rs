@@ -148,7 +148,7 @@ impl Connection {
         ctx.counters.out_loss_probes += 1;
         let window = self
             .snd
-            .wnd
+            .wnd()
             .saturating_sub(self.snd.nxt.since(self.snd.una));
         let new = self.snd.unsent().min(self.snd.mss).min(window);
         let outgoing = if new > 0 && self.state.sends_data() {
@@ -192,7 +192,7 @@ impl Connection {
 
     /// Whether another packet may leave now; else it is looked at again when one may.
     fn keeps_pace(&mut self, now: Instant) -> bool {
-        let held = self.snd.pacer.holds_until(now);
+        let held = self.snd.paced_until(now);
         if let Some(until) = held {
             self.timers.set(Timer::Pace, until);
         }
@@ -217,7 +217,7 @@ impl Connection {
             let tail_leaves = closing || !self.more && !self.cork && (self.nodelay || idle);
             return if tail_leaves { len } else { whole };
         }
-        if whole == 0 && len >= self.snd.max_wnd / 2 {
+        if whole == 0 && len >= self.snd.max_wnd() / 2 {
             return len;
         }
         whole
@@ -231,7 +231,7 @@ impl Connection {
             return None;
         }
         ctx.counters.out_window_probes += 1;
-        let len = self.snd.wnd.clamp(1, self.snd.mss).min(self.snd.unsent());
+        let len = self.snd.wnd().clamp(1, self.snd.mss).min(self.snd.unsent());
         Some(self.send_at(ctx, self.snd.nxt, len))
     }
 

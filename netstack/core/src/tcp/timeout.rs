@@ -41,12 +41,14 @@ impl Connection {
         } else {
             ctx.config.retries
         };
-        if self.snd.timeouts >= limit || ctx.now >= self.patience_ends() {
+        if u32::from(self.snd.timeouts) >= limit.min(u8::MAX.into())
+            || ctx.now >= self.patience_ends()
+        {
             self.fail(ConnectionError::TimedOut);
             return;
         }
         if self.is_connecting() {
-            self.snd.timeouts += 1;
+            self.snd.timeouts = self.snd.timeouts.saturating_add(1);
             self.snd.rtt.back_off();
             self.handshake_due = true;
         } else {
@@ -115,8 +117,8 @@ impl Connection {
             return;
         }
         match self.snd.reorder_at() {
-            Some(at) => self.timers.set(Timer::Reorder, at),
-            None => self.timers.stop(Timer::Reorder),
+            Instant::FAR_FUTURE => self.timers.stop(Timer::Reorder),
+            at => self.timers.set(Timer::Reorder, at),
         }
         let probe = match self.state.is_synchronized() {
             true => self.snd.probe_interval(),

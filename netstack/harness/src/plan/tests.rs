@@ -69,10 +69,18 @@ fn what_is_not_here_is_skipped_with_a_reason() {
     let skipped: Vec<&str> = plan.skipped.iter().map(|it| it.subject).collect();
     assert_eq!(
         skipped,
-        ["calls", "busy-poll", "gvisor", "gvisor-plain", "ipstack"]
+        [
+            "calls",
+            "busy-poll",
+            "shards",
+            "gvisor",
+            "gvisor-plain",
+            "ipstack"
+        ]
     );
     assert!(plan.skipped[1].why.contains("--busy-poll"));
-    assert!(plan.skipped[2].why.contains("/nonexistent/gv/gvpeer"));
+    assert!(plan.skipped[2].why.contains("--shards"));
+    assert!(plan.skipped[3].why.contains("/nonexistent/gv/gvpeer"));
     assert!(names(&plan).contains(&"in-1 free offload".to_owned()));
 }
 

@@ -48,8 +48,9 @@ pub(crate) struct Cubic {
     epoch: Option<Box<Epoch>>,
     /// Whether the stage to come begins on the plateau: after a timeout, or without any loss before.
     flat: bool,
-    /// Until the first congestion.
-    hystart: Option<HyStart>,
+    /// Whether this is the first slow start, which HyStart++ watches over.
+    first: bool,
+    hystart: HyStart,
     before: Option<Box<Before>>,
 }
 
@@ -71,7 +72,8 @@ impl Cubic {
             cwnd_prior: 0.0,
             epoch: None,
             flat: true,
-            hystart: fresh.then(HyStart::default),
+            hystart: HyStart::default(),
+            first: fresh,
             before: None,
         }
     }
@@ -132,7 +134,7 @@ impl Cubic {
         };
         self.cwnd_prior = cwnd;
         self.epoch = None;
-        self.hystart = None;
+        self.first = false;
     }
 }
 
@@ -202,14 +204,14 @@ impl CongestionControl for Cubic {
         if !self.window.in_slow_start() {
             return self.avoid_congestion(acked);
         }
-        let advice = self
-            .hystart
-            .as_mut()
-            .map_or(Advice::Grow(1), |h| h.on_ack(acked.new_round, acked.rtt));
+        let advice = match self.first {
+            true => self.hystart.on_ack(acked.new_round, acked.rtt),
+            false => Advice::Grow(1),
+        };
         match advice {
             Advice::Grow(divisor) => self.window.slow_start(acked.bytes, divisor),
             Advice::Stop => {
-                self.hystart = None;
+                self.first = false;
                 self.window.threshold = self.window.size;
                 self.cwnd_prior = self.segments(self.window.size);
             }

@@ -19,14 +19,10 @@ pub(super) struct HyStart {
     last_round: Option<Lapse>,
     this_round: Option<Lapse>,
     samples: u32,
-    conservative: Option<Conservative>,
-}
-
-#[derive(Clone, Debug)]
-struct Conservative {
-    /// The smallest round-trip time of the round in which it began.
-    baseline: Lapse,
+    /// Rounds of conservative slow start so far.
     rounds: u32,
+    /// While slow start is conservative: the smallest round-trip time of the round in which it became that.
+    baseline: Option<Lapse>,
 }
 
 /// What slow start does next.
@@ -45,9 +41,9 @@ impl HyStart {
         if new_round {
             self.last_round = self.this_round.take();
             self.samples = 0;
-            if let Some(conservative) = &mut self.conservative {
-                conservative.rounds += 1;
-                if conservative.rounds >= ROUNDS {
+            if self.baseline.is_some() {
+                self.rounds += 1;
+                if self.rounds >= ROUNDS {
                     return Advice::Stop;
                 }
             }
@@ -57,7 +53,7 @@ impl HyStart {
             self.samples += 1;
         }
         self.judge_delay();
-        Advice::Grow(match self.conservative {
+        Advice::Grow(match self.baseline {
             Some(_) => GROWTH_DIVISOR,
             None => 1,
         })
@@ -67,10 +63,10 @@ impl HyStart {
         let Some(this) = self.this_round.filter(|_| self.samples >= SAMPLES) else {
             return;
         };
-        if let Some(conservative) = &self.conservative {
+        if let Some(baseline) = self.baseline {
             // The rise was no queue: slow start goes on.
-            if this < conservative.baseline {
-                self.conservative = None;
+            if this < baseline {
+                self.baseline = None;
             }
             return;
         }
@@ -79,10 +75,7 @@ impl HyStart {
         };
         let threshold = (last / RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
         if Duration::from(this) >= last + threshold {
-            self.conservative = Some(Conservative {
-                baseline: this,
-                rounds: 0,
-            });
+            (self.baseline, self.rounds) = (Some(this), 0);
         }
     }
 }

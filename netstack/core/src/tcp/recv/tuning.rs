@@ -17,11 +17,11 @@ const SHARE: u32 = 8;
 pub(crate) struct Tuning {
     /// The round-trip time as this side sees it, in microseconds; zero before it is known.
     rtt: u32,
-    /// The window as the peer knew it when it began to be filled, and since when, once it did.
+    /// The window as the peer knew it when it began to be filled, and since when ([`clock`]), once it did.
     window_end: Seq,
-    window_since: Instant,
+    window_since: u32,
     /// When the latest round trip began, and up to where the application had read.
-    round_since: Instant,
+    round_since: u32,
     read: Seq,
     /// The most that it read in a round trip.
     space: u32,
@@ -48,11 +48,11 @@ impl Tuning {
         if self.rtt == 0 {
             return None;
         }
-        if self.round_since == Instant::ZERO {
+        if self.round_since == 0 {
             self.begin_round(arrival);
             return None;
         }
-        if arrival.now.since(self.round_since) < Duration::from_micros(u64::from(self.rtt)) {
+        if clock(arrival.now).wrapping_sub(self.round_since) < self.rtt {
             return None;
         }
         let copied = arrival.read.since(self.read);
@@ -75,7 +75,7 @@ impl Tuning {
     }
 
     fn begin_round(&mut self, arrival: &Arrival) {
-        self.round_since = arrival.now;
+        self.round_since = clock(arrival.now);
         self.read = arrival.read;
     }
 
@@ -90,18 +90,23 @@ impl Tuning {
             };
             return;
         }
-        if self.window_since != Instant::ZERO {
+        if self.window_since != 0 {
             if arrival.nxt.before(self.window_end) {
                 return;
             }
-            let time = micros(arrival.now.since(self.window_since));
+            let time = clock(arrival.now).wrapping_sub(self.window_since).max(1);
             if self.rtt == 0 || time < self.rtt {
                 self.rtt = time;
             }
         }
-        self.window_since = arrival.now;
+        self.window_since = clock(arrival.now);
         self.window_end = arrival.edge;
     }
+}
+
+/// Microseconds that come round in an hour and some minutes; never zero.
+fn clock(now: Instant) -> u32 {
+    (now.as_micros() as u32).max(1)
 }
 
 /// At least one, at most an hour and some minutes.

@@ -247,7 +247,7 @@ impl Sender {
             Judgement::Open => {}
             Judgement::Ask => {
                 // req: RFC5682-02
-                if self.unsent() > 0 && self.wnd > self.nxt.since(self.una) {
+                if self.unsent() > 0 && self.wnd() > self.nxt.since(self.una) {
                     self.frto.grant(2 * self.mss);
                 } else {
                     self.frto.stop();
@@ -321,14 +321,14 @@ impl Sender {
 
     /// Looks for losses by time. Returns when the most recent of them left, and whether that was not its first time.
     pub(super) fn detect(&mut self, now: Instant) -> Option<(Instant, bool)> {
-        self.reorder_at = None;
+        self.reorder_at = Instant::FAR_FUTURE;
         if !self.board.is_marked() {
             return None;
         }
         let in_recovery = self.recovery.phase() != Phase::Open;
         let window = self.rack.window(&self.circumstances(in_recovery));
         let found = self.rack.detect(&mut self.board, now, window);
-        self.reorder_at = found.wait.map(|wait| now + wait);
+        self.reorder_at = found.wait.map_or(Instant::FAR_FUTURE, |wait| now + wait);
         found.lost
     }
 

@@ -72,9 +72,9 @@ pub(crate) struct Sender {
     /// SND.NXT: behind the highest sequence number ever sent.
     pub(crate) nxt: Seq,
     /// SND.WND, in bytes.
-    pub(crate) wnd: usize,
+    wnd: u32,
     /// The largest window the peer ever offered.
-    pub(crate) max_wnd: usize,
+    max_wnd: u32,
     wl1: Seq,
     wl2: Seq,
     /// The shift of the peer's window field.
@@ -97,11 +97,12 @@ pub(crate) struct Sender {
     rounds: Rounds,
     /// For congestion control that is model-based.
     deliveries: Option<Box<Deliveries>>,
-    pub(crate) pacer: Pacer,
+    /// Once there is a rate.
+    pacer: Option<Box<Pacer>>,
     /// The segment at `una` is to be sent again at once, whatever the windows say.
     force: bool,
     /// When what seems lost will be lost.
-    reorder_at: Option<Instant>,
+    reorder_at: Instant,
     /// When the retransmission timer goes off if nothing is acknowledged before.
     pub(crate) rto_at: Instant,
     /// When something was sent last, for the restart after idleness.
@@ -109,10 +110,10 @@ pub(crate) struct Sender {
     /// When something was acknowledged last, or the first of what is outstanding left.
     pub(crate) progress_at: Instant,
     /// Bytes that may wait to be sent for the first time.
-    pub(crate) not_sent_most: usize,
+    pub(crate) not_sent_most: u32,
     limits: Limits,
     /// Timeouts in a row without progress.
-    pub(crate) timeouts: u32,
+    pub(crate) timeouts: u8,
     /// Made with the first loss.
     tally: Option<Box<Tally>>,
 }
@@ -150,13 +151,13 @@ impl Sender {
             undo: Undo::default(),
             rounds: Rounds::new(iss),
             deliveries,
-            pacer: Pacer::default(),
+            pacer: None,
             force: false,
-            reorder_at: None,
+            reorder_at: Instant::FAR_FUTURE,
             rto_at: Instant::FAR_FUTURE,
             last_sent: now,
             progress_at: now,
-            not_sent_most: usize::MAX,
+            not_sent_most: u32::MAX,
             limits: Limits::default(),
             timeouts: 0,
             tally: None,
@@ -271,7 +272,7 @@ impl Sender {
         if self.ecn.is_held() {
             return 0;
         }
-        let window = self.wnd.saturating_sub(self.nxt.since(self.una));
+        let window = self.wnd().saturating_sub(self.nxt.since(self.una));
         let room = match self.frto.allowance() {
             Some(allowance) => allowance,
             None => self.allowance().saturating_sub(self.pipe()),
@@ -282,7 +283,10 @@ impl Sender {
     /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.
     #[inline]
     pub(crate) fn pacing_rate(&self) -> Option<u64> {
-        self.pacer.rate(self.congestion.pacing_rate())
+        let wanted = self.congestion.pacing_rate();
+        self.pacer
+            .as_ref()
+            .map_or(wanted, |pacer| pacer.rate(wanted))
     }
 
     /// The most bytes of one packet: whole segments.
@@ -301,7 +305,7 @@ impl Sender {
             return None;
         }
         let len = self.nxt.since(self.una).min(self.mss);
-        let window = self.wnd.max(1);
+        let window = self.wnd().max(1);
         Some((self.una, self.filled(self.una, len).min(window)))
     }
 
@@ -312,7 +316,7 @@ impl Sender {
             return None;
         }
         let (seq, len) = self.board.next_lost()?;
-        let window = self.wnd.saturating_sub(seq.since(self.una));
+        let window = self.wnd().saturating_sub(seq.since(self.una));
         let room = self.allowance().saturating_sub(self.pipe());
         let len = self.filled(seq, len).min(self.largest()).min(window);
         if len <= room {
@@ -381,14 +385,14 @@ impl Sender {
             self.recovery.prr.on_send(len);
         }
         if let Some(rate) = self.pacing_rate() {
-            self.pacer.on_send(now, len, rate);
+            self.pacer_mut().on_send(now, len, rate);
         }
         self.last_sent = now;
     }
 
     /// Takes the first window that counts, its field shifted by `scale`.
     pub(crate) fn open_window(&mut self, segment: &Segment, scale: u8) {
-        self.wnd = usize::from(segment.window) << scale;
+        self.wnd = u32::from(segment.window) << scale;
         self.max_wnd = self.max_wnd.max(self.wnd);
         self.wl1 = segment.seq;
         self.wl2 = segment.ack;
@@ -409,9 +413,9 @@ impl Sender {
             return false;
         }
         let wnd = usize::from(segment.window) << self.scale;
-        let changed = wnd != self.wnd;
-        self.wnd = wnd;
-        self.max_wnd = self.max_wnd.max(wnd);
+        let changed = wnd != self.wnd();
+        self.wnd = wnd as u32;
+        self.max_wnd = self.max_wnd.max(self.wnd);
         self.wl1 = segment.seq;
         self.wl2 = segment.ack;
         changed
@@ -431,15 +435,38 @@ impl Sender {
         }
     }
 
+    /// SND.WND, in bytes.
+    #[inline]
+    pub(crate) fn wnd(&self) -> usize {
+        self.wnd as usize
+    }
+
+    /// The largest window that the peer ever offered.
+    #[inline]
+    pub(crate) fn max_wnd(&self) -> usize {
+        self.max_wnd as usize
+    }
+
+    /// What paces packets, from now on.
+    pub(crate) fn pacer_mut(&mut self) -> &mut Pacer {
+        self.pacer.get_or_insert_default()
+    }
+
+    /// Until when nothing leaves that can wait.
+    #[inline]
+    pub(crate) fn paced_until(&self, now: Instant) -> Option<Instant> {
+        self.pacer.as_ref()?.holds_until(now)
+    }
+
     /// Bytes that the application may write now.
     pub(crate) fn room(&self) -> usize {
         let unsent = match self.not_sent_most {
-            usize::MAX => 0,
+            u32::MAX => 0,
             _ => self.unsent(),
         };
         self.queue
             .room()
-            .min(self.not_sent_most.saturating_sub(unsent))
+            .min((self.not_sent_most as usize).saturating_sub(unsent))
     }
 
     /// Notes what holds sending back now; `starved` when the application waits for room.
@@ -447,7 +474,7 @@ impl Sender {
         let unsent = self.unsent();
         let limit = if unsent == 0 && !self.outstanding() {
             Limit::Idle
-        } else if unsent > 0 && self.wnd.saturating_sub(self.nxt.since(self.una)) < self.mss {
+        } else if unsent > 0 && self.wnd().saturating_sub(self.nxt.since(self.una)) < self.mss {
             Limit::Window
         } else if unsent == 0 && starved {
             Limit::Buffer

@@ -11,8 +11,8 @@ pub(crate) struct Rounds {
     end: Seq,
     /// When it began.
     since: Instant,
-    /// What arrived in the round before, in bytes a second.
-    rate: u64,
+    /// How long the round before took, in microseconds.
+    took: u32,
     /// Bytes acknowledged in this round, and in the two before.
     acked: u32,
     before: [u32; 2],
@@ -28,7 +28,7 @@ impl Rounds {
         Rounds {
             end: iss,
             since: Instant::ZERO,
-            rate: 0,
+            took: 0,
             acked: 0,
             before: [0; 2],
             filled: false,
@@ -44,8 +44,8 @@ impl Rounds {
         if una.before(self.end) {
             return false;
         }
-        let time = now.since(self.since).as_nanos().max(1);
-        self.rate = u64::try_from(self.acked as u128 * 1_000_000_000 / time).unwrap_or(u64::MAX);
+        let took = now.since(self.since).as_micros();
+        self.took = u32::try_from(took).unwrap_or(u32::MAX).max(1);
         self.since = now;
         self.end = nxt;
         self.before = [self.acked, self.before[0]];
@@ -57,7 +57,10 @@ impl Rounds {
 
     /// What arrived in the latest whole round trip, in bytes a second.
     pub(crate) fn rate(&self) -> u64 {
-        self.rate
+        match self.took {
+            0 => 0,
+            took => u64::from(self.before[0]) * 1_000_000 / u64::from(took),
+        }
     }
 
     /// The congestion window is full.

@@ -12,13 +12,13 @@ impl Sender {
     // req: RFC6298-14, RFC6298-15, RFC8961-06
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         let again = self.timeouts > 0;
-        self.timeouts += 1;
+        self.timeouts = self.timeouts.saturating_add(1);
         self.rtt.back_off();
         self.probe.cancel();
         self.ecn.on_timeout();
         self.force = true;
         // A shut window is not a congested network: the segment is a probe then.
-        if self.wnd == 0 {
+        if self.wnd() == 0 {
             return;
         }
         let flight = self.pipe();
@@ -57,7 +57,7 @@ impl Sender {
         } else {
             self.board.mark_lost(|_| true);
         }
-        self.reorder_at = None;
+        self.reorder_at = Instant::FAR_FUTURE;
     }
 
     /// What seemed lost has not arrived in time.
@@ -84,12 +84,12 @@ impl Sender {
         let quiet = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
         let single = self.nxt.since(self.una) <= self.mss;
         // Waiting for a probe that will not leave would put the timeout off.
-        let may = quiet && self.wnd > 0 && self.probe.may_leave();
+        let may = quiet && self.wnd() > 0 && self.probe.may_leave();
         may.then(|| Probe::interval(self.rtt.smoothed(), single))
     }
 
     /// When what seems lost is to be looked at again.
-    pub(crate) fn reorder_at(&self) -> Option<Instant> {
+    pub(crate) fn reorder_at(&self) -> Instant {
         self.reorder_at
     }
 
