@@ -240,7 +240,7 @@ impl Connection {
         }
         let mss = self.without_options(mss);
         // Until larger segments are seen: the peer may send smaller ones than both allow.
-        self.rcv.mss = self.rcv.mss.min(mss);
+        self.rcv.set_mss(self.rcv.mss().min(mss));
         self.snd.mss = mss;
         self.snd.congestion.set_mss(mss);
     }

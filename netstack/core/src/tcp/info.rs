@@ -155,7 +155,7 @@ impl Connection {
             rtt_variation: self.snd.rtt.variation(),
             rto: self.snd.rtt.rto(),
             send_mss: self.snd.mss,
-            receive_mss: self.rcv.mss,
+            receive_mss: self.rcv.mss(),
             congestion_window: self.snd.congestion.window(),
             threshold: self.snd.congestion.threshold(),
             send_window: self.snd.wnd(),

@@ -471,7 +471,8 @@ impl Connection {
             return Step::Next;
         };
         let largest = self.without_options(usize::from(self.receive_mss));
-        self.rcv.mss = self.rcv.mss.max(segment.len.min(largest));
+        let seen = segment.len.min(largest);
+        self.rcv.set_mss(self.rcv.mss().max(seen));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
         let echo = self.echo_age(ctx.now, segment);
@@ -484,7 +485,7 @@ impl Connection {
             // RFC 5681, 4.2: at once while holes are there, and when one is filled.
             self.rcv.ack.demand();
         }
-        let urgency = self.rcv.ack.on_data(segment.len, self.rcv.mss, pushed);
+        let urgency = self.rcv.ack.on_data(segment.len, self.rcv.mss(), pushed);
         if urgency == Urgency::Delayed && !self.timers.is_set(Timer::DelayedAck) {
             let delay = self.rcv.ack.delay(self.snd.rtt.smoothed());
             self.timers.set(Timer::DelayedAck, ctx.now + delay);

@@ -40,7 +40,7 @@ pub(crate) struct Receiver {
     pub(crate) ack: AckState,
     pub(crate) assembler: Assembler,
     /// The largest segment seen: what "every second full segment" counts in.
-    pub(crate) mss: usize,
+    mss: u32,
     /// Marks of congestion that the peer is to hear of.
     pub(crate) ecn: EcnEcho,
     /// What arrived a second time last, to be reported with the next acknowledgement (RFC 2883).
@@ -49,7 +49,7 @@ pub(crate) struct Receiver {
     pub(crate) fin: Option<Seq>,
     queue: VecDeque<Span>,
     queued: usize,
-    limit: usize,
+    limit: u32,
     /// Whether the application chose the limit.
     fixed: bool,
     tuning: Tuning,
@@ -74,12 +74,22 @@ impl Receiver {
             fin: None,
             queue: VecDeque::new(),
             queued: 0,
-            limit,
+            limit: bounded(limit),
             fixed: false,
             tuning: Tuning::default(),
             tidy_at: FEW,
             ceiling: u32::MAX,
         }
+    }
+
+    /// The largest segment seen, in bytes.
+    pub(crate) fn mss(&self) -> usize {
+        self.mss as usize
+    }
+
+    /// Sets that.
+    pub(crate) fn set_mss(&mut self, mss: usize) {
+        self.mss = bounded(mss);
     }
 
     /// Bytes the application can read.
@@ -91,18 +101,18 @@ impl Receiver {
     pub(crate) fn free(&self) -> usize {
         // Ragged data costs more than its bytes; the window shrinks for it, but not below what was
         // promised: the right edge does not move left.
-        let limit = self.limit.min(self.ceiling as usize);
+        let limit = self.limit.min(self.ceiling) as usize;
         limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
     }
 
     /// How many bytes may wait to be read, and whether the application chose that.
     pub(crate) fn limit(&self) -> (usize, bool) {
-        (self.limit, self.fixed)
+        (self.limit as usize, self.fixed)
     }
 
     /// Sets how many bytes may wait to be read. What was promised to the peer stays promised.
     pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = bounded(limit);
         self.fixed = true;
     }
 
@@ -114,7 +124,7 @@ impl Receiver {
     /// In-order data has arrived: where the application reads more than before in a round trip, more may wait, but not
     /// beyond `most`. `echo` is how long ago the acknowledgement left that the peer heard last, where timestamps tell.
     pub(crate) fn tune(&mut self, now: Instant, echo: Option<Duration>, most: usize) {
-        if self.fixed || self.limit >= most || self.ceiling != u32::MAX {
+        if self.fixed || self.limit as usize >= most || self.ceiling != u32::MAX {
             return;
         }
         let wanted = self.tuning.on_data(&Arrival {
@@ -123,9 +133,10 @@ impl Receiver {
             edge: self.window.edge(),
             read: self.nxt - self.queued,
             echo,
-            mss: self.mss,
+            mss: self.mss(),
         });
-        self.limit = wanted.unwrap_or_default().min(most).max(self.limit);
+        let wanted = wanted.unwrap_or_default().min(most);
+        self.limit = self.limit.max(bounded(wanted));
     }
 
     /// Bytes of storage that what was received keeps alive.
@@ -146,8 +157,8 @@ impl Receiver {
     pub(crate) fn is_full(&self) -> bool {
         let most = self
             .window
-            .most(self.nxt, self.free(), self.limit, self.mss);
-        most < self.mss.min(self.limit / 2)
+            .most(self.nxt, self.free(), self.limit as usize, self.mss());
+        most < self.mss().min(self.limit as usize / 2)
     }
 
     /// Whether `len` bytes at `seq` are not taken in though they were promised: the pieces that wait could not be
@@ -160,7 +171,7 @@ impl Receiver {
             self.assembler.bytes()
         };
         let held = self.queued + beyond;
-        self.queue.len() * SPAN_OVERHEAD > self.limit
+        self.queue.len() * SPAN_OVERHEAD > self.limit as usize as usize
             || held.saturating_add(len) > self.ceiling as usize
     }
 
@@ -200,14 +211,14 @@ impl Receiver {
 
     /// The window field for a segment that is about to leave.
     pub(crate) fn advertise(&mut self) -> u16 {
-        let (free, limit, mss) = (self.free(), self.limit, self.mss);
+        let (free, limit, mss) = (self.free(), self.limit as usize, self.mss());
         self.window.advertise(self.nxt, free, limit, mss)
     }
 
     /// Whether the peer should hear of the room that the application made.
     pub(crate) fn update_due(&self) -> bool {
         self.window
-            .update_due(self.nxt, self.free(), self.limit, self.mss)
+            .update_due(self.nxt, self.free(), self.limit as usize, self.mss())
     }
 
     /// Whether an acknowledgement has selective ones to carry.
@@ -315,4 +326,8 @@ impl Receiver {
         self.discard_read();
         self.assembler.clear();
     }
+}
+/// Sizes are told apart up to 4 GiB.
+fn bounded(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
