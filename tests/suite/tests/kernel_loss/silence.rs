@@ -16,7 +16,7 @@ const LEAST_RTO: Duration = Duration::from_millis(200);
 /// What the timer of a connection begins with (RFC 6298, 2.1).
 const FIRST_RTO: Duration = Duration::from_secs(1);
 /// How late a thread may be woken on a machine where everything runs on two cores.
-const LATE: Duration = Duration::from_millis(150);
+const LATE: Duration = Duration::from_millis(300);
 /// A delayed acknowledgement of the peer's.
 const DELAYED: Duration = Duration::from_millis(40);
 
