@@ -171,7 +171,7 @@ impl Receiver {
             self.assembler.bytes()
         };
         let held = self.queued + beyond;
-        self.queue.len() * SPAN_OVERHEAD > self.limit as usize as usize
+        self.queue.len() * SPAN_OVERHEAD > self.limit as usize
             || held.saturating_add(len) > self.ceiling as usize
     }
 
