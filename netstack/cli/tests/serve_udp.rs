@@ -3,7 +3,8 @@
 mod common;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Space, V4, V6, address, may_use_tun, serve};
 use drivers::netlink::{Address, LinkConfig};
@@ -195,8 +196,13 @@ fn the_kernel_gets_every_segment(offload: bool) {
             assert_eq!(net.counters().unwrap().udp.out_datagrams, datagrams);
         }
     }
-    let device = net.interfaces().unwrap()[0].device;
     let cut = if offload { 0 } else { messages };
+    // A device is counted after what it sent has arrived.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while net.interfaces().unwrap()[0].device.super_packets < cut && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let device = net.interfaces().unwrap()[0].device;
     assert_eq!(device.super_packets, cut, "{device:?}");
     assert_eq!(device.drops(), 0, "{device:?}");
 }
