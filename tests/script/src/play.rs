@@ -260,6 +260,7 @@ impl<'a> Player<'a> {
             .take()
             .unwrap_or_else(|| self.flow_of(&seen, local));
         let mut wrong = matching::differences(expected, &seen, &mut flow);
+        let only_time = wrong.is_empty();
         if at + tolerance < earliest || at > latest + tolerance {
             let wanted = if earliest == latest {
                 seconds(earliest)
@@ -277,6 +278,7 @@ impl<'a> Player<'a> {
             return Ok(at);
         }
         let mut failure = self.fail(line, wrong.join("; "));
+        failure.only_time = only_time;
         failure.expected = Some(self.text(line));
         failure.seen = Some(format!("{} {shown}", seconds(at)));
         Err(failure)
@@ -427,6 +429,7 @@ impl<'a> Player<'a> {
             what,
             expected: None,
             seen: None,
+            only_time: false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Failure {
     pub expected: Option<String>,
     /// The packet that was seen, as a script would write it.
     pub seen: Option<String>,
+    /// Whether it is the packet that the script expects, at another time.
+    pub only_time: bool,
 }
 
 impl fmt::Display for Failure {

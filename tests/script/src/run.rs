@@ -122,6 +122,7 @@ pub fn load(path: &Path) -> Result<Script, Failure> {
         what,
         expected: None,
         seen: None,
+        only_time: false,
     };
     let text = fs::read_to_string(path).map_err(|error| fault(0, error.to_string()))?;
     crate::parse(path, &text).map_err(|error| {
