@@ -181,6 +181,7 @@ impl Connection {
             return None;
         }
         let mut outgoing = self.send_at(ctx, nxt, len);
+        self.snd.note_small(outgoing.segment.len);
         self.postpone_probe(ctx.now);
         // req: RFC3168-16, RFC3168-17, RFC3168-20, RFC3168-21, RFC3168-23
         outgoing.segment.ecn = if self.snd.may_be_marked() { ECT } else { 0 };
@@ -200,7 +201,8 @@ impl Connection {
     }
 
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
-    /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1).
+    /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1). As Minshall has it, a
+    /// tail waits for the small segment before it and not for full ones, which the peer acknowledges without delay.
     // req: SHLD-7, MUST-17, MUST-38, SHLD-28
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
@@ -213,8 +215,8 @@ impl Connection {
         let whole = len - len % mss;
         if len == available {
             let closing = self.snd.queue.finished();
-            let idle = !self.snd.outstanding();
-            let tail_leaves = closing || !self.more && !self.cork && (self.nodelay || idle);
+            let waits = !self.nodelay && self.snd.small_outstanding();
+            let tail_leaves = closing || !self.more && !self.cork && !waits;
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd() / 2 {

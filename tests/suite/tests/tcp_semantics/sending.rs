@@ -61,6 +61,20 @@ fn nagle_lets_full_segments_pass() {
     assert!(last.has(PSH), "nothing waits");
 }
 
+// req: SHLD-7
+#[test]
+fn a_tail_does_not_wait_for_full_segments() {
+    let mut remote = established();
+    remote.write(&[1; MSS]);
+    assert_eq!(remote.one().payload.len(), MSS);
+    remote.write(b"a");
+    assert_eq!(remote.one().payload, b"a");
+    remote.write(&[2; MSS]);
+    assert_eq!(remote.one().payload.len(), MSS);
+    remote.write(b"b");
+    remote.nothing();
+}
+
 // req: MUST-17
 #[test]
 fn without_nagle_everything_leaves_at_once() {

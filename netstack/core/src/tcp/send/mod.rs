@@ -77,6 +77,8 @@ pub(crate) struct Sender {
     max_wnd: u32,
     wl1: Seq,
     wl2: Seq,
+    /// The last octet of the last segment that was not full.
+    small: Seq,
     /// The shift of the peer's window field.
     pub(crate) scale: u8,
     /// Bytes of payload in a full segment, options taken off.
@@ -135,6 +137,7 @@ impl Sender {
             max_wnd: 0,
             wl1: Seq(0),
             wl2: Seq(0),
+            small: iss,
             scale: 0,
             mss,
             sack: false,
@@ -173,6 +176,18 @@ impl Sender {
     /// Whether `seq` was sent and is not acknowledged.
     pub(crate) fn is_outstanding(&self, seq: Seq) -> bool {
         seq.at_or_after(self.una) && seq.before(self.nxt)
+    }
+
+    /// Remembers that the new data before `nxt` was `len` bytes of which the last segment may not have been full.
+    pub(crate) fn note_small(&mut self, len: usize) {
+        if !len.is_multiple_of(self.mss) {
+            self.small = self.nxt - 1;
+        }
+    }
+
+    /// Whether a segment that was not full is not acknowledged (Minshall's condition for Nagle's algorithm).
+    pub(crate) fn small_outstanding(&self) -> bool {
+        self.is_outstanding(self.small)
     }
 
     /// Where our FIN stands, once the application has finished.
