@@ -1,10 +1,10 @@
 //! What an acknowledgement means to the sender.
 
-use super::Sender;
 use super::frto::{Heard, Judgement};
 use super::probe::Outcome;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
+use super::{Flight, Sender};
 use crate::Instant;
 use crate::tcp::congestion::{Acked, Sample, Sign};
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
@@ -64,7 +64,7 @@ impl Sender {
     /// Without a loss this takes the same time however much is in flight.
     // req: RFC6675-08
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
-        let pipe = self.pipe();
+        let flight = self.flight();
         let report = self.duplicate_report(ack);
         let delivery = self.take_delivery(now, ack, report);
         let duplicate = self.outstanding()
@@ -76,7 +76,7 @@ impl Sender {
             delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
         self.measure(now, ack, &delivery);
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
-        self.note_reports(now, ack.ack, bare, report, pipe);
+        self.note_reports(now, ack.ack, bare, report, flight);
         if delivery.advanced && self.undo.on_advance(ack.echoed) {
             self.take_back();
         }
@@ -87,11 +87,11 @@ impl Sender {
             self.progress_at = now;
             self.on_progress(&delivery);
         }
-        let lost = self.find_losses(now, duplicate, pipe);
+        let lost = self.find_losses(now, duplicate, flight);
         // req: RFC3168-14
         let marked = ack.marked && self.ecn.is_enabled();
         if marked {
-            self.on_echo(now, pipe);
+            self.on_echo(now, flight);
         }
         if delivery.original {
             self.ecn.on_delivered();
@@ -101,7 +101,7 @@ impl Sender {
             _ if phase == Phase::Fast || delivery.acked == 0 || marked => {}
             _ => self.grow(now, &delivery, new_round, validated),
         }
-        self.sample(now, &delivery, pipe);
+        self.sample(now, &delivery, flight.pipe);
         delivery.advanced
     }
 
@@ -210,12 +210,12 @@ impl Sender {
         ack: Seq,
         bare: bool,
         report: Option<SackBlock>,
-        pipe: usize,
+        flight: Flight,
     ) {
         let end = report.map(|block| block.right);
         let of_a_probe = self.probe.is_about(end);
         if self.probe.on_ack(ack, end, bare) == Outcome::Repaired {
-            self.congestion.on_congestion(now, pipe, Sign::Loss);
+            self.congestion.on_congestion(now, flight, Sign::Loss);
             self.recovery.on_response(now);
             self.undo.forget();
         }
@@ -288,7 +288,7 @@ impl Sender {
     }
 
     /// Looks for losses and responds to them. Returns whether any was found.
-    fn find_losses(&mut self, now: Instant, duplicate: bool, pipe: usize) -> bool {
+    fn find_losses(&mut self, now: Instant, duplicate: bool, flight: Flight) -> bool {
         if self.sack {
             if duplicate {
                 self.newreno.on_duplicate(self.nxt);
@@ -296,7 +296,7 @@ impl Sender {
             let Some((left, resent)) = self.detect(now) else {
                 return false;
             };
-            self.on_lost(now, left, resent, pipe);
+            self.on_lost(now, left, resent, flight);
             return true;
         }
         if !duplicate {
@@ -311,7 +311,11 @@ impl Sender {
         if !third || self.recovery.phase() != Phase::Open || !self.recovery.is_past(self.una) {
             return false;
         }
-        let flight = self.newreno.lost_at().since(self.una);
+        // What limited transmit let out does not count.
+        let flight = Flight {
+            size: self.newreno.lost_at().since(self.una),
+            ..flight
+        };
         self.board.mark_first_lost(self.mss);
         self.force = true;
         self.begin_recovery(now, flight);
@@ -332,9 +336,9 @@ impl Sender {
         found.lost
     }
 
-    /// Something that left at `left` was lost while `flight` was in the network: congestion control hears of it once
+    /// Something that left at `left` was lost while `flight` was under way: congestion control hears of it once
     /// per window, and again when what was sent in response is lost too.
-    pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: usize) {
+    pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: Flight) {
         let news = self.recovery.is_news(left, resent);
         match self.recovery.phase() {
             Phase::Open => self.begin_recovery(now, flight),
@@ -349,7 +353,7 @@ impl Sender {
     }
 
     /// The peer says that a packet arrived marked: that is as good as lost, but needs no repetition.
-    fn on_echo(&mut self, now: Instant, flight: usize) {
+    fn on_echo(&mut self, now: Instant, flight: Flight) {
         if self.ecn.on_echo(self.una, self.nxt) && self.recovery.phase() == Phase::Open {
             if self.congestion.window() <= self.mss {
                 self.ecn.hold();
@@ -360,7 +364,7 @@ impl Sender {
         }
     }
 
-    fn begin_recovery(&mut self, now: Instant, flight: usize) {
+    fn begin_recovery(&mut self, now: Instant, flight: Flight) {
         if self.recovery.phase() == Phase::Open {
             self.undo.begin(self.una, self.nxt);
             self.congestion.checkpoint();
@@ -375,7 +379,8 @@ impl Sender {
             .nxt
             .since(self.una)
             .saturating_sub(self.board.totals().sacked);
-        self.recovery.begin(now, self.nxt, flight.max(unreported));
+        self.recovery
+            .begin(now, self.nxt, flight.pipe.max(unreported));
         self.probe.cancel();
     }
 

@@ -22,7 +22,7 @@ pub(crate) use acknowledge::Ack;
 pub(crate) use recovery::Phase;
 pub(crate) use scoreboard::Totals;
 
-use super::congestion::{self, Congestion, CongestionControl};
+use super::congestion::{self, Congestion, CongestionControl, Flight};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
@@ -44,6 +44,9 @@ use undo::Undo;
 /// The longest payload of a super-packet before it is rounded to whole segments: with the longest
 /// headers it stays below the 65,535 bytes that an IP length can say.
 pub(crate) const MAX_SUPER: usize = 65_535 - 120;
+
+/// The packets that a congestion window is sent in, at least.
+const SHARES: usize = 3;
 
 /// How often the sender did what only measurements show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -246,6 +249,17 @@ impl Sender {
             .saturating_sub(totals.sacked + totals.lost)
     }
 
+    /// What is under way, for a response to congestion.
+    #[inline]
+    pub(crate) fn flight(&self) -> Flight {
+        let outstanding = self.nxt.since(self.una);
+        Flight {
+            size: outstanding.min(self.congestion.window()),
+            pipe: self.pipe(),
+            full: self.rounds.is_full(),
+        }
+    }
+
     /// Whether congestion control follows samples of the delivery rate.
     #[inline]
     fn is_model_based(&self) -> bool {
@@ -304,9 +318,11 @@ impl Sender {
             .map_or(wanted, |pacer| pacer.rate(wanted))
     }
 
-    /// The most bytes of one packet: whole segments.
+    /// The most bytes of one packet: whole segments, and not more than a share of the congestion window. A packet is
+    /// acknowledged as one, and where that is lost, others are to say that the data arrived.
     pub(crate) fn largest(&self) -> usize {
-        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
+        let share = (self.congestion.window() / SHARES / self.mss).max(2);
+        let most = (MAX_SUPER / self.mss).clamp(1, share) * self.mss;
         match self.pacing_rate() {
             Some(rate) => most.min(quantum(rate, self.mss)),
             None => most,

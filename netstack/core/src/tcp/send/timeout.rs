@@ -21,7 +21,7 @@ impl Sender {
         if self.wnd() == 0 {
             return;
         }
-        let flight = self.pipe();
+        let flight = self.flight();
         // req: RFC5682-07
         let fresh = self.recovery.phase() == Phase::Open;
         if !again {
@@ -63,7 +63,7 @@ impl Sender {
     /// What seemed lost has not arrived in time.
     // req: RFC8985-11
     pub(crate) fn on_reorder_timeout(&mut self, now: Instant) {
-        let flight = self.pipe();
+        let flight = self.flight();
         let lost = self.detect(now);
         if let Some((left, resent)) = lost {
             self.on_lost(now, left, resent, flight);
