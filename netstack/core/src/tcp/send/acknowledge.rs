@@ -2,6 +2,7 @@
 
 use super::frto::{Heard, Judgement};
 use super::probe::Outcome;
+use super::prr::Prr;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
 use super::{Flight, Sender};
@@ -365,10 +366,14 @@ impl Sender {
     }
 
     fn begin_recovery(&mut self, now: Instant, flight: Flight) {
+        let mut unused = 0;
         if self.recovery.phase() == Phase::Open {
             self.undo.begin(self.una, self.nxt);
             self.congestion.checkpoint();
             self.tally_mut().recoveries += 1;
+            if flight.full {
+                unused = self.congestion.window().saturating_sub(flight.pipe);
+            }
         } else {
             // What was sent again is lost as well: that is no mistake.
             self.undo.forget();
@@ -379,8 +384,8 @@ impl Sender {
             .nxt
             .since(self.una)
             .saturating_sub(self.board.totals().sacked);
-        self.recovery
-            .begin(now, self.nxt, flight.pipe.max(unreported));
+        let prr = Prr::new(flight.pipe.max(unreported), unused);
+        self.recovery.begin(now, self.nxt, prr);
         self.probe.cancel();
     }
 

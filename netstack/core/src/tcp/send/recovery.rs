@@ -55,12 +55,12 @@ impl Recovery {
         left > self.since || left == self.since && resent
     }
 
-    /// Fast recovery begins, or begins anew, with `flight` bytes in the network.
+    /// Fast recovery begins, or begins anew.
     // req: RFC6675-11
-    pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, flight: usize) {
+    pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, prr: Prr) {
         self.phase = Phase::Fast;
         self.point = nxt;
-        self.prr = Prr::new(flight);
+        self.prr = prr;
         self.since = now;
     }
 
