@@ -146,12 +146,23 @@ device_counters! {
     tx_packets,
     /// Bytes sent, IP headers included.
     tx_bytes,
-    /// Received packets dropped because they were larger than the MTU the device was opened with.
+    /// Received packets dropped because they, or their segments, were larger than the MTU the device was opened with.
     rx_too_big: dropped,
     /// Received packets dropped because the pool they are read into was at its cap.
     rx_no_memory: dropped,
-    /// Received packets dropped because their offload header did not fit them.
-    rx_bad_offload: dropped,
+    /// Received packets dropped because their offload header has a checksum where their transport has none, or segments
+    /// without a checksum to complete.
+    rx_bad_checksum_place: dropped,
+    /// Received super-packets dropped because their offload header names another kind than theirs, or an unknown one.
+    rx_bad_gso_kind: dropped,
+    /// Received super-packets dropped because a length does not fit: that of the headers in the offload header, or that
+    /// of the packet in its IP header.
+    rx_bad_gso_length: dropped,
+    /// Received super-packets dropped because no sender makes segments that small: of nothing, or of less than any TCP
+    /// segment has.
+    rx_bad_gso_size: dropped,
+    /// Received frames dropped because they were shorter than their link's header.
+    rx_short: dropped,
     /// Packets dropped because they were larger than the MTU.
     tx_too_big: dropped,
     /// Packets dropped because they needed an offload that the device has not.

@@ -66,4 +66,4 @@ mod tun;
 
 pub use device::{Capabilities, Device, DeviceCounters};
 pub use edge::{CutError, Edge, cut};
-pub use tun::{Backend, Tun, TunConfig, TunError};
+pub use tun::{Backend, LinkKind, Tun, TunConfig, TunError, VnetHeader};

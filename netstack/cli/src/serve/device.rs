@@ -113,6 +113,7 @@ fn open_tun(
                 link,
                 offload: options.offload,
                 backend: options.backend.into(),
+                ..TunConfig::default()
             };
             let tuns = Tun::open_queues(&config, pools).map_err(Failure::of)?;
             let changes = tuns.first().and_then(Tun::changes).cloned();
