@@ -163,6 +163,17 @@ device_counters! {
     rx_bad_gso_size: dropped,
     /// Received frames dropped because they were shorter than their link's header.
     rx_short: dropped,
+    /// Received frames dropped because they were for another interface, or for all although their packet is for one.
+    rx_not_for_us: dropped,
+    /// Received frames dropped because what they carry is neither IP nor the resolution of its addresses.
+    rx_unknown_protocol: dropped,
+    /// Received frames dropped because what they carry is not what they say, or breaks a rule of address resolution.
+    rx_malformed: dropped,
+    /// Packets dropped because the neighbour they were for did not answer, or could not be asked.
+    tx_unresolved: dropped,
+    /// Packets dropped because too many waited for neighbours, or too many neighbours were looked for; answers to
+    /// neighbours dropped because too many waited to be sent.
+    tx_neighbour_full: dropped,
     /// Packets dropped because they were larger than the MTU.
     tx_too_big: dropped,
     /// Packets dropped because they needed an offload that the device has not.
@@ -177,6 +188,10 @@ device_counters! {
     tx_malformed: dropped,
     /// Packets dropped because the other end of the link is gone.
     tx_no_peer: dropped,
+    /// Questions and answers of neighbours received.
+    neighbour_messages,
+    /// Messages of a neighbour that claims an address of this host.
+    address_conflicts,
     /// Times that a device took fewer packets than it was given.
     tx_backpressure,
     /// Super-packets cut into segments.

@@ -39,6 +39,7 @@ pub(crate) const TUN_F_USO6: u32 = 0x40;
 
 const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
 const TUNSETOFFLOAD: Opcode = opcode::write::<c_uint>(b'T', 208);
+const TUNSETTXFILTER: Opcode = opcode::write::<c_uint>(b'T', 209);
 const TUNGETIFF: Opcode = opcode::read::<c_uint>(b'T', 210);
 const TUNGETVNETHDRSZ: Opcode = opcode::read::<c_int>(b'T', 215);
 const TUNSETVNETHDRSZ: Opcode = opcode::write::<c_int>(b'T', 216);
@@ -105,6 +106,21 @@ pub(crate) fn set_tun_offload(fd: BorrowedFd<'_>, mask: u32) -> Result<()> {
 pub(crate) fn set_tun_vnet_header_size(fd: BorrowedFd<'_>, size: c_int) -> Result<()> {
     // SAFETY: TUNSETVNETHDRSZ reads one int through the pointer it is given.
     unsafe { ioctl(fd, Setter::<TUNSETVNETHDRSZ, c_int>::new(size)) }
+}
+
+/// `struct tun_filter` with no address.
+#[repr(C)]
+struct TapFilter {
+    flags: u16,
+    count: u16,
+}
+
+/// Lets a TAP device have frames for all destinations again.
+pub(crate) fn clear_tap_filter(fd: BorrowedFd<'_>) -> Result<()> {
+    let filter = TapFilter { flags: 0, count: 0 };
+    // SAFETY: TUNSETTXFILTER reads a `struct tun_filter` through the pointer it is given, and as many addresses behind it
+    // as that says: none.
+    unsafe { ioctl(fd, Setter::<TUNSETTXFILTER, TapFilter>::new(filter)) }
 }
 
 /// The length of the `virtio_net_hdr`.
@@ -175,4 +191,4 @@ pub(crate) fn unshare_namespaces(flags: UnshareFlags) -> Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) use testing::{open_tun_with, set_tun_persistent};
+pub(crate) use testing::{open_tun_with, set_tap_filter, set_tun_persistent};

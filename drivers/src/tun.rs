@@ -18,9 +18,10 @@ use txbuf::{Packet, Pool};
 use crate::netlink::Changes;
 use crate::{Capabilities, Device, DeviceCounters};
 
-use channel::Channel;
+pub(crate) use channel::{BURST, Channel, Outgoing};
 pub use error::TunError;
 pub use offload::VnetHeader;
+pub(crate) use open::ETHERNET;
 pub use open::{Backend, LinkKind, TunConfig};
 
 /// A TUN device. The interface goes away with it, unless it is persistent or another process has it open too.

@@ -152,7 +152,7 @@ pub(super) fn open(
         None => attach(),
     }?;
     let header = config.header;
-    fds.iter().try_for_each(|fd| prepare(fd, header))?;
+    fds.iter().try_for_each(|fd| prepare(kind, fd, header))?;
     let first = fds.first().filter(|_| config.offload);
     let agreement = first.map(|fd| offload::agree(fd, header)).transpose()?;
     // With all queues there: where a packet goes depends on how many there are.
@@ -227,7 +227,7 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>, backend: Backend) -> Result
     if puts_information_in_front(&fd, header)? {
         return Err(TunError::PacketInformation { name });
     }
-    prepare(&fd, header.unwrap_or_default())?;
+    prepare(LinkKind::Tun, &fd, header.unwrap_or_default())?;
     let agreement = header
         .map(|header| offload::agree(&fd, header))
         .transpose()?;
@@ -329,8 +329,12 @@ fn puts_information_in_front(fd: &OwnedFd, header: Option<VnetHeader>) -> Result
     }
 }
 
-/// What every device needs: a persistent one may still have the offloads and the header of its last user.
-fn prepare(fd: &OwnedFd, header: VnetHeader) -> Result<(), TunError> {
+/// What every device needs: a persistent one may still have the offloads, the header and the filter of its last user.
+fn prepare(kind: LinkKind, fd: &OwnedFd, header: VnetHeader) -> Result<(), TunError> {
+    if kind == LinkKind::Tap {
+        sys::clear_tap_filter(fd.as_fd())
+            .map_err(|errno| TunError::refused("clear the filter of the TAP device", errno))?;
+    }
     sys::set_tun_offload(fd.as_fd(), 0)
         .map_err(|errno| TunError::refused("reset the offloads of the TUN device", errno))?;
     sys::set_tun_vnet_header_size(fd.as_fd(), header.length() as i32)
