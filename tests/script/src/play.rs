@@ -259,7 +259,7 @@ impl<'a> Player<'a> {
             .flow
             .take()
             .unwrap_or_else(|| self.flow_of(&seen, local));
-        let mut wrong = matching::differences(expected, &seen, &mut flow);
+        let mut wrong = matching::differences(expected, &seen, &mut flow, &self.packets);
         let only_time = wrong.is_empty();
         if at + tolerance < earliest || at > latest + tolerance {
             let wanted = if earliest == latest {

@@ -2,6 +2,7 @@
 //! status that follows from both.
 
 mod annotations;
+mod html;
 mod status;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use annotations::{Annotation, annotations};
+pub use html::{Played, page};
 pub use status::{Proof, Status};
 
 /// The tables, in the order in which the status lists them.

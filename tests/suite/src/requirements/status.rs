@@ -110,6 +110,11 @@ impl<'a> Status<'a> {
         }
     }
 
+    /// The tables.
+    pub fn tables(&self) -> &'a [Table] {
+        self.tables
+    }
+
     /// How the row `id` stands.
     pub fn proof(&self, id: &str) -> Proof<'a> {
         if let Some(tests) = self.tests.get(id) {

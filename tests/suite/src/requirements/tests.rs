@@ -116,3 +116,34 @@ fn everything_that_is_wrong_is_said() {
         assert!(wrong.contains(part), "{part:?} is missing in:\n{wrong}");
     }
 }
+
+#[test]
+fn captures_are_written_into_the_page_in_base64() {
+    for (bytes, text) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foob", "Zm9vYg=="),
+    ] {
+        assert_eq!(super::html::base64(bytes.as_bytes()), text);
+    }
+}
+
+#[test]
+fn the_page_has_a_line_for_each_row() {
+    let (tables, waivers) = (table(), [waiver("B-1", "absent")]);
+    let annotations = scanned(
+        "tests/x/tests/y.rs",
+        "// req: A-1\n#[test]\nfn shows() {}\n",
+    );
+    let status = Status::new(&tables, &annotations, &waivers).unwrap();
+    let page = super::page(&status, &super::Played::default());
+    for wanted in [
+        "<td id=\"A-1\">A-1<td>MUST<td><td>tests/x/tests/y.rs::shows<td>holds",
+        "<td id=\"A-2\">A-2<td>MUST NOT<td><td><td>open",
+        "<td id=\"B-1\">B-1<td>MAY<td><td>because<td>absent",
+    ] {
+        assert!(page.contains(wanted), "{wanted} in {page}");
+    }
+}

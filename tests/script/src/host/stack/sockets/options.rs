@@ -19,6 +19,9 @@ const KEEPIDLE: i64 = libc::TCP_KEEPIDLE as i64;
 const KEEPINTVL: i64 = libc::TCP_KEEPINTVL as i64;
 const KEEPCNT: i64 = libc::TCP_KEEPCNT as i64;
 const MAXSEG: i64 = libc::TCP_MAXSEG as i64;
+const CORK: i64 = libc::TCP_CORK as i64;
+const QUICKACK: i64 = libc::TCP_QUICKACK as i64;
+const USER_TIMEOUT: i64 = libc::TCP_USER_TIMEOUT as i64;
 const CONGESTION: i64 = libc::TCP_CONGESTION as i64;
 
 impl Socket {
@@ -55,6 +58,15 @@ impl Socket {
                 }
                 SocketOption::KeepAlive(Some(keep))
             }
+            ((TCP, CORK), Value::Int(on)) => SocketOption::Cork(*on != 0),
+            ((TCP, QUICKACK), Value::Int(on)) => SocketOption::QuickAck(*on != 0),
+            ((TCP, USER_TIMEOUT), Value::Int(millis)) => {
+                let millis = u64::try_from(*millis).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                SocketOption::UserTimeout((millis > 0).then(|| Duration::from_millis(millis)))
+            }
+            ((TCP, MAXSEG), Value::Int(size)) => SocketOption::MaxSegment(
+                u16::try_from(*size).map_err(|_| Stop::Errno(libc::EINVAL))?,
+            ),
             ((TCP, CONGESTION), Value::Text(algorithm)) => {
                 SocketOption::Congestion(algorithm.parse().map_err(|_| Stop::Errno(libc::ENOENT))?)
             }
