@@ -58,7 +58,8 @@ impl Cookie {
     /// The body of an option; `None` when it has a length that none may have.
     // req: RFC7413-02, RFC7413-03
     pub(crate) fn parse(body: &[u8]) -> Option<Cookie> {
-        let valid = body.is_empty() || (FEWEST..=MOST).contains(&body.len()) && body.len() % 2 == 0;
+        let valid = body.is_empty()
+            || (FEWEST..=MOST).contains(&body.len()) && body.len().is_multiple_of(2);
         if !valid {
             return None;
         }
