@@ -320,6 +320,21 @@ counters! {
         syn_cookies_accepted,
         /// Dropped, and answered with a reset: segments that acknowledge none of the cookies that may come back.
         syn_cookies_refused: dropped,
+        /// SYNs whose data was accepted (Fast Open).
+        fast_open_passive,
+        /// Data that went with a SYN and was accepted.
+        fast_open_active,
+        /// Cookies of Fast Open that were given out.
+        fast_open_cookies_sent,
+        /// SYNs with a Fast Open cookie that is not good: their data was dropped.
+        fast_open_cookies_refused,
+        /// SYNs whose data was dropped because as many connections as may be were pending already, or because the accept
+        /// queue was about to be full.
+        fast_open_overflows,
+        /// Handshakes that showed that a server, or the path there, takes no part in Fast Open.
+        fast_open_failures,
+        /// Connections reset because closing took longer than their application lingers.
+        linger_expired,
         /// Connections in TIME-WAIT that gave way to a new one.
         time_wait_reused,
         /// Connections in TIME-WAIT that were forgotten early, because there were too many.
@@ -328,6 +343,14 @@ counters! {
         icmp_not_in_flight: dropped,
         /// Path MTU reductions taken over.
         path_mtu_reduced,
+        /// Segments that were sent to find out whether the path takes them.
+        out_mtu_probes,
+        /// Of those, what arrived: segments got longer.
+        mtu_probes_passed,
+        /// Of those, what did not arrive.
+        mtu_probes_lost,
+        /// Connections whose segments got shorter because nothing was acknowledged any more, and nobody said why.
+        mtu_black_holes,
     }
 }
 

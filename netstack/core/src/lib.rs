@@ -76,5 +76,8 @@ pub use stack::{
     Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
     SocketHoldings, SpliceError, Stack, Stray, Verdict,
 };
-pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
+pub use tcp::{
+    Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, TcpConfig, TcpInfo, TcpState,
+    UnknownCongestion,
+};
 pub use time::Instant;

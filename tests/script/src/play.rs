@@ -317,6 +317,11 @@ impl<'a> Player<'a> {
             // What comes from now on belongs to another connection.
             Op::Listen { .. } => self.flow = None,
             Op::Connect { fd, .. } if self.connected.insert(*fd) => self.flow = None,
+            Op::Send { fd, flags, .. }
+                if flags & i64::from(libc::MSG_FASTOPEN) != 0 && self.connected.insert(*fd) =>
+            {
+                self.flow = None;
+            }
             Op::Close { fd } => {
                 self.connected.remove(fd);
             }

@@ -13,6 +13,9 @@ pub enum ConnectionError {
     /// The peer reset the connection.
     #[error("connection reset by peer")]
     Reset,
+    /// The peer reset the connection after it had closed its side: what it sent is whole, but it takes nothing more.
+    #[error("broken pipe")]
+    BrokenPipe,
     /// The peer did not answer for too long.
     #[error("connection timed out")]
     TimedOut,

@@ -1,6 +1,5 @@
 //! The parameters of the two functions that all data goes through.
 
-use core::ops::BitOr;
 use std::net::SocketAddr;
 use txbuf::Token;
 
@@ -21,7 +20,7 @@ macro_rules! flags {
             }
         }
 
-        impl BitOr for $name {
+        impl ::core::ops::BitOr for $name {
             type Output = $name;
 
             fn bitor(self, rhs: $name) -> $name {
@@ -31,6 +30,8 @@ macro_rules! flags {
     };
 }
 
+pub(crate) use flags;
+
 flags! {
     /// How to send.
     SendFlags {
@@ -39,6 +40,10 @@ flags! {
         MORE = 1,
         /// A front end that would wait does not (`MSG_DONTWAIT`). The stack itself never waits.
         DONTWAIT = 2,
+        /// What is written goes with the SYN if that has not left yet, or waits for the handshake (`MSG_FASTOPEN`,
+        /// RFC 7413). The peer's application may get such data twice, if the network doubles the SYN: only where that
+        /// does no harm. Means nothing where the stack does not do it, see [`FastOpen`](crate::FastOpen).
+        FAST_OPEN = 4,
     }
 }
 

@@ -7,6 +7,7 @@ pub use error::{
     AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
     SendError, SocketError, TokenError,
 };
+pub(crate) use message::flags;
 pub use message::{Received, RecvFlags, SendControl, SendFlags};
 
 use crate::tcp::{Congestion, KeepAlive};
@@ -81,6 +82,22 @@ pub enum SocketOption {
     /// milliseconds;
     /// `None` for as long as it is repeated. It counts in the handshake too, and while the peer's window is shut.
     UserTimeout(Option<Duration>),
+    /// Tell the peer that sent data may stay unacknowledged for so long (RFC 5482), rounded up to seconds or minutes, and
+    /// heed what it tells, unless [`UserTimeout`](Self::UserTimeout) is set: then the longer of both is in force, from 150
+    /// seconds to an hour. `None` ends that.
+    AdvertiseUserTimeout(Option<Duration>),
+    /// What closing does (`SO_LINGER`): `None` for delivering what was written in the background, however long it takes;
+    /// zero for a reset at once; else for delivering it in that time, and a reset if that is not enough.
+    Linger(Option<Duration>),
+    /// Of a listener: how many connections whose SYN came with data may wait for the rest of their handshake
+    /// (`TCP_FASTOPEN`); 0 for none. Takes effect where the stack is a [`FastOpen::SERVER`](crate::FastOpen::SERVER). Such
+    /// data may be delivered again, if the network doubles the SYN or somebody plays it again: only where that does no
+    /// harm.
+    // req: RFC7413-01, RFC7413-16
+    FastOpen(u16),
+    /// Of a connection whose SYN has not left: it waits for the first write, and carries that, if the peer has given a
+    /// cookie before (`TCP_FASTOPEN_CONNECT`); if not, it leaves at once and asks for one.
+    FastOpenConnect(bool),
     /// The most bytes of a segment, headers not counted (`TCP_MAXSEG`), at least 88. Set before the SYN leaves, the peer
     /// hears of it; it never makes segments longer.
     MaxSegment(u16),

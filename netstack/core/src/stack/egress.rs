@@ -109,7 +109,10 @@ impl Stack {
         let outgoing = outgoing?;
         // It may have more.
         tcp.ready = true;
-        let mss = tcp.connection.snd.mss;
+        let mss = match outgoing.whole {
+            true => usize::MAX,
+            false => tcp.connection.snd.mss,
+        };
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
         let mut header = self.tcp_header(&flow, fragile);

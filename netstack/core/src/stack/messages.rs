@@ -56,19 +56,36 @@ impl Stack {
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
             _ if !from.is_source() => Err(SendError::NotASource),
             Socket::Udp(_) => self.udp_send(socket, from, control),
-            Socket::Tcp(tcp) => {
-                writable(&mut tcp.connection)?;
-                let wanted = from.remaining();
-                let more = flags.has(SendFlags::MORE);
-                let taken = tcp.connection.write(from, more, control.token, vacated);
-                let taken = taken.map_err(|_| SendError::NoMemory)?;
-                if taken == 0 && wanted > 0 {
-                    return Err(SendError::WouldBlock);
-                }
-                self.settle(socket);
-                Ok(taken)
+            Socket::Tcp(_) if flags.has(SendFlags::FAST_OPEN) => {
+                self.offer_fast_open(socket, false);
+                self.write_to(socket, from, flags, control, vacated)
             }
+            Socket::Tcp(_) => self.write_to(socket, from, flags, control, vacated),
         }
+    }
+
+    fn write_to(
+        &mut self,
+        socket: SocketId,
+        from: &mut IovIter<'_>,
+        flags: SendFlags,
+        control: &SendControl<'_>,
+        vacated: bool,
+    ) -> Result<usize, SendError> {
+        let connection = &mut self.table.tcp_mut(socket)?.connection;
+        let early = flags.has(SendFlags::FAST_OPEN) && connection.is_unsent();
+        if !early {
+            writable(connection)?;
+        }
+        let wanted = from.remaining();
+        let more = flags.has(SendFlags::MORE);
+        let taken = connection.write(from, more, control.token, vacated);
+        let taken = taken.map_err(|_| SendError::NoMemory)?;
+        if taken == 0 && wanted > 0 {
+            return Err(SendError::WouldBlock);
+        }
+        self.settle(socket);
+        Ok(taken)
     }
 
     /// Puts a message, or on a stream as much as there is, into `into`.
@@ -191,6 +208,10 @@ fn writable(connection: &mut Connection) -> Result<(), SendError> {
 }
 
 fn nothing_to_read(connection: &mut Connection) -> Result<Received, RecvError> {
+    if connection.error() == Some(ConnectionError::BrokenPipe) {
+        // The stream has its end; who writes is told.
+        return Ok(Received::default());
+    }
     match connection.take_error() {
         // What this side ended itself, it ended.
         Some(ConnectionError::Aborted) | None if connection.at_end() => Ok(Received::default()),

@@ -22,6 +22,7 @@ mod completions;
 mod config;
 mod egress;
 mod events;
+mod fast_open;
 mod flows;
 mod forward;
 mod holdings;
@@ -64,6 +65,7 @@ use crate::ip::route::{Route, Routes};
 use crate::random::Random;
 use crate::socket::Event;
 use crate::tcp::TcpConfig;
+use crate::tcp::fast_open::cache::Cookies;
 
 use crate::doorbell::Doorbell;
 use crate::tcp::isn::Secret;
@@ -108,6 +110,8 @@ pub struct Stack {
     random: Random,
     secret: Secret,
     tcp_config: TcpConfig,
+    /// What servers gave for Fast Open.
+    cookies: Cookies,
     interfaces: Vec<Interface>,
     addresses: Addresses,
     routes: Routes,
@@ -154,6 +158,7 @@ impl Stack {
             pools,
             random,
             tcp_config: config.tcp,
+            cookies: Cookies::default(),
             interfaces: Vec::new(),
             addresses: Addresses::new(),
             routes: Routes::new(),

@@ -14,6 +14,7 @@ use crate::tcp::handshake::Request;
 use crate::tcp::listen::Listener;
 use crate::udp::UdpSocket;
 use slab::Slab;
+use std::collections::BTreeMap;
 use txbuf::{Account, Completions};
 
 /// A connection and what the stack keeps beside it.
@@ -69,6 +70,8 @@ pub(super) struct Table {
     pub(super) time_waits: TimeWaits,
     /// Connections without a handle.
     pub(super) orphans: usize,
+    /// Connections whose SYN brought data and whose handshake is not through, with their listeners.
+    pub(super) early: BTreeMap<SocketId, SocketId>,
 }
 
 impl Table {
@@ -80,6 +83,7 @@ impl Table {
             requests: Slab::new(),
             time_waits: TimeWaits::default(),
             orphans: 0,
+            early: BTreeMap::new(),
         }
     }
 

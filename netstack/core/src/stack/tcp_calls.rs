@@ -15,6 +15,7 @@ use crate::socket::{
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::listen::Listener;
+use crate::tcp::user_timeout::Told;
 use crate::tcp::{TcpInfo, TcpState};
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -96,6 +97,7 @@ impl Stack {
         remote: SocketAddr,
         local: Option<SocketAddr>,
     ) -> Result<SocketId, ConnectError> {
+        self.tell_time(now);
         let (iface, key) = self.choose_flow(remote, local)?;
         let origin = self.origin(now, iface, key);
         let connection = Connection::connect(origin, &tcp_context!(self, now));
@@ -162,7 +164,7 @@ impl Stack {
     /// [`SocketError::NotConnected`] while it is not established or after it is over.
     pub fn shutdown(&mut self, socket: SocketId, how: How) -> Result<(), SocketError> {
         let tcp = self.table.tcp_mut(socket)?;
-        if !tcp.connection.state.is_synchronized() {
+        if !tcp.connection.state.is_synchronized() && !tcp.connection.is_early() {
             return Err(SocketError::NotConnected);
         }
         if matches!(how, How::Read | How::Both) {
@@ -288,7 +290,7 @@ impl Stack {
                     readable: connection.rcv.queued() > 0 || connection.at_end(),
                     writable: !connecting && (connection.snd.room() > 0 || !connection.may_write()),
                     hangup: over || connection.state == TcpState::TimeWait,
-                    error: connection.has_error(),
+                    error: connection.error().is_some(),
                     connecting,
                 }
             }
@@ -345,9 +347,14 @@ impl Stack {
         socket: SocketId,
         option: SocketOption,
     ) -> Result<(), OptionError> {
+        self.tell_time(now);
         let connection = match (self.table.get_mut(socket)?, option) {
             (Socket::Udp(udp), SocketOption::UdpGro(gro)) => {
                 udp.socket.set_gro(gro);
+                return Ok(());
+            }
+            (Socket::Listener(listener), SocketOption::FastOpen(most)) => {
+                listener.set_early_most(usize::from(most));
                 return Ok(());
             }
             (Socket::Tcp(tcp), _) => &mut tcp.connection,
@@ -356,7 +363,20 @@ impl Stack {
             }
         };
         match option {
-            SocketOption::UdpGro(_) => return Err(SocketError::WrongKind.into()),
+            SocketOption::UdpGro(_) | SocketOption::FastOpen(_) => {
+                return Err(SocketError::WrongKind.into());
+            }
+            SocketOption::FastOpenConnect(_) if !connection.is_unsent() => {
+                return Err(OptionError::Invalid);
+            }
+            SocketOption::FastOpenConnect(false) => connection.open_plainly(),
+            SocketOption::FastOpenConnect(true) => self.offer_fast_open(socket, true),
+            SocketOption::Linger(linger) => connection.set_linger(linger),
+            SocketOption::AdvertiseUserTimeout(None) => connection.advertise_user_timeout(None),
+            SocketOption::AdvertiseUserTimeout(Some(timeout)) => {
+                let told = Told::of(timeout).ok_or(OptionError::Invalid)?;
+                connection.advertise_user_timeout(Some(told));
+            }
             SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
             SocketOption::Cork(cork) => connection.cork = cork,
             SocketOption::QuickAck(quick) => {

@@ -2,6 +2,7 @@
 
 use super::Stack;
 use super::events::News;
+use super::fast_open::{Early, Verdict};
 use super::flows::Flow;
 use super::schedule::Owner;
 use super::table::{HalfOpen, Socket, TcpSocket};
@@ -54,7 +55,7 @@ impl Stack {
             None => self.listener_input(now, iface, key, segment, payload),
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
             Some(flow) => match (self.make_way(flow, &segment, local), flow) {
-                (Some(beyond), _) => self.syn_input(now, iface, key, &segment, Some(beyond)),
+                (Some(beyond), _) => self.syn_input(now, iface, key, &segment, None, Some(beyond)),
                 (None, Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
                 (None, Flow::TimeWait(number)) => self.time_wait_input(now, number, &segment),
                 (None, Flow::Request(_)) => {}
@@ -122,6 +123,7 @@ impl Stack {
         if let Some(reset) = reset {
             self.send_reset(iface, &flow, &reset);
         }
+        self.learn_fast_open(now, id);
         self.settle(id);
         self.retire(now, id);
     }
@@ -174,8 +176,13 @@ impl Stack {
         self.schedule.disarm(&mut half_open.scheduled);
         let HalfOpen { request, iface, .. } = half_open;
         let context = tcp_context!(self, now);
-        let connection =
-            Connection::established(request.origin, &request.agreed, request.retries, &context);
+        let connection = Connection::established(
+            request.origin,
+            &request.agreed,
+            request.retries,
+            request.sent_once,
+            &context,
+        );
         let id = self.add_passive(connection, iface, listener);
         self.connection_input(now, id, segment, payload);
     }
@@ -244,7 +251,7 @@ impl Stack {
         match listener {
             // RFC 9293, 3.10.7.2, fourth: not worth an answer.
             Some(_) if !syn && !ack && !rst => self.counters.tcp.in_bad_flags += 1,
-            Some(_) if syn && !ack => self.syn_input(now, iface, key, &segment, None),
+            Some(_) if syn && !ack => self.syn_input(now, iface, key, &segment, payload, None),
             Some(listener) if ack && !syn && !rst && self.expects_cookies(now, listener) => {
                 self.cookie_input(now, iface, key, listener, segment, payload);
             }
@@ -268,6 +275,7 @@ impl Stack {
         iface: IfaceId,
         key: FlowKey,
         segment: &Segment,
+        payload: Option<Span>,
         beyond: Option<Seq>,
     ) {
         if segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN) {
@@ -287,6 +295,23 @@ impl Stack {
         let mut origin = self.origin(now, iface, key);
         let is_v4 = key.remote().is_ipv4();
         let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
+        let verdict = match beyond {
+            None => self.judge_fast_open(now, listener, &origin, segment),
+            Some(_) => Verdict::Plain(None),
+        };
+        let cookie = match verdict {
+            Verdict::Plain(cookie) => cookie,
+            Verdict::Take(cookie) => {
+                let early = Early {
+                    listener,
+                    iface,
+                    origin,
+                    agreed,
+                    cookie,
+                };
+                return self.open_early(now, early, segment, payload);
+            }
+        };
         let remembers = self
             .table
             .listener_mut(listener)
@@ -301,7 +326,9 @@ impl Stack {
             // segment is acceptable.
             origin.iss = beyond + (usize::from(u16::MAX) + 2);
         }
-        let request = Request::new(origin, agreed, now, &self.tcp_config);
+        let mut request = Request::new(origin, agreed, now, &self.tcp_config);
+        request.cookie = cookie;
+        self.counters.tcp.fast_open_cookies_sent += u64::from(cookie.is_some());
         let number = self.remember(request, listener, iface);
         self.request_ready(number);
     }
@@ -412,6 +439,7 @@ impl Stack {
     /// After anything happened to a connection: tells its news, arms its timer, has it asked for
     /// packets, and cleans up when it is over.
     pub(super) fn settle(&mut self, id: SocketId) {
+        self.settle_early(id);
         let Some((tcp, pending)) = self.table.tcp_and_pending(id) else {
             return;
         };

@@ -21,6 +21,12 @@ pub(crate) struct Listener {
     ready: VecDeque<SocketId>,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
+    /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
+    /// there are.
+    early_most: usize,
+    early: usize,
+    /// When each of those that the peer reset meanwhile counts no more; at most as many as may be pending.
+    early_reset: VecDeque<Instant>,
 }
 
 impl Listener {
@@ -35,7 +41,43 @@ impl Listener {
             half_open: 0,
             ready: VecDeque::new(),
             cookies_until: None,
+            early_most: 0,
+            early: 0,
+            early_reset: VecDeque::new(),
         }
+    }
+
+    /// Sets how many connections may be pending whose SYN brought data: no more than may wait to be accepted.
+    pub(crate) fn set_early_most(&mut self, most: usize) {
+        self.early_most = most.min(self.backlog);
+    }
+
+    /// Whether data that come with a SYN may be taken at all; of a listener that nobody said anything of, if `all` may.
+    pub(crate) fn takes_early(&mut self, all: bool) -> bool {
+        if self.early_most == 0 && all {
+            self.early_most = self.backlog;
+        }
+        self.early_most > 0
+    }
+
+    /// Whether there is room for another connection whose SYN brought data.
+    // req: RFC7413-14
+    pub(crate) fn has_early_room(&mut self, now: Instant) -> bool {
+        while self.early_reset.front().is_some_and(|until| *until <= now) {
+            self.early_reset.pop_front();
+        }
+        self.early + self.early_reset.len() < self.early_most && !self.is_full()
+    }
+
+    /// The data of a SYN was taken.
+    pub(crate) fn on_early(&mut self) {
+        self.early += 1;
+    }
+
+    /// A connection whose SYN brought data has ended its handshake; if its peer reset it, it counts until `lingers`.
+    pub(crate) fn on_early_settled(&mut self, lingers: Option<Instant>) {
+        self.early = self.early.saturating_sub(1);
+        self.early_reset.extend(lingers);
     }
 
     /// Whether another SYN may be remembered.

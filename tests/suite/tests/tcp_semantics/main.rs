@@ -1,14 +1,19 @@
 //! What TCP does, segment by segment, in virtual time.
 
+mod attacks;
 mod buffers;
 mod closing;
 mod cookies;
 mod ecn;
+mod fast_open;
+mod fast_open_client;
 mod handshake;
 mod icmp;
 mod keepalive;
+mod lingering;
 mod listening;
 mod loss;
+mod lost_acknowledgements;
 mod options;
 mod pacing;
 mod ports;
@@ -18,3 +23,4 @@ mod resets;
 mod sending;
 mod time_wait;
 mod timestamps;
+mod user_timeout;

@@ -392,7 +392,7 @@ impl CongestionControl for Bbr {
     }
 
     fn set_mss(&mut self, mss: usize) {
-        if self.window == initial(self.mss) {
+        if mss < self.mss && self.window == initial(self.mss) {
             self.window = initial(mss);
         }
         self.mss = mss;

@@ -85,7 +85,9 @@ impl Window {
 
     // req: RFC5681-07
     pub(super) fn set_mss(&mut self, mss: usize) {
-        if self.size == initial(self.mss) {
+        // Larger segments do not make the window larger (RFC 4821, 4).
+        // req: RFC4821-03, RFC8899-08
+        if mss < self.mss && self.size == initial(self.mss) {
             self.size = initial(mss);
         }
         self.mss = mss;

@@ -45,12 +45,15 @@ struct Delivery {
     newest: Option<Instant>,
     /// Whether anything of it was sent only once and before the latest recovery.
     original: bool,
+    /// Whether anything of it was sent more than once.
+    resent: bool,
 }
 
 impl Delivery {
     #[inline]
     fn add(&mut self, sent: &Sent) {
         self.newest = self.newest.max(Some(sent.at));
+        self.resent |= sent.resent;
         if !sent.resent {
             self.first = self.first.or(Some(sent.at));
             self.latest = self.latest.max(Some(sent.at));
@@ -75,7 +78,7 @@ impl Sender {
         let validated = self.rounds.validates(self.congestion.window());
         let new_round =
             delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
-        self.measure(now, ack, &delivery);
+        self.measure(now, ack, &delivery, report.is_some());
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
         self.note_reports(now, ack.ack, bare, report, flight);
         if delivery.advanced && self.undo.on_advance(ack.echoed) {
@@ -87,6 +90,7 @@ impl Sender {
             self.timeouts = 0;
             self.progress_at = now;
             self.on_progress(&delivery);
+            self.judge_path_probe(now);
         }
         let lost = self.find_losses(now, duplicate, flight);
         // req: RFC3168-14
@@ -94,7 +98,8 @@ impl Sender {
         if marked {
             self.on_echo(now, flight);
         }
-        if delivery.original {
+        // A SYN could not be marked.
+        if delivery.original && delivery.acked + delivery.sacked > 0 {
             self.ecn.on_delivered();
         }
         match self.recovery.phase() {
@@ -181,22 +186,23 @@ impl Sender {
         news
     }
 
-    /// Takes round-trip times. Of what was sent twice only a timestamp tells (Karn's rule).
+    /// Takes round-trip times. Where something of it was sent twice only a timestamp tells (Karn's rule): what left once
+    /// may have waited for the rest. Nor does an acknowledgement that reports a duplicate: it answers a repetition that
+    /// was not needed, and the one that got lost before it would have been the measurement.
     // req: RFC6298-07, RFC6298-08, RFC7323-27
-    fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery) {
+    fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery, repeated: bool) {
         if let Some(latest) = delivery.latest {
             self.rtt.note_least(now, now.since(latest));
         }
         let wanted = !self.rounds.measured || self.rtt.is_backed_off();
-        if !delivery.advanced || !wanted {
+        if !delivery.advanced || !wanted || repeated {
             return;
         }
-        let by_clock = || ack.echoed.map(|echoed| now.since(echoed));
-        let Some(rtt) = delivery
-            .first
-            .map(|first| now.since(first))
-            .or_else(by_clock)
-        else {
+        let start = match delivery.resent {
+            false => delivery.first.or(ack.echoed),
+            true => ack.echoed,
+        };
+        let Some(rtt) = start.map(|start| now.since(start)) else {
             return;
         };
         self.rounds.measured = true;
@@ -297,6 +303,9 @@ impl Sender {
             let Some((left, resent)) = self.detect(now) else {
                 return false;
             };
+            if self.is_probe_lost(now) {
+                return false;
+            }
             self.on_lost(now, left, resent, flight);
             return true;
         }

@@ -7,6 +7,7 @@ mod frto;
 mod limits;
 mod newreno;
 mod pacer;
+mod path;
 mod probe;
 mod prr;
 pub(crate) mod queue;
@@ -19,6 +20,7 @@ mod timeout;
 mod undo;
 
 pub(crate) use acknowledge::Ack;
+pub(crate) use path::{MtuOutcome, Turn};
 pub(crate) use recovery::Phase;
 pub(crate) use scoreboard::Totals;
 
@@ -32,6 +34,7 @@ use frto::Frto;
 use limits::{Held, Limit, Limits};
 use newreno::NewReno;
 use pacer::{Pacer, quantum};
+use path::Search;
 use probe::Probe;
 use queue::SendQueue;
 use rack::Rack;
@@ -66,6 +69,15 @@ pub(crate) struct Tally {
     pub(crate) reneged: u64,
 }
 
+/// What a connection that loses nothing does without.
+#[derive(Debug, Default)]
+struct Rare {
+    tally: Tally,
+    /// What segments the path takes is being found out.
+    search: Option<Search>,
+    outcome: Option<MtuOutcome>,
+}
+
 /// The variables of RFC 9293, 3.3.1 for sending, the data, and what is known of the path.
 pub(crate) struct Sender {
     /// ISS.
@@ -80,7 +92,7 @@ pub(crate) struct Sender {
     max_wnd: u32,
     wl1: Seq,
     wl2: Seq,
-    /// The last octet of the last segment that was not full.
+    /// The last octet of the last segment that was not full; a SYN is none.
     small: Seq,
     /// The shift of the peer's window field.
     pub(crate) scale: u8,
@@ -120,7 +132,7 @@ pub(crate) struct Sender {
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u8,
     /// Made with the first loss.
-    tally: Option<Box<Tally>>,
+    rare: Option<Box<Rare>>,
 }
 
 impl Sender {
@@ -140,7 +152,7 @@ impl Sender {
             max_wnd: 0,
             wl1: Seq(0),
             wl2: Seq(0),
-            small: iss,
+            small: iss - 1,
             scale: 0,
             mss,
             sack: false,
@@ -166,7 +178,7 @@ impl Sender {
             not_sent_most: u32::MAX,
             limits: Limits::default(),
             timeouts: 0,
-            tally: None,
+            rare: None,
         }
     }
 
@@ -218,11 +230,18 @@ impl Sender {
 
     /// What only measurements show, so far.
     pub(crate) fn tally(&self) -> Tally {
-        self.tally.as_deref().copied().unwrap_or_default()
+        self.rare
+            .as_ref()
+            .map(|rare| rare.tally)
+            .unwrap_or_default()
     }
 
     fn tally_mut(&mut self) -> &mut Tally {
-        self.tally.get_or_insert_default()
+        &mut self.rare_mut().tally
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// What loss recovery is doing.
@@ -401,6 +420,7 @@ impl Sender {
             let tally = self.tally_mut();
             tally.retransmits += again.div_ceil(mss) as u64;
             tally.retransmitted += again as u64;
+            self.forget_path_probe(seq, until);
             self.board.on_resend(now, seq, until);
             self.undo.on_resend(now, again);
         }
@@ -427,6 +447,14 @@ impl Sender {
         self.max_wnd = self.max_wnd.max(self.wnd);
         self.wl1 = segment.seq;
         self.wl2 = segment.ack;
+    }
+
+    /// The handshake is through: what went with the SYN and was not taken leaves again at once. That is no congestion.
+    // req: RFC7413-12
+    pub(crate) fn resend_refused(&mut self) {
+        if self.outstanding() {
+            self.board.mark_lost(|_| true);
+        }
     }
 
     /// The peer's window opened again: what it would not take is sent anew, at once.
@@ -527,16 +555,24 @@ impl Sender {
 
     /// Segments have `mss` bytes at most from now on.
     pub(crate) fn limit_mss(&mut self, mss: usize) {
+        self.limit_search(mss);
         if mss < self.mss {
             self.mss = mss;
             self.congestion.set_mss(mss);
         }
     }
 
-    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
-    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+    /// The network says that the path takes segments of `mss` bytes.
+    pub(crate) fn reduce_path(&mut self, mss: usize) {
+        self.limit_search(mss);
+        self.reduce_mss(mss);
+    }
+
+    /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
+    fn reduce_mss(&mut self, mss: usize) {
         if mss < self.mss {
-            self.limit_mss(mss);
+            self.mss = mss;
+            self.congestion.set_mss(mss);
             self.board.mark_lost(|_| true);
         }
     }

@@ -65,7 +65,9 @@ impl Sender {
     pub(crate) fn on_reorder_timeout(&mut self, now: Instant) {
         let flight = self.flight();
         let lost = self.detect(now);
-        if let Some((left, resent)) = lost {
+        if let Some((left, resent)) = lost
+            && !self.is_probe_lost(now)
+        {
             self.on_lost(now, left, resent, flight);
         }
         if self.recovery.phase() == Phase::Fast {
@@ -103,7 +105,8 @@ impl Sender {
             in_recovery,
             threshold_reached,
             min_rtt: self.rtt.least(),
-            srtt: self.rtt.smoothed().unwrap_or_default(),
+            // A selective acknowledgement may come before any measurement, and says how long the path is all the same.
+            srtt: self.rtt.smoothed().unwrap_or(self.rtt.least()),
         }
     }
 }
