@@ -177,6 +177,15 @@ counters! {
         /// such error, or because memory is out.
         icmp_out_not_made,
 
+        /// Reports about multicast groups sent.
+        group_reports,
+        /// Queries about multicast groups taken in.
+        group_queries,
+        /// Messages about multicast groups that are no query which a router of the link would send.
+        group_messages_ignored: dropped,
+        /// IGMP messages with a wrong checksum.
+        igmp_in_bad_checksum: dropped,
+
         /// Packets (fragments, super-packets) that were queued for the interface by which they are forwarded.
         forwarded,
         /// Not forwarded because there is no route.
@@ -235,6 +244,32 @@ counters! {
         in_no_memory: dropped,
         /// Received in memory that the CPU may not read.
         in_unreadable: dropped,
+        /// Errors about datagrams queued for who wants to read them.
+        errors_queued,
+        /// Errors about datagrams that found the queue full.
+        errors_queue_full: dropped,
+    }
+}
+
+counters! {
+    /// Counters of ping, raw and packet sockets. Each has a reference to what it receives, so that what one drops is not
+    /// lost for others.
+    RawCounters {
+        /// Packets queued for a socket.
+        in_packets,
+        /// Packets queued with the interface that they leave by.
+        out_packets,
+        /// Messages that could not be sent when they were given, for another reason than a full queue; whoever gave them
+        /// was told.
+        out_refused: dropped,
+        /// Dropped because they were not of the socket's peer.
+        in_not_peer: dropped,
+        /// Dropped because the socket's receive queue was full.
+        in_queue_full: dropped,
+        /// Dropped because no memory was left to keep them.
+        in_no_memory: dropped,
+        /// Dropped when it was their turn to leave, because they could not be made into a packet.
+        out_malformed: dropped,
     }
 }
 
@@ -362,6 +397,8 @@ pub struct Counters {
     pub ip: IpCounters,
     /// UDP.
     pub udp: UdpCounters,
+    /// Ping, raw and packet sockets.
+    pub raw: RawCounters,
     /// TCP.
     pub tcp: TcpCounters,
 }
@@ -369,13 +406,14 @@ pub struct Counters {
 impl Counters {
     /// What all layers have dropped.
     pub fn drops(&self) -> u64 {
-        self.ip.drops() + self.udp.drops() + self.tcp.drops()
+        self.ip.drops() + self.udp.drops() + self.raw.drops() + self.tcp.drops()
     }
 
     /// Adds each counter of `more`, another stack's, to the same one here.
     pub fn add(&mut self, more: &Counters) {
         self.ip.add(&more.ip);
         self.udp.add(&more.udp);
+        self.raw.add(&more.raw);
         self.tcp.add(&more.tcp);
     }
 
@@ -383,7 +421,8 @@ impl Counters {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let ip = self.ip.iter().map(|(name, value)| ("ip", name, value));
         let udp = self.udp.iter().map(|(name, value)| ("udp", name, value));
+        let raw = self.raw.iter().map(|(name, value)| ("raw", name, value));
         let tcp = self.tcp.iter().map(|(name, value)| ("tcp", name, value));
-        ip.chain(udp).chain(tcp)
+        ip.chain(udp).chain(raw).chain(tcp)
     }
 }

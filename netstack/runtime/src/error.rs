@@ -96,6 +96,7 @@ impl IntoIo for SendError {
             SendError::Closed => ErrorKind::BrokenPipe,
             SendError::Connection(error) => error.kind(),
             SendError::TooLong
+            | SendError::InvalidMessage
             | SendError::InvalidSegment
             | SendError::TooManyParts
             | SendError::InvalidAddress

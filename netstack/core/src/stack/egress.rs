@@ -53,6 +53,7 @@ impl Stack {
             if self.hooked(now, Passage::Out { iface }, &mut packet) {
                 continue;
             }
+            self.tapped(now, iface, &packet, true);
             self.counters.ip.out_sent += 1;
             return Some(packet);
         }
@@ -78,11 +79,11 @@ impl Stack {
     ) -> Option<Packet> {
         match self.table.get_mut(id).ok()? {
             Socket::Tcp(_) => self.tcp_transmit(now, iface, id, turn),
-            Socket::Udp(_) => {
-                self.udp_transmit(now, iface, id, turn);
+            Socket::Datagram(_) => {
+                self.datagram_transmit(now, iface, id, turn);
                 None
             }
-            Socket::Listener(_) => None,
+            Socket::Bound(_) | Socket::Listener(_) => None,
         }
     }
 
@@ -115,8 +116,10 @@ impl Stack {
         };
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
+        let (hop_limit, class) = (tcp.hop_limit, tcp.traffic_class);
         let mut header = self.tcp_header(&flow, fragile);
-        header.traffic_class = outgoing.segment.ecn;
+        header.hop_limit = hop_limit;
+        header.traffic_class = class | outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
@@ -249,7 +252,7 @@ impl Stack {
         }
     }
 
-    fn push_control(&mut self, iface: IfaceId, packet: Packet) -> bool {
+    pub(super) fn push_control(&mut self, iface: IfaceId, packet: Packet) -> bool {
         let Some(interface) = self.interfaces.get_mut(iface.index() as usize) else {
             self.counters.ip.out_no_route += 1;
             return false;

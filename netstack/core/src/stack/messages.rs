@@ -53,9 +53,10 @@ impl Stack {
     ) -> Result<usize, SendError> {
         let vacated = self.vacates_arenas();
         match self.table.get_mut(socket)? {
+            Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
             _ if !from.is_source() => Err(SendError::NotASource),
-            Socket::Udp(_) => self.udp_send(socket, from, control),
+            Socket::Datagram(_) => self.datagram_send(socket, from, control),
             Socket::Tcp(_) if flags.has(SendFlags::FAST_OPEN) => {
                 self.offer_fast_open(socket, false);
                 self.write_to(socket, from, flags, control, vacated)
@@ -120,30 +121,14 @@ impl Stack {
         flags: RecvFlags,
         waits: &mut bool,
     ) -> Result<Received, RecvError> {
-        let (reader, kept) = self.table.reader(socket)?;
-        let mut taking = Taking {
-            flags,
-            evict: self.pressure.is_on(),
-            pools: &self.pools,
-            kept,
-            most: self.reader_keeps,
-            waits_with: self.shortage.account(),
-            doorbell: &self.doorbell,
-            waits,
-        };
+        let (reader, mut taking) = self.reader(socket, flags, waits)?;
         match reader {
+            Socket::Bound(_) => Err(RecvError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
             _ if into.is_source() => Err(RecvError::NotASink),
-            Socket::Udp(udp) => {
+            Socket::Datagram(entry) => {
                 let peek = flags.has(RecvFlags::PEEK);
-                let datagram = udp.socket.recv(into, peek, &mut taking)?;
-                Ok(Received {
-                    bytes: datagram.bytes,
-                    len: datagram.len,
-                    from: Some(datagram.from),
-                    truncated: datagram.truncated,
-                    segment: datagram.segment,
-                })
+                entry.socket.recv(into, peek, &mut taking)
             }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
@@ -168,6 +153,27 @@ impl Stack {
         }
     }
 
+    /// A socket that is read, and how what it holds is handed out.
+    pub(super) fn reader<'a>(
+        &'a mut self,
+        socket: SocketId,
+        flags: RecvFlags,
+        waits: &'a mut bool,
+    ) -> Result<(&'a mut Socket, Taking<'a>), SocketError> {
+        let (reader, kept) = self.table.reader(socket)?;
+        let taking = Taking {
+            flags,
+            evict: self.pressure.is_on(),
+            pools: &self.pools,
+            kept,
+            most: self.reader_keeps,
+            waits_with: self.shortage.account(),
+            doorbell: &self.doorbell,
+            waits,
+        };
+        Ok((reader, taking))
+    }
+
     /// How many bytes [`send_message`](Self::send_message) would take now.
     ///
     /// # Errors
@@ -176,9 +182,10 @@ impl Stack {
     /// writable event follows.
     pub fn send_room(&mut self, socket: SocketId) -> Result<usize, SendError> {
         match self.table.get_mut(socket)? {
+            Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
-            Socket::Udp(udp) if udp.socket.is_writable() => Ok(usize::MAX),
-            Socket::Udp(_) => Err(SendError::WouldBlock),
+            Socket::Datagram(entry) if entry.socket.is_writable() => Ok(usize::MAX),
+            Socket::Datagram(_) => Err(SendError::WouldBlock),
             Socket::Tcp(tcp) => {
                 writable(&mut tcp.connection)?;
                 match tcp.connection.snd.room() {

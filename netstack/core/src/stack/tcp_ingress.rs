@@ -54,7 +54,7 @@ impl Stack {
         match self.table.flow(&key) {
             None => self.listener_input(now, iface, key, segment, payload),
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
-            Some(flow) => match (self.make_way(flow, &segment, local), flow) {
+            Some(flow) => match (self.make_way(flow, &segment, &key, iface), flow) {
                 (Some(beyond), _) => self.syn_input(now, iface, key, &segment, None, Some(beyond)),
                 (None, Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
                 (None, Flow::TimeWait(number)) => self.time_wait_input(now, number, &segment),
@@ -66,12 +66,18 @@ impl Stack {
     /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
     // req: MAY-2
-    fn make_way(&mut self, flow: Flow, segment: &Segment, local: SocketAddr) -> Option<Seq> {
+    fn make_way(
+        &mut self,
+        flow: Flow,
+        segment: &Segment,
+        key: &FlowKey,
+        iface: IfaceId,
+    ) -> Option<Seq> {
         let others = Flags::PSH | Flags::ECE | Flags::CWR;
         if segment.flags.without(others) != Flags::SYN {
             return None;
         }
-        let listener = self.ports.tcp.holder(local)?;
+        let listener = self.listener_for(key, iface)?;
         if !self
             .table
             .listener_mut(listener)
@@ -223,13 +229,11 @@ impl Stack {
         waits_in: Option<SocketId>,
     ) -> SocketId {
         let key = connection.flow;
-        let tcp = TcpSocket {
-            connection,
-            iface,
-            waits_in,
-            ready: false,
-            scheduled: Default::default(),
-        };
+        let mut tcp = TcpSocket::new(connection, iface, waits_in);
+        if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
+            tcp.dual = listener.dual;
+            (tcp.hop_limit, tcp.traffic_class) = (listener.hop_limit, listener.traffic_class);
+        }
         let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
         self.table.set_flow(&key, Flow::Connection(id));
         id
@@ -245,7 +249,7 @@ impl Stack {
         segment: Segment,
         payload: Option<Span>,
     ) {
-        let listener = self.ports.tcp.holder(key.local());
+        let listener = self.listener_for(&key, iface);
         let has = |flag| segment.flags.has(flag);
         let (syn, ack, rst) = (has(Flags::SYN), has(Flags::ACK), has(Flags::RST));
         match listener {
@@ -282,7 +286,7 @@ impl Stack {
             self.counters.tcp.in_bad_flags += 1;
             return;
         }
-        let holder = self.ports.tcp.holder(key.local());
+        let holder = self.listener_for(&key, iface);
         let room = !self.is_crowded();
         let listener = holder.filter(|id| {
             let listener = self.table.listener_mut(*id);
@@ -475,6 +479,8 @@ impl Stack {
         let unheld = tcp.connection.is_orphan() || waits_in.is_some();
         self.schedule.disarm(&mut tcp.scheduled);
         self.table.clear_flow(&flow, Flow::Connection(id));
+        // It has a port of its own if it was bound.
+        self.ports.tcp.release(flow.local().port(), id);
         if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
             listener.forget(id);
         }

@@ -42,6 +42,11 @@ impl Secret {
         self.hash(flow, b'p')
     }
 
+    /// What spreads peers over sockets that share a port, so that nobody can choose which one is asked.
+    pub(crate) fn group_hash(&self, flow: &FlowKey) -> u64 {
+        self.hash(flow, b'g')
+    }
+
     /// What hides the first byte of the SYN cookies for the SYN with the number `irs`.
     pub(crate) fn cookie_mask(&self, flow: &FlowKey, irs: Seq) -> u32 {
         let mut hasher = self.hasher(flow, b'm');

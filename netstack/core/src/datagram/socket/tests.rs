@@ -1,50 +1,57 @@
 use std::io::{IoSlice, IoSliceMut};
 
 use proptest::prelude::*;
-use txbuf::{Gso, GsoKind};
+use txbuf::{Chain, Gso, GsoKind, IovIter, Packet, Span};
 
+use super::super::{DatagramDrop, Delivery, OVERHEAD};
 use super::*;
+use crate::Instant;
 use crate::Pools;
+use crate::datagram::Reported;
 use crate::doorbell::Doorbell;
-use crate::ip::icmp::{TimeExceeded, Unreachable};
+use crate::ip::icmp::{IcmpError, TimeExceeded, Unreachable};
 use crate::ip::testing::*;
-use crate::socket::RecvFlags;
+use crate::socket::{
+    ErrorOrigin, ErrorReport, Received, RecvError, RecvFlags, SendControl, SendError,
+};
+use crate::storage::Taking;
 use crate::udp::input;
 
 struct Bench {
     memory: Memory,
     small: Chain,
-    socket: UdpSocket,
+    socket: DatagramSocket,
 }
 
 impl Bench {
     fn new() -> Self {
-        Bench::with(UdpLimits::default())
+        Bench::with(DatagramLimits::default())
     }
 
-    fn with(limits: UdpLimits) -> Self {
+    fn with(limits: DatagramLimits) -> Self {
         let memory = Memory::new();
         let small = memory.arena();
         Bench {
             memory,
             small,
-            socket: UdpSocket::new(SocketAddr::new(ip(B4), 2000), limits),
+            socket: DatagramSocket::new(Kind::Udp, SocketAddr::new(ip(B4), 2000), limits),
         }
     }
 
-    fn deliver_packet(&mut self, mut packet: Packet) -> Result<usize, UdpDrop> {
+    fn deliver_packet(&mut self, mut packet: Packet) -> Result<usize, DatagramDrop> {
         let ip = crate::ip::input::parse(&mut packet).unwrap();
-        let header = input::parse(&ip, &mut packet)?;
-        self.socket.deliver(&header, packet, &mut self.small)
+        let header = input::parse(&ip, &mut packet).unwrap();
+        let delivery = Delivery::of_udp(&header, IfaceId::new(0), Instant::ZERO);
+        self.socket.deliver(&delivery, packet, &mut self.small)
     }
 
-    fn deliver(&mut self, payload: &[u8]) -> Result<usize, UdpDrop> {
+    fn deliver(&mut self, payload: &[u8]) -> Result<usize, DatagramDrop> {
         let packet = self.memory.received(&udp_packet(A4, B4, payload));
         self.deliver_packet(packet)
     }
 
     /// Several datagrams that the device had joined.
-    fn deliver_joined(&mut self, payload: &[u8], size: u16) -> Result<usize, UdpDrop> {
+    fn deliver_joined(&mut self, payload: &[u8], size: u16) -> Result<usize, DatagramDrop> {
         let mut packet = self.memory.packet(&udp_packet(A4, B4, payload));
         packet.meta.gso = Some(Gso {
             kind: GsoKind::Udp,
@@ -54,18 +61,14 @@ impl Bench {
         self.deliver_packet(packet)
     }
 
-    fn recv(&mut self, room: usize, peek: bool) -> Result<(Vec<u8>, ReceivedDatagram), RecvError> {
+    fn recv(&mut self, room: usize, peek: bool) -> Result<(Vec<u8>, Received), RecvError> {
         let mut buffer = vec![0; room];
         let received = self.recv_into(&mut IovIter::buffer(&mut buffer), peek)?;
         buffer.truncate(received.bytes);
         Ok((buffer, received))
     }
 
-    fn recv_into(
-        &mut self,
-        into: &mut IovIter<'_>,
-        peek: bool,
-    ) -> Result<ReceivedDatagram, RecvError> {
+    fn recv_into(&mut self, into: &mut IovIter<'_>, peek: bool) -> Result<Received, RecvError> {
         let mut taking = Taking {
             flags: RecvFlags::NONE,
             evict: false,
@@ -93,8 +96,9 @@ impl Bench {
             to,
             ..SendControl::default()
         };
+        let addressed = self.socket.addressed(&control)?;
         self.socket
-            .send(&control, None, from, &mut self.small, &pool)
+            .send(addressed, (None, None), from, &mut self.small, &pool)
     }
 
     fn assert_empty(self) {
@@ -129,9 +133,10 @@ fn datagrams_keep_their_boundaries() {
             (received.bytes, received.len, received.truncated),
             (len, len, false)
         );
+        let arrival = received.arrival.unwrap();
         assert_eq!(
-            (received.from, received.to, received.hop_limit),
-            (peer(), ip(B4), 64)
+            (received.from, arrival.to, arrival.hop_limit),
+            (Some(peer()), ip(B4), 64)
         );
     }
     bench.assert_empty();
@@ -186,7 +191,7 @@ fn scattered_and_as_spans() {
 
 #[test]
 fn the_receive_queue_is_bounded() {
-    let mut bench = Bench::with(UdpLimits {
+    let mut bench = Bench::with(DatagramLimits {
         receive: 10_000,
         send: 10_000,
     });
@@ -194,11 +199,11 @@ fn the_receive_queue_is_bounded() {
         .filter(|_| bench.deliver(&pattern(1000)).is_ok())
         .count();
     assert_eq!(delivered, 8);
-    assert_eq!(bench.deliver(&[]), Err(UdpDrop::QueueFull));
+    assert_eq!(bench.deliver(&[]), Err(DatagramDrop::QueueFull));
     bench.recv(0, false).unwrap();
     assert_eq!(bench.deliver(&[]), Ok(1));
     // Empty datagrams are not free.
-    let mut bench = Bench::with(UdpLimits {
+    let mut bench = Bench::with(DatagramLimits {
         receive: 10_000,
         send: 10_000,
     });
@@ -314,11 +319,13 @@ fn for_a_reader_that_keeps_up_nothing_is_copied() {
 #[test]
 fn a_connected_socket_hears_only_its_peer() {
     let mut bench = Bench::new();
-    bench.socket.connect(Some(SocketAddr::new(ip(A4), 999)));
-    assert_eq!(bench.deliver(&[1]), Err(UdpDrop::NotPeer));
-    bench.socket.connect(Some(peer()));
+    bench
+        .socket
+        .connect(ip(B4), Some(SocketAddr::new(ip(A4), 999)));
+    assert_eq!(bench.deliver(&[1]), Err(DatagramDrop::NotPeer));
+    bench.socket.connect(ip(B4), Some(peer()));
     assert_eq!(bench.deliver(&[1]), Ok(1));
-    bench.socket.connect(None);
+    bench.socket.connect(ip(B4), None);
     assert_eq!(bench.deliver(&[1]), Ok(1));
 }
 
@@ -327,7 +334,9 @@ fn sending() {
     let mut bench = Bench::new();
     assert_eq!(bench.send(None, b"x"), Err(SendError::NoDestination));
     assert_eq!(bench.send(Some(peer()), &pattern(100)), Ok(100));
-    bench.socket.connect(Some(SocketAddr::new(ip(A4), 7)));
+    bench
+        .socket
+        .connect(ip(B4), Some(SocketAddr::new(ip(A4), 7)));
     assert_eq!(bench.send(None, &pattern(10_000)), Ok(10_000));
     assert_eq!(bench.send(None, &[]), Ok(0));
     for (port, len) in [(1000, 100), (7, 10_000), (7, 0)] {
@@ -358,9 +367,10 @@ fn destinations_that_cannot_be() {
 fn the_longest_datagram() {
     for (local, to, most) in [(B4, "10.0.0.1:7", 65_507), (B6, "[2001:db8::1]:7", 65_527)] {
         let mut bench = Bench::new();
-        bench.socket = UdpSocket::new(
+        bench.socket = DatagramSocket::new(
+            Kind::Udp,
             SocketAddr::new(ip(local), 1),
-            UdpLimits {
+            DatagramLimits {
                 send: 1,
                 receive: 1,
             },
@@ -390,7 +400,7 @@ fn the_longest_datagram() {
 
 #[test]
 fn a_full_send_queue_takes_nothing() {
-    let mut bench = Bench::with(UdpLimits {
+    let mut bench = Bench::with(DatagramLimits {
         receive: 10_000,
         send: 3000,
     });
@@ -453,39 +463,71 @@ fn without_memory_nothing_is_queued() {
         Err(SendError::NoMemory)
     );
     assert_eq!(bench.send(Some(peer()), &[]), Ok(0));
-    assert_eq!(bench.deliver(b"x"), Err(UdpDrop::NoMemory));
+    assert_eq!(bench.deliver(b"x"), Err(DatagramDrop::NoMemory));
+}
+
+fn about(to: SocketAddr) -> ErrorReport {
+    ErrorReport {
+        to,
+        origin: ErrorOrigin::Icmp,
+        kind: 3,
+        code: 3,
+        info: 0,
+        offender: Some(ip(A4)),
+        time: Instant::from_secs(1),
+    }
 }
 
 // req: RFC1122-33, RFC1122udp-03, RFC8085-10, RFC8085-11
 #[test]
 fn errors_are_told_once_and_only_to_the_connected() {
     let mut bench = Bench::new();
-    assert!(!bench.socket.report(peer(), &PORT));
-    bench.socket.connect(Some(peer()));
-    assert!(!bench.socket.report(SocketAddr::new(ip(A4), 999), &PORT));
-    assert!(
-        !bench
-            .socket
-            .report(peer(), &IcmpError::TimeExceeded(TimeExceeded::HopLimit))
-    );
+    let report = |bench: &mut Bench, to, error| bench.socket.report(&error, about(to), None);
+    assert_eq!(report(&mut bench, peer(), PORT), Reported::Ignored);
+    bench.socket.connect(ip(B4), Some(peer()));
+    let other = SocketAddr::new(ip(A4), 999);
+    assert_eq!(report(&mut bench, other, PORT), Reported::Ignored);
+    let late = IcmpError::TimeExceeded(TimeExceeded::HopLimit);
+    assert_eq!(report(&mut bench, peer(), late), Reported::Ignored);
     assert!(!bench.socket.is_readable());
-    assert!(bench.socket.report(peer(), &PORT));
+    assert_eq!(report(&mut bench, peer(), PORT), Reported::Told);
     assert!(bench.socket.is_readable() && bench.socket.has_error());
     let refused = ConnectionError::Refused;
     assert_eq!(bench.recv(10, false), Err(RecvError::Connection(refused)));
     assert_eq!(bench.recv(10, false), Err(RecvError::WouldBlock));
-    bench.socket.report(peer(), &PORT);
+    report(&mut bench, peer(), PORT);
     assert_eq!(bench.send(None, b"x"), Err(SendError::Connection(refused)));
     assert_eq!(bench.send(None, b"x"), Ok(1));
-    bench.socket.report(peer(), &PORT);
+    report(&mut bench, peer(), PORT);
     assert_eq!(bench.socket.take_error(), Some(refused));
     assert_eq!(bench.socket.take_error(), None);
+}
+
+#[test]
+fn queued_errors_are_bounded_and_end_with_the_option() {
+    let mut bench = Bench::new();
+    bench.socket.queue_errors(true);
+    for n in 0..100 {
+        let start = bench.memory.span(b"start");
+        let reported = bench.socket.report(&PORT, about(peer()), Some(start));
+        let expected = if n < 64 {
+            Reported::Queued
+        } else {
+            Reported::Dropped
+        };
+        assert_eq!(reported, expected, "{n}");
+    }
+    assert_eq!(bench.memory.ledger.live_nodes(), 64);
+    bench.socket.queue_errors(false);
+    assert_eq!(bench.memory.ledger.live_nodes(), 0);
+    assert!(bench.socket.has_error(), "the latest is told all the same");
+    bench.assert_empty();
 }
 
 proptest! {
     #[test]
     fn the_books_are_kept(steps in prop::collection::vec((0u8..7, 0usize..3000), 0..200)) {
-        let limits = UdpLimits { receive: 20_000, send: 20_000 };
+        let limits = DatagramLimits { receive: 20_000, send: 20_000 };
         let mut bench = Bench::with(limits);
         for (step, len) in steps {
             match step {
