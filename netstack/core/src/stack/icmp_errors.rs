@@ -70,7 +70,10 @@ impl Stack {
             IcmpError::Unreachable(_) if connection.is_connecting() => {
                 connection.fail(ConnectionError::Unreachable);
             }
-            _ => {}
+            IcmpError::Unreachable(_)
+            | IcmpError::TimeExceeded(_)
+            | IcmpError::ParameterProblem { .. } => connection.note_soft_error(),
+            IcmpError::Unknown { .. } => {}
         }
         self.settle(id);
     }

@@ -403,7 +403,7 @@ impl Stack {
         tcp.scheduled = Default::default();
         let (flow, iface) = (tcp.connection.flow, tcp.iface);
         if tcp.connection.on_timeout(&mut tcp_context!(self, now)) {
-            let reset = tcp.connection.reset_segment();
+            let reset = tcp.connection.reset_segment(now);
             self.send_reset(iface, &flow, &reset);
         }
         self.settle(id);

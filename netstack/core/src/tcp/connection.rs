@@ -126,6 +126,8 @@ pub(crate) struct Connection {
     /// The application will not read any more.
     pub(crate) read_shut: bool,
     error: Option<ConnectionError>,
+    /// Whether the network said of what is outstanding that it does not arrive.
+    soft_error: bool,
 }
 
 impl Connection {
@@ -195,6 +197,7 @@ impl Connection {
             orphan: false,
             read_shut: false,
             error: None,
+            soft_error: false,
         }
     }
 
@@ -353,6 +356,22 @@ impl Connection {
             self.error = Some(error);
             self.enter_closed();
         }
+    }
+
+    /// The network says that what is outstanding does not arrive: that need not stay so.
+    // req: MUST-47, MUST-56, SHLD-25
+    pub(crate) fn note_soft_error(&mut self) {
+        self.soft_error = true;
+    }
+
+    /// New data was acknowledged: the peer can be reached.
+    pub(crate) fn clear_soft_error(&mut self) {
+        self.soft_error = false;
+    }
+
+    /// What the network said of what is outstanding, if that is nothing that ends the connection.
+    pub(crate) fn soft_error(&self) -> Option<ConnectionError> {
+        self.soft_error.then_some(ConnectionError::Unreachable)
     }
 
     /// Whether a peer would know this connection, so that aborting it calls for a reset.

@@ -387,6 +387,7 @@ impl Connection {
     /// New data, or our SYN or FIN, is acknowledged.
     fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
+        self.clear_soft_error();
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
         // req: RFC6298-13
         self.timers.stop(Timer::Retransmit);

@@ -48,16 +48,16 @@ impl Connection {
     }
 
     /// The reset that aborts this connection.
-    // req: U-37
-    pub(crate) fn reset_segment(&self) -> Segment {
+    // req: U-37, RFC7323-22
+    pub(crate) fn reset_segment(&self, now: Instant) -> Segment {
         let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
-        super::reset::bare(
-            local,
-            remote,
-            self.snd.nxt,
-            self.rcv.nxt,
-            Flags::RST | Flags::ACK,
-        )
+        let flags = Flags::RST | Flags::ACK;
+        let mut reset = super::reset::bare(local, remote, self.snd.nxt, self.rcv.nxt, flags);
+        reset.options.timestamps = self.timestamps.as_ref().map(|ts| Timestamps {
+            val: ts.clock(now),
+            ecr: ts.recent(),
+        });
+        reset
     }
 
     // req: MUST-14, SHLD-5, U-12

@@ -44,7 +44,8 @@ impl Connection {
         if u32::from(self.snd.timeouts) >= limit.min(u8::MAX.into())
             || ctx.now >= self.patience_ends()
         {
-            self.fail(ConnectionError::TimedOut);
+            let reason = self.soft_error().unwrap_or(ConnectionError::TimedOut);
+            self.fail(reason);
             return;
         }
         if self.is_connecting() {

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod closing;
+mod congestion;
 mod cookies;
 mod ecn;
 mod handshake;
@@ -15,6 +16,9 @@ mod ports;
 mod receiving;
 mod recovery;
 mod resets;
+mod scoreboard;
 mod sending;
 mod time_wait;
+mod timeouts;
 mod timestamps;
+mod windows;

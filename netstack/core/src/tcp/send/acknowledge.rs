@@ -303,7 +303,8 @@ impl Sender {
             return false;
         }
         if self.recovery.phase() == Phase::Fast {
-            self.newreno.inflate(self.mss, self.nxt.since(self.una));
+            let most = self.recovery.flight(self.una);
+            self.newreno.inflate(self.mss, most);
             return false;
         }
         // req: RFC5681-18, RFC5681-22
