@@ -390,6 +390,7 @@ impl Connection {
         }
     }
 
+    // req: MUST-13
     pub(crate) fn enter_time_wait(&mut self, ctx: &Context<'_>) {
         self.state = State::TimeWait;
         self.timers.stop_all();
@@ -428,6 +429,7 @@ impl Connection {
     }
 
     /// The path takes segments of `mss` bytes, options included.
+    // req: RFC7323-40
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
         self.dont_fragment = dont_fragment;
         self.path_mss = mss;

@@ -148,6 +148,7 @@ impl Connection {
     }
 
     /// PAWS (RFC 7323, 5.3, R1).
+    // req: RFC7323-35
     fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let Some(state) = &self.timestamps else {
             return Step::Next;
@@ -211,6 +212,7 @@ impl Connection {
     }
 
     /// First: whether any of the segment lies in the window.
+    // req: U-17
     fn check_sequence(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let (nxt, edge, len) = (self.rcv.nxt, self.rcv.window.edge(), segment.seq_len());
         let starts_inside = segment.seq.at_or_after(nxt) && segment.seq.before(edge);
@@ -354,6 +356,7 @@ impl Connection {
 
     /// Tells the sender of an acknowledgement; `bare` when the segment carries nothing else. Returns whether it
     /// acknowledges anything new.
+    // req: RFC6675-09
     fn acknowledge(&mut self, now: Instant, segment: &Segment, bare: bool) -> bool {
         let sent = |age| now.as_millis().checked_sub(u64::from(age));
         let echoed = self.echoed_age(now, segment).and_then(sent);

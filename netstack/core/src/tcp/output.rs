@@ -60,7 +60,7 @@ impl Connection {
         reset
     }
 
-    // req: MUST-14, SHLD-5, U-12
+    // req: MUST-14, SHLD-5, U-12, MAY-3, RFC7323-18
     fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.handshake_due) {
             return None;

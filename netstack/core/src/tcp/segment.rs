@@ -163,7 +163,7 @@ pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usiz
 /// # Errors
 ///
 /// [`NoRoom`] when the headers do not fit the packet's header area.
-// req: MUST-2
+// req: MUST-2, U-43
 pub(crate) fn build(
     segment: &Segment,
     payload: Option<Span>,

@@ -73,11 +73,16 @@ fn what_is_known_of_later_data_outlives_the_recovery() {
         let sent = remote.sent();
         new.extend(sent.into_iter().filter(|s| s.seq != flight[0].seq));
     }
-    let block = (new[2].seq, new[2].end());
+    // More than what limited transmit let out before the recovery is acknowledged.
+    answer_later(&mut remote, RTT);
+    let block = (new[5].seq, new[5].end());
     sack_bytes(&mut remote, &[block, (flight[1].seq, flight[39].end())]);
-    remote.rcv = new[0].end();
-    sack_bytes(&mut remote, &[block]);
-    assert_eq!(remote.info().sacked, MSS);
+    let threshold = remote.info().threshold;
+    remote.rcv = new[3].end();
+    remote.send(ACK, b"");
+    let info = remote.info();
+    assert!(!info.in_recovery && info.congestion_window == threshold);
+    assert_eq!(info.sacked, MSS);
 }
 
 // req: RFC6675-17, RFC6675-18
@@ -144,8 +149,8 @@ fn what_was_acknowledged_selectively_is_not_delivered_a_second_time() {
     assert!(remote.info().in_recovery);
 }
 
-/// A window full of segments of which the first is lost. Returns how many leave while the others arrive, and how many
-/// should.
+/// A window full of segments of which the first is lost. Returns how many leave while the others arrive, in proportion
+/// from the beginning, and how many should.
 fn recover(remote: &mut Remote) -> (usize, f64) {
     let full = remote.info().congestion_window / MSS;
     let flight = flight(remote, full + 60, full);
@@ -154,8 +159,13 @@ fn recover(remote: &mut Remote) -> (usize, f64) {
         sack(remote, &flight, &[(1, last)]);
         remote.sent().len()
     });
-    let sent = sent.sum();
+    let sent: Vec<usize> = sent.collect();
+    assert!(sent.iter().all(|now| *now <= 2), "no burst: {sent:?}");
     let share = remote.info().threshold as f64 / (full * MSS) as f64;
+    let early = sent[..full / 3].iter().sum::<usize>() as f64;
+    let due = share * (full / 3) as f64;
+    assert!((early - due).abs() <= 3.0, "{early}, not {due}: {sent:?}");
+    let sent = sent.iter().sum();
     remote.acknowledge(&flight[full - 1]);
     assert_eq!(remote.info().congestion_window, remote.info().threshold);
     (sent, full as f64 * share)

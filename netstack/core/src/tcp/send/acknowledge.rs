@@ -259,7 +259,7 @@ impl Sender {
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.
-    // req: RFC9937-09, RFC6582-06, RFC5681-27
+    // req: RFC9937-09, RFC6582-06, RFC5681-27, RFC6675-15
     fn on_progress(&mut self, delivery: &Delivery) {
         self.newreno.on_advance();
         match self.recovery.on_advance(self.una) {

@@ -91,6 +91,7 @@ impl EcnResponse {
     }
 
     /// The same; asked once.
+    // req: RFC3168-09
     #[inline]
     pub(crate) fn take_reduced(&mut self) -> bool {
         core::mem::take(&mut self.reduced)

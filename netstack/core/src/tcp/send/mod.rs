@@ -271,6 +271,7 @@ impl Sender {
     }
 
     /// What may be in the network.
+    // req: RFC9937-02
     fn allowance(&self) -> usize {
         let window = self.congestion.window();
         match (self.recovery.phase(), self.sack) {
