@@ -261,7 +261,7 @@ impl Stack {
     ///
     /// A connection that follows another of the same name begins behind `beyond`. It is remembered however many are
     /// half open, for a cookie cannot begin where it wants; there are no more such than connections that ended.
-    // req: U-06, RFC4987-04
+    // req: U-06, RFC4987-04, U-07
     fn syn_input(
         &mut self,
         now: Instant,

@@ -68,6 +68,7 @@ impl TimestampState {
     }
 
     /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
+    // req: RFC7323-38, RFC7323-39
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
         let age = seconds(now).wrapping_sub(self.recent_at);
         (val.wrapping_sub(self.recent) as i32) < 0 && age < RECENT_LIFETIME
@@ -211,6 +212,7 @@ impl Connection {
     }
 
     /// Settles what both SYNs said.
+    // req: MUST-16, RFC6691-02, RFC8985-01, RFC2018-04
     pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
         let config = ctx.config;
         let mss = usize::from(agreed.mss.min(self.path_mss));
@@ -300,6 +302,7 @@ impl Connection {
     }
 
     /// Whether the peer has closed its side and everything before was read.
+    // req: U-40
     pub(crate) fn at_end(&self) -> bool {
         self.rcv.queued() == 0
             && (self.read_shut || !(self.state.may_receive() || self.is_connecting()))
@@ -311,6 +314,7 @@ impl Connection {
     }
 
     /// Whether data may be written.
+    // req: U-39
     pub(crate) fn may_write(&self) -> bool {
         !self.state.send_closed() && !self.snd.queue.finished()
     }
@@ -370,6 +374,7 @@ impl Connection {
     }
 
     /// What the network said of what is outstanding, if that is nothing that ends the connection.
+    // req: SHLD-9, SHLD-20
     pub(crate) fn soft_error(&self) -> Option<ConnectionError> {
         self.soft_error.then_some(ConnectionError::Unreachable)
     }
@@ -419,6 +424,7 @@ impl Connection {
     }
 
     /// Starts or stops asking whether the peer is there.
+    // req: MAY-5, MUST-24, MUST-25, MUST-27
     pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
         self.keep_alive = keep_alive.map(Box::new);
         self.probes = 0;
@@ -470,6 +476,7 @@ impl Connection {
     }
 
     /// What is left for payload of a segment of `mss` bytes with the options that every one carries.
+    // req: RFC6691-02
     pub(crate) fn without_options(&self, mss: usize) -> usize {
         let options = if self.timestamps.is_some() {
             super::options::TIMESTAMPS_LEN

@@ -15,6 +15,7 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
+    // req: RFC6528-03
     pub(crate) fn new(random: &mut Random) -> Self {
         Secret {
             key: (random.next_u64(), random.next_u64()),

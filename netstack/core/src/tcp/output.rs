@@ -60,7 +60,7 @@ impl Connection {
         reset
     }
 
-    // req: MUST-14, SHLD-5, U-12, MAY-3, RFC7323-18
+    // req: MUST-14, SHLD-5, U-12, MAY-3, RFC7323-18, MUST-65, MUST-10, RFC2018-01, RFC7323-01, RFC7323-02
     fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.handshake_due) {
             return None;
@@ -203,7 +203,7 @@ impl Connection {
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
     /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1). As Minshall has it, a
     /// tail waits for the small segment before it and not for full ones, which the peer acknowledges without delay.
-    // req: SHLD-7, MUST-17, MUST-38, SHLD-28
+    // req: SHLD-7, MUST-17, MUST-38, SHLD-28, SHLD-27, MAY-16, MUST-60
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
         let most = match self.snd.ecn.is_reduced() {
@@ -237,6 +237,7 @@ impl Connection {
         Some(self.send_at(ctx, self.snd.nxt, len))
     }
 
+    // req: RFC5681-32, MUST-59
     fn acknowledgement(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.rcv.ack.due() {
             return None;
@@ -289,7 +290,7 @@ impl Connection {
     }
 
     /// The header of a segment from `seq` on, with everything that is to be acknowledged.
-    // req: U-44, RFC7323-20, RFC7323-21
+    // req: U-44, RFC7323-20, RFC7323-21, RFC2018-01, RFC2018-05, RFC7323-26
     fn header(&mut self, ctx: &Context<'_>, seq: Seq, flags: Flags, len: usize) -> Segment {
         let clock = self
             .timestamps

@@ -116,7 +116,7 @@ pub(crate) enum SegmentError {
 /// # Errors
 ///
 /// See [`SegmentError`]; the packet is to be dropped.
-// req: MUST-3
+// req: MUST-3, MUST-5, MUST-50
 pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usize), SegmentError> {
     let at = ip.header_len;
     packet

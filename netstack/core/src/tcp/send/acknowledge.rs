@@ -120,6 +120,7 @@ impl Sender {
     }
 
     /// Takes what is acknowledged off the board and shows it to RACK.
+    // req: RFC6937-04, RFC2018-17, RFC6675-01
     fn take_delivery(
         &mut self,
         now: Instant,
@@ -181,7 +182,7 @@ impl Sender {
     }
 
     /// Takes round-trip times. Of what was sent twice only a timestamp tells (Karn's rule).
-    // req: RFC6298-07, RFC6298-08, RFC7323-27
+    // req: RFC6298-07, RFC6298-08, RFC7323-27, MUST-18, RFC8961-03, RFC8961-05, RFC7323-28
     fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery) {
         if let Some(latest) = delivery.latest {
             self.rtt.note_least(now, now.since(latest));
@@ -204,6 +205,7 @@ impl Sender {
     }
 
     /// What a report of duplicates means, and what the acknowledgement says of a probe.
+    // req: RFC8985-20
     fn note_reports(
         &mut self,
         now: Instant,
@@ -259,7 +261,7 @@ impl Sender {
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.
-    // req: RFC9937-09, RFC6582-06, RFC5681-27, RFC6675-15
+    // req: RFC9937-09, RFC6582-06, RFC5681-27, RFC6675-15, RFC6675-10
     fn on_progress(&mut self, delivery: &Delivery) {
         self.newreno.on_advance();
         match self.recovery.on_advance(self.una) {
@@ -335,6 +337,7 @@ impl Sender {
 
     /// Something that left at `left` was lost while `flight` was in the network: congestion control hears of it once
     /// per window, and again when what was sent in response is lost too.
+    // req: RFC8985-25, RFC2018-13
     pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: usize) {
         let news = self.recovery.is_news(left, resent);
         match self.recovery.phase() {

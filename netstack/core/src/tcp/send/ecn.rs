@@ -23,6 +23,7 @@ pub(crate) struct EcnResponse {
 
 impl EcnResponse {
     /// Both ends understand marks.
+    // req: SHLD-8
     pub(crate) fn enable(&mut self) {
         self.enabled = true;
     }
