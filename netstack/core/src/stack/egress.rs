@@ -116,8 +116,9 @@ impl Stack {
         };
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
+        let packets = outgoing.segment.len.div_ceil(mss.max(1)).max(1);
         let (hop_limit, class) = (tcp.hop_limit, tcp.traffic_class);
-        let mut header = self.tcp_header(&flow, fragile);
+        let mut header = self.tcp_header(&flow, fragile, packets);
         header.hop_limit = hop_limit;
         header.traffic_class = class | outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
@@ -134,7 +135,7 @@ impl Stack {
         let segment = half_open.request.syn_ack(now);
         let origin = half_open.request.origin;
         self.counters.tcp.out_segments += 1;
-        let header = self.tcp_header(&origin.flow, origin.dont_fragment);
+        let header = self.tcp_header(&origin.flow, origin.dont_fragment, 1);
         let packet = segment::build(&segment, None, usize::MAX, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
@@ -151,7 +152,7 @@ impl Stack {
 
     /// Queues a segment without payload. Returns whether it could be made.
     fn send_alone(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) -> bool {
-        let header = self.tcp_header(flow, true);
+        let header = self.tcp_header(flow, true, 1);
         match segment::build(segment, None, usize::MAX, &header) {
             Ok(packet) => {
                 self.send_answer(iface, packet);
@@ -232,13 +233,15 @@ impl Stack {
         }
     }
 
-    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
+    /// The IP header of a packet that the edge cuts into `packets`.
+    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool, packets: usize) -> OutHeader {
         let (src, dst) = (flow.local().ip(), flow.remote().ip());
-        // Whole packets need no identification (RFC 6864, 4.1).
+        // Whole packets need no identification (RFC 6864, 4.1); others one each, which the edge counts up.
+        // req: RFC6864-04
         let ident = if dont_fragment {
             0
         } else {
-            self.ident(src, dst, IpProtocol::Tcp) as u16
+            self.idents.run(src, dst, IpProtocol::Tcp, packets as u32) as u16
         };
         OutHeader {
             src,

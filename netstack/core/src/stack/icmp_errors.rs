@@ -94,6 +94,7 @@ impl Stack {
         }
     }
 
+    // req: MUST-54, MUST-56, SHLD-26
     fn tcp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let key = FlowKey::new(quoted.src, quoted.dst);
         let Some(id) = self.connection_of(&key) else {
@@ -143,7 +144,10 @@ impl Stack {
             IcmpError::Unreachable(_) if connection.is_connecting() => {
                 connection.fail(ConnectionError::Unreachable);
             }
-            _ => {}
+            IcmpError::Unreachable(_)
+            | IcmpError::TimeExceeded(_)
+            | IcmpError::ParameterProblem { .. } => connection.note_soft_error(),
+            IcmpError::Unknown { .. } => {}
         }
         self.settle(id);
     }

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 const BOUND_FIRST: u16 = 49_152;
 /// The ephemeral ports of connections: as many as there are (RFC 6056, 3.2), for a listener can have the port of a
 /// connection all the same.
+// req: RFC6056-01
 const CONNECTED_FIRST: u16 = 1_024;
 
 /// Who has a port on an address, and how it is shared.

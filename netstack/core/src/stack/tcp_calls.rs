@@ -222,7 +222,7 @@ impl Stack {
             let reset = tcp
                 .connection
                 .reset_due()
-                .then(|| tcp.connection.reset_segment());
+                .then(|| tcp.connection.reset_segment(now));
             tcp.connection.fail(ConnectionError::Aborted);
             if let Some(reset) = reset {
                 self.send_reset(iface, &flow, &reset);

@@ -272,7 +272,7 @@ impl Stack {
     ///
     /// A connection that follows another of the same name begins behind `beyond`. It is remembered however many are
     /// half open, for a cookie cannot begin where it wants; there are no more such than connections that ended.
-    // req: U-06, RFC4987-04
+    // req: U-06, RFC4987-04, U-07
     fn syn_input(
         &mut self,
         now: Instant,
@@ -434,7 +434,7 @@ impl Stack {
         tcp.scheduled = Default::default();
         let (flow, iface) = (tcp.connection.flow, tcp.iface);
         if tcp.connection.on_timeout(&mut tcp_context!(self, now)) {
-            let reset = tcp.connection.reset_segment();
+            let reset = tcp.connection.reset_segment(now);
             self.send_reset(iface, &flow, &reset);
         }
         self.settle(id);

@@ -70,6 +70,7 @@ impl TimestampState {
     }
 
     /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
+    // req: RFC7323-38, RFC7323-39
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
         let age = seconds(now).wrapping_sub(self.recent_at);
         (val.wrapping_sub(self.recent) as i32) < 0 && age < RECENT_LIFETIME
@@ -127,6 +128,8 @@ pub(crate) struct Connection {
     /// The application will not read any more.
     pub(crate) read_shut: bool,
     error: Option<ConnectionError>,
+    /// Whether the network said of what is outstanding that it does not arrive.
+    soft_error: bool,
 }
 
 impl Connection {
@@ -223,6 +226,7 @@ impl Connection {
             orphan: false,
             read_shut: false,
             error: None,
+            soft_error: false,
         }
     }
 
@@ -236,6 +240,7 @@ impl Connection {
     }
 
     /// Settles what both SYNs said.
+    // req: MUST-16, RFC6691-02, RFC8985-01, RFC2018-04
     pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
         let config = ctx.config;
         let mss = usize::from(agreed.mss.min(self.path_mss));
@@ -325,6 +330,7 @@ impl Connection {
     }
 
     /// Whether the peer has closed its side and everything before was read.
+    // req: U-40
     pub(crate) fn at_end(&self) -> bool {
         self.rcv.queued() == 0
             && (self.read_shut || !(self.state.may_receive() || self.is_handshaking()))
@@ -341,6 +347,7 @@ impl Connection {
     }
 
     /// Whether data may be written.
+    // req: U-39
     pub(crate) fn may_write(&self) -> bool {
         !self.state.send_closed() && !self.snd.queue.finished()
     }
@@ -392,6 +399,23 @@ impl Connection {
         }
     }
 
+    /// The network says that what is outstanding does not arrive: that need not stay so.
+    // req: MUST-47, MUST-56, SHLD-25
+    pub(crate) fn note_soft_error(&mut self) {
+        self.soft_error = true;
+    }
+
+    /// New data was acknowledged: the peer can be reached.
+    pub(crate) fn clear_soft_error(&mut self) {
+        self.soft_error = false;
+    }
+
+    /// What the network said of what is outstanding, if that is nothing that ends the connection.
+    // req: SHLD-9, SHLD-20
+    pub(crate) fn soft_error(&self) -> Option<ConnectionError> {
+        self.soft_error.then_some(ConnectionError::Unreachable)
+    }
+
     /// Whether a peer would know this connection, so that aborting it calls for a reset.
     pub(crate) fn reset_due(&self) -> bool {
         !matches!(self.state, State::SynSent | State::TimeWait | State::Closed)
@@ -408,6 +432,7 @@ impl Connection {
         }
     }
 
+    // req: MUST-13
     pub(crate) fn enter_time_wait(&mut self, ctx: &Context<'_>) {
         self.state = State::TimeWait;
         self.timers.stop_all();
@@ -436,6 +461,7 @@ impl Connection {
     }
 
     /// The path takes segments of `mss` bytes, options included.
+    // req: RFC7323-40
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
         self.dont_fragment = dont_fragment;
         self.path_mss = mss;
@@ -463,6 +489,7 @@ impl Connection {
     }
 
     /// What is left for payload of a segment of `mss` bytes with the options that every one carries.
+    // req: RFC6691-02
     pub(crate) fn without_options(&self, mss: usize) -> usize {
         let options = if self.timestamps.is_some() {
             super::options::TIMESTAMPS_LEN

@@ -122,7 +122,7 @@ impl Request {
     }
 
     /// The SYN-ACK.
-    // req: U-06, RFC7323-06, RFC7323-11, RFC7323-17
+    // req: U-06, RFC7323-06, RFC7323-11, RFC7323-17, MUST-65, RFC2018-01, RFC7323-01, RFC7323-02, MUST-45
     pub(crate) fn syn_ack(&mut self, now: Instant) -> Segment {
         self.due = false;
         self.sent_once = (!core::mem::replace(&mut self.sent, true)).then_some(now);

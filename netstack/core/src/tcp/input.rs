@@ -52,6 +52,7 @@ impl Connection {
     }
 
     /// RFC 9293, 3.10.7.4.
+    // req: RFC7323-04, RFC7323-36, U-16
     fn input_synchronized(
         &mut self,
         ctx: &mut Context<'_>,
@@ -114,6 +115,7 @@ impl Connection {
     }
 
     /// PAWS (RFC 7323, 5.3, R1).
+    // req: RFC7323-35, RFC7323-23, RFC7323-24, RFC7323-25, RFC7323-32, RFC7323-36
     fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let Some(state) = &self.timestamps else {
             return Step::Next;
@@ -141,6 +143,7 @@ impl Connection {
 
     /// The update of TS.Recent (RFC 7323, 5.3, R3), from a segment that began at `seq`. Only one that
     /// proved acceptable counts: who cannot see the connection must not set its clock forward.
+    // req: RFC7323-29, RFC7323-30, RFC7323-31, RFC7323-33, RFC7323-37
     fn note_timestamp(&mut self, ctx: &Context<'_>, seq: Seq, segment: &Segment) {
         if let Some(state) = &mut self.timestamps
             && let Some(Timestamps { val, .. }) = segment.options.timestamps
@@ -151,6 +154,7 @@ impl Connection {
     }
 
     /// Second in RFC 9293, but judged on the untrimmed sequence number (RFC 5961, 3.2).
+    // req: MUST-11, MUST-12, SHLD-2, RFC5961-01, RFC5961-02, RFC5961-03, RFC5961-06, RFC5961-11, U-36
     fn check_rst(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::RST) {
             return Step::Next;
@@ -176,6 +180,7 @@ impl Connection {
     }
 
     /// First: whether any of the segment lies in the window.
+    // req: U-17, U-14, U-15, U-35, U-46, RFC7323-13
     fn check_sequence(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let (nxt, edge, len) = (self.rcv.nxt, self.rcv.window.edge(), segment.seq_len());
         let starts_inside = segment.seq.at_or_after(nxt) && segment.seq.before(edge);
@@ -228,6 +233,7 @@ impl Connection {
     }
 
     /// Fourth: a SYN in a synchronized state is challenged (RFC 5961, 4.2).
+    // req: RFC5961-05, RFC5961-12
     fn check_syn(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::SYN) {
             return Step::Next;
@@ -237,6 +243,7 @@ impl Connection {
     }
 
     /// Cuts away what was received before and what lies beyond the window.
+    // req: U-16
     fn trim_to_window(
         &mut self,
         ctx: &mut Context<'_>,
@@ -277,6 +284,7 @@ impl Connection {
     }
 
     /// Fifth: the acknowledgement.
+    // req: U-20, U-21, U-22, MAY-12, RFC5961-07, RFC5961-08, RFC6298-16
     fn check_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::ACK) {
             ctx.counters.in_bad_flags += 1;
@@ -311,6 +319,7 @@ impl Connection {
 
     /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate. One that was
     /// overtaken by another may still say what arrived beyond a hole.
+    // req: U-23, SHLD-17, MUST-35
     fn on_same_ack(&mut self, now: Instant, segment: &Segment) {
         if segment.ack.before(self.snd.una) {
             if !segment.options.sack.is_empty() {
@@ -338,6 +347,7 @@ impl Connection {
 
     /// Tells the sender of an acknowledgement; `bare` when the segment carries nothing else. Returns whether it
     /// acknowledges anything new.
+    // req: RFC6675-09
     fn acknowledge(&mut self, now: Instant, segment: &Segment, bare: bool) -> bool {
         let sent = |age| now.as_millis().checked_sub(u64::from(age));
         let echoed = self.echoed_age(now, segment).and_then(sent);
@@ -377,8 +387,10 @@ impl Connection {
     }
 
     /// New data, or our SYN or FIN, is acknowledged.
+    // req: U-28, RFC8961-08
     pub(super) fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
+        self.clear_soft_error();
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
         // req: RFC6298-13
         self.timers.stop(Timer::Retransmit);
@@ -405,6 +417,7 @@ impl Connection {
     }
 
     /// Seventh: the data.
+    // req: U-30, U-27, RFC5681-17, RFC2018-03
     pub(super) fn process_text(
         &mut self,
         ctx: &mut Context<'_>,
@@ -471,6 +484,7 @@ impl Connection {
 
     /// Keeps data beyond a hole, in storage of its own where it would pin too much, and acknowledges
     /// at once.
+    // req: SHLD-31, MAY-13, RFC5681-16, RFC2018-06
     fn keep_out_of_order(&mut self, ctx: &mut Context<'_>, seq: Seq, span: Span) {
         ctx.counters.in_out_of_order += 1;
         self.rcv.ack.demand();
@@ -492,6 +506,7 @@ impl Connection {
     }
 
     /// Eighth: the FIN, when everything before it is there.
+    // req: U-24, U-25, U-26
     fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         if segment.flags.has(Flags::FIN) && self.state.may_receive() {
             // A FIN that data has overrun was a lie.
@@ -513,6 +528,7 @@ impl Connection {
     }
 
     /// Answers something doubtful with an acknowledgement, but not too often (RFC 5961, 7).
+    // req: RFC5961-09
     fn challenge(&mut self, ctx: &mut Context<'_>) {
         if ctx.now < self.quiet_until {
             ctx.counters.challenges_withheld += 1;

@@ -16,6 +16,7 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
+    // req: RFC6528-03
     pub(crate) fn new(random: &mut Random) -> Self {
         Secret {
             key: (random.next_u64(), random.next_u64()),
@@ -23,7 +24,7 @@ impl Secret {
     }
 
     /// ISN = M + F(addresses, ports, secret), M a clock of four microseconds (RFC 6528, 3).
-    // req: MUST-8, SHLD-1, MUST-9, RFC6528-01, RFC6528-02
+    // req: MUST-8, SHLD-1, MUST-9, RFC6528-01, RFC6528-02, U-45
     pub(crate) fn isn(&self, now: Instant, flow: &FlowKey) -> Seq {
         let clock = (now.as_micros() / 4) as u32;
         Seq(clock.wrapping_add(self.hash(flow, b'i') as u32))

@@ -38,6 +38,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// A listener on `local` that holds `backlog` connections (at least one) in each queue, or `syn_backlog` half-open
     /// ones if that is more.
+    // req: RFC4987-06, RFC4987-09
     pub(crate) fn new(local: SocketAddr, backlog: usize, syn_backlog: usize) -> Self {
         let backlog = backlog.clamp(1, 65_535);
         Listener {

@@ -162,6 +162,7 @@ pub enum MtuProbing {
 }
 
 /// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
+// req: MUST-27, MUST-28
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     /// Silence before the first probe.

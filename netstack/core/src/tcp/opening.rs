@@ -14,6 +14,7 @@ use txbuf::Span;
 
 impl Connection {
     /// RFC 9293, 3.10.7.3.
+    // req: MUST-10, U-09, U-10, U-11, U-13, RFC5961-04, RFC7323-19, U-31
     pub(super) fn input_syn_sent(
         &mut self,
         ctx: &mut Context<'_>,

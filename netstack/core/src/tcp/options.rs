@@ -62,7 +62,7 @@ impl Options {
     ///
     /// Unknown options are skipped. An option whose length is impossible ends the reading; what came
     /// before it counts (RFC 9293, 3.1: an illegal length must be handled without a crash, MUST-7).
-    // req: MUST-4, MUST-6, MUST-7, MUST-64
+    // req: MUST-4, MUST-6, MUST-7, MUST-64, RFC7323-10, RFC5482-12, RFC2018-02
     pub(crate) fn parse(mut bytes: &[u8]) -> Options {
         let mut options = Options::default();
         // Nearly every segment carries just timestamps, aligned by two NOPs.

@@ -56,21 +56,22 @@ impl Connection {
     }
 
     /// The reset that aborts this connection.
-    // req: U-37
-    pub(crate) fn reset_segment(&self) -> Segment {
+    // req: U-37, RFC7323-22
+    pub(crate) fn reset_segment(&self, now: Instant) -> Segment {
         let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
         // The peer believes only a number that its window takes (RFC 5961, 3.2), so not that behind a probe of it.
         let edge = self.snd.una + self.snd.wnd();
-        super::reset::bare(
-            local,
-            remote,
-            self.snd.nxt.earlier(edge),
-            self.rcv.nxt,
-            Flags::RST | Flags::ACK,
-        )
+        let seq = self.snd.nxt.earlier(edge);
+        let flags = Flags::RST | Flags::ACK;
+        let mut reset = super::reset::bare(local, remote, seq, self.rcv.nxt, flags);
+        reset.options.timestamps = self.timestamps.as_ref().map(|ts| Timestamps {
+            val: ts.clock(now),
+            ecr: ts.recent(),
+        });
+        reset
     }
 
-    // req: MUST-14, SHLD-5, U-12
+    // req: MUST-14, SHLD-5, U-12, MAY-3, RFC7323-18, MUST-65, MUST-10, RFC2018-01, RFC7323-01, RFC7323-02
     fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if self.waits_for_data() || !core::mem::take(&mut self.handshake_due) {
             return None;
@@ -256,7 +257,7 @@ impl Connection {
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
     /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1). As Minshall has it, a
     /// tail waits for the small segment before it and not for full ones, which the peer acknowledges without delay.
-    // req: SHLD-7, MUST-17, MUST-38, SHLD-28
+    // req: SHLD-7, MUST-17, MUST-38, SHLD-28, SHLD-27, MAY-16, MUST-60
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
         let most = match self.snd.ecn.is_reduced() {
@@ -294,6 +295,7 @@ impl Connection {
         Some(self.send_at(ctx, self.snd.nxt, len))
     }
 
+    // req: RFC5681-32, MUST-59
     fn acknowledgement(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.rcv.ack.due() {
             return None;
@@ -352,7 +354,7 @@ impl Connection {
     }
 
     /// The header of a segment from `seq` on, with everything that is to be acknowledged.
-    // req: U-44, RFC7323-20, RFC7323-21
+    // req: U-44, RFC7323-20, RFC7323-21, RFC2018-01, RFC2018-05, RFC7323-26
     fn header(&mut self, ctx: &Context<'_>, seq: Seq, flags: Flags, len: usize) -> Segment {
         let clock = self
             .timestamps

@@ -47,7 +47,7 @@ impl Connection {
     }
 
     /// RFC 6298, 5.4 to 5.6, and the user timeout or R2 of RFC 9293, 3.8.3.
-    // req: MUST-22, SHLD-11, RFC6298-15
+    // req: MUST-22, SHLD-11, RFC6298-15, MUST-19, MUST-20, U-41
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
         let limit = match self.state {
@@ -59,7 +59,8 @@ impl Connection {
             _ => ctx.config.retries.min(u8::MAX.into()),
         };
         if u32::from(self.snd.timeouts) >= limit || ctx.now >= self.patience_ends() {
-            self.fail(ConnectionError::TimedOut);
+            let reason = self.soft_error().unwrap_or(ConnectionError::TimedOut);
+            self.fail(reason);
             return;
         }
         if self.is_handshaking() {
@@ -187,7 +188,7 @@ impl Connection {
 
     /// Keeps the persist timer running while there is data that the window or `MSG_MORE`, not the pace, holds back and
     /// nothing is outstanding whose acknowledgement would set it free (RFC 9293, 3.8.6.1).
-    // req: MUST-36, MUST-37
+    // req: MUST-36, MUST-37, SHLD-29
     pub(crate) fn watch_held_back(&mut self, now: Instant) {
         let held = self.snd.unsent() > 0 && !self.snd.outstanding() && self.state.sends_data();
         if !held || self.timers.is_set(Timer::Pace) {

@@ -3,6 +3,7 @@
 mod attacks;
 mod buffers;
 mod closing;
+mod congestion;
 mod cookies;
 mod ecn;
 mod fast_open;
@@ -20,7 +21,10 @@ mod ports;
 mod receiving;
 mod recovery;
 mod resets;
+mod scoreboard;
 mod sending;
 mod time_wait;
+mod timeouts;
 mod timestamps;
 mod user_timeout;
+mod windows;

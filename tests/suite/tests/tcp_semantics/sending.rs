@@ -112,7 +112,7 @@ fn a_message_whose_rest_never_comes_leaves_after_all() {
     assert_eq!(sent[0].1.payload.len(), 4);
 }
 
-// req: MUST-19, SHLD-28, RFC5681-01, RFC5681-03, RFC6928-01, RFC3465-02
+// req: MUST-19, SHLD-28, RFC5681-01, RFC5681-03, RFC6928-01, RFC3465-02, RFC5681-05
 #[test]
 fn the_first_flight_is_ten_segments() {
     let mut remote = established();

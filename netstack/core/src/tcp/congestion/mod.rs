@@ -187,6 +187,7 @@ pub(crate) trait CongestionControl: Send {
 }
 
 /// The algorithm for a connection whose segments have `mss` bytes.
+// req: MAY-18
 pub(crate) fn control(algorithm: Congestion, mss: usize) -> Box<dyn CongestionControl> {
     match algorithm {
         Congestion::Reno => Box::new(Reno::new(mss)),

@@ -126,6 +126,7 @@ impl Sender {
     }
 
     /// Takes what is acknowledged off the board and shows it to RACK.
+    // req: RFC6937-04, RFC2018-17, RFC6675-01
     fn take_delivery(
         &mut self,
         now: Instant,
@@ -189,7 +190,7 @@ impl Sender {
     /// Takes round-trip times. Where something of it was sent twice only a timestamp tells (Karn's rule): what left once
     /// may have waited for the rest. Nor does an acknowledgement that reports a duplicate: it answers a repetition that
     /// was not needed, and the one that got lost before it would have been the measurement.
-    // req: RFC6298-07, RFC6298-08, RFC7323-27
+    // req: RFC6298-07, RFC6298-08, RFC7323-27, MUST-18, RFC8961-03, RFC8961-05, RFC7323-28
     fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery, repeated: bool) {
         if let Some(latest) = delivery.latest {
             self.rtt.note_least(now, now.since(latest));
@@ -211,6 +212,7 @@ impl Sender {
     }
 
     /// What a report of duplicates means, and what the acknowledgement says of a probe.
+    // req: RFC8985-20
     fn note_reports(
         &mut self,
         now: Instant,
@@ -266,7 +268,7 @@ impl Sender {
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.
-    // req: RFC9937-09, RFC6582-06, RFC5681-27
+    // req: RFC9937-09, RFC6582-06, RFC5681-27, RFC6675-15, RFC6675-10
     fn on_progress(&mut self, delivery: &Delivery) {
         self.newreno.on_advance();
         match self.recovery.on_advance(self.una) {
@@ -313,7 +315,8 @@ impl Sender {
             return false;
         }
         if self.recovery.phase() == Phase::Fast {
-            self.newreno.inflate(self.mss, self.nxt.since(self.una));
+            let most = self.recovery.flight(self.una);
+            self.newreno.inflate(self.mss, most);
             return false;
         }
         // req: RFC5681-18, RFC5681-22
@@ -348,6 +351,7 @@ impl Sender {
 
     /// Something that left at `left` was lost while `flight` was under way: congestion control hears of it once
     /// per window, and again when what was sent in response is lost too.
+    // req: RFC8985-25, RFC2018-13
     pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: Flight) {
         let news = self.recovery.is_news(left, resent);
         match self.recovery.phase() {

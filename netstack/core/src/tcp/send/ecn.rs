@@ -23,6 +23,7 @@ pub(crate) struct EcnResponse {
 
 impl EcnResponse {
     /// Both ends understand marks.
+    // req: SHLD-8
     pub(crate) fn enable(&mut self) {
         self.enabled = true;
     }
@@ -91,6 +92,7 @@ impl EcnResponse {
     }
 
     /// The same; asked once.
+    // req: RFC3168-09
     #[inline]
     pub(crate) fn take_reduced(&mut self) -> bool {
         core::mem::take(&mut self.reduced)

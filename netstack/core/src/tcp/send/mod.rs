@@ -304,6 +304,7 @@ impl Sender {
     }
 
     /// What may be in the network.
+    // req: RFC9937-02, RFC6675-13, RFC5681-21, RFC9937-01, RFC8985-22
     fn allowance(&self) -> usize {
         let window = self.congestion.window();
         match (self.recovery.phase(), self.sack) {
@@ -315,7 +316,7 @@ impl Sender {
     }
 
     /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
-    // req: RFC5681-01, RFC7323-15
+    // req: RFC5681-01, RFC7323-15, MUST-34, SHLD-15, RFC6675-05, RFC5681-02, RFC5681-26
     pub(crate) fn usable(&self) -> usize {
         if self.ecn.is_held() {
             return 0;
@@ -350,6 +351,7 @@ impl Sender {
 
     /// What is to be sent again whatever the windows and the pace say: from where, and how many sequence numbers.
     /// Asked once.
+    // req: MAY-7, SHLD-16, RFC7323-16, RFC6675-12
     pub(crate) fn take_forced(&mut self) -> Option<(Seq, usize)> {
         if !core::mem::take(&mut self.force) || !self.outstanding() {
             return None;
@@ -360,7 +362,7 @@ impl Sender {
     }
 
     /// What else is to be sent again now: from where, and how many sequence numbers.
-    // req: RFC6675-04, RFC8985-23
+    // req: RFC6675-04, RFC8985-23, SHLD-16, RFC6675-16, RFC6675-18
     pub(crate) fn next_retransmission(&self) -> Option<(Seq, usize)> {
         if self.frto.allowance().is_some() {
             return None;
@@ -465,6 +467,7 @@ impl Sender {
 
     /// Takes the window of an acceptable segment if it is the newest (RFC 9293, 3.10.7.4).
     /// Returns whether it changed.
+    // req: MUST-1, U-22, MUST-34, SHLD-15, RFC7323-07, RFC7323-12
     pub(crate) fn update_window(&mut self, segment: &Segment) -> bool {
         let newer = self.wl1.before(segment.seq)
             || (self.wl1 == segment.seq && self.wl2.at_or_before(segment.ack));

@@ -48,6 +48,12 @@ impl Recovery {
         una.after(self.point)
     }
 
+    /// Sequence numbers from `una` on that were out when the latest recovery began.
+    // req: RFC9937-08
+    pub(crate) fn flight(&self, una: Seq) -> usize {
+        self.point.since(una)
+    }
+
     /// Whether something that was lost had left after congestion control was told last: then that is news. `resent`
     /// when it had not left for the first time.
     // req: RFC5681-34

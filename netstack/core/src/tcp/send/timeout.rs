@@ -9,7 +9,7 @@ use core::time::Duration;
 impl Sender {
     /// The retransmission timer went off: the segment at `una` leaves at once, whatever the windows
     /// say, and what else is lost as they open.
-    // req: RFC6298-14, RFC6298-15, RFC8961-06
+    // req: RFC6298-14, RFC6298-15, RFC8961-06, RFC5682-06
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         let again = self.timeouts > 0;
         self.timeouts = self.timeouts.saturating_add(1);

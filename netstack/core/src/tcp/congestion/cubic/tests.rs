@@ -33,7 +33,7 @@ fn at_window(segments: usize) -> Cubic {
     cubic
 }
 
-// req: RFC9438-01, RFC9438-06, RFC9438-07, RFC9438-08, RFC9438-09, RFC9438-19
+// req: RFC9438-01, RFC9438-06, RFC9438-07, RFC9438-08, RFC9438-09, RFC9438-19, MAY-18
 #[test]
 fn the_window_follows_the_formula_within_five_per_cent() {
     let w_max = 1000.0_f64;
@@ -167,4 +167,32 @@ fn the_cube_root_is_right() {
         assert!((root * root * root - x).abs() <= x * 1e-9, "{x}: {root}");
     }
     assert_eq!(cube_root(0.0), 0.0);
+}
+
+// req: RFC9438-17, RFC9438-18
+#[test]
+fn slow_start_doubles_and_ends_when_the_path_becomes_longer() {
+    let mut cubic = Cubic::new(MSS);
+    let mut now = Instant::ZERO;
+    for _ in 0..3 {
+        let before = cubic.window();
+        round(&mut cubic, &mut now);
+        assert_eq!(cubic.window(), 2 * before);
+    }
+    let mut rtt = RTT;
+    for _ in 0..20 {
+        rtt += RTT / 8;
+        for i in 0..cubic.window() / MSS {
+            now += Duration::from_micros(100);
+            cubic.on_ack(&Acked {
+                now,
+                bytes: MSS,
+                validated: true,
+                new_round: i == 0,
+                rtt: Some(rtt),
+                srtt: rtt,
+            });
+        }
+    }
+    assert!(cubic.threshold() < 1_000 * MSS, "before any loss");
 }

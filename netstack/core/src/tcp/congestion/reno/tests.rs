@@ -74,3 +74,18 @@ fn a_response_taken_back_leaves_the_window_as_it_was() {
     reno.undo();
     assert_eq!((reno.window(), reno.threshold()), (40 * MSS, usize::MAX));
 }
+
+// req: RFC3465-01
+#[test]
+fn growth_in_avoidance_does_not_depend_on_how_often_is_acknowledged() {
+    let grown = |parts: usize| {
+        let mut reno = Reno::resume(MSS, 20 * MSS, 10 * MSS);
+        for _ in 0..parts {
+            reno.on_ack(&acked(20 * MSS / parts));
+        }
+        reno.window()
+    };
+    assert_eq!(grown(20 * MSS), 21 * MSS, "byte by byte");
+    assert_eq!(grown(20), 21 * MSS);
+    assert_eq!(grown(1), 21 * MSS);
+}
