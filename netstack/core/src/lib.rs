@@ -64,7 +64,7 @@ mod tcp;
 mod time;
 mod udp;
 
-pub use counters::{Counters, IpCounters, TcpCounters, UdpCounters};
+pub use counters::{Counters, GatewayCounters, IpCounters, TcpCounters, UdpCounters};
 pub use ip::IfaceId;
 pub use smoltcp::wire::IpCidr;
 pub use socket::{
@@ -73,8 +73,9 @@ pub use socket::{
     SocketId, SocketOption, TokenError,
 };
 pub use stack::{
-    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
-    SocketHoldings, SpliceError, Stack, Stray, Verdict,
+    Admission, Admit, Arrival, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig,
+    Hook, Injector, InterfaceConfig, Passage, Pools, Shard, SocketHoldings, SpliceError, Stack,
+    Stray, Transport, Verdict,
 };
 pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
 pub use time::Instant;

@@ -17,7 +17,9 @@ impl Stack {
     /// See [`TokenError`]; no number is used up.
     pub fn message_token(&mut self, socket: SocketId) -> Result<Token, TokenError> {
         let order = match self.table.get(socket)? {
-            Socket::Listener(_) => return Err(SocketError::WrongKind.into()),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                return Err(SocketError::WrongKind.into());
+            }
             Socket::Tcp(_) => Order::Stream,
             Socket::Udp(_) => Order::Datagram,
         };

@@ -82,7 +82,7 @@ impl Stack {
                 self.udp_transmit(now, iface, id, turn);
                 None
             }
-            Socket::Listener(_) => None,
+            Socket::Listener(_) | Socket::Gateway(_) => None,
         }
     }
 

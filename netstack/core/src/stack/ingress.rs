@@ -49,7 +49,7 @@ impl Stack {
             if self.hooked(now, Passage::In { iface }, &mut packet) {
                 return;
             }
-            if self.is_to_be_forwarded(&mut packet) {
+            if !self.gateways.captures(iface) && self.is_to_be_forwarded(&mut packet) {
                 return self.forward(now, iface, packet);
             }
         }
@@ -108,6 +108,7 @@ impl Stack {
             }
         }
         self.end_time_waits(now);
+        self.end_undecided(now);
         while let Some(expired) = self.reassembly.expire(now, &mut self.counters.ip) {
             if let Some(first) = expired.first {
                 let iface = IfaceId::new(first.meta.iface);
@@ -118,10 +119,17 @@ impl Stack {
     }
 
     /// Whether a packet is addressed to this host: to one of its addresses, to a broadcast address of
-    /// `iface`, or to the all-nodes groups.
+    /// `iface`, or to the all-nodes groups; or to anybody, if this host takes in what is for others by `iface`.
     fn is_for_us(&self, iface: IfaceId, header: &IpHeader) -> bool {
         if self.addresses.owns(header.dst) || self.addresses.is_broadcast(header.dst) {
             return true;
+        }
+        let of_flow = matches!(
+            header.protocol,
+            IpProtocol::Tcp | IpProtocol::Udp | IpProtocol::Icmp | IpProtocol::Icmpv6
+        );
+        if self.takes_for_others(iface, header.dst) {
+            return of_flow || header.fragment.is_some();
         }
         header.dst.is_multicast()
             && self.addresses.of(iface).next().is_some()
@@ -168,6 +176,10 @@ impl Stack {
     }
 
     fn answer_echo(&mut self, iface: IfaceId, header: &IpHeader, packet: Packet) {
+        if self.takes_for_others(iface, header.dst) {
+            self.counters.ip.in_not_ours += 1;
+            return;
+        }
         self.counters.ip.icmp_in_echo_requests += 1;
         // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
         // amplify.

@@ -53,7 +53,9 @@ impl Stack {
     ) -> Result<usize, SendError> {
         let vacated = self.vacates_arenas();
         match self.table.get_mut(socket)? {
-            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(SendError::Socket(SocketError::WrongKind))
+            }
             _ if !from.is_source() => Err(SendError::NotASource),
             Socket::Udp(_) => self.udp_send(socket, from, control),
             Socket::Tcp(tcp) => {
@@ -115,7 +117,9 @@ impl Stack {
             waits,
         };
         match reader {
-            Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(RecvError::Socket(SocketError::WrongKind))
+            }
             _ if into.is_source() => Err(RecvError::NotASink),
             Socket::Udp(udp) => {
                 let peek = flags.has(RecvFlags::PEEK);
@@ -159,7 +163,9 @@ impl Stack {
     /// writable event follows.
     pub fn send_room(&mut self, socket: SocketId) -> Result<usize, SendError> {
         match self.table.get_mut(socket)? {
-            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(SendError::Socket(SocketError::WrongKind))
+            }
             Socket::Udp(udp) if udp.socket.is_writable() => Ok(usize::MAX),
             Socket::Udp(_) => Err(SendError::WouldBlock),
             Socket::Tcp(tcp) => {

@@ -24,6 +24,7 @@ mod egress;
 mod events;
 mod flows;
 mod forward;
+mod gateway;
 mod holdings;
 mod hooks;
 mod icmp_errors;
@@ -48,6 +49,7 @@ mod waiting;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
+pub use gateway::{Admission, Admit, Arrival, Flow, FlowError, FlowId, GatewayConfig, Transport};
 pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
@@ -70,6 +72,7 @@ use crate::tcp::isn::Secret;
 use crate::time::Instant;
 use events::{Events, Pending};
 use forward::Forwarding;
+use gateway::book::Gateways;
 use hooks::Hooks;
 use interface::Interface;
 use ports::{Ports, Searches};
@@ -94,6 +97,8 @@ use txbuf::{Chain, Ledger};
 ///   [`handle_stray`](Self::handle_stray).
 /// - *Packets without sockets*: a stack that [forwards](Config::forward) sends on what is for others;
 ///   [`add_hook`](Self::add_hook) and [`inject`](Self::inject).
+/// - *Flows to others*: [`gateway_open`](Self::gateway_open) takes them in, [`gateway_next`](Self::gateway_next) hands
+///   them out, `flow_accept`, `flow_reject` and `flow_drop` decide.
 /// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `send_message`,
 ///   `receive_message` and so on. They only change state; nothing is sent inside them.
 /// - *Output*: after any input or command, call [`poll_transmit`](Self::poll_transmit) for each
@@ -128,6 +133,7 @@ pub struct Stack {
     reader_keeps: usize,
     forwarding: Forwarding,
     hooks: Hooks,
+    gateways: Gateways,
     shard: Shard,
     strays: Strays,
     /// The latest time that was told.
@@ -168,6 +174,7 @@ impl Stack {
                 cut: config.cut,
             },
             hooks: Hooks::default(),
+            gateways: Gateways::default(),
             shard: config.shard,
             strays: Strays::default(),
             now: Instant::ZERO,
@@ -281,7 +288,8 @@ impl Stack {
         let fragments = self.reassembly.poll_timeout();
         let relief = self.pressure.poll_timeout();
         let time_waits = self.table.time_waits.next();
-        [sockets, fragments, relief, time_waits]
+        let undecided = self.gateways.next();
+        [sockets, fragments, relief, time_waits, undecided]
             .into_iter()
             .flatten()
             .min()

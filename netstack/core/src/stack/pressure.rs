@@ -107,6 +107,6 @@ fn evacuate(socket: &mut Socket, small: &mut Chain) -> usize {
     match socket {
         Socket::Tcp(tcp) => tcp.connection.rcv.evacuate(small),
         Socket::Udp(udp) => udp.socket.evacuate(small),
-        Socket::Listener(_) => 0,
+        Socket::Listener(_) | Socket::Gateway(_) => 0,
     }
 }

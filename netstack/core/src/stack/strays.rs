@@ -90,7 +90,7 @@ impl Stack {
     pub fn handle_stray(&mut self, now: Instant, mut stray: Stray) {
         self.tell_time(now);
         stray.seen += 1;
-        let wanted = self.wants(now, &stray.header, &mut stray.packet);
+        let wanted = self.wants(now, stray.iface, &stray.header, &mut stray.packet);
         if !wanted && stray.seen < self.shard.count {
             return self.pass_on(stray);
         }
@@ -110,7 +110,7 @@ impl Stack {
         header: IpHeader,
         mut packet: Packet,
     ) {
-        if self.shard.count == 1 || self.wants(now, &header, &mut packet) {
+        if self.shard.count == 1 || self.wants(now, iface, &header, &mut packet) {
             return self.hand_to_transport(now, iface, header, packet);
         }
         self.pass_on(Stray {
@@ -131,9 +131,18 @@ impl Stack {
     }
 
     /// Whether the datagram is for a socket of this shard, or for none of any. What is malformed is for none.
-    fn wants(&mut self, now: Instant, header: &IpHeader, packet: &mut Packet) -> bool {
+    fn wants(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: &IpHeader,
+        packet: &mut Packet,
+    ) -> bool {
+        // A flow to others begins where its first packet comes to.
+        let for_others = self.takes_for_others(iface, header.dst);
         match header.protocol {
-            IpProtocol::Tcp => self.wants_segment(now, header, packet),
+            IpProtocol::Tcp => self.wants_segment(now, for_others, header, packet),
+            IpProtocol::Udp if for_others => true,
             IpProtocol::Udp => local_port(header, packet).is_none_or(|port| {
                 let local = SocketAddr::new(header.dst, port);
                 self.ports.udp.holder(local).is_some()
@@ -143,7 +152,13 @@ impl Stack {
         }
     }
 
-    fn wants_segment(&mut self, now: Instant, header: &IpHeader, packet: &mut Packet) -> bool {
+    fn wants_segment(
+        &mut self,
+        now: Instant,
+        for_others: bool,
+        header: &IpHeader,
+        packet: &mut Packet,
+    ) -> bool {
         let Some([source, port]) = ports(header, packet) else {
             return true;
         };
@@ -155,10 +170,13 @@ impl Stack {
         let Ok((segment, _)) = segment::parse(packet, header) else {
             return true;
         };
+        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
+        if for_others {
+            return is_syn || self.gateways.is_asked(&key);
+        }
         let Some(listener) = self.ports.tcp.holder(local) else {
             return false;
         };
-        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
         is_syn || (self.expects_cookies(now, listener) && self.is_cookie(now, &key, &segment))
     }
 
@@ -177,7 +195,7 @@ impl Stack {
                 self.table.flow(&key).is_some()
             }
             // Every shard may have a socket on the port; the one that sent is meant.
-            IpProtocol::Udp => self.ports.udp.holder(quoted.src).is_some_and(|id| {
+            IpProtocol::Udp => self.udp_sender(quoted.src, quoted.dst).is_some_and(|id| {
                 let socket = self.table.udp_mut(id);
                 socket.is_ok_and(|udp| udp.socket.speaks_to(quoted.dst))
             }),

@@ -2,6 +2,7 @@
 
 use super::events::Pending;
 use super::flows::{Flow, Flows};
+use super::gateway::Gateway;
 use super::pages::Pages;
 use super::schedule::Scheduled;
 use super::time_waits::TimeWaits;
@@ -48,6 +49,7 @@ pub(super) enum Socket {
     Tcp(Box<TcpSocket>),
     Listener(Box<Listener>),
     Udp(Box<UdpEntry>),
+    Gateway(Box<Gateway>),
 }
 
 struct Slot {
@@ -192,6 +194,13 @@ impl Table {
     pub(super) fn udp_mut(&mut self, id: SocketId) -> Result<&mut UdpEntry, SocketError> {
         match self.get_mut(id)? {
             Socket::Udp(udp) => Ok(udp),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn gateway_mut(&mut self, id: SocketId) -> Result<&mut Gateway, SocketError> {
+        match self.get_mut(id)? {
+            Socket::Gateway(gateway) => Ok(gateway),
             _ => Err(SocketError::WrongKind),
         }
     }

@@ -189,6 +189,7 @@ impl Stack {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
             Ok(Socket::Listener(_)) => self.close_listener(now, socket),
             Ok(Socket::Udp(_)) => self.close_udp(now, socket),
+            Ok(Socket::Gateway(_)) => self.close_gateway(now, socket),
             Err(_) => {}
         }
     }
@@ -279,6 +280,10 @@ impl Stack {
                 readable: listener.has_ready(),
                 ..Readiness::default()
             },
+            Socket::Gateway(gateway) => Readiness {
+                readable: gateway.has_arrivals(),
+                ..Readiness::default()
+            },
             Socket::Udp(udp) => super::udp_calls::readiness(&udp.socket),
             Socket::Tcp(tcp) => {
                 let connection = &tcp.connection;
@@ -299,12 +304,13 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// [`SocketError::BadHandle`].
+    /// [`SocketError::BadHandle`]; [`SocketError::WrongKind`] for a gateway, which is bound to none.
     pub fn local_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         Ok(match self.table.get(socket)? {
             Socket::Tcp(tcp) => tcp.connection.flow.local(),
             Socket::Listener(listener) => listener.local,
             Socket::Udp(udp) => udp.socket.local(),
+            Socket::Gateway(_) => return Err(SocketError::WrongKind),
         })
     }
 
@@ -316,7 +322,7 @@ impl Stack {
     pub fn peer_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         match self.table.get(socket)? {
             Socket::Tcp(tcp) => Ok(tcp.connection.flow.remote()),
-            Socket::Listener(_) => Err(SocketError::NotConnected),
+            Socket::Listener(_) | Socket::Gateway(_) => Err(SocketError::NotConnected),
             Socket::Udp(udp) => udp.socket.peer().ok_or(SocketError::NotConnected),
         }
     }
@@ -329,7 +335,7 @@ impl Stack {
     pub fn take_error(&mut self, socket: SocketId) -> Result<Option<ConnectionError>, SocketError> {
         Ok(match self.table.get_mut(socket)? {
             Socket::Tcp(tcp) => tcp.connection.take_error(),
-            Socket::Listener(_) => None,
+            Socket::Listener(_) | Socket::Gateway(_) => None,
             Socket::Udp(udp) => udp.socket.take_error(),
         })
     }
@@ -351,7 +357,7 @@ impl Stack {
                 return Ok(());
             }
             (Socket::Tcp(tcp), _) => &mut tcp.connection,
-            (Socket::Udp(_) | Socket::Listener(_), _) => {
+            (Socket::Udp(_) | Socket::Listener(_) | Socket::Gateway(_), _) => {
                 return Err(SocketError::WrongKind.into());
             }
         };

@@ -12,6 +12,7 @@ use crate::ip::output::{OutHeader, push_header};
 use crate::ip::quote::Quoted;
 use crate::ip::{HOP_LIMIT, IfaceId, IpHeader, forward};
 use crate::socket::{BindError, ConnectError, Readiness, SendControl, SendError, SocketId};
+use crate::tcp::flow::FlowKey;
 use crate::udp::input::UdpDrop;
 use crate::udp::socket::{Outgoing, UdpLimits};
 use crate::udp::{UdpSocket, input, output};
@@ -62,8 +63,8 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// The address is not one host's or of the other family, or the handle is not a datagram socket's
-    /// ([`ConnectError::InvalidAddress`]); no route leads there.
+    /// The address is not one host's or of the other family, the handle is not a datagram socket's, or it is that of a
+    /// gateway's flow, which has its peer for good ([`ConnectError::InvalidAddress`]); no route leads there.
     pub fn udp_connect(
         &mut self,
         socket: SocketId,
@@ -80,6 +81,14 @@ impl Stack {
         if !same_family || !names_one_host(remote.ip()) || remote.port() == 0 {
             return Err(ConnectError::InvalidAddress);
         }
+        let (local, peer) = (udp.socket.local(), udp.socket.peer());
+        if peer.is_some_and(|peer| peer != remote && self.is_flow(socket, local, peer)) {
+            return Err(ConnectError::InvalidAddress);
+        }
+        let udp = self
+            .table
+            .udp_mut(socket)
+            .map_err(|_| ConnectError::InvalidAddress)?;
         udp.socket.connect(Some(remote));
         Ok(())
     }
@@ -95,7 +104,15 @@ impl Stack {
             Ok(datagram) => datagram,
             Err(reason) => return reason.count(&mut self.counters.udp),
         };
-        let Some(id) = self.ports.udp.holder(datagram.dst) else {
+        let holder = if self.takes_for_others(iface, header.dst) {
+            let Some(id) = self.flow_of_datagram(now, iface, &datagram, &packet) else {
+                return;
+            };
+            Some(id)
+        } else {
+            self.ports.udp.holder(datagram.dst)
+        };
+        let Some(id) = holder else {
             self.counters.udp.in_no_port += 1;
             let error = IcmpError::Unreachable(Unreachable::Port);
             return self.send_icmp_error(now, iface, error, &forward::first_on_wire(&packet));
@@ -249,7 +266,7 @@ impl Stack {
     }
 
     pub(super) fn udp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
-        let Some(id) = self.ports.udp.holder(quoted.src) else {
+        let Some(id) = self.udp_sender(quoted.src, quoted.dst) else {
             self.counters.ip.icmp_in_not_ours += 1;
             return;
         };
@@ -282,6 +299,9 @@ impl Stack {
             return;
         };
         let local = udp.socket.local();
+        if let Some(peer) = udp.socket.peer() {
+            self.gateways.remove_udp(&FlowKey::new(local, peer), id);
+        }
         while let Ok(udp) = self.table.udp_mut(id)
             && let Some(outgoing) = udp.socket.pop_outgoing()
         {

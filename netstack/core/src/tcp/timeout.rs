@@ -36,10 +36,10 @@ impl Connection {
     // req: MUST-22, SHLD-11, RFC6298-15
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
-        let limit = if self.is_connecting() {
-            ctx.config.syn_retries
-        } else {
-            ctx.config.retries
+        let limit = match self.state {
+            State::SynSent => ctx.config.syn_retries,
+            State::SynReceived => ctx.config.synack_retries,
+            _ => ctx.config.retries,
         };
         if u32::from(self.snd.timeouts) >= limit.min(u8::MAX.into())
             || ctx.now >= self.patience_ends()
