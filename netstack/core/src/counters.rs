@@ -389,6 +389,34 @@ counters! {
     }
 }
 
+counters! {
+    /// Counters of gateways.
+    GatewayCounters {
+        /// Connections to others that were accepted.
+        accepted_tcp,
+        /// UDP flows to others that were accepted.
+        accepted_udp,
+        /// Flows that were rejected, and their senders told.
+        rejected,
+        /// Flows that were dropped by decision.
+        dropped: dropped,
+        /// Flows that were put off.
+        put_off,
+        /// Flows that were put off and not decided on in time.
+        undecided_late: dropped,
+        /// SYNs of flows that wait for their decision, again.
+        asked_again,
+        /// Flows whose sender gave up before they were decided on.
+        given_up,
+        /// Flows that found too many others waiting.
+        backlog_full: dropped,
+        /// UDP flows beyond as many as there may be.
+        udp_flows_full: dropped,
+        /// Datagrams beyond what is kept of a flow before it is decided on.
+        undecided_full: dropped,
+    }
+}
+
 /// All counters of one stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -401,12 +429,18 @@ pub struct Counters {
     pub raw: RawCounters,
     /// TCP.
     pub tcp: TcpCounters,
+    /// Gateways.
+    pub gateway: GatewayCounters,
 }
 
 impl Counters {
     /// What all layers have dropped.
     pub fn drops(&self) -> u64 {
-        self.ip.drops() + self.udp.drops() + self.raw.drops() + self.tcp.drops()
+        self.ip.drops()
+            + self.udp.drops()
+            + self.raw.drops()
+            + self.tcp.drops()
+            + self.gateway.drops()
     }
 
     /// Adds each counter of `more`, another stack's, to the same one here.
@@ -415,6 +449,7 @@ impl Counters {
         self.udp.add(&more.udp);
         self.raw.add(&more.raw);
         self.tcp.add(&more.tcp);
+        self.gateway.add(&more.gateway);
     }
 
     /// Each counter as `layer`, `name`, `value`.
@@ -423,6 +458,8 @@ impl Counters {
         let udp = self.udp.iter().map(|(name, value)| ("udp", name, value));
         let raw = self.raw.iter().map(|(name, value)| ("raw", name, value));
         let tcp = self.tcp.iter().map(|(name, value)| ("tcp", name, value));
-        ip.chain(udp).chain(raw).chain(tcp)
+        let gateway = self.gateway.iter();
+        let gateway = gateway.map(|(name, value)| ("gateway", name, value));
+        ip.chain(udp).chain(raw).chain(tcp).chain(gateway)
     }
 }

@@ -65,7 +65,7 @@ mod tcp;
 mod time;
 mod udp;
 
-pub use counters::{Counters, IpCounters, RawCounters, TcpCounters, UdpCounters};
+pub use counters::{Counters, GatewayCounters, IpCounters, RawCounters, TcpCounters, UdpCounters};
 pub use ip::IfaceId;
 pub use smoltcp::wire::IpCidr;
 pub use socket::{
@@ -75,8 +75,9 @@ pub use socket::{
     SocketOption, TokenError,
 };
 pub use stack::{
-    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
-    SocketHoldings, SpliceError, Stack, Stray, Verdict,
+    Admission, Admit, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig, Hook,
+    Injector, InterfaceConfig, NewFlow, Passage, Pools, Shard, SocketHoldings, SpliceError, Stack,
+    Stray, Transport, Verdict,
 };
 pub use tcp::{
     Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, TcpConfig, TcpInfo, TcpState,

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use netstack_core::{
-    AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
-    SendError, SocketError, SpliceError, TokenError,
+    AcceptError, BindError, ConnectError, ConnectionError, FlowError, ListenError, OptionError,
+    RecvError, SendError, SocketError, SpliceError, TokenError,
 };
 
 /// Turns an error of the core into an [`io::Error`] of the kind `std::net` gives.
@@ -118,6 +118,16 @@ impl IntoIo for RecvError {
             RecvError::NotASink => ErrorKind::InvalidInput,
             RecvError::Connection(error) => error.kind(),
             RecvError::Socket(error) => error.kind(),
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+impl IntoIo for FlowError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            FlowError::Gone => ErrorKind::ConnectionAborted,
+            FlowError::Full => ErrorKind::QuotaExceeded,
             _ => ErrorKind::Other,
         }
     }

@@ -58,9 +58,10 @@ mod waiters;
 
 pub use drivers;
 pub use netstack_core::{
-    Config, ConfigError, Congestion, Counters, Ecn, Event, Hook, IfaceId, Injector, Instant,
-    IpCidr, KeepAlive, Passage, Pools, Received, RecvFlags, SendControl, SendFlags, Shard,
-    SocketHoldings, SocketId, SocketOption, Stack, TcpConfig, TcpInfo, Verdict,
+    Admission, Config, ConfigError, Congestion, Counters, Ecn, Event, Flow, GatewayConfig, Hook,
+    IfaceId, Injector, Instant, IpCidr, KeepAlive, Passage, Pools, Received, RecvFlags,
+    SendControl, SendFlags, Shard, SocketHoldings, SocketId, SocketOption, Stack, TcpConfig,
+    TcpInfo, Transport, Verdict,
 };
 pub use txbuf;
 

@@ -10,6 +10,7 @@
 //! A socket may be used by several threads at once, through a reference or a `try_clone`. As with `std`, clones share
 //! the timeouts and the non-blocking mode, and a call that runs into its timeout fails with `WouldBlock`.
 
+mod gateway;
 mod messages;
 mod tcp_listener;
 mod tcp_stream;
@@ -19,6 +20,7 @@ mod wait;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
+pub use self::gateway::{FlowSocket, Gateway, IncomingFlow};
 pub use self::tcp_listener::{Incoming, TcpListener};
 pub use self::tcp_stream::TcpStream;
 pub use self::udp_socket::UdpSocket;

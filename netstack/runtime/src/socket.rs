@@ -1,10 +1,12 @@
 //! One socket of a shard of the stack, owned by the handles that share it, and the one way to wait for it.
 
 mod datagram;
+mod gateway;
 mod messages;
 mod sockets;
 mod stream;
 
+pub(crate) use self::gateway::Arrived;
 pub(crate) use self::sockets::Sockets;
 
 use std::io;
@@ -102,6 +104,32 @@ impl Socket {
             }
             result => Poll::Ready(result),
         }
+    }
+
+    /// Waits until something can be done in `direction`, or fails at once.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        waiter: Option<Waiter<'_>>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(direction, waiter, |state| {
+            let ready = state.stack.readiness(self.id);
+            let ready = ready.map_err(|error| error.into_io())?;
+            let able = match direction {
+                Direction::Read => ready.readable,
+                Direction::Write => ready.writable,
+                Direction::Complete => false,
+            };
+            if able || ready.error || ready.hangup {
+                return Ok(());
+            }
+            if direction == Direction::Write {
+                // Who asks for room that is not there hears when it is.
+                let _ = state.stack.send_room(self.id);
+            }
+            Err(io::ErrorKind::WouldBlock.into())
+        })
     }
 
     /// Runs `op` once, without waiting.

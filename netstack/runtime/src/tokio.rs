@@ -6,6 +6,7 @@
 //! The `poll_*` functions and the `AsyncRead` and `AsyncWrite` of one handle remember one task for each direction,
 //! that of the last call, as tokio's do; the `async` functions can be called from any number of tasks at once.
 
+mod gateway;
 mod messages;
 mod split;
 mod tcp_listener;
@@ -18,7 +19,8 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::task::coop;
 
-pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
+pub use self::gateway::{FlowSocket, Gateway, IncomingFlow};
+pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use self::tcp_listener::TcpListener;
 pub use self::tcp_stream::TcpStream;
 pub use self::udp_socket::UdpSocket;

@@ -256,6 +256,11 @@ impl DatagramSocket {
         (Held::of(outgoing).footprint, Held::of(incoming).footprint)
     }
 
+    /// What the received datagrams that wait to be read cost.
+    pub(crate) fn queued(&self) -> usize {
+        self.incoming_charge
+    }
+
     /// Takes the error that was reported last.
     /// Takes the error that was reported last.
     pub(crate) fn take_error(&mut self) -> Option<ConnectionError> {

@@ -162,6 +162,29 @@ pub(crate) fn error(
         true => sent_to,
         false => addresses.select_source(iface, to, None)?,
     };
+    error_from(kind, original, from, to, ident, small)
+}
+
+/// As [`error`], from whom `original` was sent to, whose place this host takes.
+pub(crate) fn error_in_place(
+    kind: IcmpError,
+    original: &Packet,
+    ident: u16,
+    small: &mut Chain,
+) -> Option<Packet> {
+    let quoted = quote::read(original, 0)?;
+    let (from, to) = (quoted.dst.ip(), quoted.src.ip());
+    error_from(kind, original, from, to, ident, small)
+}
+
+fn error_from(
+    kind: IcmpError,
+    original: &Packet,
+    from: IpAddr,
+    to: IpAddr,
+    ident: u16,
+    small: &mut Chain,
+) -> Option<Packet> {
     match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => icmp4::error(kind, original, from, to, ident, small),
         (IpAddr::V6(from), IpAddr::V6(to)) => icmp6::error(kind, original, from, to, small),

@@ -17,7 +17,9 @@ impl Stack {
     /// See [`TokenError`]; no number is used up.
     pub fn message_token(&mut self, socket: SocketId) -> Result<Token, TokenError> {
         let order = match self.table.get(socket)? {
-            Socket::Bound(_) | Socket::Listener(_) => return Err(SocketError::WrongKind.into()),
+            Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => {
+                return Err(SocketError::WrongKind.into());
+            }
             Socket::Tcp(_) => Order::Stream,
             Socket::Datagram(_) => Order::Datagram,
         };

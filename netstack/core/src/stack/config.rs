@@ -126,4 +126,7 @@ pub enum ConfigError {
     /// There is no such interface.
     #[error("there is no interface {}", .0.index())]
     Interface(IfaceId),
+    /// The interface has a gateway already.
+    #[error("interface {} has a gateway already: close that first", .0.index())]
+    Gateway(IfaceId),
 }

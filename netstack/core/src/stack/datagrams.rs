@@ -15,6 +15,7 @@ use crate::socket::{
     ErrorOrigin, ErrorReport, Readiness, ReceivedError, RecvError, RecvFlags, SendControl,
     SendError, SocketError, SocketId,
 };
+use crate::tcp::flow::FlowKey;
 use crate::udp::output;
 use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, SocketAddr};
@@ -334,6 +335,9 @@ impl Stack {
         };
         let (kind, local) = (entry.socket.kind, entry.socket.local());
         let loops = entry.socket.loops_multicast();
+        if let Some(peer) = entry.socket.peer() {
+            self.gateways.remove_udp(&FlowKey::new(local, peer), id);
+        }
         self.leave_groups(now, id);
         while let Ok(entry) = self.table.datagram_mut(id)
             && let Some(outgoing) = entry.socket.pop_outgoing()

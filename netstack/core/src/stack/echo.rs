@@ -40,6 +40,10 @@ impl Stack {
         header: &IpHeader,
         packet: Packet,
     ) {
+        if self.takes_for_others(iface, header.dst) {
+            self.counters.ip.in_not_ours += 1;
+            return;
+        }
         self.counters.ip.icmp_in_echo_requests += 1;
         // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
         // amplify.

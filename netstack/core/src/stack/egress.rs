@@ -83,7 +83,7 @@ impl Stack {
                 self.datagram_transmit(now, iface, id, turn);
                 None
             }
-            Socket::Bound(_) | Socket::Listener(_) => None,
+            Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => None,
         }
     }
 

@@ -51,7 +51,7 @@ impl Stack {
     pub fn holdings(&self) -> Vec<SocketHoldings> {
         let sockets = self.table.iter().filter_map(|(socket, entry, kept)| {
             let (local, peer, sending, receiving) = match entry {
-                Socket::Bound(_) | Socket::Listener(_) => return None,
+                Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => return None,
                 Socket::Tcp(tcp) => {
                     let connection = &tcp.connection;
                     (

@@ -49,7 +49,7 @@ impl Stack {
             if self.hooked(now, Passage::In { iface }, &mut packet) {
                 return;
             }
-            if self.is_to_be_forwarded(&mut packet) {
+            if !self.gateways.captures(iface) && self.is_to_be_forwarded(&mut packet) {
                 return self.forward(now, iface, packet);
             }
         }
@@ -111,6 +111,7 @@ impl Stack {
         if self.groups.next().is_some_and(|at| at <= now) {
             self.tell_groups(now);
         }
+        self.end_undecided(now);
         while let Some(expired) = self.reassembly.expire(now, &mut self.counters.ip) {
             if let Some(first) = expired.first {
                 let iface = IfaceId::new(first.meta.iface);
@@ -121,10 +122,17 @@ impl Stack {
     }
 
     /// Whether a packet is addressed to this host: to one of its addresses, to a broadcast address of
-    /// `iface`, or to the all-nodes groups.
+    /// `iface`, or to the all-nodes groups; or to anybody, if this host takes in what is for others by `iface`.
     fn is_for_us(&self, iface: IfaceId, header: &IpHeader) -> bool {
         if self.addresses.owns(header.dst) || self.addresses.is_broadcast(header.dst) {
             return true;
+        }
+        let of_flow = matches!(
+            header.protocol,
+            IpProtocol::Tcp | IpProtocol::Udp | IpProtocol::Icmp | IpProtocol::Icmpv6
+        );
+        if self.takes_for_others(iface, header.dst) {
+            return of_flow || header.fragment.is_some();
         }
         self.is_in_group(iface, header.dst)
     }

@@ -54,7 +54,9 @@ impl Stack {
         let vacated = self.vacates_arenas();
         match self.table.get_mut(socket)? {
             Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
-            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(SendError::Socket(SocketError::WrongKind))
+            }
             _ if !from.is_source() => Err(SendError::NotASource),
             Socket::Datagram(_) => self.datagram_send(socket, from, control),
             Socket::Tcp(_) if flags.has(SendFlags::FAST_OPEN) => {
@@ -124,7 +126,9 @@ impl Stack {
         let (reader, mut taking) = self.reader(socket, flags, waits)?;
         match reader {
             Socket::Bound(_) => Err(RecvError::Socket(SocketError::NotConnected)),
-            Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(RecvError::Socket(SocketError::WrongKind))
+            }
             _ if into.is_source() => Err(RecvError::NotASink),
             Socket::Datagram(entry) => {
                 let peek = flags.has(RecvFlags::PEEK);
@@ -183,7 +187,9 @@ impl Stack {
     pub fn send_room(&mut self, socket: SocketId) -> Result<usize, SendError> {
         match self.table.get_mut(socket)? {
             Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
-            Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
+            Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(SendError::Socket(SocketError::WrongKind))
+            }
             Socket::Datagram(entry) if entry.socket.is_writable() => Ok(usize::MAX),
             Socket::Datagram(_) => Err(SendError::WouldBlock),
             Socket::Tcp(tcp) => {

@@ -28,6 +28,7 @@ mod events;
 mod fast_open;
 mod flows;
 mod forward;
+mod gateway;
 mod groups;
 mod holdings;
 mod hooks;
@@ -56,6 +57,7 @@ mod waiting;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
+pub use gateway::{Admission, Admit, Flow, FlowError, FlowId, GatewayConfig, NewFlow, Transport};
 pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
@@ -80,6 +82,7 @@ use crate::time::Instant;
 use echo::Echoes;
 use events::{Events, Pending};
 use forward::Forwarding;
+use gateway::book::Gateways;
 use groups::Groups;
 use hooks::Hooks;
 use interface::Interface;
@@ -106,6 +109,8 @@ use txbuf::{Chain, Ledger};
 ///   [`handle_stray`](Self::handle_stray).
 /// - *Packets without sockets*: a stack that [forwards](Config::forward) sends on what is for others;
 ///   [`add_hook`](Self::add_hook) and [`inject`](Self::inject).
+/// - *Flows to others*: [`gateway_open`](Self::gateway_open) takes them in, [`gateway_next`](Self::gateway_next) hands
+///   them out, `flow_accept`, `flow_reject` and `flow_drop` decide.
 /// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `ping_open`, `raw_open`, `packet_open`,
 ///   `join_group`, `send_message`, `receive_message` and so on. They only change state; nothing is sent inside them.
 /// - *Output*: after any input or command, call [`poll_transmit`](Self::poll_transmit) for each
@@ -142,6 +147,7 @@ pub struct Stack {
     reader_keeps: usize,
     forwarding: Forwarding,
     hooks: Hooks,
+    gateways: Gateways,
     shard: Shard,
     strays: Strays,
     echoes: Echoes,
@@ -186,6 +192,7 @@ impl Stack {
                 cut: config.cut,
             },
             hooks: Hooks::default(),
+            gateways: Gateways::default(),
             shard: config.shard,
             strays: Strays::default(),
             echoes: Echoes::default(),
@@ -302,7 +309,9 @@ impl Stack {
         let fragments = self.reassembly.poll_timeout();
         let relief = self.pressure.poll_timeout();
         let time_waits = self.table.time_waits.next();
-        [sockets, fragments, relief, time_waits, self.groups.next()]
+        let undecided = self.gateways.next();
+        let groups = self.groups.next();
+        [sockets, fragments, relief, time_waits, groups, undecided]
             .into_iter()
             .flatten()
             .min()

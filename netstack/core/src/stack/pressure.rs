@@ -107,6 +107,6 @@ fn evacuate(socket: &mut Socket, small: &mut Chain) -> usize {
     match socket {
         Socket::Tcp(tcp) => tcp.connection.rcv.evacuate(small),
         Socket::Datagram(entry) => entry.socket.evacuate(small),
-        Socket::Bound(_) | Socket::Listener(_) => 0,
+        Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => 0,
     }
 }

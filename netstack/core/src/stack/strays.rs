@@ -138,8 +138,11 @@ impl Stack {
         header: &IpHeader,
         packet: &mut Packet,
     ) -> bool {
+        // A flow to others begins where its first packet comes to.
+        let for_others = self.takes_for_others(iface, header.dst);
         match header.protocol {
-            IpProtocol::Tcp => self.wants_segment(now, iface, header, packet),
+            IpProtocol::Tcp => self.wants_segment(now, iface, for_others, header, packet),
+            IpProtocol::Udp if for_others => true,
             IpProtocol::Udp => local_port(header, packet).is_none_or(|port| {
                 let local = SocketAddr::new(header.dst, port);
                 self.ports.udp.is_held(local)
@@ -153,6 +156,7 @@ impl Stack {
         &mut self,
         now: Instant,
         iface: IfaceId,
+        for_others: bool,
         header: &IpHeader,
         packet: &mut Packet,
     ) -> bool {
@@ -167,10 +171,13 @@ impl Stack {
         let Ok((segment, _)) = segment::parse(packet, header) else {
             return true;
         };
+        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
+        if for_others {
+            return is_syn || self.gateways.is_asked(&key);
+        }
         let Some(listener) = self.listener_for(&key, iface) else {
             return false;
         };
-        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
         is_syn || (self.expects_cookies(now, listener) && self.is_cookie(now, &key, &segment))
     }
 
@@ -191,10 +198,11 @@ impl Stack {
             // Every shard may have a socket on the port; the one that sent is meant.
             IpProtocol::Udp => {
                 let mut holders = self.ports.udp.all(quoted.src, quoted.dst, None);
-                holders.any(|id| {
-                    let socket = self.table.datagram(id);
-                    socket.is_ok_and(|socket| socket.speaks_to(quoted.dst))
-                })
+                self.udp_flow(quoted.src, quoted.dst).is_some()
+                    || holders.any(|id| {
+                        let socket = self.table.datagram(id);
+                        socket.is_ok_and(|socket| socket.speaks_to(quoted.dst))
+                    })
             }
             _ => true,
         }

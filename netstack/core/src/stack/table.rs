@@ -2,6 +2,7 @@
 
 use super::events::Pending;
 use super::flows::{Flow, Flows};
+use super::gateway::Gateway;
 use super::pages::Pages;
 use super::schedule::Scheduled;
 use super::tcp_bind::Bound;
@@ -71,6 +72,7 @@ pub(super) enum Socket {
     Bound(Box<Bound>),
     Listener(Box<Listener>),
     Datagram(Box<DatagramEntry>),
+    Gateway(Box<Gateway>),
 }
 
 struct Slot {
@@ -240,6 +242,13 @@ impl Table {
     pub(super) fn datagram_mut(&mut self, id: SocketId) -> Result<&mut DatagramEntry, SocketError> {
         match self.get_mut(id)? {
             Socket::Datagram(entry) => Ok(entry),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn gateway_mut(&mut self, id: SocketId) -> Result<&mut Gateway, SocketError> {
+        match self.get_mut(id)? {
+            Socket::Gateway(gateway) => Ok(gateway),
             _ => Err(SocketError::WrongKind),
         }
     }

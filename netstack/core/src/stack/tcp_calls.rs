@@ -187,6 +187,7 @@ impl Stack {
             Ok(Socket::Bound(_)) => self.close_bound(socket),
             Ok(Socket::Listener(_)) => self.close_listener(now, socket),
             Ok(Socket::Datagram(_)) => self.close_datagram(now, socket),
+            Ok(Socket::Gateway(_)) => self.close_gateway(now, socket),
             Err(_) => {}
         }
     }
@@ -278,6 +279,10 @@ impl Stack {
                 readable: listener.has_ready(),
                 ..Readiness::default()
             },
+            Socket::Gateway(gateway) => Readiness {
+                readable: gateway.has_arrivals(),
+                ..Readiness::default()
+            },
             Socket::Datagram(entry) => super::datagrams::readiness(&entry.socket),
             Socket::Tcp(tcp) => {
                 let connection = &tcp.connection;
@@ -298,13 +303,14 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// [`SocketError::BadHandle`].
+    /// [`SocketError::BadHandle`]; [`SocketError::WrongKind`] for a gateway, which is bound to none.
     pub fn local_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         Ok(match self.table.get(socket)? {
             Socket::Tcp(tcp) => shown(tcp.connection.flow.local(), tcp.dual),
             Socket::Bound(bound) => bound.local_shown(),
             Socket::Listener(listener) => shown(listener.local, listener.dual),
             Socket::Datagram(entry) => entry.socket.local_shown(),
+            Socket::Gateway(_) => return Err(SocketError::WrongKind),
         })
     }
 
@@ -316,7 +322,9 @@ impl Stack {
     pub fn peer_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         match self.table.get(socket)? {
             Socket::Tcp(tcp) => Ok(shown(tcp.connection.flow.remote(), tcp.dual)),
-            Socket::Bound(_) | Socket::Listener(_) => Err(SocketError::NotConnected),
+            Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => {
+                Err(SocketError::NotConnected)
+            }
             Socket::Datagram(entry) => entry.socket.peer_shown().ok_or(SocketError::NotConnected),
         }
     }
@@ -329,7 +337,7 @@ impl Stack {
     pub fn take_error(&mut self, socket: SocketId) -> Result<Option<ConnectionError>, SocketError> {
         Ok(match self.table.get_mut(socket)? {
             Socket::Tcp(tcp) => tcp.connection.take_error(),
-            Socket::Bound(_) | Socket::Listener(_) => None,
+            Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => None,
             Socket::Datagram(entry) => entry.socket.take_error(),
         })
     }
@@ -368,7 +376,7 @@ impl Stack {
             Socket::Listener(listener) => {
                 Some((&mut listener.hop_limit, &mut listener.traffic_class))
             }
-            Socket::Bound(_) | Socket::Datagram(_) => None,
+            Socket::Bound(_) | Socket::Datagram(_) | Socket::Gateway(_) => None,
         })
     }
 

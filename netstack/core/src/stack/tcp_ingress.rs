@@ -8,6 +8,7 @@ use super::schedule::Owner;
 use super::table::{HalfOpen, Socket, TcpSocket};
 use super::turns::Ready;
 use crate::Instant;
+use crate::ip::classify::names_one_host;
 use crate::ip::{IfaceId, IpHeader};
 use crate::socket::SocketId;
 use crate::tcp::connection::Connection;
@@ -35,7 +36,9 @@ impl Stack {
         };
         self.counters.tcp.in_segments += 1;
         // RFC 1122, 4.2.3.10: never to or from anything but one host.
-        if !self.addresses.owns(header.dst) || !crate::ip::classify::names_one_host(header.src) {
+        let for_others = self.takes_for_others(iface, header.dst);
+        let to_one_host = for_others || self.addresses.owns(header.dst);
+        if !to_one_host || !names_one_host(header.src) {
             self.counters.tcp.in_not_unicast += 1;
             return;
         }
@@ -52,9 +55,13 @@ impl Stack {
         let remote = SocketAddr::new(header.src, segment.src_port);
         let key = FlowKey::new(local, remote);
         match self.table.flow(&key) {
+            None if for_others => self.segment_for_others(now, iface, key, segment),
             None => self.listener_input(now, iface, key, segment, payload),
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
-            Some(flow) => match (self.make_way(flow, &segment, &key, iface), flow) {
+            Some(flow) => match (self.make_way(flow, &segment, &key, iface, for_others), flow) {
+                (Some(beyond), _) if for_others => {
+                    self.syn_for_others(now, iface, key, segment, Some(beyond));
+                }
                 (Some(beyond), _) => self.syn_input(now, iface, key, &segment, None, Some(beyond)),
                 (None, Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
                 (None, Flow::TimeWait(number)) => self.time_wait_input(now, number, &segment),
@@ -63,7 +70,7 @@ impl Stack {
         }
     }
 
-    /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
+    /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener, or a gateway, takes
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
     // req: MAY-2
     fn make_way(
@@ -72,18 +79,18 @@ impl Stack {
         segment: &Segment,
         key: &FlowKey,
         iface: IfaceId,
+        for_others: bool,
     ) -> Option<Seq> {
         let others = Flags::PSH | Flags::ECE | Flags::CWR;
         if segment.flags.without(others) != Flags::SYN {
             return None;
         }
-        let listener = self.listener_for(key, iface)?;
-        if !self
-            .table
-            .listener_mut(listener)
-            .is_ok_and(|listener| !listener.is_full())
-        {
-            return None;
+        if !for_others {
+            let listener = self.listener_for(key, iface)?;
+            let listener = self.table.listener_mut(listener);
+            if !listener.is_ok_and(|listener| !listener.is_full()) {
+                return None;
+            }
         }
         let config = &self.tcp_config;
         let beyond = match flow {
@@ -323,13 +330,7 @@ impl Stack {
         if !remembers && beyond.is_none() {
             return self.answer_with_cookie(now, iface, listener, origin, agreed);
         }
-        if let Some(beyond) = beyond
-            && !origin.iss.after(beyond)
-        {
-            // Sent faster than the clock of RFC 6528 ticks. An unscaled window ahead, so that no old
-            // segment is acceptable.
-            origin.iss = beyond + (usize::from(u16::MAX) + 2);
-        }
+        origin.iss = behind(origin.iss, beyond);
         let mut request = Request::new(origin, agreed, now, &self.tcp_config);
         request.cookie = cookie;
         self.counters.tcp.fast_open_cookies_sent += u64::from(cookie.is_some());
@@ -511,4 +512,14 @@ pub(super) fn segment_size(mtu: usize, remote: IpAddr) -> u16 {
     u16::try_from(mtu.saturating_sub(headers))
         .unwrap_or(u16::MAX)
         .max(1)
+}
+
+/// The initial sequence number of a connection that begins behind `beyond`, if it follows another.
+pub(super) fn behind(iss: Seq, beyond: Option<Seq>) -> Seq {
+    match beyond {
+        // Sent faster than the clock of RFC 6528 ticks. An unscaled window ahead, so that no old
+        // segment is acceptable.
+        Some(beyond) if !iss.after(beyond) => beyond + (usize::from(u16::MAX) + 2),
+        _ => iss,
+    }
 }

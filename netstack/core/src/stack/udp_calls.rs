@@ -59,8 +59,8 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// The address is not one host's or of the other family, or the handle is not a datagram socket's
-    /// ([`ConnectError::InvalidAddress`]); no route leads there.
+    /// The address is not one host's or of the other family, or the handle is not a datagram socket's, or it is that of a
+    /// gateway's flow, which has its peer for good ([`ConnectError::InvalidAddress`]); no route leads there.
     // req: RFC1122udp-09
     pub fn udp_connect(
         &mut self,
@@ -80,6 +80,9 @@ impl Stack {
             return Err(invalid);
         }
         let (local, device) = (udp.bound(), udp.device);
+        if udp.peer() != Some(remote) && self.is_udp_flow(socket) {
+            return Err(invalid);
+        }
         let (iface, via) = self
             .way_to(remote.ip(), device)
             .ok_or(ConnectError::NoRoute)?;
@@ -98,8 +101,11 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// The handle is not that of such a socket.
+    /// The handle is not that of such a socket, or it is that of a gateway's flow, which has its peer for good.
     pub fn udp_disconnect(&mut self, socket: SocketId) -> Result<(), SocketError> {
+        if self.is_udp_flow(socket) {
+            return Err(SocketError::WrongKind);
+        }
         let local = self.table.datagram(socket)?.bound().ip();
         self.set_peer(socket, local, None);
         Ok(())
@@ -134,6 +140,12 @@ impl Stack {
         };
         let delivery = Delivery::of_udp(&datagram, iface, now);
         let (local, remote) = (datagram.dst, datagram.src);
+        if self.takes_for_others(iface, header.dst) {
+            if let Some(id) = self.flow_of_datagram(now, iface, &datagram, &packet) {
+                self.udp_deliver(id, &delivery, packet);
+            }
+            return;
+        }
         if !self.is_for_one(local.ip()) {
             return self.udp_to_many(local, remote, &delivery, &packet);
         }
@@ -183,7 +195,9 @@ impl Stack {
             socket.is_ok_and(|socket| socket.speaks_to(remote))
         };
         // Of several sockets on the port the one that sent is meant.
-        let sender = self.ports.udp.all(local, remote, None).find(speaks);
+        let sender = self
+            .udp_flow(local, remote)
+            .or_else(|| self.ports.udp.all(local, remote, None).find(speaks));
         let id = sender.or_else(|| self.receiver_for(|ports| &ports.udp, local, remote, None));
         let Some(id) = id else {
             self.counters.ip.icmp_in_not_ours += 1;

@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The four-tuple of a connection, seen from this host. IPv4 addresses stand in their mapped form.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FlowKey {
     local: [u8; 16],
     remote: [u8; 16],

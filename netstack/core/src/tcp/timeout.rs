@@ -52,8 +52,7 @@ impl Connection {
         ctx.counters.timeouts += 1;
         let limit = match self.state {
             State::SynSent => ctx.config.syn_retries,
-            State::SynReceived if self.is_early() => ctx.config.synack_retries,
-            State::SynReceived => ctx.config.syn_retries,
+            State::SynReceived => ctx.config.synack_retries,
             // How long is the application's to say, and then not how often.
             _ if self.user_timeout().is_some() => u32::MAX,
             _ => ctx.config.retries.min(u8::MAX.into()),

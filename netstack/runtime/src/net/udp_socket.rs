@@ -29,9 +29,13 @@ impl UdpSocket {
     /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
     pub fn bind(net: &Netstack, addresses: impl ToSocketAddrs) -> io::Result<UdpSocket> {
         let socket = each_address(addresses, |address| Sockets::bind_udp(net, address))?;
-        Ok(UdpSocket {
+        Ok(UdpSocket::of(socket))
+    }
+
+    pub(super) fn of(socket: Sockets) -> UdpSocket {
+        UdpSocket {
             shared: Arc::new((socket, Patience::default())),
-        })
+        }
     }
 
     /// Sets the peer: [`send`](UdpSocket::send) sends to it, and only its datagrams are received.

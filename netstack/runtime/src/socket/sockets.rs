@@ -51,11 +51,22 @@ impl Sockets {
         let local = first.local_addr()?;
         let rest = (1..net.shards()).map(|shard| bind(shard, local));
         let parts = std::iter::once(Ok(first)).chain(rest);
-        Ok(Sockets {
-            parts: parts.collect::<io::Result<_>>()?,
+        Ok(Sockets::of(net, parts.collect::<io::Result<_>>()?))
+    }
+
+    /// One of these parts, by shard.
+    pub(super) fn of(net: &Netstack, parts: Box<[Socket]>) -> Sockets {
+        Sockets {
+            parts,
             turn: AtomicUsize::new(0),
             homes: Mutex::new(Homes::new(net.next_shard())),
-        })
+        }
+    }
+
+    /// One that is on the shard of its only part alone.
+    pub(crate) fn one(part: Socket) -> Sockets {
+        let net = part.net.clone();
+        Sockets::of(&net, Box::new([part]))
     }
 
     /// Takes a connection from the queue of any part.
@@ -138,7 +149,7 @@ impl Sockets {
 
     /// Does `op` with the first part that is ready for it, beginning with another one each time; leaves the waiter with
     /// all of them when there is none.
-    fn poll_any<T>(
+    pub(super) fn poll_any<T>(
         &self,
         waiter: Option<Waiter<'_>>,
         mut op: impl FnMut(&Socket, Option<Waiter<'_>>) -> Poll<io::Result<T>>,

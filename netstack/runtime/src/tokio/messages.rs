@@ -14,7 +14,7 @@ use txbuf::{Completion, Completions, IovIter, Span, Token};
 
 use super::{TcpStream, UdpSocket, wait};
 use crate::copy::unreadable;
-use crate::socket::Waitable;
+use crate::socket::{Socket, Waitable};
 use crate::waiters::{Direction, Waiter};
 
 /// Messages; what they mean in detail is said in [`netstack_core::messages`].
@@ -32,14 +32,7 @@ impl TcpStream {
         flags: SendFlags,
         token: Option<&Token>,
     ) -> io::Result<usize> {
-        let socket = &self.stream.socket;
-        if flags.has(SendFlags::DONTWAIT) {
-            return or_would_block(socket.poll_send(None, from, flags, token));
-        }
-        wait(socket, Direction::Write, |waiter| {
-            socket.poll_send(waiter, from, flags, token)
-        })
-        .await
+        send(&self.stream.socket, from, flags, token).await
     }
 
     /// Sends from the front of `bytes` without copying, unless little is sent; says how much, and advances `bytes` by
@@ -49,12 +42,7 @@ impl TcpStream {
     ///
     /// As a write; `bytes` is as it was.
     pub async fn send_bytes(&self, bytes: &mut Bytes) -> io::Result<usize> {
-        let span = Span::from_bytes(self.stream.socket.ledger(), bytes.clone());
-        let span = span.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut from = IovIter::span(span);
-        let sent = self.send_message(&mut from, SendFlags::NONE, None).await?;
-        let _ = bytes.split_to(sent.min(bytes.len()));
-        Ok(sent)
+        send_bytes(&self.stream.socket, bytes).await
     }
 
     /// Receives into `into` when there is something, and advances it by exactly what was put into it. With
@@ -190,15 +178,57 @@ impl UdpSocket {
     }
 }
 
+async fn send(
+    socket: &Socket,
+    from: &mut IovIter<'_>,
+    flags: SendFlags,
+    token: Option<&Token>,
+) -> io::Result<usize> {
+    if flags.has(SendFlags::DONTWAIT) {
+        return or_would_block(socket.poll_send(None, from, flags, token));
+    }
+    wait(socket, Direction::Write, |waiter| {
+        socket.poll_send(waiter, from, flags, token)
+    })
+    .await
+}
+
+/// Sends from the front of `bytes` without copying, and advances it.
+pub(super) async fn send_bytes(socket: &Socket, bytes: &mut Bytes) -> io::Result<usize> {
+    let span = Span::from_bytes(socket.ledger(), bytes.clone());
+    let span = span.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let sent = send(socket, &mut IovIter::span(span), SendFlags::NONE, None).await?;
+    let _ = bytes.split_to(sent.min(bytes.len()));
+    Ok(sent)
+}
+
 /// Receives into the unfilled part of `buf`.
 pub(super) fn receive_into(
     socket: &impl Waitable,
     waiter: Option<Waiter<'_>>,
     buf: &mut ReadBuf<'_>,
 ) -> Poll<io::Result<Received>> {
+    copy_into(socket, waiter, buf, RecvFlags::NONE)
+}
+
+/// Copies into the unfilled part of `buf` what stays to be received.
+pub(super) fn peek_into(
+    socket: &impl Waitable,
+    waiter: Option<Waiter<'_>>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<usize>> {
+    copy_into(socket, waiter, buf, RecvFlags::PEEK).map_ok(|received| received.bytes)
+}
+
+fn copy_into(
+    socket: &impl Waitable,
+    waiter: Option<Waiter<'_>>,
+    buf: &mut ReadBuf<'_>,
+    flags: RecvFlags,
+) -> Poll<io::Result<Received>> {
     let mut spans = VecDeque::new();
     let mut into = IovIter::collect(&mut spans, buf.remaining());
-    let flags = RecvFlags::TRANSIENT | RecvFlags::READABLE;
+    let flags = flags | RecvFlags::TRANSIENT | RecvFlags::READABLE;
     let received = ready!(socket.poll_receive(waiter, &mut into, flags))?;
     for span in spans {
         for extent in span.extents() {
@@ -208,7 +238,7 @@ pub(super) fn receive_into(
     Poll::Ready(Ok(received))
 }
 
-async fn receive(
+pub(super) async fn receive(
     socket: &impl Waitable,
     into: &mut IovIter<'_>,
     flags: RecvFlags,
@@ -229,7 +259,7 @@ async fn completion(socket: &impl Waitable) -> io::Result<Completion> {
     .await
 }
 
-fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+pub(super) fn or_would_block<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
     match polled {
         Poll::Ready(result) => result,
         Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),

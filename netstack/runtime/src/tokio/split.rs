@@ -1,5 +1,6 @@
 //! The two directions of a connection as values of their own.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,9 +8,80 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use netstack_core::RecvFlags;
 use thiserror::Error;
+use txbuf::{IovIter, Span};
 
+use super::messages::{receive, send_bytes};
 use super::tcp_stream::{Stream, TcpStream};
+
+/// The borrowed half of a [`TcpStream`] that reads; the functions of the stream are its too.
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The borrowed half of a [`TcpStream`] that writes; the functions of the stream are its too.
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+/// The two halves of a stream that is borrowed as a whole.
+pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    let stream = &*stream;
+    (ReadHalf(stream), WriteHalf(stream))
+}
+
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+impl AsyncRead for ReadHalf<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.stream.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for WriteHalf<'_> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.stream.poll_write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.stream.poll_write(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Does nothing: what was written is on its way.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.stream.end())
+    }
+}
 
 /// The half of a [`TcpStream`] that reads.
 pub struct OwnedReadHalf {
@@ -59,6 +131,30 @@ impl OwnedReadHalf {
     }
 }
 
+impl OwnedReadHalf {
+    /// Copies from the front of the stream and leaves it there; 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut into = IovIter::buffer(buf);
+        let received = receive(&self.stream.socket, &mut into, RecvFlags::PEEK).await?;
+        Ok(received.bytes)
+    }
+
+    /// Moves at most `max` bytes to the end of `into`, as [`TcpStream::recv_spans`].
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    pub async fn recv_spans(&self, into: &mut VecDeque<Span>, max: usize) -> io::Result<usize> {
+        let mut into = IovIter::collect(into, max);
+        let received = receive(&self.stream.socket, &mut into, RecvFlags::NONE).await?;
+        Ok(received.bytes)
+    }
+}
+
 impl AsyncRead for OwnedReadHalf {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -70,6 +166,18 @@ impl AsyncRead for OwnedReadHalf {
 }
 
 impl OwnedWriteHalf {
+    /// Sends from the front of `bytes` without copying, as [`TcpStream::send_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As a write; `bytes` is as it was.
+    pub async fn send_bytes(&self, bytes: &mut Bytes) -> io::Result<usize> {
+        match &self.stream {
+            Some(stream) => send_bytes(&stream.socket, bytes).await,
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     fn poll(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match &self.stream {
             Some(stream) => stream.poll_write(cx, bufs),

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
 
 use super::tcp_stream::TcpStream;
 use super::{poll_handle, wait};
@@ -11,7 +14,8 @@ use crate::socket::Sockets;
 use crate::waiters::{Direction, WaiterKey};
 use crate::{DEFAULT_BACKLOG, Netstack};
 
-/// A TCP socket that accepts connections.
+/// A TCP socket that accepts connections. It is a stream of them too, one without an end: what comes after an error says
+/// whether it lasts.
 pub struct TcpListener {
     socket: Sockets,
     key: WaiterKey,
@@ -76,6 +80,15 @@ impl TcpListener {
     /// `NetworkDown` when the stack was shut down.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+}
+
+impl Stream for TcpListener {
+    type Item = io::Result<TcpStream>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let accepted = ready!(self.poll_accept(cx));
+        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
     }
 }
 

@@ -11,11 +11,11 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use netstack_core::{Congestion, RecvFlags, SendFlags, SocketOption, TcpInfo};
 use txbuf::IovIter;
 
-use super::messages::receive_into;
-use super::split::{OwnedReadHalf, OwnedWriteHalf};
+use super::messages::{or_would_block, peek_into, receive_into};
+use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split};
 use super::{poll_handle, wait};
 use crate::Netstack;
-use crate::socket::Socket;
+use crate::socket::{Socket, Waitable as _};
 use crate::waiters::{Direction, WaiterKey};
 
 /// A TCP connection.
@@ -68,6 +68,85 @@ impl TcpStream {
         self.recv_message(&mut IovIter::buffer(buf), RecvFlags::PEEK)
             .await
             .map(|received| received.bytes)
+    }
+
+    /// As [`peek`](TcpStream::peek), into the unfilled part of `buf`, if there is something; else the task of the last
+    /// call that reads is woken when there is.
+    ///
+    /// # Errors
+    ///
+    /// As a read.
+    pub fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_peek(cx, buf)
+    }
+
+    /// Reads what there is, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As a read; `WouldBlock` when there is nothing.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut into = IovIter::buffer(buf);
+        let received = self
+            .stream
+            .socket
+            .poll_receive(None, &mut into, RecvFlags::NONE);
+        or_would_block(received).map(|received| received.bytes)
+    }
+
+    /// Writes what there is room for, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As a write; `WouldBlock` when there is no room.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_write_vectored(&[IoSlice::new(buf)])
+    }
+
+    /// Writes as much of the buffers, in order, as there is room for, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As a write; `WouldBlock` when there is no room.
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut from = IovIter::source(bufs);
+        let socket = &self.stream.socket;
+        or_would_block(socket.poll_send(None, &mut from, SendFlags::NONE, None))
+    }
+
+    /// Waits until a read would return at once: with data, the end of the stream, or an error.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub async fn readable(&self) -> io::Result<()> {
+        let socket = &self.stream.socket;
+        wait(socket, Direction::Read, |waiter| {
+            socket.poll_ready(Direction::Read, waiter)
+        })
+        .await
+    }
+
+    /// Waits until a write would return at once: there is room, or it would fail.
+    ///
+    /// # Errors
+    ///
+    /// `NetworkDown` when the stack was shut down.
+    pub async fn writable(&self) -> io::Result<()> {
+        let socket = &self.stream.socket;
+        wait(socket, Direction::Write, |waiter| {
+            socket.poll_ready(Direction::Write, waiter)
+        })
+        .await
+    }
+
+    /// The two directions, borrowed, for two branches of one task. Dropping them ends nothing.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split(self)
     }
 
     /// The two directions as values of their own, for two tasks. Dropping the write half ends the stream that the
@@ -175,6 +254,16 @@ impl Stream {
             receive_into(&self.socket, waiter, buf)
         }))?;
         Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        poll_handle(self.read_key, cx, |waiter| {
+            peek_into(&self.socket, waiter, buf)
+        })
     }
 
     pub(super) fn poll_write(

@@ -9,10 +9,10 @@ use ::tokio::io::ReadBuf;
 use netstack_core::{Received, RecvFlags, SendControl, SendFlags, SocketOption};
 use txbuf::IovIter;
 
-use super::messages::receive_into;
+use super::messages::{or_would_block, receive_into};
 use super::poll_handle;
 use crate::Netstack;
-use crate::socket::Sockets;
+use crate::socket::{Sockets, Waitable as _};
 use crate::waiters::WaiterKey;
 
 /// A UDP socket. Its functions take a shared reference, so that tasks may share it in an `Arc`.
@@ -29,12 +29,15 @@ impl UdpSocket {
     ///
     /// `AddrInUse`, or `AddrNotAvailable` if the stack does not have the address.
     pub fn bind(net: &Netstack, address: SocketAddr) -> io::Result<UdpSocket> {
-        let socket = Sockets::bind_udp(net, address)?;
-        Ok(UdpSocket {
+        Ok(UdpSocket::of(Sockets::bind_udp(net, address)?))
+    }
+
+    pub(super) fn of(socket: Sockets) -> UdpSocket {
+        UdpSocket {
             socket,
             read_key: WaiterKey::unique(),
             write_key: WaiterKey::unique(),
-        })
+        }
     }
 
     /// Sets the peer: [`send`](UdpSocket::send) sends to it, and only its datagrams are received.
@@ -91,6 +94,41 @@ impl UdpSocket {
     /// As [`recv_from`](UdpSocket::recv_from).
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.receive(buf, RecvFlags::PEEK).await
+    }
+
+    /// As [`recv`](UdpSocket::recv), and leaves the datagram in the queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](UdpSocket::recv).
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.peek_from(buf).await.map(|(bytes, _)| bytes)
+    }
+
+    /// As [`recv_from`](UdpSocket::recv_from), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from); `WouldBlock` when there is no datagram.
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let mut into = IovIter::buffer(buf);
+        let received = self.socket.poll_receive(None, &mut into, RecvFlags::NONE);
+        let received = or_would_block(received)?;
+        Ok((received.bytes, sender(&received)?))
+    }
+
+    /// As [`send_to`](UdpSocket::send_to), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](UdpSocket::send_to); `WouldBlock` when there is no room.
+    pub fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        let mut from = IovIter::bytes(datagram);
+        let control = SendControl::to(to);
+        let sent = self
+            .socket
+            .poll_send_to(None, &mut from, SendFlags::NONE, &control);
+        or_would_block(sent)
     }
 
     /// A datagram if there is one; else the task of the last call is woken when there is.
