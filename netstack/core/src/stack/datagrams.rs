@@ -8,7 +8,7 @@ use super::raw_calls;
 use super::turns::{Ready, Turn};
 use crate::Instant;
 use crate::datagram::{DatagramDrop, DatagramSocket, Delivery, Kind, Marking, Outgoing, Reported};
-use crate::ip::classify::may_be_destination;
+use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::output::{self as ip_output, OutHeader, push_header};
 use crate::ip::{IfaceId, icmp};
 use crate::socket::{
@@ -198,7 +198,11 @@ impl Stack {
             self.counters.ip.out_no_route += 1;
             return None;
         };
-        let bound = Some(local.ip()).filter(|address| self.addresses.owns(*address));
+        // A socket of a group or a broadcast address does not send from that; one of a gateway's flow sends from
+        // another host's.
+        let sends_from =
+            |address: &IpAddr| names_one_host(*address) && !self.addresses.is_broadcast(*address);
+        let bound = Some(local.ip()).filter(sends_from);
         let selected = || self.addresses.select_source(iface, to.ip(), via);
         let Some(source) = marking.source.or(bound).or_else(selected) else {
             self.counters.ip.out_no_source += 1;

@@ -338,10 +338,13 @@ impl Sender {
             .map_or(wanted, |pacer| pacer.rate(wanted))
     }
 
-    /// The most bytes of one packet: whole segments, and not more than a share of the congestion window. A packet is
-    /// acknowledged as one, and where that is lost, others are to say that the data arrived.
+    /// The most bytes of one packet: whole segments. Where there were losses, not more than a share of the congestion window:
+    /// a packet is acknowledged as one, and where that is lost too, others are to say that the data arrived.
     pub(crate) fn largest(&self) -> usize {
-        let share = (self.congestion.window() / SHARES / self.mss).max(2);
+        let share = match self.congestion.threshold() {
+            usize::MAX => usize::MAX,
+            _ => (self.congestion.window() / SHARES / self.mss).max(2),
+        };
         let most = (MAX_SUPER / self.mss).clamp(1, share) * self.mss;
         match self.pacing_rate() {
             Some(rate) => most.min(quantum(rate, self.mss)),
