@@ -92,10 +92,12 @@ impl Client {
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 let request = request.uri(path).header("host", host);
+                sender.ready().await?;
                 sender.send_request(request.body(Full::default())?).await?
             }
             Sender::Http2(sender) => {
                 let request = request.uri(format!("https://{host}{path}"));
+                sender.ready().await?;
                 sender.send_request(request.body(Full::default())?).await?
             }
         };
