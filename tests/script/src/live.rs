@@ -48,7 +48,7 @@ pub fn run_live(paths: &[PathBuf], options: &Options) -> Result<Vec<Outcome>, Ne
     let jobs = options.jobs.unwrap_or(LIVE_JOBS).get();
     let tries = workers::each(scripts.collect(), jobs, |script| match script {
         Ok(script) => run_once(script, 1, options),
-        Err(failure) => Try::Over(failed(failure)),
+        Err(failure) => Try::over(failed(failure)),
     });
     let outcomes = tries.into_iter().map(|tried| run_alone(tried, options));
     Ok(outcomes.collect())
@@ -56,15 +56,21 @@ pub fn run_live(paths: &[PathBuf], options: &Options) -> Result<Vec<Outcome>, Ne
 
 /// What became of playing a script.
 enum Try {
-    Over(Outcome),
+    Over(Box<Outcome>),
     /// What was seen says too little after so many tries.
     Again(Box<Script>, u32),
+}
+
+impl Try {
+    fn over(outcome: Outcome) -> Try {
+        Try::Over(Box::new(outcome))
+    }
 }
 
 fn run_alone(mut tried: Try, options: &Options) -> Outcome {
     loop {
         match tried {
-            Try::Over(outcome) => return outcome,
+            Try::Over(outcome) => return *outcome,
             Try::Again(script, count) => tried = run_once(*script, count + 1, options),
         }
     }
@@ -77,10 +83,10 @@ fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
     let played = thread::scope(|scope| scope.spawn(|| run_script(&script, options)).join());
     let (played, stalled) = match played {
         Ok(Ok(played)) => played,
-        Ok(Err(what)) => return Try::Over(failed(unable(&script.path, what))),
+        Ok(Err(what)) => return Try::over(failed(unable(&script.path, what))),
         Err(_) => {
             let what = "the runner panicked".into();
-            return Try::Over(failed(unable(&script.path, what)));
+            return Try::over(failed(unable(&script.path, what)));
         }
     };
     let busy = stalled > script.settings.tolerance / 2;
@@ -93,7 +99,7 @@ fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
     if tried < most {
         Try::Again(Box::new(script), tried)
     } else {
-        Try::Over(conclude(&script, played, options))
+        Try::over(conclude(&script, played, options))
     }
 }
 

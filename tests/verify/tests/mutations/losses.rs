@@ -10,31 +10,20 @@ fn check(capture: &Capture) -> Report {
     check_reader(Cursor::new(capture.write())).unwrap()
 }
 
-/// Leaves out the last data and the FIN of the side that closes first, which the other acknowledges.
+/// Leaves out all that the side that closes first sends from its last data on. The other acknowledges it.
 fn lose_the_end(capture: &mut Capture) {
     let fin = capture.place(0, |frame: &Frame| {
         frame.is_tcp() && frame.flags() & FIN != 0
     });
     let side = capture.frames[fin].is_clients();
-    let last = capture.frames[..fin]
-        .iter()
-        .rposition(|frame| frame.is_tcp() && frame.is_clients() == side && frame.payload() > 0);
-    capture.frames.remove(fin);
-    if let Some(last) = last {
-        capture.frames.remove(last);
-    }
-    let rest = capture.frames.iter().skip(fin);
-    let from_side = rest.filter(|frame| frame.is_clients() == side).count();
-    // What that side sends afterwards tells of the gap; nothing does in a capture that lost its end.
-    let mut after = 0;
-    let mut at = 0;
+    let is_data =
+        |frame: &Frame| frame.is_tcp() && frame.is_clients() == side && frame.payload() > 0;
+    let last = capture.frames[..fin].iter().rposition(is_data).unwrap();
+    let mut place = 0;
     capture.frames.retain(|frame| {
-        at += 1;
-        let goes = at > fin && frame.is_clients() == side;
-        after += usize::from(goes);
-        !goes
+        place += 1;
+        place <= last || frame.is_clients() != side
     });
-    assert_eq!(after, from_side);
 }
 
 #[test]
@@ -60,7 +49,7 @@ fn what_a_capture_lost_at_its_end_was_sent_for_all_it_knows() {
 /// Bursts are lost from recorded captures, at places drawn by a number: nothing is an error of the hosts.
 #[test]
 fn a_capture_that_says_that_it_lost_packets_accuses_nobody() {
-    let mut failed = Vec::new();
+    let (mut failed, mut silent_errors) = (Vec::new(), 0);
     for name in [
         "bulk4",
         "bulk6",
@@ -91,15 +80,14 @@ fn a_capture_that_says_that_it_lost_packets_accuses_nobody() {
                 burst -= u64::from(goes);
                 !goes
             });
+            silent_errors += check(&capture).errors;
             capture.lost = (before - capture.frames.len()) as u64;
-            if capture.lost == 0 {
-                continue;
-            }
             let report = check(&capture);
-            if report.errors > whole.errors {
+            if capture.lost > 0 && report.errors > whole.errors {
                 failed.push(format!("{name}, {seed}: {report}"));
             }
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(silent_errors > 0, "the losses would be taken for errors");
 }
