@@ -17,6 +17,7 @@ pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
     let mut options = Options::default();
     options.captures.clone_from(&args.pcap);
     options.allow_shell = args.allow_shell;
+    options.jobs = args.jobs;
     let outcomes = if args.live {
         packet_script::run_live(&scripts, &options).map_err(Failure::of)?
     } else {

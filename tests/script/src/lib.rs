@@ -24,9 +24,10 @@ mod report;
 mod run;
 mod show;
 mod wire;
+mod workers;
 
 pub use error::ParseError;
-pub use live::run_live;
+pub use live::{LIVE_JOBS, run_live};
 pub use parse::parse;
 pub use report::{Failure, Outcome};
 pub use run::{Options, find, load, run_all, run_file, run_script};

@@ -1,5 +1,6 @@
 //! Runs scripts against the Linux kernel.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::host::live::{LiveHost, sys};
 use crate::play::{Played, play};
 use crate::report::{Failure, Outcome};
 use crate::run::{Options, conclude, failed, load_versions};
+use crate::workers;
 
 /// In real time an event may be so far from its time, whatever a script says: others use the machine too.
 const TOLERANCE: Duration = Duration::from_millis(25);
@@ -23,8 +25,12 @@ const TRIES: u32 = 8;
 /// which the runner does not see. What is really late is late each time.
 const TRIES_FOR_TIME: u32 = 3;
 
-/// Runs the script in each file against the Linux kernel in real time, one after the other, each in a network namespace
-/// of its own.
+/// How many scripts are played at a time if nothing else is asked for.
+pub const LIVE_JOBS: NonZero<usize> = NonZero::new(5).unwrap();
+
+/// Runs the script in each file against the Linux kernel in real time, each in a network namespace of its own,
+/// [`Options::jobs`] at a time. What is to be played again is played alone, after the others. The outcomes are in the
+/// order of the files.
 ///
 /// Moves the process into a user namespace of its own, from which there is no way back. Must be called while the
 /// process has a single thread.
@@ -35,40 +41,65 @@ const TRIES_FOR_TIME: u32 = 3;
 pub fn run_live(paths: &[PathBuf], options: &Options) -> Result<Vec<Outcome>, NetlinkError> {
     sys::run_first();
     private_namespace()?;
-    let outcomes = paths.iter().flat_map(|path| match load_versions(path) {
-        Ok(scripts) => {
-            let outcomes = scripts.into_iter().map(|script| run_one(script, options));
-            outcomes.collect()
-        }
-        Err(failure) => vec![failed(failure)],
+    let scripts = paths.iter().flat_map(|path| match load_versions(path) {
+        Ok(scripts) => scripts.into_iter().map(Ok).collect(),
+        Err(failure) => vec![Err(failure)],
     });
+    let jobs = options.jobs.unwrap_or(LIVE_JOBS).get();
+    let tries = workers::each(scripts.collect(), jobs, |script| match script {
+        Ok(script) => run_once(script, 1, options),
+        Err(failure) => Try::over(failed(failure)),
+    });
+    let outcomes = tries.into_iter().map(|tried| run_alone(tried, options));
     Ok(outcomes.collect())
 }
 
-fn run_one(mut script: Script, options: &Options) -> Outcome {
-    script.settings.tolerance = script.settings.tolerance.max(TOLERANCE);
-    let mut tried = 0;
+/// What became of playing a script.
+enum Try {
+    Over(Box<Outcome>),
+    /// What was seen says too little after so many tries.
+    Again(Box<Script>, u32),
+}
+
+impl Try {
+    fn over(outcome: Outcome) -> Try {
+        Try::Over(Box::new(outcome))
+    }
+}
+
+fn run_alone(mut tried: Try, options: &Options) -> Outcome {
     loop {
-        tried += 1;
-        // The namespace is the thread's, and ends with it.
-        let played = thread::scope(|scope| scope.spawn(|| run_script(&script, options)).join());
-        return match played {
-            Ok(Ok((played, stalled))) => {
-                let busy = stalled > script.settings.tolerance / 2;
-                let most = match &played.failure {
-                    None => 1,
-                    Some(_) if busy => TRIES,
-                    Some(failure) if failure.only_time => TRIES_FOR_TIME,
-                    Some(_) => 1,
-                };
-                if tried < most {
-                    continue;
-                }
-                conclude(&script, played, options)
-            }
-            Ok(Err(what)) => failed(unable(&script.path, what)),
-            Err(_) => failed(unable(&script.path, "the runner panicked".into())),
-        };
+        match tried {
+            Try::Over(outcome) => return *outcome,
+            Try::Again(script, count) => tried = run_once(*script, count + 1, options),
+        }
+    }
+}
+
+/// Plays a script for the time `tried`, counted from one.
+fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
+    script.settings.tolerance = script.settings.tolerance.max(TOLERANCE);
+    // The namespace is the thread's, and ends with it.
+    let played = thread::scope(|scope| scope.spawn(|| run_script(&script, options)).join());
+    let (played, stalled) = match played {
+        Ok(Ok(played)) => played,
+        Ok(Err(what)) => return Try::over(failed(unable(&script.path, what))),
+        Err(_) => {
+            let what = "the runner panicked".into();
+            return Try::over(failed(unable(&script.path, what)));
+        }
+    };
+    let busy = stalled > script.settings.tolerance / 2;
+    let most = match &played.failure {
+        None => 1,
+        Some(_) if busy => TRIES,
+        Some(failure) if failure.only_time => TRIES_FOR_TIME,
+        Some(_) => 1,
+    };
+    if tried < most {
+        Try::Again(Box::new(script), tried)
+    } else {
+        Try::over(conclude(&script, played, options))
     }
 }
 

@@ -1,11 +1,9 @@
 //! Runs scripts from files, many at a time.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pcap_verify::{Options as JudgeOptions, Vantage};
@@ -15,6 +13,7 @@ use crate::capture::{self, Direction, Record};
 use crate::host::stack::StackHost;
 use crate::play::{Played, play};
 use crate::report::{Failure, Outcome};
+use crate::workers;
 
 /// How scripts are run.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +23,9 @@ pub struct Options {
     pub captures: Option<PathBuf>,
     /// Whether lines in back-quotes are given to the shell.
     pub allow_shell: bool,
+    /// How many scripts are run at a time. `None`: against this stack as many as there are processors, against the
+    /// kernel, where they mostly wait, [`LIVE_JOBS`](crate::LIVE_JOBS).
+    pub jobs: Option<NonZero<usize>>,
 }
 
 /// The scripts (`*.pkt`) that `paths` name: files as they are, of directories all below them, in the order of names.
@@ -61,35 +63,15 @@ fn descend(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs the script in each file against this stack, in virtual time, as many at a time as there are processors. The
-/// outcomes are in the order of the files.
+/// Runs the script in each file against this stack, in virtual time, [`Options::jobs`] at a time. The outcomes are in the
+/// order of the files.
 pub fn run_all(paths: &[PathBuf], options: &Options) -> Vec<Outcome> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let queue: Mutex<VecDeque<(usize, &PathBuf)>> = Mutex::new(paths.iter().enumerate().collect());
-    let outcomes = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..workers.min(paths.len()) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some((number, path)) = next else {
-                        return;
-                    };
-                    let of_file = run_file(path, options);
-                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-                    outcomes.extend(of_file.into_iter().map(|outcome| (number, outcome)));
-                }
-            });
-        }
+    let processors = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let workers = options.jobs.unwrap_or_else(processors).get();
+    let of_files = workers::each(paths.iter().collect(), workers, |path| {
+        run_file(path, options)
     });
-    let mut outcomes = outcomes
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    of_files.into_iter().flatten().collect()
 }
 
 /// Runs the script in the file `path` against this stack, in virtual time: over IPv6 too, if it says `// ip: both`.

@@ -61,7 +61,7 @@ fn copy(
     loop {
         let captured = match source.step()? {
             Step::Packet(captured) => captured,
-            Step::Other => continue,
+            Step::Lost { .. } | Step::Other => continue,
             Step::End | Step::Damaged(_) => break,
         };
         number += 1;

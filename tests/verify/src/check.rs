@@ -8,6 +8,7 @@ use etherparse::EtherType;
 
 use crate::Options;
 use crate::flows::Flows;
+use crate::losses::Losses;
 use crate::out::Out;
 use crate::parse::ip::Ip;
 use crate::parse::{Packet, link};
@@ -56,6 +57,7 @@ pub fn check_reader_with<R: Read>(reader: R, options: &Options) -> Result<Report
     loop {
         match source.step()? {
             Step::Packet(captured) => judge.packet(&captured),
+            Step::Lost { interface, packets } => judge.losses.note(interface, packets),
             Step::Other => {}
             Step::End => break,
             Step::Damaged(why) => {
@@ -71,6 +73,7 @@ struct Judge<'o> {
     options: &'o Options,
     out: Out,
     clocks: Clocks,
+    losses: Losses,
     packets: Packets,
     flows: Flows,
     now: u64,
@@ -85,6 +88,7 @@ impl<'o> Judge<'o> {
                 report: Report::default(),
             },
             clocks: Clocks::default(),
+            losses: Losses::default(),
             packets: Packets::default(),
             flows: Flows::default(),
             now: 0,
@@ -151,6 +155,7 @@ impl<'o> Judge<'o> {
         self.packets.end(self.now, &mut self.out);
         self.flows.end(self.now, &mut self.out);
         let mut report = self.out.report;
+        self.losses.tell(&mut report);
         if report.cut > 0 {
             report.limits.push(format!(
                 "{} packets were cut short: their checksums are not known",

@@ -20,6 +20,7 @@ mod annotate;
 mod bounded;
 mod check;
 mod flows;
+mod losses;
 mod options;
 mod out;
 mod parse;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::rule::{Rule, Severity};
+use crate::rule::{Rule, Severity, catalogue};
 
 pub use json::to_json;
 pub use sarif::to_sarif;
@@ -91,14 +91,30 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, finding: Finding) {
-        match finding.rule.severity {
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
-            Severity::Note => self.notes += 1,
-        }
+        *self.of_severity(finding.rule.severity) += 1;
         *self.counts.entry(finding.rule.id).or_default() += 1;
         if self.findings.len() < KEPT_FINDINGS {
             self.findings.push(finding);
+        }
+    }
+
+    /// Counts the findings of the rules that `is_unsure` names as suspicions instead.
+    pub(crate) fn withhold(&mut self, is_unsure: impl Fn(&Rule) -> bool) {
+        for rule in catalogue().filter(|rule| is_unsure(rule)) {
+            let Some(count) = self.counts.remove(rule.id) else {
+                continue;
+            };
+            *self.of_severity(rule.severity) -= count;
+            *self.withheld.entry(rule.id).or_default() += count;
+        }
+        self.findings.retain(|finding| !is_unsure(finding.rule));
+    }
+
+    fn of_severity(&mut self, severity: Severity) -> &mut u64 {
+        match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
         }
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapReadError, PcapReader};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
+use pcap_file::pcapng::blocks::interface_statistics::{
+    InterfaceStatisticsBlock, InterfaceStatisticsOption,
+};
 use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
 
 /// The longest block that is read: a packet of 64 KiB with its options has room many times over.
@@ -61,6 +64,11 @@ pub(crate) struct Captured<'a> {
 /// What reading on gave.
 pub(crate) enum Step<'a> {
     Packet(Captured<'a>),
+    /// How many packets of an interface the file says it lacks, up to here.
+    Lost {
+        interface: u32,
+        packets: u64,
+    },
     /// A block that is no packet.
     Other,
     End,
@@ -139,6 +147,12 @@ fn packet_of<'a>(
         Block::EnhancedPacket(p) => (p.interface_id, Some(p.timestamp), p.original_len, p.data),
         Block::SimplePacket(p) => (0, None, p.original_len, p.data),
         Block::Packet(p) => (u32::from(p.interface_id), None, p.original_len, p.data),
+        Block::InterfaceStatistics(statistics) => {
+            return Ok(Step::Lost {
+                interface: statistics.interface_id,
+                packets: lost(&statistics),
+            });
+        }
         _ => return Ok(Step::Other),
     };
     let Some(description) = interfaces.get(interface as usize) else {
@@ -155,6 +169,16 @@ fn packet_of<'a>(
         original_len: original_len.into(),
         link: description.linktype,
     }))
+}
+
+/// Packets that passed the interface and that who captured had no room for.
+fn lost(statistics: &InterfaceStatisticsBlock<'_>) -> u64 {
+    let counts = statistics.options.iter().map(|option| match option {
+        InterfaceStatisticsOption::IsbIfDrop(count)
+        | InterfaceStatisticsOption::IsbOsDrop(count) => *count,
+        _ => 0,
+    });
+    counts.fold(0, u64::saturating_add)
 }
 
 /// A file cut short is a finding; a disk that fails is not.

@@ -7,6 +7,8 @@ mod capture;
 mod craft;
 #[path = "mutations/datagrams.rs"]
 mod datagrams;
+#[path = "mutations/losses.rs"]
+mod losses;
 #[path = "mutations/packets.rs"]
 mod packets;
 #[path = "mutations/segments.rs"]

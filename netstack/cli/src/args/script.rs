@@ -1,5 +1,6 @@
 //! The options of `netstack script`.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -13,7 +14,8 @@ use clap::{Args, ValueHint};
 Examples:
   netstack script tests/script/scripts
   netstack script --pcap captures --json my.pkt
-  netstack script --live my.pkt")]
+  netstack script --live my.pkt
+  netstack script --live --jobs 1 my.pkt")]
 pub(crate) struct Script {
     /// The scripts; of a directory, all *.pkt below it
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
@@ -21,6 +23,9 @@ pub(crate) struct Script {
     /// Run them against the Linux kernel in real time, across TUN devices in a private namespace
     #[arg(long)]
     pub(crate) live: bool,
+    /// Run so many at a time [default: one for each processor; with --live, 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<usize>>,
     /// Write a capture of each run into this directory, and judge it
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) pcap: Option<PathBuf>,

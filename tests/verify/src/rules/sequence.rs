@@ -12,7 +12,7 @@ rules! {
     BEYOND_WINDOW = Error "W-TCPSEQ-03", "9293 section 3.8", "New data never pass the window that was offered" [near whole];
     LONG_PROBE = Warning "W-TCPSEQ-04", "9293 section 3.8.6.1", "What goes beyond a shut window is one byte" [near whole];
     SHRUNK = Warning "W-TCPSEQ-05", "9293 section 3.8; 7323 section 2.4", "The right edge of the window does not move left by more than rounding" [near];
-    ACK_UNSENT = Error "W-TCPSEQ-06", "9293 section 3.4", "Nothing is acknowledged that was not sent";
+    ACK_UNSENT = Error "W-TCPSEQ-06", "9293 section 3.4", "Nothing is acknowledged that was not sent" [whole];
     ACK_BACK = Warning "W-TCPSEQ-07", "9293 section 3.4", "Acknowledgement numbers do not go back" [near];
     OTHER_BYTES = Error "W-TCPSEQ-08", "9293 section 3.4", "The bytes at one sequence number are the same in every transmission";
     FIN_ACK = Error "W-TCPSEQ-09", "9293 section 3.4", "A FIN takes one sequence number, and no acknowledgement goes beyond it" [whole];

@@ -9,6 +9,9 @@ use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
 };
+use pcap_file::pcapng::blocks::interface_statistics::{
+    InterfaceStatisticsBlock, InterfaceStatisticsOption,
+};
 use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
 
 pub(crate) const FIN: u8 = 1;
@@ -33,6 +36,8 @@ pub(crate) struct Capture {
     pub(crate) frames: Vec<Frame>,
     /// Bytes that are missing at the end of the file.
     pub(crate) cut: usize,
+    /// Packets that the file says it lacks.
+    pub(crate) lost: u64,
 }
 
 impl Capture {
@@ -44,6 +49,7 @@ impl Capture {
             links: Vec::new(),
             frames: Vec::new(),
             cut: 0,
+            lost: 0,
         };
         while let Some(block) = reader.next_block() {
             match block.unwrap().0 {
@@ -81,6 +87,15 @@ impl Capture {
                     original_len: frame.bytes.len() as u32,
                     data: (&frame.bytes[..]).into(),
                     ..Default::default()
+                })
+                .unwrap();
+        }
+        if self.lost > 0 {
+            writer
+                .write_pcapng_block(InterfaceStatisticsBlock {
+                    interface_id: 0,
+                    timestamp: Duration::ZERO,
+                    options: vec![InterfaceStatisticsOption::IsbIfDrop(self.lost)],
                 })
                 .unwrap();
         }

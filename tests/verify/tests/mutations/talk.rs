@@ -157,6 +157,7 @@ pub(crate) fn capture(segments: &[Segment]) -> Capture {
         links: vec![DataLink::RAW],
         frames: segments.iter().map(Segment::frame).collect(),
         cut: 0,
+        lost: 0,
     }
 }
 
