@@ -4,7 +4,9 @@ use core::time::Duration;
 use netstack_core::{Instant, MtuProbing, TcpInfo, TcpState};
 use std::cell::RefCell;
 use std::rc::Rc;
+use suite::lab::{Lab, Offer, Remote};
 use suite::sim::{Bottleneck, Impairment, Transfer, World, WorldConfig};
+use suite::wire::{ACK, Icmp, Tcp, options};
 use txbuf::Packet;
 
 /// What crossed a path that takes packets of so many bytes.
@@ -60,6 +62,33 @@ fn narrow(world: &mut World, takes: usize, from: Instant) -> [Rc<RefCell<Seen>>;
     })
 }
 
+/// A connection of a stack that searches every path, to a far end that the test plays.
+fn searching(v6: bool) -> Remote {
+    let mut config = WorldConfig::default();
+    config.tcp.mtu_probing = MtuProbing::Always;
+    let offer = Offer {
+        v6,
+        sack: true,
+        rtt: Duration::from_millis(20),
+        ..Offer::default()
+    };
+    Remote::accepts(Lab::new(&config), &offer)
+}
+
+/// That a packet was too big for a link of `mtu` bytes, as a router says that got `segment`.
+fn too_big(segment: &Tcp, mtu: u32) -> Vec<u8> {
+    let v6 = segment.src.is_ipv6();
+    let quote = segment.to_packet();
+    let error = Icmp {
+        src: segment.dst.ip(),
+        dst: segment.src.ip(),
+        kind: if v6 { (2, 0) } else { (3, 4) },
+        word: mtu,
+        payload: quote[..quote.len().min(500)].to_vec(),
+    };
+    error.to_packet()
+}
+
 /// Moves `size` bytes both ways, and shows what the first host says of its connection at each step.
 fn run(world: &mut World, v6: bool, size: u64, mut look: impl FnMut(Instant, &TcpInfo)) {
     let mut transfer = Transfer::start(world, v6, 7, size);
@@ -76,7 +105,7 @@ fn run(world: &mut World, v6: bool, size: u64, mut look: impl FnMut(Instant, &Tc
     }
 }
 
-// req: RFC4821-13, RFC4821-05, RFC4821-15, RFC8899-01, RFC8899-02, RFC8899-15
+// req: RFC4821-13, RFC4821-05, RFC4821-15, RFC8899-01, RFC8899-02, RFC8899-15, RFC2923-01
 #[test]
 fn a_black_hole_is_found_and_the_longest_segments_that_pass_it() {
     for (seed, takes) in [(1, 1490), (2, 1400), (3, 1280), (4, 1100)] {
@@ -124,7 +153,7 @@ fn where_the_first_size_is_too_long_too_halves_are_tried() {
     assert!(world.hosts[0].stack.counters().tcp.mtu_black_holes >= 2);
 }
 
-// req: RFC4821-01, RFC4821-02, RFC4821-10, RFC4821-11, RFC8899-07
+// req: RFC4821-01, RFC4821-02, RFC4821-10, RFC4821-11, RFC8899-07, RFC8899-11
 #[test]
 fn a_lost_probe_is_no_congestion() {
     let mut config = config(MtuProbing::Always, 1, 0);
@@ -191,4 +220,184 @@ fn without_probing_a_black_hole_is_the_end() {
     };
     let (_, _, info) = world.hosts[0].stack.tcp_connections().next().expect("one");
     assert_eq!((info.send_mss, info.outstanding > 0), (1448, true));
+}
+
+// req: RFC4821-09
+#[test]
+fn a_probe_leaves_with_three_segments_behind_it_or_not_at_all() {
+    for v6 in [false, true] {
+        let longest = if v6 { 1440 } else { 1460 };
+        for segments in 1..8 {
+            let mut remote = searching(v6);
+            let mss = remote.info().send_mss;
+            assert!(mss < longest);
+            remote.write(&vec![1; segments * mss]);
+            let sent = remote.sent();
+            let probes = sent.iter().filter(|one| one.payload.len() > mss);
+            let enough = segments * mss >= longest + 3 * mss;
+            assert_eq!(probes.count(), usize::from(enough), "{segments}");
+            if enough {
+                assert_eq!(sent[0].payload.len(), longest);
+                assert!(sent[1..].iter().map(|one| one.payload.len()).sum::<usize>() >= 3 * mss);
+            }
+        }
+        // Nor where the peer's window has no room for them.
+        let mut remote = searching(v6);
+        let mss = remote.info().send_mss;
+        remote.window = (longest + 3 * mss - 1) as u16;
+        let update = remote.segment(ACK, b"");
+        remote.inject(&update);
+        remote.write(&vec![1; 20 * mss]);
+        assert!(remote.sent().iter().all(|one| one.payload.len() <= mss));
+    }
+}
+
+// req: RFC4821-04
+#[test]
+fn shorter_segments_are_not_more_of_them() {
+    for v6 in [false, true] {
+        let mut remote = Remote::accepts(
+            Lab::default(),
+            &Offer {
+                v6,
+                ..Offer::default()
+            },
+        );
+        let before = remote.info().congestion_window / remote.info().send_mss;
+        remote.write(&[1; 200_000]);
+        let flight = remote.sent();
+        assert_eq!(flight.len(), before);
+        remote.lab.inject(&too_big(&flight[0], 1280));
+        let short = remote.info().send_mss;
+        assert!(short < flight[0].payload.len());
+        let packets = remote.info().congestion_window.div_ceil(short);
+        assert!(packets <= before, "{packets} > {before}");
+        assert!(remote.sent().len() <= before);
+    }
+}
+
+// req: RFC8899-03, RFC8899-09
+#[test]
+fn during_a_search_no_error_is_believed_about_what_was_not_sent() {
+    for v6 in [false, true] {
+        let mut remote = searching(v6);
+        let before = remote.info().send_mss;
+        remote.write(&vec![1; 20 * before]);
+        let flight = remote.sent();
+        let probe = flight[0].clone();
+        assert!(probe.payload.len() > before);
+        let last = flight.last().expect("some").end();
+        for seq in [probe.seq.wrapping_sub(1), last, last.wrapping_add(1 << 20)] {
+            let forged = Tcp {
+                seq,
+                ..probe.clone()
+            };
+            remote.lab.inject(&too_big(&forged, 1300));
+        }
+        let mut elsewhere = probe.clone();
+        elsewhere.src.set_port(1);
+        remote.lab.inject(&too_big(&elsewhere, 1300));
+        remote.nothing();
+        // The search goes on: the probe passes, and segments are as long.
+        remote.acknowledge(&probe);
+        assert_eq!(remote.info().send_mss, probe.payload.len());
+        assert_eq!(remote.lab.host.stack.counters().tcp.path_mtu_reduced, 0);
+    }
+}
+
+// req: RFC8899-04, RFC8899-05, RFC8899-10
+#[test]
+fn an_error_makes_no_segment_longer_and_its_size_is_probed_first() {
+    for v6 in [false, true] {
+        let header = if v6 { 60 } else { 40 };
+        // No more than the probe had, and more than segments are known to have.
+        for mtu in [1_340, 1_400, 1_500, 9_000] {
+            let mut remote = searching(v6);
+            let before = remote.info().send_mss;
+            remote.write(&vec![1; 60 * before]);
+            let flight = remote.sent();
+            let probe = flight[0].clone();
+            assert!(probe.payload.len() > before);
+            remote.lab.inject(&too_big(&probe, mtu));
+            assert_eq!(remote.info().send_mss, before, "{mtu}");
+            let most = probe.payload.len().min(mtu as usize - header);
+            // The probe is lost, what left behind it arrives.
+            let behind = flight.last().expect("some").end();
+            remote.lab.pass(Duration::from_millis(20));
+            let mut report = remote.segment(ACK, b"");
+            report.options = options::sack(&[(probe.end(), behind)]);
+            remote.inject(&report);
+            let mut last = remote.sent().pop().expect("it is sent again");
+            assert!(last.end().wrapping_sub(behind) < 1 << 31);
+            let mut probes = Vec::new();
+            for _ in 0..100 {
+                remote.lab.pass(Duration::from_millis(20));
+                remote.acknowledge(&last);
+                let known = remote.info().send_mss;
+                assert!(known <= most, "{mtu}: {known}");
+                remote.write(&vec![1; 8 * known]);
+                let sent = remote.sent();
+                let longer = sent.iter().map(|one| one.payload.len());
+                probes.extend(longer.filter(|len| *len > known));
+                last = sent.last().cloned().unwrap_or(last);
+            }
+            assert!(
+                !probes.is_empty() && probes.iter().all(|len| *len <= most),
+                "{mtu}: {probes:?}"
+            );
+            assert!(
+                remote.info().send_mss + 8 > most.min(probe.payload.len() - 1),
+                "{mtu}"
+            );
+        }
+    }
+}
+
+// req: RFC8899-06
+#[test]
+fn probes_are_a_round_trip_apart() {
+    let mut world = World::new(&config(MtuProbing::Always, 1, 0));
+    let sizes = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&sizes);
+    let known = Rc::new(RefCell::new(usize::MAX));
+    let mss = Rc::clone(&known);
+    world.lose(0, move |now, packet: &Packet| {
+        let len = packet.to_vec().expect("readable").len();
+        // Headers and timestamps are 52 bytes.
+        if len > mss.borrow().saturating_add(52) {
+            told.borrow_mut().push((now, len));
+        }
+        len > 1400
+    });
+    run(&mut world, false, 20_000_000, |_, info| {
+        *known.borrow_mut() = info.send_mss;
+    });
+    let sizes = sizes.borrow();
+    assert!(sizes.len() >= 4, "{sizes:?}");
+    for pair in sizes.windows(2) {
+        assert!(
+            pair[1].0 - pair[0].0 >= Duration::from_millis(20),
+            "{sizes:?}"
+        );
+    }
+}
+
+// req: RFC4821-12
+#[test]
+fn segments_that_a_probe_made_longer_get_shorter_when_they_are_lost() {
+    for v6 in [false, true] {
+        let narrows = Instant::from_secs(2);
+        let mut world = World::new(&config(MtuProbing::Always, 1, 0));
+        narrow(&mut world, 1300, narrows);
+        let (mut before, mut after) = (0, usize::MAX);
+        run(&mut world, v6, 10_000_000, |now, info| {
+            match now < narrows {
+                true => before = before.max(info.send_mss),
+                false => after = after.min(info.send_mss),
+            }
+        });
+        assert!(before > 1400, "{before}");
+        assert!(after <= 1300 - 52, "{after}");
+        assert_eq!(world.hosts[0].stack.counters().tcp.mtu_black_holes, 1);
+    }
 }

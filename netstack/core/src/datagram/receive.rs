@@ -37,6 +37,7 @@ impl Delivery {
                 to: header.dst.ip(),
                 iface,
                 hop_limit: header.hop_limit,
+                // req: RFC8085-13, RFC8504-10
                 traffic_class: header.traffic_class,
                 time,
                 outgoing: false,

@@ -5,7 +5,25 @@ use std::net::IpAddr;
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
 use txbuf::{Checksum, NoRoom, Packet, Span, checksum};
 
-use super::{IPV4_HEADER, IPV6_HEADER};
+use super::{HOP_LIMIT, IPV4_HEADER, IPV6_HEADER};
+
+/// What the application of a TCP socket chose of the IP headers of its packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// TTL or hop limit.
+    pub(crate) hop_limit: u8,
+    /// DSCP; the bits of ECN are zero, for they are TCP's.
+    pub(crate) traffic_class: u8,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Marks {
+            hop_limit: HOP_LIMIT,
+            traffic_class: 0,
+        }
+    }
+}
 
 /// What the IP header of a packet to be sent says.
 #[derive(Clone, Copy, Debug)]

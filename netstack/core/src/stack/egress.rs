@@ -7,8 +7,8 @@ use super::table::Socket;
 use super::turns::{Ready, Turn};
 use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
-use crate::ip::output::OutHeader;
-use crate::ip::{HOP_LIMIT, IfaceId, forward, fragment, quote};
+use crate::ip::output::{Marks, OutHeader};
+use crate::ip::{IfaceId, forward, fragment, quote};
 use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
@@ -117,10 +117,9 @@ impl Stack {
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
         let packets = outgoing.segment.len.div_ceil(mss.max(1)).max(1);
-        let (hop_limit, class) = (tcp.hop_limit, tcp.traffic_class);
-        let mut header = self.tcp_header(&flow, fragile, packets);
-        header.hop_limit = hop_limit;
-        header.traffic_class = class | outgoing.segment.ecn;
+        let marks = tcp.marks;
+        let mut header = self.tcp_header(&flow, marks, fragile, packets);
+        header.traffic_class |= outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
@@ -133,26 +132,45 @@ impl Stack {
             return None;
         }
         let segment = half_open.request.syn_ack(now);
-        let origin = half_open.request.origin;
+        let (origin, listener) = (half_open.request.origin, half_open.listener);
+        let marks = self.listener_marks(listener);
         self.counters.tcp.out_segments += 1;
-        let header = self.tcp_header(&origin.flow, origin.dont_fragment, 1);
+        let header = self.tcp_header(&origin.flow, marks, origin.dont_fragment, 1);
         let packet = segment::build(&segment, None, usize::MAX, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
 
     /// Queues a reset for the peer of `flow`.
-    pub(super) fn send_reset(&mut self, iface: IfaceId, flow: &FlowKey, reset: &Segment) {
-        self.counters.tcp.out_resets += u64::from(self.send_alone(iface, flow, reset));
+    pub(super) fn send_reset(
+        &mut self,
+        iface: IfaceId,
+        flow: &FlowKey,
+        marks: Marks,
+        reset: &Segment,
+    ) {
+        self.counters.tcp.out_resets += u64::from(self.send_alone(iface, flow, marks, reset));
     }
 
     /// Queues a segment of a handshake or a connection that is not in the table of sockets.
-    pub(super) fn send_counted(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) {
-        self.counters.tcp.out_segments += u64::from(self.send_alone(iface, flow, segment));
+    pub(super) fn send_counted(
+        &mut self,
+        iface: IfaceId,
+        flow: &FlowKey,
+        marks: Marks,
+        segment: &Segment,
+    ) {
+        self.counters.tcp.out_segments += u64::from(self.send_alone(iface, flow, marks, segment));
     }
 
     /// Queues a segment without payload. Returns whether it could be made.
-    fn send_alone(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) -> bool {
-        let header = self.tcp_header(flow, true, 1);
+    fn send_alone(
+        &mut self,
+        iface: IfaceId,
+        flow: &FlowKey,
+        marks: Marks,
+        segment: &Segment,
+    ) -> bool {
+        let header = self.tcp_header(flow, marks, true, 1);
         match segment::build(segment, None, usize::MAX, &header) {
             Ok(packet) => {
                 self.send_answer(iface, packet);
@@ -234,7 +252,14 @@ impl Stack {
     }
 
     /// The IP header of a packet that the edge cuts into `packets`.
-    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool, packets: usize) -> OutHeader {
+    // req: MUST-48, MUST-49, SHLD-22
+    fn tcp_header(
+        &mut self,
+        flow: &FlowKey,
+        marks: Marks,
+        dont_fragment: bool,
+        packets: usize,
+    ) -> OutHeader {
         let (src, dst) = (flow.local().ip(), flow.remote().ip());
         // Whole packets need no identification (RFC 6864, 4.1); others one each, which the edge counts up.
         // req: RFC6864-04
@@ -247,8 +272,8 @@ impl Stack {
             src,
             dst,
             protocol: IpProtocol::Tcp,
-            hop_limit: HOP_LIMIT,
-            traffic_class: 0,
+            hop_limit: marks.hop_limit,
+            traffic_class: marks.traffic_class,
             ident,
             dont_fragment,
             flow_label: 0,

@@ -10,6 +10,7 @@ use super::table::Socket;
 use crate::Instant;
 use crate::ip::classify::names_one_host;
 use crate::ip::icmp::{IcmpError, Unreachable};
+use crate::ip::output::Marks;
 use crate::ip::{IfaceId, forward, icmp};
 use crate::socket::{AcceptError, SocketId};
 use crate::stack::ConfigError;
@@ -250,7 +251,7 @@ impl Stack {
         match undecided.asked {
             Asked::Tcp { syn, .. } => {
                 if let Some(reset) = reset::answer(&syn) {
-                    self.send_reset(undecided.iface, &undecided.key, &reset);
+                    self.send_reset(undecided.iface, &undecided.key, &reset, Marks::default());
                 }
             }
             Asked::Udp { socket, refusal } => {

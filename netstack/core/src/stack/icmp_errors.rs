@@ -94,7 +94,7 @@ impl Stack {
         }
     }
 
-    // req: MUST-54, MUST-56, SHLD-26
+    // req: MUST-54, MUST-56, SHLD-26, RFC8899-03, RFC8899-09
     fn tcp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let key = FlowKey::new(quoted.src, quoted.dst);
         let Some(id) = self.connection_of(&key) else {

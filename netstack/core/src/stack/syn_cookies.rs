@@ -28,9 +28,10 @@ impl Stack {
             return;
         };
         listener.on_cookie(now);
+        let marks = listener.marks;
         let answer = cookie::syn_ack(&self.secret, now, origin, agreed, &self.tcp_config);
         self.counters.tcp.syn_cookies_sent += 1;
-        self.send_counted(iface, &origin.flow, &answer);
+        self.send_counted(iface, &origin.flow, marks, &answer);
     }
 
     /// Whether a cookie of this listener may come back.
@@ -55,7 +56,8 @@ impl Stack {
         let Some((iss, agreed)) = opened else {
             self.counters.tcp.syn_cookies_refused += 1;
             if let Some(reset) = reset::answer(&segment) {
-                self.send_reset(iface, &key, &reset);
+                let marks = self.listener_marks(listener);
+                self.send_reset(iface, &key, marks, &reset);
             }
             return;
         };

@@ -8,7 +8,8 @@ use super::schedule::Scheduled;
 use super::tcp_bind::Bound;
 use super::time_waits::TimeWaits;
 use crate::datagram::DatagramSocket;
-use crate::ip::{HOP_LIMIT, IfaceId};
+use crate::ip::IfaceId;
+use crate::ip::output::Marks;
 use crate::random::Random;
 use crate::socket::{SocketError, SocketId};
 use crate::tcp::connection::Connection;
@@ -29,9 +30,7 @@ pub(super) struct TcpSocket {
     pub(super) ready: bool,
     /// Whether its application knows IPv4 addresses in mapped form.
     pub(super) dual: bool,
-    /// TTL or hop limit, and DSCP, of its packets.
-    pub(super) hop_limit: u8,
-    pub(super) traffic_class: u8,
+    pub(super) marks: Marks,
     pub(super) scheduled: Scheduled,
 }
 
@@ -43,8 +42,7 @@ impl TcpSocket {
             waits_in,
             ready: false,
             dual: false,
-            hop_limit: HOP_LIMIT,
-            traffic_class: 0,
+            marks: Marks::default(),
             scheduled: Scheduled::default(),
         }
     }

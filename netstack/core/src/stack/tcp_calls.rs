@@ -7,6 +7,7 @@ use super::table::Socket;
 use super::tcp_bind::{Bound, shown};
 use crate::Instant;
 use crate::ip::classify::{may_be_destination, names_one_host};
+use crate::ip::output::Marks;
 use crate::ip::{HOP_LIMIT, IfaceId};
 use crate::socket::{
     AcceptError, BindOptions, ConnectError, ConnectionError, How, ListenError, OptionError,
@@ -210,7 +211,7 @@ impl Stack {
             return;
         }
         tcp.waits_in = None;
-        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        let (flow, iface, marks) = (tcp.connection.flow, tcp.iface, tcp.marks);
         let in_time_wait = tcp.connection.state == TcpState::TimeWait;
         let crowded = self.table.orphans >= self.tcp_config.orphans && !in_time_wait;
         self.counters.tcp.orphans_reset += u64::from(crowded);
@@ -226,7 +227,7 @@ impl Stack {
                 .then(|| tcp.connection.reset_segment(now));
             tcp.connection.fail(ConnectionError::Aborted);
             if let Some(reset) = reset {
-                self.send_reset(iface, &flow, &reset);
+                self.send_reset(iface, &flow, marks, &reset);
             }
         }
         self.settle(id);
@@ -354,11 +355,11 @@ impl Stack {
         option: SocketOption,
     ) -> Result<(), OptionError> {
         self.tell_time(now);
-        if let Some((hop_limit, traffic_class)) = self.marks(socket)? {
+        if let Some(marks) = self.marks(socket)? {
             match option {
                 SocketOption::HopLimit(Some(0)) => return Err(OptionError::Invalid),
-                SocketOption::HopLimit(limit) => *hop_limit = limit.unwrap_or(HOP_LIMIT),
-                SocketOption::TrafficClass(class) => *traffic_class = class & !ECN,
+                SocketOption::HopLimit(limit) => marks.hop_limit = limit.unwrap_or(HOP_LIMIT),
+                SocketOption::TrafficClass(class) => marks.traffic_class = class & !ECN,
                 _ => return self.set_tcp_option(now, socket, option),
             }
             return Ok(());
@@ -370,14 +371,19 @@ impl Stack {
     }
 
     /// TTL or hop limit, and DSCP, of the packets of a TCP socket; those of a listener are passed on to its connections.
-    fn marks(&mut self, socket: SocketId) -> Result<Option<(&mut u8, &mut u8)>, SocketError> {
+    // req: MUST-48, MUST-49, SHLD-21
+    fn marks(&mut self, socket: SocketId) -> Result<Option<&mut Marks>, SocketError> {
         Ok(match self.table.get_mut(socket)? {
-            Socket::Tcp(tcp) => Some((&mut tcp.hop_limit, &mut tcp.traffic_class)),
-            Socket::Listener(listener) => {
-                Some((&mut listener.hop_limit, &mut listener.traffic_class))
-            }
+            Socket::Tcp(tcp) => Some(&mut tcp.marks),
+            Socket::Listener(listener) => Some(&mut listener.marks),
             Socket::Bound(_) | Socket::Datagram(_) | Socket::Gateway(_) => None,
         })
+    }
+
+    /// The marks of what a listener sends.
+    pub(super) fn listener_marks(&mut self, listener: SocketId) -> Marks {
+        let listener = self.table.listener_mut(listener);
+        listener.map_or(Marks::default(), |listener| listener.marks)
     }
 
     fn set_tcp_option(

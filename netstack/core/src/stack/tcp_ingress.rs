@@ -9,6 +9,7 @@ use super::table::{HalfOpen, Socket, TcpSocket};
 use super::turns::Ready;
 use crate::Instant;
 use crate::ip::classify::names_one_host;
+use crate::ip::output::Marks;
 use crate::ip::{IfaceId, IpHeader};
 use crate::socket::SocketId;
 use crate::tcp::connection::Connection;
@@ -129,12 +130,12 @@ impl Stack {
         let Ok(tcp) = self.table.tcp_mut(id) else {
             return;
         };
-        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        let (flow, iface, marks) = (tcp.connection.flow, tcp.iface, tcp.marks);
         let reset = tcp
             .connection
             .input(&mut tcp_context!(self, now), segment, payload);
         if let Some(reset) = reset {
-            self.send_reset(iface, &flow, &reset);
+            self.send_reset(iface, &flow, marks, &reset);
         }
         self.learn_fast_open(now, id);
         self.settle(id);
@@ -152,6 +153,7 @@ impl Stack {
             return;
         };
         let (flow, iface) = (half_open.request.origin.flow, half_open.iface);
+        let listener = half_open.listener;
         match half_open.request.judge(&segment) {
             Answer::Establish => self.establish(now, number, segment, payload),
             Answer::Repeat if half_open.request.quiet_until <= now => {
@@ -163,7 +165,8 @@ impl Stack {
             Answer::Reset => {
                 self.counters.tcp.in_bad_ack += 1;
                 if let Some(reset) = reset::answer(&segment) {
-                    self.send_reset(iface, &flow, &reset);
+                    let marks = self.listener_marks(listener);
+                    self.send_reset(iface, &flow, marks, &reset);
                 }
             }
             Answer::Ignore => self.counters.tcp.in_out_of_window += 1,
@@ -239,7 +242,7 @@ impl Stack {
         let mut tcp = TcpSocket::new(connection, iface, waits_in);
         if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
             tcp.dual = listener.dual;
-            (tcp.hop_limit, tcp.traffic_class) = (listener.hop_limit, listener.traffic_class);
+            tcp.marks = listener.marks;
         }
         let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
         self.table.set_flow(&key, Flow::Connection(id));
@@ -269,7 +272,7 @@ impl Stack {
             _ => {
                 self.counters.tcp.in_no_connection += 1;
                 if let Some(reset) = reset::answer(&segment) {
-                    self.send_reset(iface, &key, &reset);
+                    self.send_reset(iface, &key, Marks::default(), &reset);
                 }
             }
         }
@@ -433,10 +436,10 @@ impl Stack {
             return;
         };
         tcp.scheduled = Default::default();
-        let (flow, iface) = (tcp.connection.flow, tcp.iface);
+        let (flow, iface, marks) = (tcp.connection.flow, tcp.iface, tcp.marks);
         if tcp.connection.on_timeout(&mut tcp_context!(self, now)) {
             let reset = tcp.connection.reset_segment(now);
-            self.send_reset(iface, &flow, &reset);
+            self.send_reset(iface, &flow, marks, &reset);
         }
         self.settle(id);
     }

@@ -5,6 +5,7 @@ use super::flows::Flow;
 use super::pages::Pages;
 use crate::Instant;
 use crate::ip::IfaceId;
+use crate::ip::output::Marks;
 use crate::socket::SocketId;
 use crate::tcp::TcpState;
 use crate::tcp::segment::Segment;
@@ -18,6 +19,7 @@ const NONE: u32 = u32::MAX;
 struct Entry {
     time_wait: TimeWait,
     iface: IfaceId,
+    marks: Marks,
     ends: Instant,
     older: u32,
     newer: u32,
@@ -61,10 +63,11 @@ impl TimeWaits {
     }
 
     /// Adds one that ends at `ends`, or with the newest if that ends later. Returns its number.
-    fn add(&mut self, time_wait: TimeWait, iface: IfaceId, ends: Instant) -> u32 {
+    fn add(&mut self, time_wait: TimeWait, iface: IfaceId, marks: Marks, ends: Instant) -> u32 {
         let number = self.entries.insert(Entry {
             time_wait,
             iface,
+            marks,
             ends,
             older: NONE,
             newer: NONE,
@@ -140,17 +143,17 @@ impl Stack {
         let answers = tcp.connection.rcv.ack.due();
         let ends = tcp.connection.poll_timeout();
         let time_wait = TimeWait::of(&mut tcp.connection);
-        let (flow, iface) = (time_wait.flow, tcp.iface);
+        let (flow, iface, marks) = (time_wait.flow, tcp.iface, tcp.marks);
         self.finish(id);
         if answers {
-            self.send_counted(iface, &flow, &time_wait.acknowledgement(now));
+            self.send_counted(iface, &flow, marks, &time_wait.acknowledgement(now));
         }
         while self.table.time_waits.len() >= self.tcp_config.time_waits.max(1) {
             self.counters.tcp.time_wait_recycled += 1;
             self.end_time_wait(self.table.time_waits.oldest);
         }
         let ends = ends.unwrap_or(now + self.tcp_config.time_wait);
-        let number = self.table.time_waits.add(time_wait, iface, ends);
+        let number = self.table.time_waits.add(time_wait, iface, marks, ends);
         self.table.set_flow(&flow, Flow::TimeWait(number));
     }
 
@@ -159,7 +162,7 @@ impl Stack {
         let Some(entry) = self.table.time_waits.get_mut(number) else {
             return;
         };
-        let iface = entry.iface;
+        let (iface, marks) = (entry.iface, entry.marks);
         let heard = entry.time_wait.input(now, segment, &mut self.counters.tcp);
         let (flow, answer) = (entry.time_wait.flow, entry.time_wait.acknowledgement(now));
         if heard == Heard::Restart {
@@ -167,7 +170,7 @@ impl Stack {
             self.table.time_waits.restart(number, ends);
         }
         if heard != Heard::Nothing {
-            self.send_counted(iface, &flow, &answer);
+            self.send_counted(iface, &flow, marks, &answer);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::cookie;
 use crate::Instant;
-use crate::ip::HOP_LIMIT;
+use crate::ip::output::Marks;
 use crate::socket::SocketId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,9 +14,8 @@ pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
     /// Whether its application knows IPv4 addresses in mapped form.
     pub(crate) dual: bool,
-    /// TTL or hop limit, and DSCP, of the packets of the connections that it accepts.
-    pub(crate) hop_limit: u8,
-    pub(crate) traffic_class: u8,
+    /// Of its answers to SYNs, and of the packets of the connections that it accepts.
+    pub(crate) marks: Marks,
     /// The most connections that wait to be accepted.
     backlog: usize,
     /// The most connections that are half open, not counting those that came back with a cookie.
@@ -44,8 +43,7 @@ impl Listener {
         Listener {
             local,
             dual: false,
-            hop_limit: HOP_LIMIT,
-            traffic_class: 0,
+            marks: Marks::default(),
             backlog,
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,

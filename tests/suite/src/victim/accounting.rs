@@ -49,6 +49,12 @@ const ICMP: [&str; 7] = [
     "icmp_in_echo_replies",
     "icmp_in_errors",
 ];
+/// What becomes of a message about groups.
+const GROUPS: [&str; 3] = [
+    "group_queries",
+    "group_messages_ignored",
+    "igmp_in_bad_checksum",
+];
 /// What becomes of a UDP datagram.
 const UDP: [&str; 10] = [
     "in_datagrams",
@@ -114,6 +120,7 @@ pub fn dropped(counters: &Counters) -> u64 {
         + sum(counters, "ip", &FRAGMENT_DROPS)
         + sum(counters, "ip", &["in_unknown_protocol", "icmp_in_not_ours"])
         + sum(counters, "ip", &ICMP[..4])
+        + sum(counters, "ip", &GROUPS[1..])
         + sum(counters, "udp", &UDP[1..])
         + sum(counters, "tcp", &TCP[1..])
         + sum(counters, "tcp", &TCP_DROPS)
@@ -136,8 +143,10 @@ pub fn check_accounting(counters: &Counters) {
         sum(counters, "ip", &FRAGMENT_DROPS) <= in_fragments,
         "fragments: {counters:?}"
     );
-    let transports =
-        sum(counters, "ip", &ICMP) + sum(counters, "udp", &UDP) + sum(counters, "tcp", &TCP);
+    let transports = sum(counters, "ip", &ICMP)
+        + sum(counters, "ip", &GROUPS)
+        + sum(counters, "udp", &UDP)
+        + sum(counters, "tcp", &TCP);
     assert_eq!(ip.in_delivered, transports, "transports: {counters:?}");
     assert_eq!(ip.in_unreadable, 0, "all memory here is readable");
 }

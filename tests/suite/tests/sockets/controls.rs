@@ -25,7 +25,7 @@ fn mark(packet: &mut [u8], hop_limit: u8, class: u8) {
     packet[10..12].copy_from_slice(&check.to_be_bytes());
 }
 
-// req: RFC1122-12, RFC1122udp-07, RFC1122udp-12
+// req: RFC1122-12, RFC1122udp-07, RFC1122udp-12, RFC8085-13, RFC8504-10
 #[test]
 fn a_datagram_comes_with_how_it_arrived() {
     for local in ["0.0.0.0:53", "[::]:53"] {

@@ -4,6 +4,7 @@
 mod controls;
 mod errors;
 mod groups;
+mod marks;
 mod pings;
 mod raw;
 mod sharing;

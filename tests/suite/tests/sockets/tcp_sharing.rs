@@ -3,7 +3,6 @@
 use super::*;
 use netstack_core::{BindError, ConnectError, ListenError, TcpState};
 use suite::sim::{World, WorldConfig};
-use suite::wire::Ip;
 
 const DUAL: BindOptions = BindOptions {
     dual: true,
@@ -228,26 +227,5 @@ fn a_group_of_listeners_shares_connections() {
     assert!(
         counts.iter().all(|count| (25..=80).contains(count)),
         "{counts:?}"
-    );
-}
-
-#[test]
-fn hop_limit_and_class_of_a_connection() {
-    let mut lab = Lab::default();
-    let now = lab.now;
-    let stack = &mut lab.host.stack;
-    let to = SocketAddr::new(Lab::neighbour(false), 80);
-    let socket = stack.tcp_connect(now, to, None).expect("a route");
-    for option in [
-        SocketOption::HopLimit(Some(7)),
-        SocketOption::TrafficClass(0xbb),
-    ] {
-        stack.set_option(now, socket, option).expect("TCP");
-    }
-    let syn = lab.sent().remove(0);
-    assert_eq!(
-        (Ip::parse(&syn).hop_limit, syn[1]),
-        (7, 0xb8),
-        "ECN is TCP's"
     );
 }

@@ -185,7 +185,7 @@ fn an_option_of_a_wrong_length_or_behind_the_handshake_means_nothing() {
     assert!(lab.host.stack.tcp_accept(listener).is_ok());
 }
 
-// req: RFC7413-17, RFC7413-01
+// req: RFC7413-17, RFC7413-01, RFC7413-16
 #[test]
 fn who_did_not_ask_for_it_does_not_get_it() {
     let off = [

@@ -63,7 +63,7 @@ fn with_cookie() -> Lab {
     lab
 }
 
-// req: RFC7413-01
+// req: RFC7413-01, RFC7413-16
 #[test]
 fn plain_connections_have_nothing_of_it() {
     let mut lab = with_cookie();

@@ -155,3 +155,52 @@ fn a_keep_alive_waits_for_longer_than_the_timeout() {
     let sent = remote.pass(SECOND * 700);
     assert_eq!(sent[0].0, SECOND * 601);
 }
+
+// req: RFC5482-08
+#[test]
+fn no_peer_ends_a_connection_before_something_was_sent_again() {
+    let mut remote = telling(1);
+    // What both say is a second; round trips that got long make the retransmission timeout longer than that.
+    set(
+        &mut remote,
+        SocketOption::AdvertiseUserTimeout(Some(SECOND)),
+    );
+    remote.sent();
+    for _ in 0..8 {
+        remote.write(b"slow");
+        let data = remote.one();
+        remote
+            .lab
+            .until(remote.lab.now + Duration::from_millis(900));
+        remote.acknowledge(&data);
+    }
+    let timeout = remote.info().rto;
+    assert!(timeout > SECOND, "{timeout:?}");
+    remote.write(b"lost");
+    remote.sent();
+    let repeated = remote.pass(SECOND * 60);
+    assert!(repeated.len() >= 3, "{repeated:#?}");
+    assert_eq!(remote.state(), TcpState::Established);
+}
+
+// req: RFC5482-09
+#[test]
+fn a_lost_option_does_no_harm() {
+    // The SYN's option got lost: the next segment says it again, whatever the peer said or did not.
+    let mut remote = Remote::accepts(Lab::default(), &Offer::default());
+    set(
+        &mut remote,
+        SocketOption::AdvertiseUserTimeout(Some(SECOND * 300)),
+    );
+    remote.write(b"one");
+    let first = remote.one();
+    assert_eq!(first.user_timeout(), Some(300));
+    // So did that one; data arrives and is acknowledged as ever, and nothing waits for an answer to the option.
+    let again = remote.pass(SECOND * 5);
+    assert!(again.iter().all(|(_, segment)| segment.seq == first.seq));
+    remote.acknowledge(&first);
+    remote.send(ACK, b"theirs");
+    assert_eq!(remote.read(), Some(b"theirs".to_vec()));
+    // Where the peer never says anything, ours is in force alone.
+    assert!((300..=301).contains(&patience(&mut remote).as_secs()));
+}

@@ -5,6 +5,7 @@ use super::{Admission, Flow, NewFlow, Transport};
 use crate::Instant;
 use crate::datagram::{DatagramLimits, DatagramSocket, Kind};
 use crate::ip::IfaceId;
+use crate::ip::output::Marks;
 use crate::socket::SocketId;
 use crate::stack::Stack;
 use crate::stack::tcp_ingress::behind;
@@ -52,7 +53,7 @@ impl Stack {
         }
         self.counters.tcp.in_no_connection += 1;
         if let Some(reset) = reset::answer(&segment) {
-            self.send_reset(iface, &key, &reset);
+            self.send_reset(iface, &key, &reset, Marks::default());
         }
     }
 
@@ -87,7 +88,7 @@ impl Stack {
             Decision::By(_, Admission::Reject) | Decision::Closed => {
                 self.counters.gateway.rejected += 1;
                 if let Some(reset) = reset::answer(&syn) {
-                    self.send_reset(iface, &key, &reset);
+                    self.send_reset(iface, &key, &reset, Marks::default());
                 }
             }
             Decision::By(_, Admission::Drop) => self.counters.gateway.dropped += 1,

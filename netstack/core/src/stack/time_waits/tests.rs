@@ -1,4 +1,5 @@
 use super::*;
+use crate::ip::output::Marks;
 use crate::tcp::flow::FlowKey;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -23,7 +24,7 @@ proptest! {
             let chosen = model.get(which).copied();
             match (step, chosen) {
                 (0, _) | (_, None) => {
-                    let number = time_waits.add(time_wait(at as u16 + 1), IfaceId::new(0), ends);
+                    let number = time_waits.add(time_wait(at as u16 + 1), IfaceId::new(0), Marks::default(), ends);
                     model.push_back((number, ends));
                 }
                 (1, Some((number, _))) => {
@@ -51,8 +52,13 @@ proptest! {
 fn one_that_would_end_before_the_newest_ends_with_it() {
     let mut time_waits = TimeWaits::default();
     let late = Instant::from_secs(9);
-    time_waits.add(time_wait(1), IfaceId::new(0), late);
-    let second = time_waits.add(time_wait(2), IfaceId::new(0), Instant::from_secs(5));
+    time_waits.add(time_wait(1), IfaceId::new(0), Marks::default(), late);
+    let second = time_waits.add(
+        time_wait(2),
+        IfaceId::new(0),
+        Marks::default(),
+        Instant::from_secs(5),
+    );
     time_waits.remove(time_waits.oldest);
     assert_eq!((time_waits.oldest, time_waits.next()), (second, Some(late)));
 }

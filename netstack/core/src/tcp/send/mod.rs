@@ -575,6 +575,7 @@ impl Sender {
     }
 
     /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
+    // req: RFC4821-04
     fn reduce_mss(&mut self, mss: usize) {
         if mss < self.mss {
             self.mss = mss;

@@ -14,6 +14,7 @@ const FOLLOWING: usize = 3;
 /// Timeouts in a row after which segments that are short already get shorter.
 const LAST_RESORT: u8 = 6;
 /// After a probe that was lost, the next one waits so long at least.
+// req: RFC8899-11
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The search of one connection. Sizes are bytes of payload.
@@ -101,7 +102,8 @@ impl Search {
     /// A probe of `len` bytes did not, and the next one has to wait.
     // req: RFC4821-10, RFC4821-11
     fn on_lost(&mut self, now: Instant, len: usize, pause: Duration) {
-        self.high = (len - 1).max(self.low);
+        // What ICMP said meanwhile holds.
+        self.high = self.high.min(len - 1).max(self.low);
         self.bold = false;
         self.pause(now, pause);
     }
@@ -127,7 +129,7 @@ impl Sender {
 
     /// Nothing gets through any more, so perhaps what is as long as it was: segments have at most `base` bytes from now
     /// on, and where that is not enough, half of what they had, down to `floor`.
-    // req: RFC4821-13, RFC4821-14
+    // req: RFC4821-13, RFC4821-14, RFC4821-12, RFC2923-01
     pub(crate) fn on_black_hole(&mut self, base: usize, floor: usize) -> bool {
         let front = self.nxt.since(self.una).min(self.mss);
         let low = match self.mss > base {
@@ -148,7 +150,7 @@ impl Sender {
     }
 
     /// The path or the peer takes no more than `most` bytes, as somebody says.
-    // req: RFC8899-04
+    // req: RFC8899-04, RFC8899-05, RFC8899-10
     pub(super) fn limit_search(&mut self, most: usize) {
         if let Some(search) = self.search_mut() {
             search.most = search.most.min(most);
@@ -159,7 +161,7 @@ impl Sender {
 
     /// Whether a probe is to leave now: one segment that is longer than others. There must be so much to send behind it,
     /// and windows so large, that its loss would be found without a timeout.
-    // req: RFC4821-09, RFC4821-01
+    // req: RFC4821-09, RFC4821-01, RFC8899-06
     pub(crate) fn path_probe(&mut self, now: Instant) -> Option<Turn> {
         self.search()?;
         let calm = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
