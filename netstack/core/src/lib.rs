@@ -73,7 +73,7 @@ pub use socket::{
     SocketId, SocketOption, TokenError,
 };
 pub use stack::{
-    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
+    Config, ConfigError, Cut, HeldPort, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
     SocketHoldings, SpliceError, Stack, Stray, Verdict,
 };
 pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};

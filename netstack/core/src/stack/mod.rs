@@ -35,6 +35,7 @@ mod ports;
 mod pressure;
 mod schedule;
 mod shortage;
+mod socket_calls;
 mod splice;
 mod strays;
 mod syn_cookies;
@@ -50,6 +51,7 @@ pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
 pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
+pub use socket_calls::HeldPort;
 pub use splice::SpliceError;
 pub use strays::{Shard, Stray};
 

@@ -72,6 +72,20 @@ impl PortSpace {
 pub(super) struct Ports {
     pub(super) tcp: PortSpace,
     pub(super) udp: PortSpace,
+    /// Ports of TCP that are held without a socket.
+    pub(super) tcp_held: PortSpace,
+    holds: u32,
+}
+
+impl Ports {
+    /// A handle of no socket, for a port that is held without one.
+    pub(super) fn next_hold(&mut self) -> SocketId {
+        self.holds = self.holds.wrapping_add(1);
+        SocketId {
+            index: u32::MAX,
+            generation: self.holds,
+        }
+    }
 }
 
 /// The ports that a socket without one may be bound to, in an order that begins anywhere.

@@ -43,10 +43,12 @@ impl Stack {
         let mut local = local;
         if local.port() == 0 {
             let start = self.random.next_u32();
-            let free = |port: &u16| self.shard.may_choose(*port) && !self.ports.tcp.is_used(*port);
+            let ports = &self.ports;
+            let used = |port| ports.tcp.is_used(port) || ports.tcp_held.is_used(port);
+            let free = |port: &u16| self.shard.may_choose(*port) && !used(*port);
             let port = bindable(start).find(free);
             local.set_port(port.ok_or(ListenError::NoPorts)?);
-        } else if !self.ports.tcp.is_free(local) {
+        } else if !self.ports.tcp.is_free(local) || !self.ports.tcp_held.is_free(local) {
             return Err(ListenError::InUse);
         }
         let id = self.table.insert(Socket::Listener(Box::new(Listener::new(
@@ -146,10 +148,9 @@ impl Stack {
                 Err(ConnectError::InUse)
             };
         }
-        let (bound, table, shard) = (&self.ports.tcp, &self.table, self.shard);
-        let free = |port| {
-            shard.may_choose(port) && !bound.is_used(port) && table.flow(&key(port)).is_none()
-        };
+        let (ports, table, shard) = (&self.ports, &self.table, self.shard);
+        let used = |port| ports.tcp.is_used(port) || ports.tcp_held.is_used(port);
+        let free = |port| shard.may_choose(port) && !used(port) && table.flow(&key(port)).is_none();
         let hash = self.secret.port_hash(&key(0));
         let port = self.searches.find(hash, free);
         Ok((route.iface, key(port.ok_or(ConnectError::NoPorts)?)))
@@ -348,6 +349,14 @@ impl Stack {
         let connection = match (self.table.get_mut(socket)?, option) {
             (Socket::Udp(udp), SocketOption::UdpGro(gro)) => {
                 udp.socket.set_gro(gro);
+                return Ok(());
+            }
+            (Socket::Udp(udp), SocketOption::SendBuffer(limit)) if limit > 0 => {
+                udp.socket.set_send_limit(limit);
+                return Ok(());
+            }
+            (Socket::Udp(udp), SocketOption::ReceiveBuffer(limit)) if limit > 0 => {
+                udp.socket.set_receive_limit(limit);
                 return Ok(());
             }
             (Socket::Tcp(tcp), _) => &mut tcp.connection,

@@ -38,6 +38,17 @@ impl Listener {
         }
     }
 
+    /// How many connections wait to be accepted, and how many may.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        (self.ready.len(), self.backlog)
+    }
+
+    /// Changes both limits, as [`new`](Self::new) sets them.
+    pub(crate) fn set_backlog(&mut self, backlog: usize, syn_backlog: usize) {
+        self.backlog = backlog.clamp(1, 65_535);
+        self.syn_backlog = syn_backlog.clamp(self.backlog, 65_535);
+    }
+
     /// Whether another SYN may be remembered.
     pub(crate) fn remembers_syn(&self) -> bool {
         self.half_open < self.syn_backlog

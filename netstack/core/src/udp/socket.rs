@@ -196,6 +196,22 @@ impl UdpSocket {
         (Held::of(outgoing).footprint, Held::of(incoming).footprint)
     }
 
+    /// Bytes of the datagram that is read next, and what those cost that wait to be sent.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let next = self.incoming.front().map_or(0, Incoming::len);
+        (next, self.outgoing_charge)
+    }
+
+    /// Changes how much may wait to be sent.
+    pub(crate) fn set_send_limit(&mut self, limit: usize) {
+        self.limits.send = limit;
+    }
+
+    /// Changes how much may wait to be read. What waits stays.
+    pub(crate) fn set_receive_limit(&mut self, limit: usize) {
+        self.limits.receive = limit;
+    }
+
     /// Takes the error that was reported last.
     pub(crate) fn take_error(&mut self) -> Option<ConnectionError> {
         self.error.take()
