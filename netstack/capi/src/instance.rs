@@ -62,12 +62,6 @@ impl Instance {
                 .add_route(all, iface, via.copied())
                 .map_err(|_| Errno::EINVAL)?;
         }
-        // Programs on the host itself speak to themselves by these.
-        for (cidr, iface) in [("127.0.0.1/8", v4), ("::1/128", v6)] {
-            let cidr = cidr.parse().map_err(|()| Errno::EINVAL)?;
-            // Where the MTU is too small for IPv6 there is none.
-            let _ = stack.add_address(iface, cidr);
-        }
         let arena = Chain::arena(&stack.pools().small);
         Ok(Instance {
             sockets: Sockets::new(stack),
