@@ -146,12 +146,34 @@ device_counters! {
     tx_packets,
     /// Bytes sent, IP headers included.
     tx_bytes,
-    /// Received packets dropped because they were larger than the MTU the device was opened with.
+    /// Received packets dropped because they, or their segments, were larger than the MTU the device was opened with.
     rx_too_big: dropped,
     /// Received packets dropped because the pool they are read into was at its cap.
     rx_no_memory: dropped,
-    /// Received packets dropped because their offload header did not fit them.
-    rx_bad_offload: dropped,
+    /// Received packets dropped because their offload header has a checksum where their transport has none, or segments
+    /// without a checksum to complete.
+    rx_bad_checksum_place: dropped,
+    /// Received super-packets dropped because their offload header names another kind than theirs, or an unknown one.
+    rx_bad_gso_kind: dropped,
+    /// Received super-packets dropped because a length does not fit: that of the headers in the offload header, or that
+    /// of the packet in its IP header.
+    rx_bad_gso_length: dropped,
+    /// Received super-packets dropped because no sender makes segments that small: of nothing, or of less than any TCP
+    /// segment has.
+    rx_bad_gso_size: dropped,
+    /// Received frames dropped because they were shorter than their link's header.
+    rx_short: dropped,
+    /// Received frames dropped because they were for another interface, or for all although their packet is for one.
+    rx_not_for_us: dropped,
+    /// Received frames dropped because what they carry is neither IP nor the resolution of its addresses.
+    rx_unknown_protocol: dropped,
+    /// Received frames dropped because what they carry is not what they say, or breaks a rule of address resolution.
+    rx_malformed: dropped,
+    /// Packets dropped because the neighbour they were for did not answer, or could not be asked.
+    tx_unresolved: dropped,
+    /// Packets dropped because too many waited for neighbours, or too many neighbours were looked for; answers to
+    /// neighbours dropped because too many waited to be sent.
+    tx_neighbour_full: dropped,
     /// Packets dropped because they were larger than the MTU.
     tx_too_big: dropped,
     /// Packets dropped because they needed an offload that the device has not.
@@ -166,6 +188,10 @@ device_counters! {
     tx_malformed: dropped,
     /// Packets dropped because the other end of the link is gone.
     tx_no_peer: dropped,
+    /// Questions and answers of neighbours received.
+    neighbour_messages,
+    /// Messages of a neighbour that claims an address of this host.
+    address_conflicts,
     /// Times that a device took fewer packets than it was given.
     tx_backpressure,
     /// Super-packets cut into segments.

@@ -6,6 +6,7 @@
 //! | device | what it is |
 //! |---|---|
 //! | [`Tun`] | a Linux TUN interface, with or without offload |
+//! | [`ethernet::TapDevice`] | a Linux TAP interface: resolves neighbours, and carries IP packets in Ethernet frames |
 //! | [`memory`] | two ends of an in-memory link, bounded, with or without offload |
 //! | [`Edge`] | wraps a device that lacks offloads: cuts super-packets and completes checksums; joins received TCP segments whose payload lies side by side |
 //! | [`shielded::Shielded`] | wraps a device and moves payload in memory that the CPU may not read |
@@ -36,7 +37,7 @@
 //!
 //! # Whose memory payload lies in
 //!
-//! | kind | [`Tun`] | [`Edge`] | [`memory`] | [`tap::Tap`] | [`shielded::Shielded`] |
+//! | kind | [`Tun`], [`ethernet::TapDevice`] | [`Edge`] | [`memory`] | [`tap::Tap`] | [`shielded::Shielded`] |
 //! |---|---|---|---|---|---|
 //! | Buffered, Owned | written from where it lies | cut, summed | handed on | kept; copied when many wait that pin much | handed on |
 //! | User (lent) | written from where it lies | cut, summed | copied at once | copied at once | handed on |
@@ -53,6 +54,7 @@
 
 mod device;
 mod edge;
+pub mod ethernet;
 mod headers;
 pub mod impair;
 pub mod memory;
@@ -66,4 +68,4 @@ mod tun;
 
 pub use device::{Capabilities, Device, DeviceCounters};
 pub use edge::{CutError, Edge, cut};
-pub use tun::{Backend, Tun, TunConfig, TunError};
+pub use tun::{Backend, LinkKind, Tun, TunConfig, TunError, VnetHeader};

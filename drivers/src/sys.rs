@@ -17,6 +17,8 @@ use txbuf::RawExtent;
 
 /// A layer 3 device (`IFF_TUN` of linux/if_tun.h).
 pub(crate) const IFF_TUN: u16 = 0x0001;
+/// A layer 2 device: Ethernet frames.
+pub(crate) const IFF_TAP: u16 = 0x0002;
 /// One of several queues of a device.
 pub(crate) const IFF_MULTI_QUEUE: u16 = 0x0100;
 /// A `virtio_net_hdr` stands in front of each packet.
@@ -37,7 +39,9 @@ pub(crate) const TUN_F_USO6: u32 = 0x40;
 
 const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
 const TUNSETOFFLOAD: Opcode = opcode::write::<c_uint>(b'T', 208);
+const TUNSETTXFILTER: Opcode = opcode::write::<c_uint>(b'T', 209);
 const TUNGETIFF: Opcode = opcode::read::<c_uint>(b'T', 210);
+const TUNGETVNETHDRSZ: Opcode = opcode::read::<c_int>(b'T', 215);
 const TUNSETVNETHDRSZ: Opcode = opcode::write::<c_int>(b'T', 216);
 
 /// `struct ifreq` as far as the TUN driver uses it, at least as long as on any architecture.
@@ -75,12 +79,12 @@ pub(crate) fn tun_flags(fd: BorrowedFd<'_>) -> Result<TunFlags> {
     })
 }
 
-/// Attaches `node`, a fresh descriptor of /dev/net/tun, to the TUN device `name`, with `flags` beside those of every
-/// device. The name must be shorter than 16 bytes.
+/// Attaches `node`, a fresh descriptor of /dev/net/tun, to the device `name`, whose kind is in `flags`, beside what every
+/// device has. The name must be shorter than 16 bytes.
 pub(crate) fn attach_tun(node: BorrowedFd<'_>, name: &str, flags: u16) -> Result<()> {
     let mut request = InterfaceRequest {
         name: [0; 16],
-        flags: IFF_TUN | IFF_NO_PI | flags,
+        flags: IFF_NO_PI | flags,
         rest: [0; 22],
     };
     let room = request.name[..15]
@@ -102,6 +106,29 @@ pub(crate) fn set_tun_offload(fd: BorrowedFd<'_>, mask: u32) -> Result<()> {
 pub(crate) fn set_tun_vnet_header_size(fd: BorrowedFd<'_>, size: c_int) -> Result<()> {
     // SAFETY: TUNSETVNETHDRSZ reads one int through the pointer it is given.
     unsafe { ioctl(fd, Setter::<TUNSETVNETHDRSZ, c_int>::new(size)) }
+}
+
+/// `struct tun_filter` with no address.
+#[repr(C)]
+struct TapFilter {
+    flags: u16,
+    count: u16,
+}
+
+/// Lets a TAP device have frames for all destinations again.
+pub(crate) fn clear_tap_filter(fd: BorrowedFd<'_>) -> Result<()> {
+    let filter = TapFilter { flags: 0, count: 0 };
+    // SAFETY: TUNSETTXFILTER reads a `struct tun_filter` through the pointer it is given, and as many addresses behind it
+    // as that says: none.
+    unsafe { ioctl(fd, Setter::<TUNSETTXFILTER, TapFilter>::new(filter)) }
+}
+
+/// The length of the `virtio_net_hdr`.
+pub(crate) fn tun_vnet_header_size(fd: BorrowedFd<'_>) -> Result<usize> {
+    let mut size: c_int = 0;
+    // SAFETY: TUNGETVNETHDRSZ writes one int through the pointer it is given; every bit pattern is one.
+    unsafe { ioctl(fd, Updater::<TUNGETVNETHDRSZ, _>::new(&mut size)) }?;
+    usize::try_from(size).map_err(|_| Errno::INVAL)
 }
 
 /// Takes the descriptor out of the `tun-tap` crate's interface.
@@ -164,4 +191,4 @@ pub(crate) fn unshare_namespaces(flags: UnshareFlags) -> Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) use testing::{open_tun_with, set_tun_persistent};
+pub(crate) use testing::{open_tun_with, set_tap_filter, set_tun_persistent};

@@ -1,16 +1,17 @@
-//! What only tests do to a TUN device: attach with any flags, make it persistent.
+//! What only tests do to a device: attach with any flags, make it persistent, filter.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 use std::fs::File;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::io::Result;
-use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode};
 
 use super::InterfaceRequest;
 
 const TUNSETIFF: Opcode = opcode::write::<c_int>(b'T', 202);
 const TUNSETPERSIST: Opcode = opcode::write::<c_int>(b'T', 203);
+const TUNSETTXFILTER: Opcode = opcode::write::<c_uint>(b'T', 209);
 
 /// Creates or attaches to a device with exactly these flags.
 pub(crate) fn open_tun_with(name: &str, flags: u16) -> Result<OwnedFd> {
@@ -41,4 +42,23 @@ pub(crate) fn set_tun_persistent(fd: BorrowedFd<'_>, persistent: bool) -> Result
             IntegerSetter::<TUNSETPERSIST>::new_usize(persistent.into()),
         )
     }
+}
+
+/// `struct tun_filter` with one address.
+#[repr(C)]
+struct OneAddress {
+    flags: u16,
+    count: u16,
+    address: [u8; 6],
+}
+
+/// Lets a TAP device have frames for one destination only.
+pub(crate) fn set_tap_filter(fd: BorrowedFd<'_>, address: [u8; 6]) -> Result<()> {
+    let filter = OneAddress {
+        flags: 0,
+        count: 1,
+        address,
+    };
+    // SAFETY: TUNSETTXFILTER reads a `struct tun_filter` and as many addresses behind it as that says: one.
+    unsafe { ioctl(fd, Setter::<TUNSETTXFILTER, OneAddress>::new(filter)) }
 }

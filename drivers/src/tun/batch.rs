@@ -6,9 +6,8 @@ use std::os::fd::AsFd;
 
 use arrayvec::ArrayVec;
 use rustix::io::Errno;
-use txbuf::Packet;
 
-use super::{Tun, raw_payload, vnet};
+use super::channel::{Channel, Outgoing, raw_payload};
 use crate::sys::ring::{BATCH, Batch, Ring};
 
 /// How several packets at a time are sent.
@@ -42,22 +41,22 @@ pub(super) struct Sent {
     pub(super) stopped: Option<Errno>,
 }
 
-impl Tun {
+impl Channel {
     /// Sends packets from the front of `from` by one system call, up to the next that needs a look of its own. `None`
     /// when that would be fewer than two, or cannot be done: then they are to be sent one by one.
-    pub(super) fn write_batch(&mut self, from: &mut VecDeque<Packet>) -> Option<Sent> {
+    pub(super) fn write_batch<P: Outgoing>(&mut self, from: &mut VecDeque<P>) -> Option<Sent> {
         if from.len() < 2 {
             return None;
         }
         let mut ring = self.batches.take()?;
-        let prefix = self.prefix();
-        let prefixes: ArrayVec<_, BATCH> = from
+        let fronts: ArrayVec<_, BATCH> = from
             .iter()
             .take(BATCH)
-            .map(|packet| vnet::encode(&packet.meta))
+            .map(|outgoing| self.front_of(outgoing))
             .collect();
         let mut batch = Batch::default();
-        for (packet, header) in from.iter().zip(&prefixes) {
+        for (outgoing, (front, length)) in from.iter().zip(&fronts) {
+            let packet = outgoing.packet();
             let Some(extents) = self
                 .refusal(packet)
                 .is_none()
@@ -66,21 +65,21 @@ impl Tun {
             else {
                 break;
             };
-            batch.push([&header[..prefix], packet.headers()], extents);
+            batch.push([&front[..*length], packet.headers()], extents);
         }
         if batch.len() < 2 {
             self.batches = Batches::Ring(ring);
             return None;
         }
         // A ring that failed is given up.
-        let results = ring.write(self.fd.as_fd(), &batch).ok()?;
+        let results = ring.write(self.as_fd(), &batch).ok()?;
         drop(batch);
         let mut results = results.iter();
         let (mut taken, mut stopped) = (0, None);
-        from.retain(|packet| match results.next() {
+        from.retain(|outgoing| match results.next() {
             Some(Ok(())) => {
                 self.counters.tx_packets += 1;
-                self.counters.tx_bytes += packet.len() as u64;
+                self.counters.tx_bytes += outgoing.packet().len() as u64;
                 taken += 1;
                 false
             }

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
+use super::open::LinkKind;
 use crate::netlink::NetlinkError;
 
 /// Why a TUN device could not be opened or adopted.
@@ -28,24 +31,33 @@ pub enum TunError {
     },
     /// The node may be opened, but no device made or attached to.
     #[error(
-        "no permission to create TUN device {name} or attach to it: this needs CAP_NET_ADMIN, so run as root, or make \
-         a device for this user by `ip tuntap add dev NAME mode tun user USER`"
+        "no permission to create {kind} device {name} or attach to it: this needs CAP_NET_ADMIN, so run as root, or make \
+         a device for this user by `ip tuntap add dev NAME mode {} user USER`",
+        kind.mode()
     )]
     NoPermission {
+        /// What was asked for.
+        kind: LinkKind,
         /// The name that was asked for.
         name: String,
     },
     /// Somebody else has the device open.
-    #[error("TUN device {name} is in use by another process: end that one or choose another name")]
+    #[error(
+        "{kind} device {name} is in use by another process: end that one or choose another name"
+    )]
     Busy {
+        /// What was asked for.
+        kind: LinkKind,
         /// The name that was asked for.
         name: String,
     },
     /// The name belongs to a device of another kind.
     #[error(
-        "{name} exists but is not a TUN device with a single queue: choose another name, or delete it by `ip link delete {name}`"
+        "{name} exists but is not a {kind} device with a single queue: choose another name, or delete it by `ip link delete {name}`"
     )]
-    NotTun {
+    OtherKind {
+        /// What was asked for.
+        kind: LinkKind,
         /// The name that was asked for.
         name: String,
     },
@@ -78,7 +90,7 @@ pub enum TunError {
     NotAttached,
     /// Ethernet frames instead of IP packets.
     #[error(
-        "device {name} is a TAP device (it carries Ethernet frames), and only TUN is supported: make it with IFF_TUN"
+        "device {name} is a TAP device (it carries Ethernet frames), of which no descriptor can be taken over: name the device instead"
     )]
     Tap {
         /// The name of the device.
@@ -92,13 +104,16 @@ pub enum TunError {
         /// The name of the device.
         name: String,
     },
-    /// A `virtio_net_hdr` in front of each packet.
+    /// A `virtio_net_hdr` of an unknown length in front of each packet.
     #[error(
-        "device {name} puts a virtio header in front of each packet, which is not supported: attach without IFF_VNET_HDR"
+        "device {name} puts a virtio header of {size} bytes in front of each packet, and only 10 and 12 are supported: \
+         set its length by TUNSETVNETHDRSZ, or attach without IFF_VNET_HDR"
     )]
     VnetHeader {
         /// The name of the device.
         name: String,
+        /// The length of the header.
+        size: usize,
     },
     /// io_uring was asked for.
     #[error(
@@ -130,4 +145,14 @@ pub enum TunError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+impl TunError {
+    /// For what has no sentence of its own.
+    pub(super) fn refused(what: &str, errno: Errno) -> TunError {
+        TunError::Refused {
+            what: what.to_owned(),
+            source: errno.into(),
+        }
+    }
 }

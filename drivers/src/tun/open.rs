@@ -1,5 +1,6 @@
 //! Getting hold of a TUN device: create it, attach to it, or adopt a descriptor of one.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
@@ -9,21 +10,58 @@ use std::thread;
 use rustix::fs::{Mode as FileMode, OFlags};
 use rustix::io::Errno;
 use tun_tap::{Iface, Mode};
-use txbuf::Offloads;
 
-use super::TunError;
 use super::batch::Batches;
+use super::offload::{self, Agreement, VnetHeader};
+use super::{TunError, vnet};
 use crate::netlink::{self, Changes, LinkConfig, Netns};
 use crate::sys;
 use crate::sys::ring::Ring;
 
+/// Bytes of an Ethernet header: two addresses and the type of what follows.
+pub(crate) const ETHERNET: usize = 14;
+
 const DEVICE_NODE: &str = "/dev/net/tun";
 /// The device number of /dev/net/tun (Linux's list of devices: misc 10, 200).
 const DEVICE_NUMBER: (u32, u32) = (10, 200);
-/// `sizeof(struct virtio_net_hdr)`: what the kernel starts a new device with.
-const VNET_HEADER: i32 = 10;
+/// What a device carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkKind {
+    /// IP packets.
+    Tun,
+    /// Ethernet frames.
+    Tap,
+}
 
-/// Which TUN device to open, and what the kernel's side of it is to look like.
+impl LinkKind {
+    /// Bytes of a link's header in front of an IP packet.
+    pub(crate) fn front(self) -> usize {
+        match self {
+            LinkKind::Tun => 0,
+            LinkKind::Tap => ETHERNET,
+        }
+    }
+
+    /// The word for it that `ip tuntap` knows.
+    pub(super) fn mode(self) -> &'static str {
+        match self {
+            LinkKind::Tun => "tun",
+            LinkKind::Tap => "tap",
+        }
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LinkKind::Tun => "TUN",
+            LinkKind::Tap => "TAP",
+        })
+    }
+}
+
+/// Which TUN or TAP device to open, and what the kernel's side of it is to look like.
 #[derive(Clone, Debug, Default)]
 pub struct TunConfig {
     /// The name of the device. It may be one that exists, and may have `%d` in it for the first free number.
@@ -36,6 +74,8 @@ pub struct TunConfig {
     /// Whether to ask for offloads: super-packets and partial checksums in both directions. What the kernel does not
     /// know it is not asked for.
     pub offload: bool,
+    /// With offload: the header in front of each packet.
+    pub header: VnetHeader,
     /// The system calls that packets are sent by.
     pub backend: Backend,
 }
@@ -85,11 +125,12 @@ impl TunConfig {
 /// An open device, before it has a place to read packets into.
 pub(super) struct Opened {
     pub(super) fd: OwnedFd,
+    pub(super) kind: LinkKind,
     pub(super) name: String,
     pub(super) mtu: usize,
     pub(super) persistent: bool,
     /// What the kernel agreed to do, if it was asked.
-    pub(super) offloads: Option<Offloads>,
+    pub(super) agreement: Option<Agreement>,
     /// What was done to the kernel's side.
     pub(super) changes: Option<Changes>,
     pub(super) batches: Batches,
@@ -97,20 +138,23 @@ pub(super) struct Opened {
 
 /// Creates the device or attaches to it with so many queues, resets what an earlier user may have set, and sets the
 /// kernel's side up. What was done there is told with the first queue.
-pub(super) fn open(config: &TunConfig, queues: usize) -> Result<Vec<Opened>, TunError> {
+pub(super) fn open(
+    kind: LinkKind,
+    config: &TunConfig,
+    queues: usize,
+) -> Result<Vec<Opened>, TunError> {
     netlink::check_name(&config.name.replacen("%d", "0", 1))?;
     // Attaching changes a device that is there, too.
     let before = netlink::snapshot(config.netns.as_ref(), &config.name)?;
-    let attach = || attach_all(&config.name, config.offload, queues);
+    let attach = || attach_all(kind, &config.name, config.offload, queues);
     let (fds, device) = match &config.netns {
         Some(netns) => netns.run(attach)?,
         None => attach(),
     }?;
-    fds.iter().try_for_each(prepare)?;
+    let header = config.header;
+    fds.iter().try_for_each(|fd| prepare(kind, fd, header))?;
     let first = fds.first().filter(|_| config.offload);
-    let offloads = first
-        .map(|fd| negotiate(|mask| sys::set_tun_offload(fd.as_fd(), mask)))
-        .transpose()?;
+    let agreement = first.map(|fd| offload::agree(fd, header)).transpose()?;
     // With all queues there: where a packet goes depends on how many there are.
     let link = config.link.clone().unwrap_or_default();
     let changes = netlink::configure_since(before, config.netns.as_ref(), &device.name, &link)?;
@@ -119,10 +163,11 @@ pub(super) fn open(config: &TunConfig, queues: usize) -> Result<Vec<Opened>, Tun
     let opened = fds.into_iter().map(|fd| {
         Ok(Opened {
             fd,
+            kind,
             mtu,
             name: device.name.clone(),
             persistent: device.flags & sys::IFF_PERSIST != 0,
-            offloads,
+            agreement,
             changes: changes.take(),
             batches: config.backend.batches()?,
         })
@@ -132,13 +177,15 @@ pub(super) fn open(config: &TunConfig, queues: usize) -> Result<Vec<Opened>, Tun
 
 /// Attaches so many queues to the device, which all have the name that the first was given.
 fn attach_all(
+    kind: LinkKind,
     name: &str,
     offload: bool,
     queues: usize,
 ) -> Result<(Vec<OwnedFd>, sys::TunFlags), TunError> {
     let attach = |name: &str| match (offload, queues > 1) {
-        (false, false) => attach(name),
+        (false, false) => attach(kind, name),
         (offload, many) => attach_with(
+            kind,
             name,
             if offload { sys::IFF_VNET_HDR } else { 0 }
                 | if many { sys::IFF_MULTI_QUEUE } else { 0 },
@@ -146,7 +193,7 @@ fn attach_all(
     };
     let first = attach(name)?;
     let device = sys::tun_flags(first.as_fd())
-        .map_err(|errno| refused("ask the new TUN device its flags", errno))?;
+        .map_err(|errno| TunError::refused("ask the new device its flags", errno))?;
     let mut fds = vec![first];
     for _ in 1..queues {
         fds.push(attach(&device.name)?);
@@ -157,7 +204,8 @@ fn attach_all(
 /// Takes over a descriptor that somebody else attached. `mtu`: if the device is not in the calling thread's
 /// namespace, where it can be looked up by its name.
 pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>, backend: Backend) -> Result<Opened, TunError> {
-    let stat = rustix::fs::fstat(&fd).map_err(|errno| refused("look at the descriptor", errno))?;
+    let stat = rustix::fs::fstat(&fd)
+        .map_err(|errno| TunError::refused("look at the descriptor", errno))?;
     let number = (
         rustix::fs::major(stat.st_rdev),
         rustix::fs::minor(stat.st_rdev),
@@ -172,13 +220,17 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>, backend: Backend) -> Result
     if device.flags & sys::IFF_TUN == 0 {
         return Err(TunError::Tap { name });
     }
-    if device.flags & sys::IFF_VNET_HDR != 0 {
-        return Err(TunError::VnetHeader { name });
-    }
-    if puts_information_in_front(&fd)? {
+    let header = match device.flags & sys::IFF_VNET_HDR {
+        0 => None,
+        _ => Some(offload::header_of(&fd, &name)?),
+    };
+    if puts_information_in_front(&fd, header)? {
         return Err(TunError::PacketInformation { name });
     }
-    prepare(&fd)?;
+    prepare(LinkKind::Tun, &fd, header.unwrap_or_default())?;
+    let agreement = header
+        .map(|header| offload::agree(&fd, header))
+        .transpose()?;
     let persistent = device.flags & sys::IFF_PERSIST != 0;
     let mtu = match mtu {
         Some(mtu) => mtu,
@@ -186,10 +238,11 @@ pub(super) fn adopt(fd: OwnedFd, mtu: Option<usize>, backend: Backend) -> Result
     };
     Ok(Opened {
         fd,
+        kind: LinkKind::Tun,
         name,
         mtu,
         persistent,
-        offloads: None,
+        agreement,
         changes: None,
         batches: backend.batches()?,
     })
@@ -205,62 +258,41 @@ pub(super) fn adopt_number(
     adopt(fd, mtu, backend)
 }
 
-fn attach(name: &str) -> Result<OwnedFd, TunError> {
-    let iface = Iface::without_packet_info(name, Mode::Tun);
+fn attach(kind: LinkKind, name: &str) -> Result<OwnedFd, TunError> {
+    let mode = match kind {
+        LinkKind::Tun => Mode::Tun,
+        LinkKind::Tap => Mode::Tap,
+    };
+    let iface = Iface::without_packet_info(name, mode);
     iface
         .map(sys::into_owned_fd)
-        .map_err(|error| attach_error(name, error))
+        .map_err(|error| attach_error(kind, name, error))
 }
 
 /// As [`attach`], with flags that the `tun-tap` crate cannot ask for.
-fn attach_with(name: &str, flags: u16) -> Result<OwnedFd, TunError> {
+fn attach_with(kind: LinkKind, name: &str, flags: u16) -> Result<OwnedFd, TunError> {
+    let mode = match kind {
+        LinkKind::Tun => sys::IFF_TUN,
+        LinkKind::Tap => sys::IFF_TAP,
+    };
     let node = rustix::fs::open(
         DEVICE_NODE,
         OFlags::RDWR | OFlags::CLOEXEC,
         FileMode::empty(),
     );
-    let attached = node.and_then(|node| sys::attach_tun(node.as_fd(), name, flags).map(|()| node));
+    let attached =
+        node.and_then(|node| sys::attach_tun(node.as_fd(), name, mode | flags).map(|()| node));
     attached.map_err(|errno| match errno {
         Errno::INVAL if flags & sys::IFF_MULTI_QUEUE != 0 => TunError::NotMultiQueue {
             name: name.to_owned(),
         },
-        errno => attach_error(name, errno.into()),
+        errno => attach_error(kind, name, errno.into()),
     })
-}
-
-/// Asks for every offload by `set`, and for fewer where the kernel is too old for the newer ones.
-fn negotiate(mut set: impl FnMut(u32) -> rustix::io::Result<()>) -> Result<Offloads, TunError> {
-    let tso = sys::TUN_F_CSUM | sys::TUN_F_TSO4 | sys::TUN_F_TSO6;
-    let uso = sys::TUN_F_USO4 | sys::TUN_F_USO6;
-    let wishes = [
-        (tso | sys::TUN_F_TSO_ECN | uso, true, true),
-        (tso | sys::TUN_F_TSO_ECN, true, false),
-        (tso, true, false),
-        (sys::TUN_F_CSUM, false, false),
-    ];
-    let mut refusal = Errno::INVAL;
-    for (mask, tso, uso) in wishes {
-        match set(mask) {
-            Ok(()) => {
-                return Ok(Offloads {
-                    tx_checksum: true,
-                    rx_checksum: true,
-                    tso,
-                    uso,
-                });
-            }
-            Err(errno) => refusal = errno,
-        }
-    }
-    Err(refused(
-        "agree on any offload with the kernel; a plain device does without",
-        refusal,
-    ))
 }
 
 /// `tun-tap` reports the `open` and the TUNSETIFF alike; their errors do not overlap but for EBUSY, EPERM and
 /// EACCES, which a look at the device node tells apart.
-fn attach_error(name: &str, error: io::Error) -> TunError {
+fn attach_error(kind: LinkKind, name: &str, error: io::Error) -> TunError {
     let name = name.to_owned();
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => TunError::NoDeviceNode,
@@ -270,46 +302,43 @@ fn attach_error(name: &str, error: io::Error) -> TunError {
                 fs::metadata(DEVICE_NODE).map_or(0, |node| node.permissions().mode() & 0o7777);
             TunError::DeviceNodeDenied { mode }
         }
-        Some(Errno::PERM) => TunError::NoPermission { name },
-        Some(Errno::BUSY) => TunError::Busy { name },
-        Some(Errno::INVAL) => TunError::NotTun { name },
+        Some(Errno::PERM) => TunError::NoPermission { kind, name },
+        Some(Errno::BUSY) => TunError::Busy { kind, name },
+        Some(Errno::INVAL) => TunError::OtherKind { kind, name },
         _ => TunError::Refused {
-            what: format!("create TUN device {name} or attach to it"),
+            what: format!("create {kind} device {name} or attach to it"),
             source: error,
         },
     }
 }
 
 /// Whether the device was attached without `IFF_NO_PI`, which no ioctl tells: TUNGETIFF has the same bit for a
-/// descriptor without a packet filter. Four zero bytes do. They are a header of packet information with nothing
-/// behind it, or a packet of no IP version, which the kernel refuses before it looks whether the device is up.
-fn puts_information_in_front(fd: &OwnedFd) -> Result<bool, TunError> {
-    match rustix::io::write(fd, &[0; 4]) {
+/// descriptor without a packet filter. Four zero bytes do, and as many as a virtio header has. They are a header of packet
+/// information with nothing behind it, or a packet of no IP version, which the kernel refuses before it looks whether
+/// the device is up.
+fn puts_information_in_front(fd: &OwnedFd, header: Option<VnetHeader>) -> Result<bool, TunError> {
+    let zeros = [0; 4 + vnet::LONGEST];
+    let length = 4 + header.map_or(0, VnetHeader::length);
+    match rustix::io::write(fd, &zeros[..length]) {
         Err(Errno::INVAL) => Ok(false),
         Ok(_) | Err(Errno::IO) => Ok(true),
-        Err(errno) => Err(refused(
+        Err(errno) => Err(TunError::refused(
             "write to the TUN descriptor, which must be open for reading and writing",
             errno,
         )),
     }
 }
 
-/// What every plain device needs: a persistent one may still have the offloads and the header of its last user.
-fn prepare(fd: &OwnedFd) -> Result<(), TunError> {
-    sys::set_tun_offload(fd.as_fd(), 0)
-        .map_err(|errno| refused("reset the offloads of the TUN device", errno))?;
-    sys::set_tun_vnet_header_size(fd.as_fd(), VNET_HEADER)
-        .map_err(|errno| refused("reset the header size of the TUN device", errno))?;
-    rustix::io::ioctl_fionbio(fd, true)
-        .map_err(|errno| refused("make the TUN descriptor non-blocking", errno))
-}
-
-fn refused(what: &str, errno: Errno) -> TunError {
-    TunError::Refused {
-        what: what.to_owned(),
-        source: errno.into(),
+/// What every device needs: a persistent one may still have the offloads, the header and the filter of its last user.
+fn prepare(kind: LinkKind, fd: &OwnedFd, header: VnetHeader) -> Result<(), TunError> {
+    if kind == LinkKind::Tap {
+        sys::clear_tap_filter(fd.as_fd())
+            .map_err(|errno| TunError::refused("clear the filter of the TAP device", errno))?;
     }
+    sys::set_tun_offload(fd.as_fd(), 0)
+        .map_err(|errno| TunError::refused("reset the offloads of the TUN device", errno))?;
+    sys::set_tun_vnet_header_size(fd.as_fd(), header.length() as i32)
+        .map_err(|errno| TunError::refused("reset the header size of the TUN device", errno))?;
+    rustix::io::ioctl_fionbio(fd, true)
+        .map_err(|errno| TunError::refused("make the TUN descriptor non-blocking", errno))
 }
-
-#[cfg(test)]
-mod tests;

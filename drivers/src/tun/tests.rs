@@ -13,6 +13,7 @@ use crate::netlink::{self, Address, LinkConfig, NetlinkError, Netns};
 use crate::testing::{Loan, Spec, netns_or_skip, parse, pool, udp, wait_readable};
 use crate::{Device, Edge, sys};
 
+mod offload;
 mod queues;
 
 /// `IFF_NO_PI` of linux/if_tun.h.
@@ -363,7 +364,7 @@ fn a_busy_device_and_a_device_of_another_kind_are_refused() {
     ));
     assert!(matches!(
         Tun::open(&config("lo"), &pool),
-        Err(TunError::NotTun { .. })
+        Err(TunError::OtherKind { .. })
     ));
     for name in ["", "a_name_of_16_bytes", "a/b", "a b", ".."] {
         let refused = Tun::open(&config(name), &pool);
@@ -476,27 +477,6 @@ fn descriptors_are_adopted_or_refused() {
             Err(TunError::NotOpen { .. })
         ));
     }
-}
-
-#[test]
-fn a_descriptor_with_a_virtio_header_is_refused() {
-    let Some(netns) = netns_or_skip("a_descriptor_with_a_virtio_header_is_refused") else {
-        return;
-    };
-    let ledger = Ledger::new();
-    let fd = netns
-        .run(|| {
-            sys::open_tun_with(
-                "tun0",
-                sys::IFF_TUN | sys::IFF_VNET_HDR | NO_PACKET_INFORMATION,
-            )
-        })
-        .unwrap()
-        .unwrap();
-    assert!(matches!(
-        Tun::adopt(fd, Some(1500), Backend::Auto, &pool(&ledger)),
-        Err(TunError::VnetHeader { .. })
-    ));
 }
 
 /// A persistent device keeps what its last user set: a plain user would get super-packets, cut short.

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for.
 
 mod bridge;
+mod link;
 mod script;
 mod values;
 
@@ -14,10 +15,11 @@ use drivers::netlink::{Cidr, MIN_IPV6_MTU};
 use netstack::Congestion;
 
 pub(crate) use bridge::{Bridge, Mode, Sides};
+pub(crate) use link::Link;
 pub(crate) use script::Script;
-pub(crate) use values::{Backend, Proxy, Service, ServiceKind, TunName};
+pub(crate) use values::{Backend, DeviceName, Proxy, Service, ServiceKind, TunName};
 
-/// A user-mode TCP/IP stack on a TUN device.
+/// A user-mode TCP/IP stack on TUN and TAP devices.
 #[derive(Debug, Parser)]
 #[command(name = "netstack", version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -77,7 +79,7 @@ pub(crate) struct Demo {
     pub(crate) mtu: u32,
 }
 
-/// Serve TCP and UDP on a TUN device.
+/// Serve TCP and UDP on a TUN or TAP device.
 ///
 /// Attaches to the device, or creates it and removes it at the end. Answers ping, and serves echo on port 7,
 /// discard on 9 and chargen on 19 unless services or proxies are named. Prints `ready` once it serves; ends by Ctrl-C,
@@ -94,11 +96,18 @@ Examples:
     netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 \\
         --service http:80 --http-root ./public --pcap serve.pcapng
   Connections to port 8080 passed on to a server of the kernel, without touching what they carry:
-    netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 --proxy 8080=10.9.0.1:80")]
+    netstack serve --tun tun0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 --proxy 8080=10.9.0.1:80
+  A host on Ethernet, which reaches what is beyond its network by the kernel:
+    netstack serve --tap tap0 --addr 10.9.0.2/24 --peer 10.9.0.1/24 --gateway 10.9.0.1")]
 pub(crate) struct Serve {
     /// The TUN device: a name, or fd:N for a descriptor that was inherited
-    #[arg(long, value_name = "NAME|fd:N")]
-    pub(crate) tun: TunName,
+    #[arg(long, value_name = "NAME|fd:N", required_unless_present = "tap")]
+    pub(crate) tun: Option<TunName>,
+    /// A TAP device in its place, by its name: the stack is then a host on Ethernet, with an address there
+    #[arg(long, value_name = "NAME", conflicts_with = "tun", value_parser = values::tap_name)]
+    pub(crate) tap: Option<String>,
+    #[command(flatten)]
+    pub(crate) link: Link,
     /// An address of the stack with its prefix length; may be repeated
     #[arg(long, value_name = "CIDR", required = true, value_delimiter = ',', value_parser = values::host)]
     pub(crate) addr: Vec<Cidr>,

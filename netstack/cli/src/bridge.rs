@@ -1,4 +1,4 @@
-//! `netstack bridge`: two TUN devices, and what is between them.
+//! `netstack bridge`: two devices, and what is between them.
 
 mod private;
 mod report;

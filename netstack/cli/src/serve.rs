@@ -1,4 +1,4 @@
-//! `netstack serve`: a stack on a TUN device, and the services on it.
+//! `netstack serve`: a stack on a TUN or TAP device, and the services on it.
 
 mod addresses;
 mod device;

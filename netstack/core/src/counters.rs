@@ -177,6 +177,15 @@ counters! {
         /// such error, or because memory is out.
         icmp_out_not_made,
 
+        /// Reports about multicast groups sent.
+        group_reports,
+        /// Queries about multicast groups taken in.
+        group_queries,
+        /// Messages about multicast groups that are no query which a router of the link would send.
+        group_messages_ignored: dropped,
+        /// IGMP messages with a wrong checksum.
+        igmp_in_bad_checksum: dropped,
+
         /// Packets (fragments, super-packets) that were queued for the interface by which they are forwarded.
         forwarded,
         /// Not forwarded because there is no route.
@@ -235,6 +244,32 @@ counters! {
         in_no_memory: dropped,
         /// Received in memory that the CPU may not read.
         in_unreadable: dropped,
+        /// Errors about datagrams queued for who wants to read them.
+        errors_queued,
+        /// Errors about datagrams that found the queue full.
+        errors_queue_full: dropped,
+    }
+}
+
+counters! {
+    /// Counters of ping, raw and packet sockets. Each has a reference to what it receives, so that what one drops is not
+    /// lost for others.
+    RawCounters {
+        /// Packets queued for a socket.
+        in_packets,
+        /// Packets queued with the interface that they leave by.
+        out_packets,
+        /// Messages that could not be sent when they were given, for another reason than a full queue; whoever gave them
+        /// was told.
+        out_refused: dropped,
+        /// Dropped because they were not of the socket's peer.
+        in_not_peer: dropped,
+        /// Dropped because the socket's receive queue was full.
+        in_queue_full: dropped,
+        /// Dropped because no memory was left to keep them.
+        in_no_memory: dropped,
+        /// Dropped when it was their turn to leave, because they could not be made into a packet.
+        out_malformed: dropped,
     }
 }
 
@@ -320,6 +355,21 @@ counters! {
         syn_cookies_accepted,
         /// Dropped, and answered with a reset: segments that acknowledge none of the cookies that may come back.
         syn_cookies_refused: dropped,
+        /// SYNs whose data was accepted (Fast Open).
+        fast_open_passive,
+        /// Data that went with a SYN and was accepted.
+        fast_open_active,
+        /// Cookies of Fast Open that were given out.
+        fast_open_cookies_sent,
+        /// SYNs with a Fast Open cookie that is not good: their data was dropped.
+        fast_open_cookies_refused,
+        /// SYNs whose data was dropped because as many connections as may be were pending already, or because the accept
+        /// queue was about to be full.
+        fast_open_overflows,
+        /// Handshakes that showed that a server, or the path there, takes no part in Fast Open.
+        fast_open_failures,
+        /// Connections reset because closing took longer than their application lingers.
+        linger_expired,
         /// Connections in TIME-WAIT that gave way to a new one.
         time_wait_reused,
         /// Connections in TIME-WAIT that were forgotten early, because there were too many.
@@ -328,6 +378,14 @@ counters! {
         icmp_not_in_flight: dropped,
         /// Path MTU reductions taken over.
         path_mtu_reduced,
+        /// Segments that were sent to find out whether the path takes them.
+        out_mtu_probes,
+        /// Of those, what arrived: segments got longer.
+        mtu_probes_passed,
+        /// Of those, what did not arrive.
+        mtu_probes_lost,
+        /// Connections whose segments got shorter because nothing was acknowledged any more, and nobody said why.
+        mtu_black_holes,
     }
 }
 
@@ -339,6 +397,8 @@ pub struct Counters {
     pub ip: IpCounters,
     /// UDP.
     pub udp: UdpCounters,
+    /// Ping, raw and packet sockets.
+    pub raw: RawCounters,
     /// TCP.
     pub tcp: TcpCounters,
 }
@@ -346,13 +406,14 @@ pub struct Counters {
 impl Counters {
     /// What all layers have dropped.
     pub fn drops(&self) -> u64 {
-        self.ip.drops() + self.udp.drops() + self.tcp.drops()
+        self.ip.drops() + self.udp.drops() + self.raw.drops() + self.tcp.drops()
     }
 
     /// Adds each counter of `more`, another stack's, to the same one here.
     pub fn add(&mut self, more: &Counters) {
         self.ip.add(&more.ip);
         self.udp.add(&more.udp);
+        self.raw.add(&more.raw);
         self.tcp.add(&more.tcp);
     }
 
@@ -360,7 +421,8 @@ impl Counters {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let ip = self.ip.iter().map(|(name, value)| ("ip", name, value));
         let udp = self.udp.iter().map(|(name, value)| ("udp", name, value));
+        let raw = self.raw.iter().map(|(name, value)| ("raw", name, value));
         let tcp = self.tcp.iter().map(|(name, value)| ("tcp", name, value));
-        ip.chain(udp).chain(tcp)
+        ip.chain(udp).chain(raw).chain(tcp)
     }
 }

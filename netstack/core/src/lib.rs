@@ -51,6 +51,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+mod datagram;
 mod doorbell;
 mod ip;
 pub mod messages {
@@ -64,17 +65,21 @@ mod tcp;
 mod time;
 mod udp;
 
-pub use counters::{Counters, IpCounters, TcpCounters, UdpCounters};
+pub use counters::{Counters, IpCounters, RawCounters, TcpCounters, UdpCounters};
 pub use ip::IfaceId;
 pub use smoltcp::wire::IpCidr;
 pub use socket::{
-    AcceptError, BindError, ConnectError, ConnectionError, Event, How, ListenError, OptionError,
-    Readiness, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError,
-    SocketId, SocketOption, TokenError,
+    AcceptError, Arrival, BindError, BindOptions, ConnectError, ConnectionError, ErrorOrigin,
+    ErrorReport, Event, GroupError, How, ListenError, OptionError, Readiness, Received,
+    ReceivedError, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError, SocketId,
+    SocketOption, TokenError,
 };
 pub use stack::{
-    Config, ConfigError, Cut, HeldPort, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
+    Config, ConfigError, Cut, Hook, Injector, InterfaceConfig, Passage, Pools, Shard,
     SocketHoldings, SpliceError, Stack, Stray, Verdict,
 };
-pub use tcp::{Congestion, Ecn, KeepAlive, TcpConfig, TcpInfo, TcpState, UnknownCongestion};
+pub use tcp::{
+    Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, TcpConfig, TcpInfo, TcpState,
+    UnknownCongestion,
+};
 pub use time::Instant;

@@ -27,6 +27,7 @@ impl IntoIo for ConnectionError {
         match self {
             ConnectionError::Refused => ErrorKind::ConnectionRefused,
             ConnectionError::Reset => ErrorKind::ConnectionReset,
+            ConnectionError::BrokenPipe => ErrorKind::BrokenPipe,
             ConnectionError::TimedOut => ErrorKind::TimedOut,
             ConnectionError::Unreachable => ErrorKind::HostUnreachable,
             ConnectionError::Aborted => ErrorKind::ConnectionAborted,
@@ -95,6 +96,7 @@ impl IntoIo for SendError {
             SendError::Closed => ErrorKind::BrokenPipe,
             SendError::Connection(error) => error.kind(),
             SendError::TooLong
+            | SendError::InvalidMessage
             | SendError::InvalidSegment
             | SendError::TooManyParts
             | SendError::InvalidAddress

@@ -147,6 +147,18 @@ impl ServiceContext<'_> {
             .map_err(|error| error.into_io())
     }
 
+    /// Has small segments of a connection leave without waiting until the small one before is acknowledged
+    /// (`TCP_NODELAY`): for services that answer what they were asked.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` where the socket is no connection.
+    pub fn set_nodelay(&mut self, socket: SocketId, nodelay: bool) -> io::Result<()> {
+        self.stack
+            .set_option(self.now, socket, SocketOption::NoDelay(nodelay))
+            .map_err(|error| error.into_io())
+    }
+
     /// Sends from the front of `from`; `control` says where a datagram goes. Says how much the socket took over; spans are
     /// moved out of `from`, not copied.
     ///

@@ -86,11 +86,16 @@ impl Domain {
 
     /// An address as a socket of this family writes it: an IPv4 address mapped into IPv6, if need be.
     pub(crate) fn write(self, address: SocketAddr) -> SockAddr {
+        self.within(address).into()
+    }
+
+    /// Likewise, not written yet.
+    pub(crate) fn within(self, address: SocketAddr) -> SocketAddr {
         match (self, address.ip()) {
             (Domain::V6, IpAddr::V4(ip)) => {
-                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()).into()
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
             }
-            _ => address.into(),
+            _ => address,
         }
     }
 }
@@ -119,9 +124,9 @@ pub(crate) fn to_bind(domain: Domain, v6_only: bool, name: &[u8]) -> Result<Sock
             if family(name) != Some(libc::AF_INET6) {
                 return Err(Errno::EAFNOSUPPORT);
             }
-            match unmapped(address) {
-                SocketAddr::V4(_) if v6_only => Err(Errno::EINVAL),
-                address => Ok(address),
+            match is_mapped(address) {
+                true if v6_only => Err(Errno::EINVAL),
+                _ => Ok(address),
             }
         }
     }
@@ -141,9 +146,9 @@ pub(crate) fn to_connect(domain: Domain, v6_only: bool, name: &[u8]) -> Result<T
     if family != domain.number() {
         return Err(Errno::EAFNOSUPPORT);
     }
-    match unmapped(address) {
-        SocketAddr::V4(_) if domain == Domain::V6 && v6_only => Err(Errno::ENETUNREACH),
-        address => Ok(Target::Peer(address)),
+    match is_mapped(address) {
+        true if v6_only => Err(Errno::ENETUNREACH),
+        _ => Ok(Target::Peer(address)),
     }
 }
 
@@ -163,19 +168,20 @@ pub(crate) fn to_send(
         }
         (Domain::V6, libc::AF_UNSPEC) => return Ok(None),
         (Domain::V6, libc::AF_INET) if v6_only => return Err(Errno::ENETUNREACH),
-        (Domain::V6, libc::AF_INET) => v4(name).ok_or(Errno::EINVAL)?,
-        (Domain::V6, libc::AF_INET6) => unmapped(v6(name).ok_or(Errno::EINVAL)?),
+        (Domain::V6, libc::AF_INET) => domain.within(v4(name).ok_or(Errno::EINVAL)?),
+        (Domain::V6, libc::AF_INET6) => v6(name).ok_or(Errno::EINVAL)?,
         (Domain::V6, _) => return Err(Errno::EINVAL),
     };
-    match address {
-        SocketAddr::V4(_) if domain == Domain::V6 && v6_only => Err(Errno::ENETUNREACH),
-        address if address.port() == 0 => Err(Errno::EINVAL),
-        address => Ok(Some(address)),
+    match is_mapped(address) {
+        true if v6_only => Err(Errno::ENETUNREACH),
+        _ if address.port() == 0 => Err(Errno::EINVAL),
+        _ => Ok(Some(address)),
     }
 }
 
-fn unmapped(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+/// Whether it is an address of IPv4 in its form for IPv6.
+fn is_mapped(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().to_canonical().is_ipv4()
 }
 
 fn family(name: &[u8]) -> Option<i32> {

@@ -88,7 +88,7 @@ impl Sockets {
     ///
     /// # Errors
     ///
-    /// `ENOTTY` for a request that is not known; others as [`command`](Self::command).
+    /// `ENOTTY` for a request that is not known, `EINVAL` for any of an epoll descriptor; others as [`command`](Self::command).
     pub fn ioctl(
         &mut self,
         now: Instant,
@@ -101,7 +101,7 @@ impl Sockets {
             return self.set_nonblocking(fd, argument != 0).map(|()| None);
         }
         if matches!(object, Object::Epoll(_)) {
-            return Err(Errno::ENOTTY);
+            return Err(Errno::EINVAL);
         }
         let count = Count::of_request(request).ok_or(Errno::ENOTTY)?;
         let number = self.command(now, fd, SocketCommand::Count(count))?;
@@ -112,7 +112,7 @@ impl Sockets {
         let stream = match &self.files.get(fd)?.object {
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
             Object::Datagram(datagram) => {
-                let queued = datagram.id.map(|id| self.stack.udp_queued(id));
+                let queued = datagram.id.map(|id| self.stack.datagram_queued(id));
                 let (next, waiting) = queued.transpose()?.unwrap_or_default();
                 return match count {
                     Count::Unread => Ok(next),
@@ -126,7 +126,7 @@ impl Sockets {
             // Only whether it is at the mark can be asked of any.
             StreamState::Listening(_) if count == Count::AtMark => return Ok(0),
             StreamState::Listening(_) => return Err(Errno::EINVAL),
-            StreamState::Fresh => return Ok(0),
+            StreamState::Fresh | StreamState::Bound(_) => return Ok(0),
             StreamState::Connecting(id) | StreamState::Connected(id) => self.stack.tcp_info(id)?,
         };
         Ok(match count {

@@ -84,6 +84,7 @@ impl Sockets {
         let is_stream = match &self.files.get(fd)?.object {
             Object::Stream(_) => true,
             Object::Datagram(_) => false,
+            Object::Epoll(_) if name.len() > NAME_MOST => return Err(Errno::EINVAL),
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         };
         if name.len() > NAME_MOST {

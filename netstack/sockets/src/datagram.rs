@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use netstack_core::{Instant, SocketId, SocketOption};
+use netstack_core::{Instant, SocketId};
 
 use crate::address::{Domain, Target, to_bind, to_connect};
 use crate::create::Shut;
@@ -40,42 +40,45 @@ impl Sockets {
         let datagram = self.datagram_mut(fd)?;
         let wanted = to_bind(datagram.domain, datagram.options.v6_only(), name)?;
         if datagram.id.is_some() {
-            return Err(Errno::EINVAL);
+            return Err(self.bound_already(wanted));
         }
         self.open_datagram(fd, wanted)?;
-        self.datagram_mut(fd)?.bound = true;
+        let datagram = self.datagram_mut(fd)?;
+        datagram.bound = true;
+        datagram.options.on_bound(wanted.ip());
         Ok(())
     }
 
-    /// The stack's socket: one of the family of `to` on a port of the stack's choice, if there is none yet.
-    pub(crate) fn bound_datagram(&mut self, fd: i32, to: SocketAddr) -> Result<SocketId, Errno> {
-        if let Some(id) = self.datagram_mut(fd)?.id {
-            return Ok(id);
+    /// The stack's socket: one on a port of the stack's choice, if there is none yet.
+    pub(crate) fn bound_datagram(&mut self, fd: i32) -> Result<SocketId, Errno> {
+        let datagram = self.datagram_mut(fd)?;
+        match datagram.id {
+            Some(id) => Ok(id),
+            None => {
+                let any = datagram.domain.unspecified();
+                self.open_datagram(fd, any)
+            }
         }
-        let any = match to {
-            SocketAddr::V4(_) => Domain::V4,
-            SocketAddr::V6(_) => Domain::V6,
-        };
-        self.open_datagram(fd, any.unspecified())
     }
 
     fn open_datagram(&mut self, fd: i32, local: SocketAddr) -> Result<SocketId, Errno> {
-        let id = self.stack.udp_bind(local)?;
-        self.owners.insert(id, fd);
         let datagram = self.datagram_mut(fd)?;
-        datagram.id = Some(id);
-        let options = datagram.options.to_apply();
-        for option in options {
-            if matches!(
-                option,
-                SocketOption::UdpGro(_)
-                    | SocketOption::SendBuffer(_)
-                    | SocketOption::ReceiveBuffer(_)
-            ) {
-                self.stack.set_option(Instant::ZERO, id, option)?;
-            }
-        }
+        let sharing = datagram.options.sharing(datagram.domain);
+        let id = self.stack.udp_bind_with(local, &sharing)?;
+        self.owners.insert(id, fd);
+        self.datagram_mut(fd)?.id = Some(id);
+        self.tell_options(fd, id)?;
         Ok(id)
+    }
+
+    /// Has the stack's socket know what was set.
+    fn tell_options(&mut self, fd: i32, id: SocketId) -> Result<(), Errno> {
+        let (now, on_v4) = (self.stack.latest_time(), self.is_on_v4(id));
+        for option in self.datagram_mut(fd)?.options.to_apply(on_v4) {
+            // Some that every descriptor has mean nothing for datagrams.
+            let _ = self.stack.set_option(now, id, option);
+        }
+        Ok(())
     }
 
     pub(crate) fn connect_datagram(
@@ -96,10 +99,12 @@ impl Sockets {
         let Target::Peer(peer) = to_connect(domain, v6_only, name)? else {
             return self.dissolve(now, fd);
         };
-        let id = self.bound_datagram(fd, peer)?;
+        let id = self.bound_datagram(fd)?;
+        let datagram = self.datagram_mut(fd)?;
+        let peer = datagram.domain.within(peer);
         self.stack.udp_connect(id, peer)?;
         self.datagram_mut(fd)?.peer = Some(peer);
-        Ok(())
+        self.tell_options(fd, id)
     }
 
     /// Makes the socket nobody's peer. A port that it was not bound to is given back.
@@ -118,19 +123,14 @@ impl Sockets {
         Ok(())
     }
 
-    /// An address that datagrams leave from is known once the socket is connected.
     pub(crate) fn local_of_datagram(&self, datagram: &Datagram) -> SocketAddr {
         let id = datagram.id.and_then(|id| self.stack.local_addr(id).ok());
-        let local = id.unwrap_or_else(|| datagram.domain.unspecified());
-        match datagram.peer {
-            Some(peer) if local.ip().is_unspecified() => {
-                let source = self.stack.source_towards(peer.ip());
-                source.map_or(local, |ip| SocketAddr::new(ip, local.port()))
-            }
-            _ if local.ip().is_unspecified() => {
-                SocketAddr::new(datagram.domain.unspecified().ip(), local.port())
-            }
-            _ => local,
-        }
+        id.unwrap_or_else(|| datagram.domain.unspecified())
+    }
+
+    /// Whether what a socket sends is IPv4, as far as is known.
+    pub(crate) fn is_on_v4(&self, id: SocketId) -> bool {
+        let local = self.stack.local_addr(id);
+        local.is_ok_and(|local| local.ip().to_canonical().is_ipv4())
     }
 }

@@ -146,6 +146,7 @@ impl From<ConnectionError> for Errno {
         match error {
             ConnectionError::Refused => Errno::ECONNREFUSED,
             ConnectionError::Reset => Errno::ECONNRESET,
+            ConnectionError::BrokenPipe => Errno::EPIPE,
             ConnectionError::TimedOut => Errno::ETIMEDOUT,
             ConnectionError::Unreachable => Errno::EHOSTUNREACH,
             _ => Errno::ECONNABORTED,

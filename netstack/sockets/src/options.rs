@@ -7,9 +7,11 @@ mod set;
 mod table;
 
 use core::time::Duration;
+use std::net::IpAddr;
 
-use netstack_core::{Congestion, KeepAlive, SocketOption};
+use netstack_core::{BindOptions, Congestion, KeepAlive, SocketOption};
 
+use crate::address::Domain;
 use table::{Entry, TABLE};
 
 /// What a program has set of a socket.
@@ -57,9 +59,31 @@ impl Options {
         self.flag(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
     }
 
-    /// Whether the end of a connection is a reset: it lingers for no time.
-    pub(crate) fn resets(&self) -> bool {
-        self.linger == Some(0)
+    /// How a socket shares what it is bound to.
+    pub(crate) fn sharing(&self, domain: Domain) -> BindOptions {
+        BindOptions {
+            dual: domain == Domain::V6 && !self.v6_only(),
+            reuse_address: self.flag(libc::SOL_SOCKET, libc::SO_REUSEADDR),
+            reuse_port: self.flag(libc::SOL_SOCKET, libc::SO_REUSEPORT),
+            device: None,
+        }
+    }
+
+    /// The socket was bound: to an address of IPv6, it is for IPv6 only from then on.
+    pub(crate) fn on_bound(&mut self, address: IpAddr) {
+        let is_v6 = address.is_ipv6() && address.to_canonical().is_ipv6();
+        if is_v6
+            && !address.is_unspecified()
+            && let Some(at) = table::find(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
+        {
+            self.store(at, 1);
+        }
+    }
+
+    /// What closing does: a reset where it lingers for no time. Otherwise Linux delivers in the background what closing
+    /// did not wait for.
+    fn lingering(&self) -> SocketOption {
+        SocketOption::Linger((self.linger == Some(0)).then_some(Duration::ZERO))
     }
 
     /// Bytes below which a socket is not readable.
@@ -67,13 +91,14 @@ impl Options {
         usize::try_from(self.number(libc::SOL_SOCKET, libc::SO_RCVLOWAT)).unwrap_or(1)
     }
 
-    /// Everything that was set and that a socket of the stack has to know.
-    pub(crate) fn to_apply(&self) -> Vec<SocketOption> {
-        let numbers = self.numbers.iter().filter_map(|(at, _)| {
-            let entry = TABLE.get(*at)?;
-            self.meaning(entry)
-        });
+    /// Everything that was set and that a socket of the stack has to know, which sends IPv4 or not.
+    pub(crate) fn to_apply(&self, on_v4: bool) -> Vec<SocketOption> {
+        let entries = self.numbers.iter().filter_map(|(at, _)| TABLE.get(*at));
+        let numbers = entries
+            .filter(|entry| concerns(entry.level, on_v4))
+            .filter_map(|entry| self.meaning(entry));
         let others = [
+            self.linger.map(|_| self.lingering()),
             self.congestion.map(SocketOption::Congestion),
             self.pacing.map(|rate| SocketOption::PacingRate(Some(rate))),
             self.send_buffer.map(half).map(SocketOption::SendBuffer),
@@ -110,7 +135,17 @@ impl Options {
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())
             }
+            (libc::IPPROTO_TCP, libc::TCP_FASTOPEN) => {
+                SocketOption::FastOpen(u16::try_from(value).unwrap_or(u16::MAX))
+            }
+            (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT) => SocketOption::FastOpenConnect(on),
             (libc::IPPROTO_UDP, libc::UDP_GRO) => SocketOption::UdpGro(on),
+            (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) => {
+                SocketOption::HopLimit(u8::try_from(value).ok())
+            }
+            (libc::IPPROTO_IP, libc::IP_TOS) | (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                SocketOption::TrafficClass(u8::try_from(value).unwrap_or(0))
+            }
             _ => return None,
         })
     }
@@ -124,6 +159,15 @@ impl Options {
             interval: seconds(libc::TCP_KEEPINTVL),
             probes: of(libc::TCP_KEEPCNT),
         })
+    }
+}
+
+/// Whether an option of a level means something for what a socket sends: IPv4, or IPv6.
+fn concerns(level: i32, on_v4: bool) -> bool {
+    match level {
+        libc::IPPROTO_IP => on_v4,
+        libc::IPPROTO_IPV6 => !on_v4,
+        _ => true,
     }
 }
 

@@ -66,7 +66,7 @@ impl Sockets {
                 let readable = self.stack.readiness(id).is_ok_and(|ready| ready.readable);
                 return if readable { IN | RDNORM } else { 0 };
             }
-            StreamState::Fresh => {
+            StreamState::Fresh | StreamState::Bound(_) => {
                 let read = if stream.shut.read {
                     IN | RDNORM | RDHUP
                 } else {
@@ -129,7 +129,9 @@ impl Sockets {
             if ready.error {
                 mask |= ERR;
             }
-            let queued = datagram.id.and_then(|id| self.stack.udp_queued(id).ok());
+            let queued = datagram
+                .id
+                .and_then(|id| self.stack.datagram_queued(id).ok());
             if ready.readable && (!ready.error || queued.is_some_and(|(next, _)| next > 0)) {
                 mask |= IN | RDNORM;
             }

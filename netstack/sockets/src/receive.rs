@@ -65,8 +65,10 @@ impl Sockets {
         let id = match state {
             StreamState::Listening(_) => return Err(Errno::ENOTCONN),
             _ if flags & libc::MSG_OOB != 0 => return Err(Errno::EINVAL),
-            StreamState::Fresh if shut.read => return Ok(ReceivedMessage::default()),
-            StreamState::Fresh => return Err(Errno::ENOTCONN),
+            StreamState::Fresh | StreamState::Bound(_) if shut.read => {
+                return Ok(ReceivedMessage::default());
+            }
+            StreamState::Fresh | StreamState::Bound(_) => return Err(Errno::ENOTCONN),
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
         let mut wanted = RecvFlags::NONE;

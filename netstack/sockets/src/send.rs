@@ -3,7 +3,7 @@
 use netstack_core::{SendControl, SendError, SendFlags};
 use txbuf::{IovIter, Token};
 
-use crate::address::to_send;
+use crate::address::{Domain, to_send};
 use crate::control::parse;
 use crate::files::Object;
 use crate::stream::StreamState;
@@ -57,7 +57,9 @@ impl Sockets {
         }
         let stream = self.stream_mut(fd)?;
         let id = match stream.state {
-            StreamState::Fresh | StreamState::Listening(_) => return Err(Errno::EPIPE),
+            StreamState::Fresh | StreamState::Bound(_) | StreamState::Listening(_) => {
+                return Err(Errno::EPIPE);
+            }
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
         let control = SendControl {
@@ -76,7 +78,8 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
-        if from.remaining() > LONGEST {
+        let too_long = from.remaining() > LONGEST;
+        if too_long && self.datagram_mut(fd)?.domain == Domain::V4 {
             return Err(Errno::EMSGSIZE);
         }
         if flags & libc::MSG_OOB != 0 {
@@ -88,7 +91,12 @@ impl Sockets {
             Some(name) => to_send(datagram.domain, v6_only, name)?,
             None => None,
         };
-        let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
+        if named.or(datagram.peer).is_none() {
+            return Err(Errno::EDESTADDRREQ);
+        }
+        if too_long {
+            return Err(Errno::EMSGSIZE);
+        }
         let mut segment = u16::try_from(
             datagram
                 .options
@@ -109,14 +117,16 @@ impl Sockets {
             }
         }
         let shut = datagram.shut.write;
-        let id = self.bound_datagram(fd, to)?;
+        let id = self.bound_datagram(fd)?;
         if shut {
-            return Err(Errno::EPIPE);
+            let error = self.stack.take_error(id)?;
+            return Err(error.map_or(Errno::EPIPE, Errno::from));
         }
         let control = SendControl {
             to: named,
             token: head.token,
             segment: segment.filter(|size| usize::from(*size) < from.remaining()),
+            ..SendControl::default()
         };
         let sent = self
             .stack

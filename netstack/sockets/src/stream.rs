@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use netstack_core::{HeldPort, How, Instant, SocketId, TcpState};
+use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
 
 use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
 use crate::create::Shut;
@@ -15,8 +15,6 @@ use crate::{Errno, Sockets};
 pub(crate) struct Stream {
     pub(crate) domain: Domain,
     pub(crate) state: StreamState,
-    /// The port that was bound, until the socket listens on it.
-    held: Option<HeldPort>,
     /// What the program bound it to, if it did.
     bound: Option<SocketAddr>,
     pub(crate) shut: Shut,
@@ -26,8 +24,9 @@ pub(crate) struct Stream {
 /// What a stream socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamState {
-    /// Neither listening nor connected.
+    /// Neither bound, nor listening nor connected.
     Fresh,
+    Bound(SocketId),
     Listening(SocketId),
     /// A connection was begun, and nobody was told yet how it went.
     Connecting(SocketId),
@@ -39,7 +38,6 @@ impl Stream {
         Stream {
             domain,
             state: StreamState::Fresh,
-            held: None,
             bound: None,
             shut: Shut::default(),
             options: Options::default(),
@@ -50,7 +48,8 @@ impl Stream {
     pub(crate) fn id(&self) -> Option<SocketId> {
         match self.state {
             StreamState::Fresh => None,
-            StreamState::Listening(id)
+            StreamState::Bound(id)
+            | StreamState::Listening(id)
             | StreamState::Connecting(id)
             | StreamState::Connected(id) => Some(id),
         }
@@ -64,9 +63,9 @@ impl Stream {
         }
     }
 
-    /// Whether it holds a port.
-    pub(crate) fn is_bound(&self) -> bool {
-        self.held.is_some()
+    /// How it shares what it is bound to.
+    fn sharing(&self) -> BindOptions {
+        self.options.sharing(self.domain)
     }
 
     pub(crate) fn is_listening(&self) -> bool {
@@ -86,35 +85,25 @@ impl Sockets {
             .unwrap_or(usize::MAX)
             .min(self.limits.backlog)
             + 1;
-        let stream = self.stream_mut(fd)?;
-        match stream.state {
-            StreamState::Fresh => {}
+        let stream = self.stream(fd)?;
+        let id = match stream.state {
+            StreamState::Bound(id) => id,
+            StreamState::Fresh => {
+                let any = stream.domain.unspecified();
+                self.stack.tcp_bind(any, &stream.sharing())?
+            }
             StreamState::Listening(id) => {
                 return Ok(self.stack.tcp_set_backlog(id, backlog)?);
             }
             _ => return Err(Errno::EINVAL),
-        }
-        let domain = stream.domain;
-        let held = stream.held.take();
-        let bound = stream.bound;
-        let local = held.as_ref().map_or(domain.unspecified(), HeldPort::local);
-        if let Some(held) = held {
-            self.stack.tcp_give_back(held);
-        }
-        match self.stack.tcp_listen(local, backlog) {
-            Ok(id) => {
-                self.owners.insert(id, fd);
-                let stream = self.stream_mut(fd)?;
-                stream.state = StreamState::Listening(id);
-                stream.shut = Shut::default();
-                Ok(())
-            }
-            Err(error) => {
-                let held = bound.and_then(|_| self.stack.tcp_hold(local).ok());
-                self.stream_mut(fd)?.held = held;
-                Err(error.into())
-            }
-        }
+        };
+        self.owners.insert(id, fd);
+        self.stream_mut(fd)?.state = StreamState::Bound(id);
+        self.stack.tcp_listen_on(id, backlog)?;
+        let stream = self.stream_mut(fd)?;
+        stream.state = StreamState::Listening(id);
+        stream.shut = Shut::default();
+        self.apply_options(self.stack.latest_time(), fd, id)
     }
 
     /// Takes the connection that has waited longest, and tells its peer. `flags` may have `SOCK_NONBLOCK` and
@@ -150,26 +139,43 @@ impl Sockets {
         let stream = self.stream_mut(made)?;
         stream.state = StreamState::Connected(connection);
         let name = stream.domain.write(peer);
-        let options = stream.options.to_apply();
-        for option in options {
-            // One that the connection does not take was refused when it was set.
-            let _ = self.stack.set_option(now, connection, option);
-        }
+        self.apply_options(now, made, connection)?;
         Ok((made, name))
+    }
+
+    /// Has a socket of the stack know what was set before there was one.
+    fn apply_options(&mut self, now: Instant, fd: i32, id: SocketId) -> Result<(), Errno> {
+        let on_v4 = self.is_on_v4(id);
+        let options = self.stream(fd)?.options.to_apply(on_v4);
+        for option in options {
+            // One that it does not take was refused when it was set, or is one that a listener passes on.
+            let _ = self.stack.set_option(now, id, option);
+        }
+        Ok(())
     }
 
     pub(crate) fn bind_stream(&mut self, fd: i32, name: &[u8]) -> Result<(), Errno> {
         let stream = self.stream(fd)?;
         let v6_only = stream.options.v6_only();
         let wanted = to_bind(stream.domain, v6_only, name)?;
-        if stream.state != StreamState::Fresh || stream.held.is_some() {
-            return Err(Errno::EINVAL);
+        if stream.state != StreamState::Fresh {
+            return Err(self.bound_already(wanted));
         }
-        let held = self.stack.tcp_hold(wanted)?;
+        let id = self.stack.tcp_bind(wanted, &stream.sharing())?;
+        self.owners.insert(id, fd);
         let stream = self.stream_mut(fd)?;
         stream.bound = Some(wanted);
-        stream.held = Some(held);
+        stream.state = StreamState::Bound(id);
+        stream.options.on_bound(wanted.ip());
         Ok(())
+    }
+
+    /// Why a socket that is bound is not bound to `wanted`: the address is looked at first.
+    pub(crate) fn bound_already(&self, wanted: SocketAddr) -> Errno {
+        match self.stack.can_bind(wanted.ip()) {
+            true => Errno::EINVAL,
+            false => Errno::EADDRNOTAVAIL,
+        }
     }
 
     pub(crate) fn connect_stream(
@@ -186,19 +192,25 @@ impl Sockets {
             _ if name.starts_with(&(libc::AF_UNSPEC as u16).to_ne_bytes()) => Target::Nobody,
             StreamState::Connected(_) | StreamState::Listening(_) => return Err(Errno::EISCONN),
             StreamState::Connecting(id) => return self.conclude(now, fd, id),
-            StreamState::Fresh => to_connect(stream.domain, stream.options.v6_only(), name)?,
+            StreamState::Fresh | StreamState::Bound(_) => {
+                to_connect(stream.domain, stream.options.v6_only(), name)?
+            }
         };
         let Target::Peer(peer) = target else {
             return self.disconnect(now, fd);
         };
-        let local = stream.held.as_ref().map(HeldPort::local);
-        let options = stream.options.to_apply();
-        let id = self.stack.tcp_connect(now, peer, local)?;
-        for option in options {
-            // One that the connection does not take was refused when it was set.
-            let _ = self.stack.set_option(now, id, option);
-        }
+        let id = match stream.state {
+            StreamState::Bound(id) => {
+                self.stack.tcp_connect_from(now, id, peer)?;
+                id
+            }
+            _ => {
+                let on_wire = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                self.stack.tcp_connect(now, on_wire, None)?
+            }
+        };
         self.owners.insert(id, fd);
+        self.apply_options(now, fd, id)?;
         let stream = self.stream_mut(fd)?;
         stream.state = StreamState::Connecting(id);
         stream.shut = Shut::default();
@@ -219,31 +231,35 @@ impl Sockets {
         Err(error.map_or(Errno::ECONNABORTED, Errno::from))
     }
 
-    /// Makes a socket fresh again: it keeps what the program bound it to.
+    /// Makes a socket fresh again, or only bound: it keeps what the program bound it to.
     fn disconnect(&mut self, now: Instant, fd: i32) -> Result<(), Errno> {
         let stream = self.stream_mut(fd)?;
-        let (state, bound) = (stream.state, stream.bound);
+        let (id, state, bound) = (stream.id(), stream.state, stream.bound);
+        let sharing = stream.sharing();
+        if let StreamState::Bound(_) = state {
+            return Ok(());
+        }
         stream.state = StreamState::Fresh;
         stream.shut = Shut::default();
-        let local = match state {
-            StreamState::Listening(id) => {
-                let local = self.stack.local_addr(id).ok();
-                self.owners.remove(&id);
-                self.stack.close(now, id);
-                local
+        if let Some(id) = id {
+            self.owners.remove(&id);
+            match state {
+                StreamState::Listening(_) => self.stack.close(now, id),
+                _ => self.stack.abort(now, id),
             }
-            StreamState::Connecting(id) | StreamState::Connected(id) => {
-                self.owners.remove(&id);
-                self.stack.abort(now, id);
-                None
+        }
+        if let Some(wanted) = bound.filter(|wanted| wanted.port() != 0) {
+            // It has the port still, whatever connections are there.
+            let shared = BindOptions {
+                reuse_address: true,
+                ..sharing
+            };
+            let mut ways = [sharing, shared].into_iter();
+            let id = ways.find_map(|way| self.stack.tcp_bind(wanted, &way).ok());
+            if let Some(id) = id {
+                self.owners.insert(id, fd);
+                self.stream_mut(fd)?.state = StreamState::Bound(id);
             }
-            StreamState::Fresh => None,
-        };
-        if let (Some(wanted), Some(local)) = (bound, local)
-            && wanted.port() != 0
-        {
-            let held = self.stack.tcp_hold(local).ok();
-            self.stream_mut(fd)?.held = held;
         }
         self.wake(fd, u32::MAX);
         Ok(())
@@ -261,7 +277,7 @@ impl Sockets {
             StreamState::Connecting(id) if self.stack.readiness(id)?.connecting => {
                 return self.disconnect(now, fd);
             }
-            StreamState::Fresh => {
+            StreamState::Fresh | StreamState::Bound(_) => {
                 let stream = self.stream_mut(fd)?;
                 stream.shut = stream.shut.and(how);
                 self.wake(fd, u32::MAX);
@@ -275,12 +291,11 @@ impl Sockets {
             self.stack.tcp_state(id)?,
             TcpState::Closed | TcpState::TimeWait
         );
-        let which = match (how.read, how.write) {
-            (true, true) => How::Both,
-            (true, false) => How::Read,
-            _ => How::Write,
+        // Reading ends when what waits was read: the stack's own shutting throws that away.
+        let shut = match how.write {
+            true => self.stack.shutdown(id, How::Write),
+            false => Ok(()),
         };
-        let shut = self.stack.shutdown(id, which);
         self.wake(fd, u32::MAX);
         if over {
             return Err(Errno::ENOTCONN);
@@ -289,29 +304,16 @@ impl Sockets {
     }
 
     pub(crate) fn close_stream(&mut self, now: Instant, stream: Stream) {
-        if let Some(held) = stream.held {
-            self.stack.tcp_give_back(held);
-        }
-        let resets = stream.options.resets();
-        let id = match stream.state {
-            StreamState::Fresh => return,
-            StreamState::Listening(id)
-            | StreamState::Connecting(id)
-            | StreamState::Connected(id) => id,
+        let Some(id) = stream.id() else {
+            return;
         };
         self.owners.remove(&id);
-        if resets {
-            self.stack.abort(now, id);
-        } else {
-            self.stack.close(now, id);
-        }
+        self.stack.close(now, id);
     }
 
     pub(crate) fn local_of_stream(&self, stream: &Stream) -> SocketAddr {
         let own = stream.id().and_then(|id| self.stack.local_addr(id).ok());
-        let held = || stream.held.as_ref().map(HeldPort::local);
-        own.or_else(held)
-            .unwrap_or_else(|| stream.domain.unspecified())
+        own.unwrap_or_else(|| stream.domain.unspecified())
     }
 
     pub(crate) fn peer_of_stream(&self, stream: &Stream) -> Option<SocketAddr> {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use netstack_core::{Ecn, TcpConfig};
+use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
 
 use crate::Errno;
 
@@ -41,6 +41,18 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
         "tcp_max_syn_backlog" => tcp.syn_backlog = number(value)? as usize,
         "tcp_max_orphans" => tcp.orphans = number(value)? as usize,
         "tcp_max_tw_buckets" => tcp.time_waits = (number(value)? as usize).max(1),
+        "tcp_fastopen" => tcp.fast_open = FastOpen::from_bits(number(value)?),
+        "tcp_mtu_probing" => {
+            tcp.mtu_probing = match number(value)? {
+                0 => MtuProbing::Off,
+                1 => MtuProbing::AfterBlackHole,
+                2 => MtuProbing::Always,
+                _ => return Err(Errno::EINVAL),
+            };
+        }
+        "tcp_base_mss" => {
+            tcp.base_mss = u16::try_from(number(value)?).map_err(|_| Errno::EINVAL)?;
+        }
         "tcp_rmem" => tcp.receive_buffer = middle(value)?,
         "tcp_wmem" => tcp.send_buffer = middle(value)?,
         _ => return Err(Errno::ENOENT),

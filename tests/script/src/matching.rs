@@ -1,6 +1,7 @@
 //! Whether a packet of the host is the one that the script expects.
 
 use crate::ast::{Body, Class, Icmp, Packet, Quote, Segment, TcpOption};
+use crate::capture::{Direction, Record};
 use crate::flow::Flow;
 use crate::pattern;
 use crate::show;
@@ -10,8 +11,14 @@ const SYN: u16 = 0x02;
 const RST: u16 = 0x04;
 const ACK: u16 = 0x10;
 
-/// What differs; nothing when it is the packet. What a matching SYN or timestamp teaches is learned.
-pub(crate) fn differences(expected: &Packet, seen: &Seen, flow: &mut Flow) -> Vec<String> {
+/// What differs; nothing when it is the packet. What a matching SYN or timestamp teaches is learned. `packets` are those
+/// of the run: what the host quotes has to be one that it received.
+pub(crate) fn differences(
+    expected: &Packet,
+    seen: &Seen,
+    flow: &mut Flow,
+    packets: &[Record],
+) -> Vec<String> {
     let mut wrong = ip(expected, seen, flow);
     match (&expected.body, &seen.carried) {
         (Body::Tcp(expected), Carried::Tcp(segment)) => tcp(expected, segment, flow, &mut wrong),
@@ -38,7 +45,8 @@ pub(crate) fn differences(expected: &Packet, seen: &Seen, flow: &mut Flow) -> Ve
                 quoted,
             },
         ) => {
-            icmp(expected, (*kind, *code, *word), quoted, &mut wrong);
+            icmp(expected, (*kind, *code, *word), &mut wrong);
+            wrong.extend(quote(expected, quoted, packets));
         }
         _ => wrong.push("it is of another protocol".into()),
     }
@@ -188,12 +196,7 @@ fn options(expected: &[TcpOption], segment: &TcpSeen, flow: &mut Flow, wrong: &m
     }
 }
 
-fn icmp(
-    expected: &Icmp,
-    (kind, code, word): (u8, u8, u32),
-    quoted: &[u8],
-    wrong: &mut Vec<String>,
-) {
+fn icmp(expected: &Icmp, (kind, code, word): (u8, u8, u32), wrong: &mut Vec<String>) {
     if (expected.kind, expected.code) != (kind, code) {
         wrong.push(format!(
             "it is of type {kind} and code {code}, and not {} and {}",
@@ -204,12 +207,57 @@ fn icmp(
     if let Some(wanted) = expected.mtu.filter(|wanted| *wanted != mtu) {
         wrong.push(format!("it says an MTU of {mtu}, and not {wanted}"));
     }
-    let protocol = match (expected.quote, expected.v6) {
-        (Quote::Udp(_), false) => Some(quoted.get(9) == Some(&17)),
-        (Quote::Udp(_), true) => Some(quoted.get(6) == Some(&17)),
-        (Quote::Tcp { .. }, _) => None,
+}
+
+/// What an error quotes has to be the packet that the script means, byte for byte as the host received it, and as much
+/// of it as there must be: eight bytes behind the header (RFC 792), over IPv6 what fits into 1280 bytes (RFC 4443, 2.4).
+fn quote(expected: &Icmp, quoted: &[u8], packets: &[Record]) -> Option<String> {
+    let received = packets.iter().rev();
+    let mut received = received.filter(|record| record.direction == Direction::Received);
+    let Some(original) = received.find(|record| is_meant(expected, &record.bytes)) else {
+        return Some("it is an error about a packet that was not sent to the host".into());
     };
-    if protocol == Some(false) {
-        wrong.push("it quotes no datagram".into());
+    let original = &original.bytes;
+    let least = if expected.v6 {
+        original.len().min(1280 - 48)
+    } else {
+        original.len().min(28)
+    };
+    if quoted.len() < least {
+        return Some(format!(
+            "it quotes {} bytes, which have to be {least} at least",
+            quoted.len()
+        ));
+    }
+    let differs = (0..quoted.len()).find(|&at| original.get(at) != quoted.get(at))?;
+    Some(match original.get(differs) {
+        None => format!("it quotes more than the {differs} bytes that there were"),
+        Some(byte) => format!(
+            "byte {differs} of what it quotes is {:#04x}, and was {byte:#04x}",
+            quoted[differs]
+        ),
+    })
+}
+
+/// Whether `packet` is what an error is to be about.
+fn is_meant(expected: &Icmp, packet: &[u8]) -> bool {
+    let (at, header) = if expected.v6 { (6, 40) } else { (9, 20) };
+    let word = |from: usize, len: usize| {
+        let bytes = packet.get(header + from..header + from + len)?;
+        Some(
+            bytes
+                .iter()
+                .fold(0u32, |word, byte| word << 8 | u32::from(*byte)),
+        )
+    };
+    match expected.quote {
+        Quote::Udp(len) => packet.get(at) == Some(&17) && word(4, 2) == Some(u32::from(len) + 8),
+        Quote::Tcp { range: None } => true,
+        Quote::Tcp {
+            range: Some((seq, _)),
+        } => packet.get(at) == Some(&6) && word(4, 4) == Some(seq),
     }
 }
+
+#[cfg(test)]
+mod tests;

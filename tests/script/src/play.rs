@@ -259,7 +259,7 @@ impl<'a> Player<'a> {
             .flow
             .take()
             .unwrap_or_else(|| self.flow_of(&seen, local));
-        let mut wrong = matching::differences(expected, &seen, &mut flow);
+        let mut wrong = matching::differences(expected, &seen, &mut flow, &self.packets);
         let only_time = wrong.is_empty();
         if at + tolerance < earliest || at > latest + tolerance {
             let wanted = if earliest == latest {
@@ -317,6 +317,11 @@ impl<'a> Player<'a> {
             // What comes from now on belongs to another connection.
             Op::Listen { .. } => self.flow = None,
             Op::Connect { fd, .. } if self.connected.insert(*fd) => self.flow = None,
+            Op::Send { fd, flags, .. }
+                if flags & i64::from(libc::MSG_FASTOPEN) != 0 && self.connected.insert(*fd) =>
+            {
+                self.flow = None;
+            }
             Op::Close { fd } => {
                 self.connected.remove(fd);
             }

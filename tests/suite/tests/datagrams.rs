@@ -57,6 +57,7 @@ fn one_icmp(lab: &mut Lab) -> Icmp {
 }
 
 // req: RFC1122-40, RFC1122-41, RFC1122-42, RFC4443-20, RFC4443-21, RFC4443-23, RFC792-02, RFC792-03
+// req: RFC8200-24, RFC8504-08
 #[test]
 fn pings_of_every_size_are_answered_in_kind() {
     for (mtu, v6) in [
@@ -100,7 +101,7 @@ fn pings_of_every_size_are_answered_in_kind() {
     }
 }
 
-// req: RFC1122-09, RFC1122-52, RFC8200-25, RFC791-10
+// req: RFC1122-09, RFC1122-52, RFC8200-25, RFC791-10, RFC8200-28
 #[test]
 fn datagrams_of_every_size_pass_both_ways() {
     for (mtu, v6) in [

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use suite::requirements::{Status, annotations, folder, tables, waivers, workspace};
+use suite::requirements::{Status, annotations, folder, sample, tables, users, waivers, workspace};
 
 #[test]
 fn the_status_is_what_the_annotations_say() {
@@ -10,11 +10,37 @@ fn the_status_is_what_the_annotations_say() {
     let annotations = annotations(&workspace()).expect("sources");
     let status = Status::new(&tables, &annotations, &waivers)
         .unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
-    let open = status.open().count();
-    println!("{}\n{open} rows are open", status.summary());
+    let open: Vec<&str> = status.open().map(|(_, row)| row.id.as_str()).collect();
+    println!("{}\nopen: {}", status.summary(), open.join(" "));
     let written = fs::read_to_string(folder().join("status.tsv")).expect("status.tsv");
     assert!(
         written == status.render(),
         "status.tsv is stale: run `cargo run -p suite --bin requirements`"
     );
+    let short = status.shortfalls();
+    assert!(short.is_empty(), "\n{}", short.join("\n"));
+}
+
+#[test]
+fn what_users_ran_into_elsewhere_has_tests_here() {
+    let users = users().expect("users.tsv");
+    assert!(users.len() >= 10, "{} rows", users.len());
+    for user in users {
+        let missing = user.missing(&workspace());
+        assert!(missing.is_empty(), "{}: no {missing:?}", user.reported);
+        assert!(!user.here.is_empty());
+    }
+}
+
+#[test]
+fn a_sample_is_the_same_for_the_same_seed_and_another_for_another() {
+    let tables = tables().expect("tables");
+    let annotations = annotations(&workspace()).expect("sources");
+    let draw = |seed| -> Vec<&str> {
+        let drawn = sample(&tables, &annotations, &["rfc9293"], seed, 9);
+        drawn.into_iter().map(|drawn| drawn.id).collect()
+    };
+    assert_eq!(draw(1).len(), 9);
+    assert_eq!(draw(1), draw(1));
+    assert_ne!(draw(1), draw(2));
 }

@@ -70,7 +70,7 @@ fn batches_arrive_whole_and_in_order_by_either_backend() {
         let seen: Vec<usize> = arrived.iter().map(|payload| payload.len() + 28).collect();
         assert_eq!(seen, lengths, "{backend:?}");
         assert_eq!(tun.counters().tx_packets, 81);
-        let by_ring = matches!(tun.batches, Batches::Ring(_));
+        let by_ring = matches!(tun.channel.batches, Batches::Ring(_));
         assert_eq!(by_ring, backend == Backend::Ring);
         drop((tun, arena));
         assert_eq!(ledger.live_nodes(), 0, "{backend:?}");

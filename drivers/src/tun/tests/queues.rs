@@ -114,7 +114,7 @@ fn devices_with_one_queue_and_with_several_are_not_the_same() {
     sys::set_tun_persistent(several[0].poll_fd().unwrap(), true).unwrap();
     drop(several);
     let refused = Tun::open(&config, &pools[0]).unwrap_err();
-    assert!(matches!(refused, TunError::NotTun { .. }), "{refused}");
+    assert!(matches!(refused, TunError::OtherKind { .. }), "{refused}");
     assert_eq!(Tun::open_queues(&config, &pools).unwrap().len(), 2);
     netlink::delete(Some(&netns), "tun0").unwrap();
     assert!(Tun::open_queues(&config, &[]).unwrap().is_empty());

@@ -1,17 +1,24 @@
 use super::*;
 use proptest::prelude::*;
 
+/// Bytes of an Ethernet header.
+const LINK: usize = 14;
+const MTU: usize = 1500;
+
 /// An IPv4 or IPv6 packet with a TCP or UDP header and `payload` bytes behind it.
 fn packet(v6: bool, protocol: u8, payload: usize) -> Packet {
     let ip = if v6 { 40 } else { 20 };
     let transport = if protocol == TCP { 20 } else { 8 };
     let mut packet = Packet::new();
-    let bytes = packet.put(ip + transport + payload).expect("room");
+    let length = ip + transport + payload;
+    let bytes = packet.push(length).expect("room");
     if v6 {
         bytes[0] = 0x60;
+        bytes[4..6].copy_from_slice(&(length as u16 - 40).to_be_bytes());
         bytes[6] = protocol;
     } else {
         bytes[0] = 0x45;
+        bytes[2..4].copy_from_slice(&(length as u16).to_be_bytes());
         bytes[9] = protocol;
     }
     if protocol == TCP {
@@ -20,13 +27,23 @@ fn packet(v6: bool, protocol: u8, payload: usize) -> Packet {
     packet
 }
 
-fn header(flags: u8, kind: u8, size: u16, start: u16, offset: u16) -> [u8; LENGTH] {
-    let mut header = [0; LENGTH];
+fn header(flags: u8, kind: u8, size: u16, start: u16, offset: u16) -> [u8; LONGEST] {
+    let mut header = [0; LONGEST];
     (header[0], header[1]) = (flags, kind);
     header[4..6].copy_from_slice(&size.to_ne_bytes());
     header[6..8].copy_from_slice(&start.to_ne_bytes());
     header[8..10].copy_from_slice(&offset.to_ne_bytes());
     header
+}
+
+fn naming(length: u16) -> [u8; LONGEST] {
+    let mut header = header(1, GSO_TCP_V4, 10, 20, 16);
+    header[2..4].copy_from_slice(&length.to_ne_bytes());
+    header
+}
+
+fn judge(header: &[u8; LONGEST], packet: &mut Packet) -> Result<Meta, Lie> {
+    decode(header, packet, 0, MTU)
 }
 
 #[test]
@@ -47,9 +64,14 @@ fn what_is_encoded_decodes_for_every_kind() {
             headers,
         });
         let expected = packet.meta;
-        let header = encode(&packet.meta);
-        packet.meta = Meta::default();
-        assert_eq!(decode(&header, &mut packet), Ok(expected));
+        for link in [0, LINK] {
+            packet.meta = expected;
+            let header = encode(&packet, link);
+            let place = u16::from_ne_bytes([header[6], header[7]]);
+            assert_eq!(place, start + link as u16);
+            packet.meta = Meta::default();
+            assert_eq!(decode(&header, &mut packet, link, MTU), Ok(expected));
+        }
     }
 }
 
@@ -57,61 +79,173 @@ fn what_is_encoded_decodes_for_every_kind() {
 fn a_plain_packet_is_checked_by_the_stack_unless_the_kernel_vouches() {
     let mut packet = packet(false, TCP, 4);
     assert_eq!(
-        decode(&[0; LENGTH], &mut packet).map(|meta| meta.checksum),
+        judge(&[0; LONGEST], &mut packet).map(|meta| meta.checksum),
         Ok(Checksum::Complete)
     );
     let valid = header(DATA_VALID, 0, 0, 0, 0);
     assert_eq!(
-        decode(&valid, &mut packet).map(|meta| meta.checksum),
+        judge(&valid, &mut packet).map(|meta| meta.checksum),
         Ok(Checksum::Verified)
     );
 }
 
 #[test]
-fn lies_are_found() {
+fn lies_are_found_and_told_apart() {
     let lies = [
         (
             "segments without a checksum to complete",
             header(0, GSO_TCP_V4, 10, 20, 16),
+            Lie::ChecksumPlace,
         ),
-        ("the other version", header(1, GSO_TCP_V6, 10, 20, 16)),
-        ("the other transport", header(1, GSO_UDP, 10, 20, 16)),
-        ("an unknown type", header(1, 9, 10, 20, 16)),
-        ("segments of nothing", header(1, GSO_TCP_V4, 0, 20, 16)),
-        ("a checksum inside the IP header", header(1, 0, 0, 10, 16)),
-        ("a checksum elsewhere in the header", header(1, 0, 0, 20, 8)),
-        ("a checksum beyond the packet", header(1, 0, 0, 60_000, 16)),
-        ("the UDP checksum of a TCP packet", header(1, 0, 0, 20, 6)),
+        (
+            "the other version",
+            header(1, GSO_TCP_V6, 10, 20, 16),
+            Lie::Kind,
+        ),
+        (
+            "the other transport",
+            header(1, GSO_UDP, 10, 20, 16),
+            Lie::Kind,
+        ),
+        ("an unknown type", header(1, 9, 10, 20, 16), Lie::Kind),
+        (
+            "fragments of UDP, which are no segments",
+            header(1, 3, 10, 20, 16),
+            Lie::Kind,
+        ),
+        (
+            "segments of nothing",
+            header(1, GSO_TCP_V4, 0, 20, 16),
+            Lie::Size,
+        ),
+        (
+            "segments of seven bytes",
+            header(1, GSO_TCP_V4, 7, 20, 16),
+            Lie::Size,
+        ),
+        ("headers that end early", naming(39), Lie::Length),
+        ("headers beyond the packet", naming(81), Lie::Length),
+        (
+            "a checksum inside the IP header",
+            header(1, 0, 0, 10, 16),
+            Lie::ChecksumPlace,
+        ),
+        (
+            "a checksum elsewhere in the header",
+            header(1, 0, 0, 20, 8),
+            Lie::ChecksumPlace,
+        ),
+        (
+            "a checksum beyond the packet",
+            header(1, 0, 0, 60_000, 16),
+            Lie::ChecksumPlace,
+        ),
+        (
+            "the UDP checksum of a TCP packet",
+            header(1, 0, 0, 20, 6),
+            Lie::ChecksumPlace,
+        ),
     ];
-    for (what, header) in lies {
+    for (what, header, lie) in lies {
         assert_eq!(
-            decode(&header, &mut packet(false, TCP, 40)),
-            Err(Lie),
+            judge(&header, &mut packet(false, TCP, 40)),
+            Err(lie),
             "{what}"
         );
+        let mut counters = DeviceCounters::default();
+        lie.count(&mut counters);
+        assert_eq!(counters.drops(), 1, "{what}");
     }
+    for fits in [0, 40, 60, 80] {
+        assert!(judge(&naming(fits), &mut packet(false, TCP, 40)).is_ok());
+    }
+}
+
+#[test]
+fn a_packet_whose_length_is_not_what_its_header_says_is_not_to_be_cut() {
+    for v6 in [false, true] {
+        let mut packet = packet(v6, TCP, 40);
+        let (kind, start, place) = match v6 {
+            false => (GSO_TCP_V4, 20, 3),
+            true => (GSO_TCP_V6, 40, 5),
+        };
+        packet.headers_mut()[place] -= 1;
+        let header = header(1, kind, 10, start, 16);
+        assert_eq!(judge(&header, &mut packet), Err(Lie::Length));
+    }
+}
+
+#[test]
+fn segments_are_of_the_mtu_at_most() {
+    let mut packet = packet(false, TCP, 80);
+    let header = header(1, GSO_TCP_V4, 60, 20, 16);
+    assert!(decode(&header, &mut packet, 0, 100).is_ok());
+    assert_eq!(decode(&header, &mut packet, 0, 99), Err(Lie::TooBig));
+}
+
+/// As Linux takes it, the other way.
+#[test]
+fn a_packet_that_is_shorter_than_a_segment_is_an_ordinary_packet() {
+    let header = header(1, GSO_TCP_V4, 40, 20, 16);
+    let meta = judge(&header, &mut packet(false, TCP, 40)).unwrap();
+    assert_eq!(meta.gso, None);
+    assert!(
+        judge(&header, &mut packet(false, TCP, 41))
+            .unwrap()
+            .gso
+            .is_some()
+    );
 }
 
 #[test]
 fn a_header_without_payload_is_not_to_be_cut() {
     assert_eq!(
-        decode(
+        judge(
             &header(1, GSO_TCP_V4, 10, 20, 16),
             &mut packet(false, TCP, 0)
         ),
-        Err(Lie)
+        Err(Lie::Size)
     );
+}
+
+#[test]
+fn a_checksum_inside_the_links_header_is_a_lie() {
+    let header = header(1, 0, 0, 13, 16);
+    assert_eq!(
+        decode(&header, &mut packet(false, TCP, 40), LINK, MTU),
+        Err(Lie::ChecksumPlace)
+    );
+}
+
+#[test]
+fn segments_with_cwr_say_so() {
+    for cwr in [false, true] {
+        let mut packet = packet(false, TCP, 40);
+        packet.headers_mut()[33] = if cwr { CWR } else { 0 };
+        packet.meta.checksum = Checksum::Partial {
+            start: 20,
+            offset: 16,
+        };
+        packet.meta.gso = Some(Gso {
+            kind: GsoKind::TcpV4,
+            size: 10,
+            headers: 40,
+        });
+        let kind = encode(&packet, 0)[1];
+        assert_eq!(kind, GSO_TCP_V4 | if cwr { GSO_ECN } else { 0 });
+    }
 }
 
 proptest! {
     #[test]
     fn any_header_and_packet_are_judged_without_a_panic(
-        header in any::<[u8; LENGTH]>(),
+        header in any::<[u8; LONGEST]>(),
+        link in prop_oneof![Just(0), Just(LINK)],
         bytes in proptest::collection::vec(any::<u8>(), 0..100),
     ) {
         let mut packet = Packet::new();
         packet.put(bytes.len()).expect("room").copy_from_slice(&bytes);
-        if let Ok(meta) = decode(&header, &mut packet)
+        if let Ok(meta) = decode(&header, &mut packet, link, MTU)
             && let Some(gso) = meta.gso
         {
             prop_assert!(gso.size > 0 && usize::from(gso.headers) < packet.len());

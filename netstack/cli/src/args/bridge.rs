@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum, ValueHint};
 use drivers::impair::{Chance, Impairments};
 use drivers::netlink::Cidr;
 
-use super::values;
+use super::values::{self, DeviceName};
 
-/// Join two TUN devices by a wire or a router, with a bad network between them if wanted.
+/// Join two devices by a wire or a router, with a bad network between them if wanted.
 ///
 /// As a wire (the default) it passes every packet as it is. As a router it forwards: hop limits, ICMP errors, longest
 /// prefix routes, fragmentation, path MTU. Devices are created and removed at the end, or attached to and put back as they
@@ -29,14 +29,24 @@ Examples:
         --right tun0 --right-netns blue --right-peer 10.9.0.2/24 --right-pcap blue.pcapng --stats
   A router with a small MTU on the right, and loss in one direction only:
     netstack bridge --private --mode route --right-mtu 1300 --left-to-right loss=2%,delay=5ms \\
-        --left-cmd 'ping -c 3 -M do -s 1400 $PEER'")]
+        --left-cmd 'ping -c 3 -M do -s 1400 $PEER'
+  A router with Ethernet on the left:
+    netstack bridge --private --mode route --left tap:left --left-cmd 'ping -c 3 $PEER; ip neigh'")]
 pub(crate) struct Bridge {
-    /// The TUN device on the left [default with --private: left]
-    #[arg(long, value_name = "NAME", required_unless_present = "private", value_parser = values::tun_name)]
-    pub(crate) left: Option<String>,
-    /// The TUN device on the right [default with --private: right]
-    #[arg(long, value_name = "NAME", required_unless_present = "private", value_parser = values::tun_name)]
-    pub(crate) right: Option<String>,
+    /// The device on the left: TUN, or as tap:NAME, for a router, TAP [default with --private: left]
+    #[arg(
+        long,
+        value_name = "NAME|tap:NAME",
+        required_unless_present = "private"
+    )]
+    pub(crate) left: Option<DeviceName>,
+    /// The device on the right: TUN, or as tap:NAME, for a router, TAP [default with --private: right]
+    #[arg(
+        long,
+        value_name = "NAME|tap:NAME",
+        required_unless_present = "private"
+    )]
+    pub(crate) right: Option<DeviceName>,
     /// What is between them
     #[arg(long, value_enum, default_value_t = Mode::Wire)]
     pub(crate) mode: Mode,

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use drivers::LinkKind;
+use drivers::ethernet::{Mac, MacError};
 use drivers::impair::Chance;
 use drivers::netlink::{Cidr, CidrError};
 
@@ -105,12 +107,47 @@ fn check_host_bits(address: Ipv4Addr, cidr: &Cidr) -> Result<(), String> {
     ))
 }
 
-/// The name of a TUN device.
-pub(crate) fn tun_name(text: &str) -> Result<String, String> {
+/// The name of a TAP device.
+pub(crate) fn tap_name(text: &str) -> Result<String, String> {
     match text.parse()? {
         TunName::Name(name) => Ok(name),
         TunName::Fd(_) => {
-            Err("a bridge opens its devices itself; give a name, as in tun0".to_owned())
+            Err("a TAP device is opened by its name; give one, as in tap0".to_owned())
+        }
+    }
+}
+
+/// The address of one interface on Ethernet.
+pub(crate) fn mac(text: &str) -> Result<Mac, String> {
+    let mac: Mac = text.parse().map_err(|error: MacError| error.to_string())?;
+    match mac.is_unicast() {
+        true => Ok(mac),
+        false => Err(format!(
+            "{mac} is no address of one interface; the first byte is even, as in 02:00:5e:10:00:01"
+        )),
+    }
+}
+
+/// A device that a bridge opens itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeviceName {
+    pub(crate) kind: LinkKind,
+    pub(crate) name: String,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, name) = match text.strip_prefix("tap:") {
+            Some(name) => (LinkKind::Tap, name),
+            None => (LinkKind::Tun, text),
+        };
+        match name.parse()? {
+            TunName::Name(name) => Ok(DeviceName { kind, name }),
+            TunName::Fd(_) => {
+                Err("a bridge opens its devices itself; give a name, as in tun0".to_owned())
+            }
         }
     }
 }

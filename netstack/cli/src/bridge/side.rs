@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use drivers::ethernet::{Ethernet, TapDevice};
 use drivers::netlink::{Address, Cidr, LinkConfig, Netns, Route};
 use drivers::tap::{Capture, Tap, TapConfig};
-use drivers::{Device, Tun, TunConfig};
+use drivers::{Device, LinkKind, Tun, TunConfig};
 use netstack::Interface;
 use txbuf::Ledger;
 
 use super::interface;
-use crate::args::{Bridge, Mode, Sides};
+use crate::args::{Bridge, DeviceName, Mode, Sides};
 use crate::capture_file::{CaptureFile, Place};
 use crate::failure::Failure;
 use crate::serve::receive_pool;
@@ -22,7 +23,7 @@ const TUN_QUEUE: u32 = 4000;
 pub(super) struct Plan {
     /// `left` or `right`.
     pub(super) label: &'static str,
-    pub(super) device: String,
+    pub(super) device: DeviceName,
     pub(super) netns: Option<Netns>,
     /// Addresses of the kernel's.
     pub(super) peers: Vec<Cidr>,
@@ -56,7 +57,8 @@ pub(super) fn plans(options: &Bridge) -> Result<[Plan; 2], Failure> {
         name.map(Netns::by_name).transpose().map_err(Failure::of)
     };
     let spaces = [netns(&options.left_netns)?, netns(&options.right_netns)?];
-    if options.left == options.right && options.left_netns == options.right_netns {
+    let name = |device: &Option<DeviceName>| device.as_ref().map(|device| device.name.clone());
+    if name(&options.left) == name(&options.right) && options.left_netns == options.right_netns {
         return Err(Failure::new(
             "--left and --right are the same device; name two, or give --left-netns or --right-netns",
         ));
@@ -102,7 +104,7 @@ pub(super) fn with(
     };
     let left = Plan {
         label: "left",
-        device: options.left.clone().unwrap_or_else(|| "left".to_owned()),
+        device: device(&options.left, "left"),
         netns: left_space,
         peers: left_peers,
         router: left_router,
@@ -114,7 +116,7 @@ pub(super) fn with(
     };
     let right = Plan {
         label: "right",
-        device: options.right.clone().unwrap_or_else(|| "right".to_owned()),
+        device: device(&options.right, "right"),
         netns: right_space,
         peers: right_peers,
         router: right_router,
@@ -133,22 +135,33 @@ pub(super) fn with(
 /// In a sentence that says what to do. A device that was created is gone again, one that was there is as before.
 pub(super) fn open(mut plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
     let config = TunConfig {
-        name: plan.device.clone(),
+        name: plan.device.name.clone(),
         netns: plan.netns.clone(),
         link: kernel_side(&plan),
         offload: plan.offload,
         ..TunConfig::default()
     };
-    let tun = Tun::open(&config, &receive_pool(ledger).0).map_err(Failure::of)?;
-    let restore = Restore::new(config.netns, tun.changes().cloned());
-    let (name, mtu) = (tun.name().to_owned(), tun.capabilities().mtu);
+    let pool = receive_pool(ledger).0;
+    let (name, changes, device): (_, _, Box<dyn Device>) = match plan.device.kind {
+        LinkKind::Tap => {
+            let ethernet = Ethernet::with_addresses(plan.router.iter().copied());
+            let tap = TapDevice::open(&config, &ethernet, &pool).map_err(Failure::of)?;
+            (tap.name().to_owned(), tap.changes().cloned(), Box::new(tap))
+        }
+        _ => {
+            let tun = Tun::open(&config, &pool).map_err(Failure::of)?;
+            (tun.name().to_owned(), tun.changes().cloned(), Box::new(tun))
+        }
+    };
+    let restore = Restore::new(config.netns, changes);
+    let mtu = device.capabilities().mtu;
     let (device, capture): (Box<dyn Device>, _) = match plan.pcap.take() {
-        None => (Box::new(tun), None),
+        None => (device, None),
         Some(file) => {
             let (file, place) = file.begin()?;
             let config = TapConfig::new(plan.label);
             let (tap, capture) =
-                Tap::new(tun, file, config).map_err(|error| place.failure(&error))?;
+                Tap::new(device, file, config).map_err(|error| place.failure(&error))?;
             (Box::new(tap), Some((capture, place)))
         }
     };
@@ -173,9 +186,23 @@ pub(super) fn finish(restore: Restore, capture: Option<(Capture, Place)>) -> Res
     restored
 }
 
+fn device(given: &Option<DeviceName>, default: &str) -> DeviceName {
+    given.clone().unwrap_or_else(|| DeviceName {
+        kind: LinkKind::Tun,
+        name: default.to_owned(),
+    })
+}
+
 fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Failure> {
     let routed = [left, right, &options.left_route, &options.right_route];
+    let devices = [&options.left, &options.right].into_iter().flatten();
+    let is_ethernet = devices
+        .map(|device| device.kind)
+        .any(|kind| kind == LinkKind::Tap);
     match options.mode {
+        Mode::Wire if is_ethernet => Err(Failure::new(
+            "a wire has no address on Ethernet, so nobody would find it: name TUN devices, or add --mode route",
+        )),
         Mode::Wire if routed.iter().any(|list| !list.is_empty()) => Err(Failure::new(
             "a wire has no addresses and no routes: leave out --left-addr, --right-addr, --left-route and --right-route, or add --mode route",
         )),

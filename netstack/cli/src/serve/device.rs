@@ -1,7 +1,8 @@
-//! The TUN device: found or made, its kernel side set up, its packets written to a capture when asked.
+//! The device: found or made, its kernel side set up, its packets written to a capture when asked.
 
 use std::iter;
 
+use drivers::ethernet::TapDevice;
 use drivers::netlink::{self, Address, Cidr, LinkConfig, Netns};
 use drivers::tap::{Capture, Tap, TapConfig};
 use drivers::{Device, Tun, TunConfig};
@@ -47,13 +48,18 @@ pub(crate) fn open(options: &Serve) -> Result<Opened, Failure> {
     // Shards share nothing, nor do their ledgers.
     let pools = (0..options.shards).map(|_| receive_pool(&Ledger::new()));
     let (pools, arenas): (Vec<Pool>, Vec<Account>) = pools.unzip();
-    let (tuns, restore) = open_tun(options, netns, &pools)?;
-    let name = tuns
-        .first()
-        .map_or_else(String::new, |tun| tun.name().to_owned());
+    let Found {
+        devices,
+        name,
+        restore,
+    } = match (&options.tap, &options.tun) {
+        (Some(name), _) => open_tap(options, name, netns, &pools)?,
+        (None, Some(tun)) => open_tun(options, tun, netns, &pools)?,
+        (None, None) => return Err(Failure::new("no device is named: add --tun NAME")),
+    };
     let (devices, capture) = match capture {
-        None => (tuns.into_iter().map(boxed).collect(), None),
-        Some(file) => capturing(tuns, file, &name)?,
+        None => (devices, None),
+        Some(file) => capturing(devices, file, &name)?,
     };
     Ok(Opened {
         queues: devices.into_iter().zip(arenas).collect(),
@@ -68,18 +74,18 @@ type Devices = Vec<Box<dyn Device>>;
 
 /// The queues with a tap on each, all of one capture.
 fn capturing(
-    tuns: Vec<Tun>,
+    devices: Devices,
     file: CaptureFile,
     name: &str,
 ) -> Result<(Devices, Option<(Capture, Place)>), Failure> {
     let (file, place) = file.begin()?;
-    let mut tuns = tuns.into_iter();
-    let Some(first) = tuns.next() else {
+    let mut devices = devices.into_iter();
+    let Some(first) = devices.next() else {
         return Ok((Vec::new(), None));
     };
     let (first, capture) =
         Tap::new(first, file, TapConfig::new(name)).map_err(|error| place.failure(&error))?;
-    let rest: Vec<_> = tuns.map(|tun| boxed(first.beside(tun))).collect();
+    let rest: Vec<_> = devices.map(|next| boxed(first.beside(next))).collect();
     let devices = iter::once(boxed(first)).chain(rest);
     Ok((devices.collect(), Some((capture, place))))
 }
@@ -88,7 +94,7 @@ fn boxed(device: impl Device + 'static) -> Box<dyn Device> {
     Box::new(device)
 }
 
-/// The pool that a TUN device reads into, and what it is charged to.
+/// The pool that a device reads into, and what it is charged to.
 pub(crate) fn receive_pool(ledger: &Ledger) -> (Pool, Account) {
     let account = Account::new(RECEIVE_LIMIT);
     let config = PoolConfig {
@@ -99,43 +105,85 @@ pub(crate) fn receive_pool(ledger: &Ledger) -> (Pool, Account) {
     (Pool::charged_to(ledger, config, &account), account)
 }
 
-fn open_tun(
+/// A device that is open.
+struct Found {
+    devices: Devices,
+    name: String,
+    restore: Restore,
+}
+
+fn open_tap(
     options: &Serve,
+    name: &str,
     netns: Option<Netns>,
     pools: &[Pool],
-) -> Result<(Vec<Tun>, Restore), Failure> {
-    let link = kernel_side(options);
-    match &options.tun {
+) -> Result<Found, Failure> {
+    let ethernet = options.link.ethernet(&options.addr).map_err(Failure::new)?;
+    let config = config(options, name, netns);
+    let tap = TapDevice::open(&config, &ethernet, &pools[0]).map_err(Failure::of)?;
+    Ok(Found {
+        name: tap.name().to_owned(),
+        restore: Restore::new(config.netns, tap.changes().cloned()),
+        devices: vec![boxed(tap)],
+    })
+}
+
+fn open_tun(
+    options: &Serve,
+    tun: &TunName,
+    netns: Option<Netns>,
+    pools: &[Pool],
+) -> Result<Found, Failure> {
+    let (tuns, restore) = match tun {
         TunName::Name(name) => {
-            let config = TunConfig {
-                name: name.clone(),
-                netns,
-                link,
-                offload: options.offload,
-                backend: options.backend.into(),
-            };
+            let config = config(options, name, netns);
             let tuns = Tun::open_queues(&config, pools).map_err(Failure::of)?;
             let changes = tuns.first().and_then(Tun::changes).cloned();
-            Ok((tuns, Restore::new(config.netns, changes)))
+            (tuns, Restore::new(config.netns, changes))
         }
-        TunName::Fd(number) => {
-            let backend = options.backend.into();
-            let pool = &pools[0];
-            let adopt = |mtu| Tun::adopt_number(*number, mtu, backend, pool).map_err(Failure::of);
-            let tun = match (&netns, options.mtu) {
-                // The device cannot be looked up before its name is known, which the descriptor tells.
-                (Some(netns), None) => {
-                    let name = adopt(Some(SEGMENT - 1))?.name().to_owned();
-                    let state = netlink::link_state(Some(netns), &name).map_err(Failure::of)?;
-                    adopt(Some(state.mtu as usize))?
-                }
-                (_, Some(mtu)) => adopt(Some(mtu as usize))?,
-                (None, None) => adopt(None)?,
-            };
-            let configure = |link| netlink::configure(netns.as_ref(), tun.name(), &link);
-            let changes = link.map(configure).transpose().map_err(Failure::of)?;
-            Ok((vec![tun], Restore::new(netns, changes)))
+        TunName::Fd(number) => adopt_tun(options, *number, netns, &pools[0])?,
+    };
+    let name = tuns.first().map_or("", Tun::name).to_owned();
+    Ok(Found {
+        devices: tuns.into_iter().map(boxed).collect(),
+        name,
+        restore,
+    })
+}
+
+fn adopt_tun(
+    options: &Serve,
+    number: i32,
+    netns: Option<Netns>,
+    pool: &Pool,
+) -> Result<(Vec<Tun>, Restore), Failure> {
+    let backend = options.backend.into();
+    let adopt = |mtu| Tun::adopt_number(number, mtu, backend, pool).map_err(Failure::of);
+    let tun = match (&netns, options.mtu) {
+        // The device cannot be looked up before its name is known, which the descriptor tells.
+        (Some(netns), None) => {
+            let name = adopt(Some(SEGMENT - 1))?.name().to_owned();
+            let state = netlink::link_state(Some(netns), &name).map_err(Failure::of)?;
+            adopt(Some(state.mtu as usize))?
         }
+        (_, Some(mtu)) => adopt(Some(mtu as usize))?,
+        (None, None) => adopt(None)?,
+    };
+    let configure = |link| netlink::configure(netns.as_ref(), tun.name(), &link);
+    let link = kernel_side(options);
+    let changes = link.map(configure).transpose().map_err(Failure::of)?;
+    Ok((vec![tun], Restore::new(netns, changes)))
+}
+
+/// How a device is to be opened by its name.
+fn config(options: &Serve, name: &str, netns: Option<Netns>) -> TunConfig {
+    TunConfig {
+        name: name.to_owned(),
+        netns,
+        link: kernel_side(options),
+        offload: options.offload,
+        backend: options.backend.into(),
+        ..TunConfig::default()
     }
 }
 
@@ -179,12 +227,16 @@ fn check_addresses(options: &Serve) -> Result<(), Failure> {
 }
 
 /// Offloads and queues are agreed on when a device is attached, which for a descriptor has been done by somebody else.
+/// Neighbours are asked by one queue, and may answer by another: a TAP device has one.
 fn check_adopted(options: &Serve) -> Result<(), Failure> {
     match options.tun {
-        TunName::Fd(_) if options.offload => Err(Failure::new(
+        None if options.shards > 1 => Err(Failure::new(
+            "--shards needs a TUN device: name it with --tun NAME in place of --tap",
+        )),
+        Some(TunName::Fd(_)) if options.offload => Err(Failure::new(
             "--offload needs a device that serve opens itself: name it with --tun NAME",
         )),
-        TunName::Fd(_) if options.shards > 1 => Err(Failure::new(
+        Some(TunName::Fd(_)) if options.shards > 1 => Err(Failure::new(
             "--shards needs a device that serve opens itself: name it with --tun NAME",
         )),
         _ => Ok(()),

@@ -5,16 +5,17 @@
 
 use std::net::IpAddr;
 
-use smoltcp::wire::IpProtocol;
-use txbuf::{Chain, Packet};
+use smoltcp::wire::{Icmpv4Message, Icmpv6Message, IpProtocol};
+use txbuf::{Chain, Packet, Span, checksum};
 
 use super::address::Addresses;
-use super::{IfaceId, IpHeader, classify, icmp4, icmp6, quote};
+use super::{IfaceId, IpHeader, classify, icmp4, icmp6, pseudo_header_sum, quote};
 
 pub(super) mod body;
 pub(super) mod message;
 
 use body::message_header;
+pub(crate) use body::{CHECKSUM_AT, HEADER};
 pub(crate) use message::{
     IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable,
 };
@@ -33,6 +34,57 @@ pub(crate) fn input(header: &IpHeader, packet: &mut Packet) -> IcmpIn {
         _ => Err(IcmpDrop::UnknownType),
     };
     read.unwrap_or_else(IcmpIn::Dropped)
+}
+
+/// The protocol of ICMP messages.
+pub(crate) fn protocol(is_v4: bool) -> IpProtocol {
+    if is_v4 {
+        IpProtocol::Icmp
+    } else {
+        IpProtocol::Icmpv6
+    }
+}
+
+/// The sum of what else than itself a message of `len` bytes is summed with: a pseudo-header, in IPv6.
+pub(crate) fn pseudo_sum(src: IpAddr, dst: IpAddr, len: usize) -> u16 {
+    if src.is_ipv4() {
+        0
+    } else {
+        pseudo_header_sum(src, dst, IpProtocol::Icmpv6, len)
+    }
+}
+
+/// The packet, without IP header, that `message` is with its checksum, made over `pseudo` too, and with `ident` if it is
+/// an echo message. The bytes behind the header stay where they are. `None` if it is shorter than a header, or cannot
+/// be read.
+pub(crate) fn seal(mut message: Span, ident: Option<u16>, pseudo: u16) -> Option<Packet> {
+    let mut head = [0; HEADER];
+    if message.copy_to(0, &mut head).ok()? < HEADER {
+        return None;
+    }
+    message.advance(HEADER).ok()?;
+    let sum = message.checksum().ok()?;
+    head[2..4].fill(0);
+    if let Some(ident) = ident {
+        head[4..6].copy_from_slice(&ident.to_be_bytes());
+    }
+    let head_sum = checksum::combine(pseudo, checksum::sum(&head), false);
+    let check = !checksum::combine(head_sum, sum, false);
+    head[2..4].copy_from_slice(&check.to_be_bytes());
+    let mut packet = match message.is_empty() {
+        true => Packet::new(),
+        false => Packet::with_payload(message),
+    };
+    packet.push(HEADER).ok()?.copy_from_slice(&head);
+    Some(packet)
+}
+
+/// The ICMP type of an echo request.
+pub(crate) fn echo_request_type(is_v4: bool) -> u8 {
+    match is_v4 {
+        true => Icmpv4Message::EchoRequest.into(),
+        false => Icmpv6Message::EchoRequest.into(),
+    }
 }
 
 /// Turns an echo request that [`input`] has accepted into its answer, IP header and all. The payload

@@ -103,6 +103,7 @@ pub(super) fn read(
     Ok(IcmpIn::Error(error, body::quoted(header, packet)?))
 }
 
+// req: RFC6633-04, MUST-55, RFC6633-01, RFC6633-02, RFC6633-03, RFC6633-05, RFC6633-06
 fn decode(message: Icmpv4Message, code: u8, bytes: [u8; HEADER]) -> Option<IcmpError> {
     Some(match message {
         Icmpv4Message::DstUnreachable if code == TOO_BIG => IcmpError::TooBig {

@@ -10,6 +10,7 @@ use super::icmp::body::{self, CHECKSUM_AT, HEADER};
 use super::icmp::message::{
     IcmpDrop, IcmpError, IcmpIn, Problem, ReplyFrom, TimeExceeded, Unreachable,
 };
+use super::membership::QUERY6;
 use super::output::{OutHeader, push_header};
 use super::pseudo;
 use super::{HOP_LIMIT, IPV6_HEADER, IpHeader, pseudo_header_sum};
@@ -112,6 +113,7 @@ pub(super) fn read(
             return Ok(IcmpIn::EchoRequest);
         }
         Icmpv6Message::EchoReply => return Ok(IcmpIn::EchoReply),
+        message if u8::from(message) == QUERY6 => return Ok(IcmpIn::GroupQuery),
         message if message.is_error() => decode(message, view.msg_code(), bytes),
         _ => return Err(IcmpDrop::UnknownType),
     };

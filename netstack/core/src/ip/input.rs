@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use smoltcp::wire::Ipv4Packet;
+use smoltcp::wire::{Ipv4Packet, Ipv6Packet};
 use txbuf::{Packet, checksum};
 
 use super::drop::IpDrop;
-use super::{FragmentInfo, IPV4_HEADER, IpHeader, checks, input6, options};
+use super::{FragmentInfo, IPV4_HEADER, IPV6_HEADER, IpHeader, checks, input6, options};
 
 /// Reads and checks the IP header of a packet that came from a link.
 ///
@@ -27,6 +27,47 @@ pub(crate) fn parse(packet: &mut Packet) -> Result<IpHeader, IpDrop> {
         Some(4) => parse_v4(packet),
         Some(6) => input6::parse(packet),
         _ => Err(IpDrop::BadVersion),
+    }
+}
+
+/// What a packet of which nothing was checked says of itself; where it says nothing, zeros.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawHeader {
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
+    /// Bytes of the header, of an IPv6 packet without those that follow.
+    pub(crate) len: usize,
+}
+
+impl RawHeader {
+    /// Reads the header of `packet`, wherever in it that lies.
+    pub(crate) fn of(packet: &Packet) -> RawHeader {
+        let mut bytes = [0; IPV6_HEADER];
+        let copied = packet.copy_to(0, &mut bytes).unwrap_or(0);
+        match bytes[0] >> 4 {
+            6 if copied == IPV6_HEADER => {
+                let view = Ipv6Packet::new_unchecked(&bytes[..]);
+                RawHeader {
+                    src: view.src_addr().into(),
+                    dst: view.dst_addr().into(),
+                    hop_limit: view.hop_limit(),
+                    traffic_class: view.traffic_class(),
+                    len: IPV6_HEADER,
+                }
+            }
+            _ => {
+                let view = Ipv4Packet::new_unchecked(&bytes[..]);
+                RawHeader {
+                    src: view.src_addr().into(),
+                    dst: view.dst_addr().into(),
+                    hop_limit: view.hop_limit(),
+                    traffic_class: view.dscp() << 2 | view.ecn(),
+                    len: IPV4_HEADER,
+                }
+            }
+        }
     }
 }
 

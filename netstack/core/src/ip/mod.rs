@@ -22,6 +22,7 @@ pub(crate) mod input;
 mod input6;
 pub(crate) mod join;
 pub(crate) mod limit;
+pub(crate) mod membership;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod pmtu;

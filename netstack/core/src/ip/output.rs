@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
-use txbuf::{Checksum, NoRoom, Packet, checksum};
+use txbuf::{Checksum, NoRoom, Packet, Span, checksum};
 
 use super::{IPV4_HEADER, IPV6_HEADER};
 
@@ -86,6 +86,39 @@ pub(crate) fn push_header(packet: &mut Packet, header: &OutHeader) -> Result<(),
         gso.headers = gso.headers.saturating_add(header_len as u16);
     }
     Ok(())
+}
+
+/// The IPv4 packet that `span`, which begins with a header, is: total length and checksum are filled in, and source and
+/// identification where they are 0.
+///
+/// # Errors
+///
+/// The header is not one, or the packet is longer than its length field can say.
+pub(crate) fn complete(span: Span, src: IpAddr, ident: u16) -> Result<Packet, NoRoom> {
+    let mut packet = Packet::from_span(span);
+    packet.pull(IPV4_HEADER).map_err(|_| NoRoom)?;
+    let total_len = u16::try_from(packet.len()).map_err(|_| NoRoom)?;
+    let header_len = usize::from(Ipv4Packet::new_unchecked(packet.headers()).header_len());
+    packet.pull(header_len).map_err(|_| NoRoom)?;
+    let head = packet.headers_mut().get_mut(..header_len.max(IPV4_HEADER));
+    let head = head.ok_or(NoRoom)?;
+    let mut view = Ipv4Packet::new_unchecked(&mut head[..]);
+    if view.version() != 4 || header_len < IPV4_HEADER {
+        return Err(NoRoom);
+    }
+    view.set_total_len(total_len);
+    if let IpAddr::V4(src) = src
+        && view.src_addr().is_unspecified()
+    {
+        view.set_src_addr(src);
+    }
+    if view.ident() == 0 {
+        view.set_ident(ident);
+    }
+    view.set_checksum(0);
+    let sum = checksum::sum(view.into_inner());
+    Ipv4Packet::new_unchecked(head).set_checksum(!sum);
+    Ok(packet)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(crate) struct Quoted {
     pub(crate) src: SocketAddr,
     /// Whom it was sent to.
     pub(crate) dst: SocketAddr,
+    /// Where in the quoted packet its transport header begins.
+    pub(crate) transport_at: usize,
     /// The TCP sequence number.
     pub(crate) sequence: Option<u32>,
     /// The length the quoted packet had when it was sent.
@@ -102,6 +104,7 @@ fn read_v4(bytes: &[u8]) -> Option<Quoted> {
         protocol: view.next_header(),
         src: SocketAddr::new(IpAddr::V4(src), 0),
         dst: SocketAddr::new(IpAddr::V4(dst), 0),
+        transport_at: header_len,
         sequence: None,
         total_len: view.total_len().into(),
         later_fragment: view.frag_offset() > 0,
@@ -120,6 +123,7 @@ fn read_v6(bytes: &[u8]) -> Option<Quoted> {
         protocol: view.next_header(),
         src: SocketAddr::new(IpAddr::V6(src), 0),
         dst: SocketAddr::new(IpAddr::V6(dst), 0),
+        transport_at: IPV6_HEADER,
         sequence: None,
         total_len: view.total_len(),
         later_fragment: false,
@@ -141,6 +145,7 @@ fn read_v6(bytes: &[u8]) -> Option<Quoted> {
         };
         quoted.protocol = IpProtocol::from(*rest.first()?);
         at += len;
+        quoted.transport_at = at;
         if quoted.later_fragment {
             return Some(quoted);
         }

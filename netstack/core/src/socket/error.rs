@@ -13,6 +13,9 @@ pub enum ConnectionError {
     /// The peer reset the connection.
     #[error("connection reset by peer")]
     Reset,
+    /// The peer reset the connection after it had closed its side: what it sent is whole, but it takes nothing more.
+    #[error("broken pipe")]
+    BrokenPipe,
     /// The peer did not answer for too long.
     #[error("connection timed out")]
     TimedOut,
@@ -39,7 +42,7 @@ pub enum SocketError {
     NotConnected,
 }
 
-/// Binding a datagram socket.
+/// Binding a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BindError {
@@ -52,6 +55,16 @@ pub enum BindError {
     /// Every ephemeral port is taken; close something first.
     #[error("no ephemeral port is free")]
     NoPorts,
+}
+
+impl From<BindError> for ListenError {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::InUse => ListenError::InUse,
+            BindError::NotAvailable => ListenError::NotAvailable,
+            BindError::NoPorts => ListenError::NoPorts,
+        }
+    }
 }
 
 /// Listening.
@@ -129,6 +142,9 @@ pub enum SendError {
     /// them. Nothing was sent.
     #[error("too many parts in unreadable memory")]
     TooManyParts,
+    /// The message is none that this kind of socket sends: no echo request, or no IP packet. Nothing was sent.
+    #[error("not a message that this socket sends")]
+    InvalidMessage,
     /// A datagram needs a destination: name one or connect the socket.
     #[error("destination address required")]
     NoDestination,
@@ -188,6 +204,30 @@ pub enum TokenError {
     #[error(transparent)]
     TooMany(#[from] TooManyMessages),
     /// The handle is not that of a socket that sends.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+}
+
+/// Joining or leaving a multicast group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The address is not that of a group.
+    #[error("not a multicast group")]
+    NotGroup,
+    /// There is no such interface, or no route to the group says which.
+    #[error("no such interface")]
+    NoInterface,
+    /// The socket is in the group already.
+    #[error("already a member of the group")]
+    Already,
+    /// The socket is not in the group.
+    #[error("not a member of the group")]
+    NotMember,
+    /// The socket is in 64 groups, or the stack in 4096.
+    #[error("a member of too many groups")]
+    TooMany,
+    /// The handle is not that of a datagram socket.
     #[error(transparent)]
     Socket(#[from] SocketError),
 }

@@ -1,7 +1,8 @@
 //! The parameters of the two functions that all data goes through.
 
-use core::ops::BitOr;
-use std::net::SocketAddr;
+use crate::Instant;
+use crate::ip::IfaceId;
+use std::net::{IpAddr, SocketAddr};
 use txbuf::Token;
 
 macro_rules! flags {
@@ -21,7 +22,7 @@ macro_rules! flags {
             }
         }
 
-        impl BitOr for $name {
+        impl ::core::ops::BitOr for $name {
             type Output = $name;
 
             fn bitor(self, rhs: $name) -> $name {
@@ -31,6 +32,8 @@ macro_rules! flags {
     };
 }
 
+pub(crate) use flags;
+
 flags! {
     /// How to send.
     SendFlags {
@@ -39,6 +42,10 @@ flags! {
         MORE = 1,
         /// A front end that would wait does not (`MSG_DONTWAIT`). The stack itself never waits.
         DONTWAIT = 2,
+        /// What is written goes with the SYN if that has not left yet, or waits for the handshake (`MSG_FASTOPEN`,
+        /// RFC 7413). The peer's application may get such data twice, if the network doubles the SYN: only where that
+        /// does no harm. Means nothing where the stack does not do it, see [`FastOpen`](crate::FastOpen).
+        FAST_OPEN = 4,
     }
 }
 
@@ -74,6 +81,14 @@ pub struct SendControl<'a> {
     /// fewer (`UDP_SEGMENT`). They go as one packet as far as they can. At least one byte, and at most 64 datagrams, each
     /// of which fits an unfragmented packet of the interface. Means nothing on a stream.
     pub segment: Option<u16>,
+    /// The address of this host that a datagram comes from (`IP_PKTINFO`); `None` for that of the socket or the route.
+    pub source: Option<IpAddr>,
+    /// The interface that a datagram leaves by (`IP_PKTINFO`); `None` for that of the route.
+    pub iface: Option<IfaceId>,
+    /// TTL or hop limit of a datagram (`IP_TTL`, `IPV6_HOPLIMIT`); `None` for that of the socket.
+    pub hop_limit: Option<u8>,
+    /// DSCP and ECN of a datagram (`IP_TOS`, `IPV6_TCLASS`); `None` for those of the socket.
+    pub traffic_class: Option<u8>,
 }
 
 impl SendControl<'_> {
@@ -109,4 +124,23 @@ pub struct Received {
     /// Bytes of payload of each datagram, if these are several of one sender; the last may have fewer. Only for who
     /// asked for that ([`SocketOption::UdpGro`](crate::SocketOption::UdpGro)).
     pub segment: Option<u16>,
+    /// How the datagram arrived; `None` on a stream.
+    pub arrival: Option<Arrival>,
+}
+
+/// How a datagram arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The very address that it was sent to: one of this host's, a broadcast address, or a group (`IP_PKTINFO`).
+    pub to: IpAddr,
+    /// The interface that it came by.
+    pub iface: IfaceId,
+    /// Its TTL or hop limit (`IP_RECVTTL`).
+    pub hop_limit: u8,
+    /// Its DSCP and ECN (`IP_RECVTOS`).
+    pub traffic_class: u8,
+    /// When it came, by the time that the stack was told (`SO_TIMESTAMPNS`).
+    pub time: Instant,
+    /// A packet that did not arrive but leave, which packet sockets see too (`PACKET_OUTGOING`).
+    pub outgoing: bool,
 }

@@ -1,14 +1,21 @@
 //! What an application sees of the stack: handles, options, readiness and errors.
 
+mod binding;
 mod error;
 mod message;
+mod report;
 
+pub use binding::BindOptions;
+pub(crate) use binding::{canonical, mapped};
 pub use error::{
-    AcceptError, BindError, ConnectError, ConnectionError, ListenError, OptionError, RecvError,
-    SendError, SocketError, TokenError,
+    AcceptError, BindError, ConnectError, ConnectionError, GroupError, ListenError, OptionError,
+    RecvError, SendError, SocketError, TokenError,
 };
-pub use message::{Received, RecvFlags, SendControl, SendFlags};
+pub(crate) use message::flags;
+pub use message::{Arrival, Received, RecvFlags, SendControl, SendFlags};
+pub use report::{ErrorOrigin, ErrorReport, ReceivedError};
 
+use crate::ip::IfaceId;
 use crate::tcp::{Congestion, KeepAlive};
 use core::time::Duration;
 
@@ -20,6 +27,14 @@ use core::time::Duration;
 pub struct SocketId {
     pub(crate) index: u32,
     pub(crate) generation: u32,
+}
+
+impl SocketId {
+    /// The handle of no socket.
+    pub(crate) const NONE: SocketId = SocketId {
+        index: u32::MAX,
+        generation: 0,
+    };
 }
 
 /// Which half of a connection to shut down.
@@ -81,6 +96,22 @@ pub enum SocketOption {
     /// milliseconds;
     /// `None` for as long as it is repeated. It counts in the handshake too, and while the peer's window is shut.
     UserTimeout(Option<Duration>),
+    /// Tell the peer that sent data may stay unacknowledged for so long (RFC 5482), rounded up to seconds or minutes, and
+    /// heed what it tells, unless [`UserTimeout`](Self::UserTimeout) is set: then the longer of both is in force, from 150
+    /// seconds to an hour. `None` ends that.
+    AdvertiseUserTimeout(Option<Duration>),
+    /// What closing does (`SO_LINGER`): `None` for delivering what was written in the background, however long it takes;
+    /// zero for a reset at once; else for delivering it in that time, and a reset if that is not enough.
+    Linger(Option<Duration>),
+    /// Of a listener: how many connections whose SYN came with data may wait for the rest of their handshake
+    /// (`TCP_FASTOPEN`); 0 for none. Takes effect where the stack is a [`FastOpen::SERVER`](crate::FastOpen::SERVER). Such
+    /// data may be delivered again, if the network doubles the SYN or somebody plays it again: only where that does no
+    /// harm.
+    // req: RFC7413-01, RFC7413-16
+    FastOpen(u16),
+    /// Of a connection whose SYN has not left: it waits for the first write, and carries that, if the peer has given a
+    /// cookie before (`TCP_FASTOPEN_CONNECT`); if not, it leaves at once and asks for one.
+    FastOpenConnect(bool),
     /// The most bytes of a segment, headers not counted (`TCP_MAXSEG`), at least 88. Set before the SYN leaves, the peer
     /// hears of it; it never makes segments longer.
     MaxSegment(u16),
@@ -102,4 +133,24 @@ pub enum SocketOption {
     /// Datagrams of one sender that a device has received as one packet are received as one, with
     /// [`Received::segment`] (`UDP_GRO`). Otherwise one by one, which is so at the beginning.
     UdpGro(bool),
+    /// TTL or hop limit of packets to one host (`IP_TTL`, `IPV6_UNICAST_HOPS`), at least 1; `None` for the stack's own.
+    HopLimit(Option<u8>),
+    /// DSCP of packets, in the upper six bits (`IP_TOS`, `IPV6_TCLASS`). The lower two, ECN, mean nothing on a connection.
+    TrafficClass(u8),
+    /// Datagrams are never fragmented: one longer than its path takes is refused with
+    /// [`SendError::TooLong`](crate::SendError::TooLong) (`IP_MTU_DISCOVER`).
+    DontFragment(bool),
+    /// TTL or hop limit of datagrams to groups (`IP_MULTICAST_TTL`, `IPV6_MULTICAST_HOPS`), 1 at the beginning. With 0
+    /// they do not leave the host.
+    MulticastHopLimit(u8),
+    /// Whether datagrams to groups that this host is in are received by it too (`IP_MULTICAST_LOOP`), which is so at the
+    /// beginning.
+    MulticastLoop(bool),
+    /// The interface by which datagrams to groups leave (`IP_MULTICAST_IF`); `None` for that of the route.
+    MulticastInterface(Option<IfaceId>),
+    /// Errors about datagrams, also of a socket that is not connected, are queued to be read by
+    /// [`receive_error`](crate::Stack::receive_error) (`IP_RECVERR`).
+    QueueErrors(bool),
+    /// What a raw socket sends begins with an IP header (`IP_HDRINCL`).
+    WithHeader(bool),
 }

@@ -17,9 +17,9 @@ impl Stack {
     /// See [`TokenError`]; no number is used up.
     pub fn message_token(&mut self, socket: SocketId) -> Result<Token, TokenError> {
         let order = match self.table.get(socket)? {
-            Socket::Listener(_) => return Err(SocketError::WrongKind.into()),
+            Socket::Bound(_) | Socket::Listener(_) => return Err(SocketError::WrongKind.into()),
             Socket::Tcp(_) => Order::Stream,
-            Socket::Udp(_) => Order::Datagram,
+            Socket::Datagram(_) => Order::Datagram,
         };
         let doorbell = &self.doorbell;
         let completions = self

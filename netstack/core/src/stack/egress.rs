@@ -53,6 +53,7 @@ impl Stack {
             if self.hooked(now, Passage::Out { iface }, &mut packet) {
                 continue;
             }
+            self.tapped(now, iface, &packet, true);
             self.counters.ip.out_sent += 1;
             return Some(packet);
         }
@@ -78,11 +79,11 @@ impl Stack {
     ) -> Option<Packet> {
         match self.table.get_mut(id).ok()? {
             Socket::Tcp(_) => self.tcp_transmit(now, iface, id, turn),
-            Socket::Udp(_) => {
-                self.udp_transmit(now, iface, id, turn);
+            Socket::Datagram(_) => {
+                self.datagram_transmit(now, iface, id, turn);
                 None
             }
-            Socket::Listener(_) => None,
+            Socket::Bound(_) | Socket::Listener(_) => None,
         }
     }
 
@@ -109,11 +110,17 @@ impl Stack {
         let outgoing = outgoing?;
         // It may have more.
         tcp.ready = true;
-        let mss = tcp.connection.snd.mss;
+        let mss = match outgoing.whole {
+            true => usize::MAX,
+            false => tcp.connection.snd.mss,
+        };
         let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
-        let mut header = self.tcp_header(&flow, fragile);
-        header.traffic_class = outgoing.segment.ecn;
+        let packets = outgoing.segment.len.div_ceil(mss.max(1)).max(1);
+        let (hop_limit, class) = (tcp.hop_limit, tcp.traffic_class);
+        let mut header = self.tcp_header(&flow, fragile, packets);
+        header.hop_limit = hop_limit;
+        header.traffic_class = class | outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
@@ -128,7 +135,7 @@ impl Stack {
         let segment = half_open.request.syn_ack(now);
         let origin = half_open.request.origin;
         self.counters.tcp.out_segments += 1;
-        let header = self.tcp_header(&origin.flow, origin.dont_fragment);
+        let header = self.tcp_header(&origin.flow, origin.dont_fragment, 1);
         let packet = segment::build(&segment, None, usize::MAX, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
@@ -145,7 +152,7 @@ impl Stack {
 
     /// Queues a segment without payload. Returns whether it could be made.
     fn send_alone(&mut self, iface: IfaceId, flow: &FlowKey, segment: &Segment) -> bool {
-        let header = self.tcp_header(flow, true);
+        let header = self.tcp_header(flow, true, 1);
         match segment::build(segment, None, usize::MAX, &header) {
             Ok(packet) => {
                 self.send_answer(iface, packet);
@@ -226,13 +233,15 @@ impl Stack {
         }
     }
 
-    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool) -> OutHeader {
+    /// The IP header of a packet that the edge cuts into `packets`.
+    fn tcp_header(&mut self, flow: &FlowKey, dont_fragment: bool, packets: usize) -> OutHeader {
         let (src, dst) = (flow.local().ip(), flow.remote().ip());
-        // Whole packets need no identification (RFC 6864, 4.1).
+        // Whole packets need no identification (RFC 6864, 4.1); others one each, which the edge counts up.
+        // req: RFC6864-04
         let ident = if dont_fragment {
             0
         } else {
-            self.ident(src, dst, IpProtocol::Tcp) as u16
+            self.idents.run(src, dst, IpProtocol::Tcp, packets as u32) as u16
         };
         OutHeader {
             src,
@@ -246,7 +255,7 @@ impl Stack {
         }
     }
 
-    fn push_control(&mut self, iface: IfaceId, packet: Packet) -> bool {
+    pub(super) fn push_control(&mut self, iface: IfaceId, packet: Packet) -> bool {
         let Some(interface) = self.interfaces.get_mut(iface.index() as usize) else {
             self.counters.ip.out_no_route += 1;
             return false;

@@ -63,6 +63,7 @@ impl Stack {
     }
 
     /// The interface by which a packet leaves; else the error that its sender is told, if any. What is wrong is counted.
+    // req: RFC3168-24
     fn next_hop(&mut self, from: IfaceId, transit: &Transit) -> Result<IfaceId, Option<IcmpError>> {
         let counters = &mut self.counters.ip;
         if self.addresses.owns(transit.src) || self.addresses.is_broadcast(transit.src) {

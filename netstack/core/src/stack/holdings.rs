@@ -51,7 +51,7 @@ impl Stack {
     pub fn holdings(&self) -> Vec<SocketHoldings> {
         let sockets = self.table.iter().filter_map(|(socket, entry, kept)| {
             let (local, peer, sending, receiving) = match entry {
-                Socket::Listener(_) => return None,
+                Socket::Bound(_) | Socket::Listener(_) => return None,
                 Socket::Tcp(tcp) => {
                     let connection = &tcp.connection;
                     (
@@ -61,10 +61,10 @@ impl Stack {
                         connection.rcv.storage(),
                     )
                 }
-                Socket::Udp(udp) => {
-                    let udp = &udp.socket;
-                    let (sending, receiving) = udp.storage();
-                    (udp.local(), udp.peer(), sending, receiving)
+                Socket::Datagram(entry) => {
+                    let socket = &entry.socket;
+                    let (sending, receiving) = socket.storage();
+                    (socket.local(), socket.peer(), sending, receiving)
                 }
             };
             let kept = kept.map_or(0, Account::in_use);

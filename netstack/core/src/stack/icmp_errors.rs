@@ -3,24 +3,98 @@
 use super::Stack;
 use super::tcp_ingress::segment_size;
 use crate::Instant;
-use crate::ip::icmp::IcmpError;
+use crate::ip::IpHeader;
+use crate::ip::icmp::{self, IcmpError};
 use crate::ip::quote::Quoted;
-use crate::socket::ConnectionError;
+use crate::socket::{ConnectionError, ErrorOrigin, ErrorReport};
+use crate::storage;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::seq::Seq;
 use smoltcp::wire::IpProtocol;
+use std::net::IpAddr;
+use txbuf::{Chain, Packet, Span};
+
+/// An ICMP error, and the packet that it came in.
+pub(super) struct Notice {
+    pub(super) error: IcmpError,
+    pub(super) quoted: Quoted,
+    pub(super) report: ErrorReport,
+    packet: Packet,
+    /// Where in the packet the quoted transport header begins.
+    transport_at: usize,
+}
+
+impl Notice {
+    /// The error that `packet`, with the header `header`, is.
+    pub(super) fn new(
+        now: Instant,
+        header: &IpHeader,
+        error: IcmpError,
+        quoted: Quoted,
+        packet: Packet,
+    ) -> Notice {
+        let mut start = [0; 2];
+        // It was read before, to know the error.
+        let _ = packet.copy_to(header.header_len, &mut start);
+        let info = match error {
+            IcmpError::TooBig { mtu } => mtu,
+            IcmpError::ParameterProblem { pointer, .. } => pointer,
+            _ => 0,
+        };
+        let origin = match header.is_v4() {
+            true => ErrorOrigin::Icmp,
+            false => ErrorOrigin::Icmpv6,
+        };
+        Notice {
+            error,
+            quoted,
+            report: ErrorReport {
+                to: quoted.dst,
+                origin,
+                kind: start[0],
+                code: start[1],
+                info,
+                offender: Some(header.src),
+                time: now,
+            },
+            packet,
+            transport_at: header.header_len + icmp::HEADER + quoted.transport_at,
+        }
+    }
+
+    /// What it quotes of the payload behind a transport header of `header` bytes.
+    pub(super) fn payload(&self, header: usize, small: &mut Chain) -> Option<Span> {
+        let packet = self.packet.clone();
+        let payload = packet.into_payload(self.transport_at + header, small);
+        storage::bounded(payload.ok()??, small).ok()
+    }
+}
 
 impl Stack {
-    /// Takes an ICMP error about the packet `quoted`, if that is one that was sent and is outstanding.
-    pub(super) fn icmp_error_input(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
+    /// Takes an ICMP error, if it is about a packet that was sent and is outstanding.
+    pub(super) fn icmp_error_input(&mut self, now: Instant, notice: Notice) {
         self.counters.ip.icmp_in_errors += 1;
+        let (error, quoted) = (notice.error, notice.quoted);
+        let observed = self.raw_icmp_error(&notice);
         match quoted.protocol {
-            IpProtocol::Tcp => self.tcp_icmp_error(now, error, quoted),
-            IpProtocol::Udp => self.udp_icmp_error(now, error, quoted),
+            IpProtocol::Tcp => self.tcp_icmp_error(now, error, &quoted),
+            IpProtocol::Udp => self.udp_icmp_error(now, notice),
+            IpProtocol::Icmp | IpProtocol::Icmpv6 => self.echo_icmp_error(now, notice),
+            _ if observed => {}
             _ => self.counters.ip.icmp_in_not_ours += 1,
         }
     }
 
+    /// Takes in that a packet of `sent` bytes to `to` was too long for a link that takes `mtu`.
+    pub(super) fn reduce_path(&mut self, now: Instant, to: IpAddr, mtu: u32, sent: usize) {
+        let way = self.way_to(to, None);
+        if let Some(interface) = way.and_then(|(iface, _)| self.interface(iface)) {
+            let most = interface.mtu();
+            self.pmtu.reduce(now, to, mtu, sent.min(most), most);
+        }
+    }
+
+    // req: MUST-54, MUST-56, SHLD-26
     fn tcp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let key = FlowKey::new(quoted.src, quoted.dst);
         let Some(id) = self.connection_of(&key) else {
@@ -70,7 +144,10 @@ impl Stack {
             IcmpError::Unreachable(_) if connection.is_connecting() => {
                 connection.fail(ConnectionError::Unreachable);
             }
-            _ => {}
+            IcmpError::Unreachable(_)
+            | IcmpError::TimeExceeded(_)
+            | IcmpError::ParameterProblem { .. } => connection.note_soft_error(),
+            IcmpError::Unknown { .. } => {}
         }
         self.settle(id);
     }

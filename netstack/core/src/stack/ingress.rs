@@ -2,15 +2,14 @@
 
 use super::Stack;
 use super::hooks::Passage;
+use super::icmp_errors::Notice;
 use super::schedule::Owner;
 use crate::Instant;
-use crate::ip::classify::names_one_host;
-use crate::ip::icmp::{self, IcmpError, IcmpIn, Problem, ReplyFrom, Unreachable};
+use crate::ip::icmp::{self, IcmpError, IcmpIn, Problem, Unreachable};
 use crate::ip::input::parse;
 use crate::ip::reassembly::Outcome;
-use crate::ip::{HOP_LIMIT, IfaceId, IpHeader};
+use crate::ip::{IfaceId, IpHeader};
 use smoltcp::wire::IpProtocol;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use txbuf::{Packet, Span};
 
 /// Where a packet comes from.
@@ -46,6 +45,7 @@ impl Stack {
         self.counters.ip.in_received += 1;
         packet.meta.iface = iface.index();
         if origin == Origin::Wire {
+            self.tapped(now, iface, &packet, false);
             if self.hooked(now, Passage::In { iface }, &mut packet) {
                 return;
             }
@@ -108,6 +108,9 @@ impl Stack {
             }
         }
         self.end_time_waits(now);
+        if self.groups.next().is_some_and(|at| at <= now) {
+            self.tell_groups(now);
+        }
         while let Some(expired) = self.reassembly.expire(now, &mut self.counters.ip) {
             if let Some(first) = expired.first {
                 let iface = IfaceId::new(first.meta.iface);
@@ -123,9 +126,7 @@ impl Stack {
         if self.addresses.owns(header.dst) || self.addresses.is_broadcast(header.dst) {
             return true;
         }
-        header.dst.is_multicast()
-            && self.addresses.of(iface).next().is_some()
-            && is_all_nodes(header.dst)
+        self.is_in_group(iface, header.dst)
     }
 
     /// Hands a whole datagram to its transport.
@@ -136,10 +137,13 @@ impl Stack {
         header: IpHeader,
         packet: Packet,
     ) {
+        let observed = self.raw_input(now, iface, &header, &packet);
         match header.protocol {
             IpProtocol::Tcp => self.tcp_input(now, iface, &header, packet),
             IpProtocol::Udp => self.udp_input(now, iface, &header, packet),
             IpProtocol::Icmp | IpProtocol::Icmpv6 => self.icmp_input(now, iface, &header, packet),
+            IpProtocol::Igmp if header.is_v4() => self.igmp_input(now, iface, &header, &packet),
+            _ if observed => {}
             _ => {
                 self.counters.ip.in_unknown_protocol += 1;
                 let error = if header.is_v4() {
@@ -160,50 +164,13 @@ impl Stack {
 
     fn icmp_input(&mut self, now: Instant, iface: IfaceId, header: &IpHeader, mut packet: Packet) {
         match icmp::input(header, &mut packet) {
-            IcmpIn::EchoRequest => self.answer_echo(iface, header, packet),
-            IcmpIn::EchoReply => self.counters.ip.icmp_in_echo_replies += 1,
-            IcmpIn::Error(error, quoted) => self.icmp_error_input(now, error, &quoted),
+            IcmpIn::EchoRequest => self.answer_echo(now, iface, header, packet),
+            IcmpIn::EchoReply => self.ping_input(now, iface, header, packet),
+            IcmpIn::Error(error, quoted) => {
+                self.icmp_error_input(now, Notice::new(now, header, error, quoted, packet));
+            }
+            IcmpIn::GroupQuery => self.group_query(now, iface, header, &packet),
             IcmpIn::Dropped(reason) => reason.count(&mut self.counters.ip),
-        }
-    }
-
-    fn answer_echo(&mut self, iface: IfaceId, header: &IpHeader, packet: Packet) {
-        self.counters.ip.icmp_in_echo_requests += 1;
-        // RFC 1122, 3.2.2.6 lets a ping to a broadcast address go unanswered; all that answer would
-        // amplify.
-        let amplifies = header.is_v4() && !self.addresses.owns(header.dst);
-        if amplifies || !names_one_host(header.src) {
-            self.counters.ip.icmp_out_suppressed += 1;
-            return;
-        }
-        let source = match self.addresses.owns(header.dst) {
-            true => Some(header.dst),
-            false => self.addresses.select_source(iface, header.src, None),
-        };
-        let Some(source) = source else {
-            self.counters.ip.out_no_source += 1;
-            return;
-        };
-        let from = ReplyFrom {
-            source,
-            hop_limit: HOP_LIMIT,
-            ident: self.ident(source, header.src, header.protocol) as u16,
-        };
-        match icmp::echo_reply(header, packet, &from) {
-            Ok(reply) => self.send_answer(iface, reply),
-            Err(reason) => reason.count(&mut self.counters.ip),
-        }
-    }
-}
-
-/// Whether `group` is one that every host belongs to: all systems, or all nodes of an interface or a
-/// link (RFC 1112, 4; RFC 4291, 2.7.1).
-fn is_all_nodes(group: IpAddr) -> bool {
-    match group {
-        IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
-        IpAddr::V6(group) => {
-            group == Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1)
-                || group == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)
         }
     }
 }

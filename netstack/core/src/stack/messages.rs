@@ -53,22 +53,40 @@ impl Stack {
     ) -> Result<usize, SendError> {
         let vacated = self.vacates_arenas();
         match self.table.get_mut(socket)? {
+            Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
             _ if !from.is_source() => Err(SendError::NotASource),
-            Socket::Udp(_) => self.udp_send(socket, from, control),
-            Socket::Tcp(tcp) => {
-                writable(&mut tcp.connection)?;
-                let wanted = from.remaining();
-                let more = flags.has(SendFlags::MORE);
-                let taken = tcp.connection.write(from, more, control.token, vacated);
-                let taken = taken.map_err(|_| SendError::NoMemory)?;
-                if taken == 0 && wanted > 0 {
-                    return Err(SendError::WouldBlock);
-                }
-                self.settle(socket);
-                Ok(taken)
+            Socket::Datagram(_) => self.datagram_send(socket, from, control),
+            Socket::Tcp(_) if flags.has(SendFlags::FAST_OPEN) => {
+                self.offer_fast_open(socket, false);
+                self.write_to(socket, from, flags, control, vacated)
             }
+            Socket::Tcp(_) => self.write_to(socket, from, flags, control, vacated),
         }
+    }
+
+    fn write_to(
+        &mut self,
+        socket: SocketId,
+        from: &mut IovIter<'_>,
+        flags: SendFlags,
+        control: &SendControl<'_>,
+        vacated: bool,
+    ) -> Result<usize, SendError> {
+        let connection = &mut self.table.tcp_mut(socket)?.connection;
+        let early = flags.has(SendFlags::FAST_OPEN) && connection.is_unsent();
+        if !early {
+            writable(connection)?;
+        }
+        let wanted = from.remaining();
+        let more = flags.has(SendFlags::MORE);
+        let taken = connection.write(from, more, control.token, vacated);
+        let taken = taken.map_err(|_| SendError::NoMemory)?;
+        if taken == 0 && wanted > 0 {
+            return Err(SendError::WouldBlock);
+        }
+        self.settle(socket);
+        Ok(taken)
     }
 
     /// Puts a message, or on a stream as much as there is, into `into`.
@@ -103,30 +121,14 @@ impl Stack {
         flags: RecvFlags,
         waits: &mut bool,
     ) -> Result<Received, RecvError> {
-        let (reader, kept) = self.table.reader(socket)?;
-        let mut taking = Taking {
-            flags,
-            evict: self.pressure.is_on(),
-            pools: &self.pools,
-            kept,
-            most: self.reader_keeps,
-            waits_with: self.shortage.account(),
-            doorbell: &self.doorbell,
-            waits,
-        };
+        let (reader, mut taking) = self.reader(socket, flags, waits)?;
         match reader {
+            Socket::Bound(_) => Err(RecvError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(RecvError::Socket(SocketError::WrongKind)),
             _ if into.is_source() => Err(RecvError::NotASink),
-            Socket::Udp(udp) => {
+            Socket::Datagram(entry) => {
                 let peek = flags.has(RecvFlags::PEEK);
-                let datagram = udp.socket.recv(into, peek, &mut taking)?;
-                Ok(Received {
-                    bytes: datagram.bytes,
-                    len: datagram.len,
-                    from: Some(datagram.from),
-                    truncated: datagram.truncated,
-                    segment: datagram.segment,
-                })
+                entry.socket.recv(into, peek, &mut taking)
             }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
@@ -151,6 +153,27 @@ impl Stack {
         }
     }
 
+    /// A socket that is read, and how what it holds is handed out.
+    pub(super) fn reader<'a>(
+        &'a mut self,
+        socket: SocketId,
+        flags: RecvFlags,
+        waits: &'a mut bool,
+    ) -> Result<(&'a mut Socket, Taking<'a>), SocketError> {
+        let (reader, kept) = self.table.reader(socket)?;
+        let taking = Taking {
+            flags,
+            evict: self.pressure.is_on(),
+            pools: &self.pools,
+            kept,
+            most: self.reader_keeps,
+            waits_with: self.shortage.account(),
+            doorbell: &self.doorbell,
+            waits,
+        };
+        Ok((reader, taking))
+    }
+
     /// How many bytes [`send_message`](Self::send_message) would take now.
     ///
     /// # Errors
@@ -159,9 +182,10 @@ impl Stack {
     /// writable event follows.
     pub fn send_room(&mut self, socket: SocketId) -> Result<usize, SendError> {
         match self.table.get_mut(socket)? {
+            Socket::Bound(_) => Err(SendError::Socket(SocketError::NotConnected)),
             Socket::Listener(_) => Err(SendError::Socket(SocketError::WrongKind)),
-            Socket::Udp(udp) if udp.socket.is_writable() => Ok(usize::MAX),
-            Socket::Udp(_) => Err(SendError::WouldBlock),
+            Socket::Datagram(entry) if entry.socket.is_writable() => Ok(usize::MAX),
+            Socket::Datagram(_) => Err(SendError::WouldBlock),
             Socket::Tcp(tcp) => {
                 writable(&mut tcp.connection)?;
                 match tcp.connection.snd.room() {
@@ -191,6 +215,10 @@ fn writable(connection: &mut Connection) -> Result<(), SendError> {
 }
 
 fn nothing_to_read(connection: &mut Connection) -> Result<Received, RecvError> {
+    if connection.error() == Some(ConnectionError::BrokenPipe) {
+        // The stream has its end; who writes is told.
+        return Ok(Received::default());
+    }
     match connection.take_error() {
         // What this side ended itself, it ended.
         Some(ConnectionError::Aborted) | None if connection.at_end() => Ok(Received::default()),

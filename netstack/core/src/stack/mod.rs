@@ -18,12 +18,17 @@ macro_rules! tcp_context {
     };
 }
 
+mod binding;
 mod completions;
 mod config;
+mod datagrams;
+mod echo;
 mod egress;
 mod events;
+mod fast_open;
 mod flows;
 mod forward;
+mod groups;
 mod holdings;
 mod hooks;
 mod icmp_errors;
@@ -31,8 +36,10 @@ mod ingress;
 mod interface;
 mod messages;
 mod pages;
+mod ping_calls;
 mod ports;
 mod pressure;
+mod raw_calls;
 mod schedule;
 mod shortage;
 mod socket_calls;
@@ -40,6 +47,7 @@ mod splice;
 mod strays;
 mod syn_cookies;
 mod table;
+mod tcp_bind;
 mod tcp_calls;
 mod tcp_ingress;
 mod time_waits;
@@ -51,7 +59,6 @@ pub use config::{Config, ConfigError, InterfaceConfig, Pools};
 pub use forward::Cut;
 pub use holdings::SocketHoldings;
 pub use hooks::{Hook, Injector, Passage, Verdict};
-pub use socket_calls::HeldPort;
 pub use splice::SpliceError;
 pub use strays::{Shard, Stray};
 
@@ -66,16 +73,20 @@ use crate::ip::route::{Route, Routes};
 use crate::random::Random;
 use crate::socket::Event;
 use crate::tcp::TcpConfig;
+use crate::tcp::fast_open::cache::Cookies;
 
 use crate::doorbell::Doorbell;
 use crate::tcp::isn::Secret;
 use crate::time::Instant;
+use echo::Echoes;
 use events::{Events, Pending};
 use forward::Forwarding;
+use groups::Groups;
 use hooks::Hooks;
 use interface::Interface;
 use ports::{Ports, Searches};
 use pressure::Pressure;
+use raw_calls::Observers;
 use schedule::Schedule;
 use shortage::Shortage;
 use smoltcp::wire::{IpCidr, IpProtocol};
@@ -96,8 +107,8 @@ use txbuf::{Chain, Ledger};
 ///   [`handle_stray`](Self::handle_stray).
 /// - *Packets without sockets*: a stack that [forwards](Config::forward) sends on what is for others;
 ///   [`add_hook`](Self::add_hook) and [`inject`](Self::inject).
-/// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `send_message`,
-///   `receive_message` and so on. They only change state; nothing is sent inside them.
+/// - *Commands* of applications: `tcp_listen`, `tcp_connect`, `udp_bind`, `ping_open`, `raw_open`, `packet_open`,
+///   `join_group`, `send_message`, `receive_message` and so on. They only change state; nothing is sent inside them.
 /// - *Output*: after any input or command, call [`poll_transmit`](Self::poll_transmit) for each
 ///   interface whose device has room, until `None`; [`poll_event`](Self::poll_event) until `None`; and
 ///   then [`poll_timeout`](Self::poll_timeout) to know how long to wait.
@@ -110,6 +121,8 @@ pub struct Stack {
     random: Random,
     secret: Secret,
     tcp_config: TcpConfig,
+    /// What servers gave for Fast Open.
+    cookies: Cookies,
     interfaces: Vec<Interface>,
     addresses: Addresses,
     routes: Routes,
@@ -132,6 +145,9 @@ pub struct Stack {
     hooks: Hooks,
     shard: Shard,
     strays: Strays,
+    echoes: Echoes,
+    observers: Observers,
+    groups: Groups,
     /// The latest time that was told.
     now: Instant,
 }
@@ -148,7 +164,7 @@ impl Stack {
             limiter: ErrorLimiter::new(LimitConfig::default(), &mut random),
             table: Table::new(&mut random),
             idents: Idents::new(&mut random),
-            ports: Ports::default(),
+            ports: Ports::new(),
             searches: Searches::new(&mut random),
             reassembly: Reassembly::new(config.reassembly, &pools.small),
             pmtu: PmtuCache::new(PmtuConfig::default()),
@@ -156,6 +172,7 @@ impl Stack {
             pools,
             random,
             tcp_config: config.tcp,
+            cookies: Cookies::default(),
             interfaces: Vec::new(),
             addresses: Addresses::new(),
             routes: Routes::new(),
@@ -172,6 +189,9 @@ impl Stack {
             hooks: Hooks::default(),
             shard: config.shard,
             strays: Strays::default(),
+            echoes: Echoes::default(),
+            observers: Observers::default(),
+            groups: Groups::default(),
             now: Instant::ZERO,
         }
     }
@@ -283,7 +303,7 @@ impl Stack {
         let fragments = self.reassembly.poll_timeout();
         let relief = self.pressure.poll_timeout();
         let time_waits = self.table.time_waits.next();
-        [sockets, fragments, relief, time_waits]
+        [sockets, fragments, relief, time_waits, self.groups.next()]
             .into_iter()
             .flatten()
             .min()

@@ -106,7 +106,7 @@ impl Stack {
 fn evacuate(socket: &mut Socket, small: &mut Chain) -> usize {
     match socket {
         Socket::Tcp(tcp) => tcp.connection.rcv.evacuate(small),
-        Socket::Udp(udp) => udp.socket.evacuate(small),
-        Socket::Listener(_) => 0,
+        Socket::Datagram(entry) => entry.socket.evacuate(small),
+        Socket::Bound(_) | Socket::Listener(_) => 0,
     }
 }

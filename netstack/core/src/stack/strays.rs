@@ -90,7 +90,7 @@ impl Stack {
     pub fn handle_stray(&mut self, now: Instant, mut stray: Stray) {
         self.tell_time(now);
         stray.seen += 1;
-        let wanted = self.wants(now, &stray.header, &mut stray.packet);
+        let wanted = self.wants(now, stray.iface, &stray.header, &mut stray.packet);
         if !wanted && stray.seen < self.shard.count {
             return self.pass_on(stray);
         }
@@ -110,7 +110,7 @@ impl Stack {
         header: IpHeader,
         mut packet: Packet,
     ) {
-        if self.shard.count == 1 || self.wants(now, &header, &mut packet) {
+        if self.shard.count == 1 || self.wants(now, iface, &header, &mut packet) {
             return self.hand_to_transport(now, iface, header, packet);
         }
         self.pass_on(Stray {
@@ -131,19 +131,31 @@ impl Stack {
     }
 
     /// Whether the datagram is for a socket of this shard, or for none of any. What is malformed is for none.
-    fn wants(&mut self, now: Instant, header: &IpHeader, packet: &mut Packet) -> bool {
+    fn wants(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: &IpHeader,
+        packet: &mut Packet,
+    ) -> bool {
         match header.protocol {
-            IpProtocol::Tcp => self.wants_segment(now, header, packet),
+            IpProtocol::Tcp => self.wants_segment(now, iface, header, packet),
             IpProtocol::Udp => local_port(header, packet).is_none_or(|port| {
                 let local = SocketAddr::new(header.dst, port);
-                self.ports.udp.holder(local).is_some()
+                self.ports.udp.is_held(local)
             }),
             IpProtocol::Icmp | IpProtocol::Icmpv6 => self.wants_error(header, packet),
             _ => true,
         }
     }
 
-    fn wants_segment(&mut self, now: Instant, header: &IpHeader, packet: &mut Packet) -> bool {
+    fn wants_segment(
+        &mut self,
+        now: Instant,
+        iface: IfaceId,
+        header: &IpHeader,
+        packet: &mut Packet,
+    ) -> bool {
         let Some([source, port]) = ports(header, packet) else {
             return true;
         };
@@ -155,7 +167,7 @@ impl Stack {
         let Ok((segment, _)) = segment::parse(packet, header) else {
             return true;
         };
-        let Some(listener) = self.ports.tcp.holder(local) else {
+        let Some(listener) = self.listener_for(&key, iface) else {
             return false;
         };
         let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
@@ -177,10 +189,13 @@ impl Stack {
                 self.table.flow(&key).is_some()
             }
             // Every shard may have a socket on the port; the one that sent is meant.
-            IpProtocol::Udp => self.ports.udp.holder(quoted.src).is_some_and(|id| {
-                let socket = self.table.udp_mut(id);
-                socket.is_ok_and(|udp| udp.socket.speaks_to(quoted.dst))
-            }),
+            IpProtocol::Udp => {
+                let mut holders = self.ports.udp.all(quoted.src, quoted.dst, None);
+                holders.any(|id| {
+                    let socket = self.table.datagram(id);
+                    socket.is_ok_and(|socket| socket.speaks_to(quoted.dst))
+                })
+            }
             _ => true,
         }
     }

@@ -75,7 +75,8 @@ impl Stack {
         if let Some(timestamps) = &mut segment.options.timestamps {
             timestamps.ecr = 0;
         }
-        let connection = Connection::established(origin, &agreed, 0, &tcp_context!(self, now));
+        let connection =
+            Connection::established(origin, &agreed, 0, None, &tcp_context!(self, now));
         let id = self.add_passive(connection, iface, listener);
         self.connection_input(now, id, segment, payload);
     }

@@ -4,16 +4,18 @@ use super::events::Pending;
 use super::flows::{Flow, Flows};
 use super::pages::Pages;
 use super::schedule::Scheduled;
+use super::tcp_bind::Bound;
 use super::time_waits::TimeWaits;
-use crate::ip::IfaceId;
+use crate::datagram::DatagramSocket;
+use crate::ip::{HOP_LIMIT, IfaceId};
 use crate::random::Random;
 use crate::socket::{SocketError, SocketId};
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::handshake::Request;
 use crate::tcp::listen::Listener;
-use crate::udp::UdpSocket;
 use slab::Slab;
+use std::collections::BTreeMap;
 use txbuf::{Account, Completions};
 
 /// A connection and what the stack keeps beside it.
@@ -24,7 +26,27 @@ pub(super) struct TcpSocket {
     pub(super) waits_in: Option<SocketId>,
     /// Whether it stands in its interface's ready list.
     pub(super) ready: bool,
+    /// Whether its application knows IPv4 addresses in mapped form.
+    pub(super) dual: bool,
+    /// TTL or hop limit, and DSCP, of its packets.
+    pub(super) hop_limit: u8,
+    pub(super) traffic_class: u8,
     pub(super) scheduled: Scheduled,
+}
+
+impl TcpSocket {
+    pub(super) fn new(connection: Connection, iface: IfaceId, waits_in: Option<SocketId>) -> Self {
+        TcpSocket {
+            connection,
+            iface,
+            waits_in,
+            ready: false,
+            dual: false,
+            hop_limit: HOP_LIMIT,
+            traffic_class: 0,
+            scheduled: Scheduled::default(),
+        }
+    }
 }
 
 /// A half-open connection and what the stack keeps beside it.
@@ -37,8 +59,8 @@ pub(super) struct HalfOpen {
 }
 
 /// A datagram socket and what the stack keeps beside it.
-pub(super) struct UdpEntry {
-    pub(super) socket: UdpSocket,
+pub(super) struct DatagramEntry {
+    pub(super) socket: DatagramSocket,
     /// Whether it stands in an interface's ready list.
     pub(super) ready: bool,
 }
@@ -46,8 +68,9 @@ pub(super) struct UdpEntry {
 /// A socket of any kind.
 pub(super) enum Socket {
     Tcp(Box<TcpSocket>),
+    Bound(Box<Bound>),
     Listener(Box<Listener>),
-    Udp(Box<UdpEntry>),
+    Datagram(Box<DatagramEntry>),
 }
 
 struct Slot {
@@ -69,6 +92,8 @@ pub(super) struct Table {
     pub(super) time_waits: TimeWaits,
     /// Connections without a handle.
     pub(super) orphans: usize,
+    /// Connections whose SYN brought data and whose handshake is not through, with their listeners.
+    pub(super) early: BTreeMap<SocketId, SocketId>,
 }
 
 impl Table {
@@ -80,6 +105,7 @@ impl Table {
             requests: Slab::new(),
             time_waits: TimeWaits::default(),
             orphans: 0,
+            early: BTreeMap::new(),
         }
     }
 
@@ -104,6 +130,21 @@ impl Table {
     pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.slot(id)?;
         self.slots.remove(id.index).map(|slot| slot.socket)
+    }
+
+    /// Puts a socket in the place of another, whose handle it has from now on.
+    pub(super) fn replace(&mut self, id: SocketId, socket: Socket) {
+        if let Some(slot) = self.slot_mut(id) {
+            slot.socket = socket;
+        }
+    }
+
+    /// A socket that is bound and nothing more.
+    pub(super) fn bound(&self, id: SocketId) -> Option<&Bound> {
+        match self.get(id) {
+            Ok(Socket::Bound(bound)) => Some(bound),
+            _ => None,
+        }
     }
 
     /// The handle of what stands in a slot.
@@ -189,9 +230,16 @@ impl Table {
         }
     }
 
-    pub(super) fn udp_mut(&mut self, id: SocketId) -> Result<&mut UdpEntry, SocketError> {
+    pub(super) fn datagram(&self, id: SocketId) -> Result<&DatagramSocket, SocketError> {
+        match self.get(id)? {
+            Socket::Datagram(entry) => Ok(&entry.socket),
+            _ => Err(SocketError::WrongKind),
+        }
+    }
+
+    pub(super) fn datagram_mut(&mut self, id: SocketId) -> Result<&mut DatagramEntry, SocketError> {
         match self.get_mut(id)? {
-            Socket::Udp(udp) => Ok(udp),
+            Socket::Datagram(entry) => Ok(entry),
             _ => Err(SocketError::WrongKind),
         }
     }

@@ -3,22 +3,25 @@
 use super::Stack;
 use super::events::News;
 use super::flows::Flow;
-use super::ports::bindable;
 use super::table::Socket;
+use super::tcp_bind::{Bound, shown};
 use crate::Instant;
-use crate::ip::IfaceId;
 use crate::ip::classify::{may_be_destination, names_one_host};
+use crate::ip::{HOP_LIMIT, IfaceId};
 use crate::socket::{
-    AcceptError, ConnectError, ConnectionError, How, ListenError, OptionError, Readiness,
-    SocketError, SocketId, SocketOption,
+    AcceptError, BindOptions, ConnectError, ConnectionError, How, ListenError, OptionError,
+    Readiness, SocketError, SocketId, SocketOption,
 };
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::listen::Listener;
+use crate::tcp::user_timeout::Told;
 use crate::tcp::{TcpInfo, TcpState};
 use core::time::Duration;
 use std::net::SocketAddr;
 
+/// The bits of a traffic class that belong to the transport.
+const ECN: u8 = 0b11;
 /// The smallest maximum segment size that an application may ask for, as Linux has it.
 const LEAST_SEGMENT: u16 = 88;
 
@@ -37,27 +40,20 @@ impl Stack {
         local: SocketAddr,
         backlog: usize,
     ) -> Result<SocketId, ListenError> {
-        if !local.ip().is_unspecified() && !self.addresses.owns(local.ip()) {
-            return Err(ListenError::NotAvailable);
-        }
-        let mut local = local;
-        if local.port() == 0 {
-            let start = self.random.next_u32();
-            let ports = &self.ports;
-            let used = |port| ports.tcp.is_used(port) || ports.tcp_held.is_used(port);
-            let free = |port: &u16| self.shard.may_choose(*port) && !used(*port);
-            let port = bindable(start).find(free);
-            local.set_port(port.ok_or(ListenError::NoPorts)?);
-        } else if !self.ports.tcp.is_free(local) || !self.ports.tcp_held.is_free(local) {
+        let options = BindOptions {
+            reuse_address: true,
+            ..BindOptions::default()
+        };
+        let (port, mut holder) = self.claim(|ports| &ports.tcp, local, &options, false)?;
+        holder.receives = true;
+        let local = SocketAddr::new(holder.address, port);
+        if !self.ports.tcp.is_free(port, &holder) {
             return Err(ListenError::InUse);
         }
-        let id = self.table.insert(Socket::Listener(Box::new(Listener::new(
-            local,
-            backlog,
-            self.tcp_config.syn_backlog,
-        ))));
-        self.ports.tcp.bind(local, id);
-        Ok(id)
+        let listener = Listener::new(local, backlog, self.tcp_config.syn_backlog);
+        holder.id = self.table.insert(Socket::Listener(Box::new(listener)));
+        self.ports.tcp.bind(port, holder);
+        Ok(holder.id)
     }
 
     /// Takes the connection that has waited longest.
@@ -79,7 +75,7 @@ impl Stack {
             .tcp_and_pending(id)
             .ok_or(AcceptError::WouldBlock)?;
         tcp.waits_in = None;
-        let remote = tcp.connection.flow.remote();
+        let remote = shown(tcp.connection.flow.remote(), tcp.dual);
         if tcp.connection.rcv.queued() > 0 || tcp.connection.at_end() {
             self.events.push(id, pending, News::READABLE);
         }
@@ -98,7 +94,8 @@ impl Stack {
         remote: SocketAddr,
         local: Option<SocketAddr>,
     ) -> Result<SocketId, ConnectError> {
-        let (iface, key) = self.choose_flow(remote, local)?;
+        self.tell_time(now);
+        let (iface, key) = self.choose_flow(remote, local, None)?;
         let origin = self.origin(now, iface, key);
         let connection = Connection::connect(origin, &tcp_context!(self, now));
         let id = self.add_connection(connection, iface, None);
@@ -108,19 +105,19 @@ impl Stack {
     }
 
     // req: MUST-43, MUST-44, MUST-46
-    fn choose_flow(
+    pub(super) fn choose_flow(
         &mut self,
         remote: SocketAddr,
         local: Option<SocketAddr>,
+        device: Option<IfaceId>,
     ) -> Result<(IfaceId, FlowKey), ConnectError> {
         let reachable =
             may_be_destination(remote.ip()) && names_one_host(remote.ip()) && remote.port() != 0;
         if !reachable || self.addresses.is_broadcast(remote.ip()) {
             return Err(ConnectError::InvalidAddress);
         }
-        let route = self
-            .routes
-            .lookup(remote.ip())
+        let (iface, via) = self
+            .way_to(remote.ip(), device)
             .ok_or(ConnectError::NoRoute)?;
         let wanted = local
             .filter(|local| !local.ip().is_unspecified())
@@ -129,9 +126,7 @@ impl Stack {
             Some(address) if self.addresses.owns(address) => address,
             Some(_) => return Err(ConnectError::NotAvailable),
             None => {
-                let source = self
-                    .addresses
-                    .select_source(route.iface, remote.ip(), route.via);
+                let source = self.addresses.select_source(iface, remote.ip(), via);
                 source.ok_or(ConnectError::NotAvailable)?
             }
         };
@@ -143,17 +138,18 @@ impl Stack {
         if port != 0 {
             let key = key(port);
             return if self.table.flow(&key).is_none() {
-                Ok((route.iface, key))
+                Ok((iface, key))
             } else {
                 Err(ConnectError::InUse)
             };
         }
-        let (ports, table, shard) = (&self.ports, &self.table, self.shard);
-        let used = |port| ports.tcp.is_used(port) || ports.tcp_held.is_used(port);
-        let free = |port| shard.may_choose(port) && !used(port) && table.flow(&key(port)).is_none();
+        let (bound, table, shard) = (&self.ports.tcp, &self.table, self.shard);
+        let free = |port| {
+            shard.may_choose(port) && !bound.is_used(port) && table.flow(&key(port)).is_none()
+        };
         let hash = self.secret.port_hash(&key(0));
         let port = self.searches.find(hash, free);
-        Ok((route.iface, key(port.ok_or(ConnectError::NoPorts)?)))
+        Ok((iface, key(port.ok_or(ConnectError::NoPorts)?)))
     }
 
     /// Shuts one or both halves of a connection.
@@ -163,7 +159,7 @@ impl Stack {
     /// [`SocketError::NotConnected`] while it is not established or after it is over.
     pub fn shutdown(&mut self, socket: SocketId, how: How) -> Result<(), SocketError> {
         let tcp = self.table.tcp_mut(socket)?;
-        if !tcp.connection.state.is_synchronized() {
+        if !tcp.connection.state.is_synchronized() && !tcp.connection.is_early() {
             return Err(SocketError::NotConnected);
         }
         if matches!(how, How::Read | How::Both) {
@@ -188,8 +184,9 @@ impl Stack {
         self.tell_time(now);
         match self.table.get_mut(socket) {
             Ok(Socket::Tcp(_)) => self.close_connection(now, socket, false),
+            Ok(Socket::Bound(_)) => self.close_bound(socket),
             Ok(Socket::Listener(_)) => self.close_listener(now, socket),
-            Ok(Socket::Udp(_)) => self.close_udp(now, socket),
+            Ok(Socket::Datagram(_)) => self.close_datagram(now, socket),
             Err(_) => {}
         }
     }
@@ -225,7 +222,7 @@ impl Stack {
             let reset = tcp
                 .connection
                 .reset_due()
-                .then(|| tcp.connection.reset_segment());
+                .then(|| tcp.connection.reset_segment(now));
             tcp.connection.fail(ConnectionError::Aborted);
             if let Some(reset) = reset {
                 self.send_reset(iface, &flow, &reset);
@@ -247,7 +244,7 @@ impl Stack {
         while let Some(connection) = listener.pop() {
             waiting.push(connection);
         }
-        self.ports.tcp.release(local, id);
+        self.ports.tcp.release(local.port(), id);
         self.table.remove(id);
         for connection in waiting {
             self.close_connection(now, connection, true);
@@ -276,11 +273,12 @@ impl Stack {
     /// [`SocketError::BadHandle`].
     pub fn readiness(&self, socket: SocketId) -> Result<Readiness, SocketError> {
         Ok(match self.table.get(socket)? {
+            Socket::Bound(_) => Bound::READINESS,
             Socket::Listener(listener) => Readiness {
                 readable: listener.has_ready(),
                 ..Readiness::default()
             },
-            Socket::Udp(udp) => super::udp_calls::readiness(&udp.socket),
+            Socket::Datagram(entry) => super::datagrams::readiness(&entry.socket),
             Socket::Tcp(tcp) => {
                 let connection = &tcp.connection;
                 let over = connection.state == TcpState::Closed;
@@ -289,7 +287,7 @@ impl Stack {
                     readable: connection.rcv.queued() > 0 || connection.at_end(),
                     writable: !connecting && (connection.snd.room() > 0 || !connection.may_write()),
                     hangup: over || connection.state == TcpState::TimeWait,
-                    error: connection.has_error(),
+                    error: connection.error().is_some(),
                     connecting,
                 }
             }
@@ -303,9 +301,10 @@ impl Stack {
     /// [`SocketError::BadHandle`].
     pub fn local_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         Ok(match self.table.get(socket)? {
-            Socket::Tcp(tcp) => tcp.connection.flow.local(),
-            Socket::Listener(listener) => listener.local,
-            Socket::Udp(udp) => udp.socket.local(),
+            Socket::Tcp(tcp) => shown(tcp.connection.flow.local(), tcp.dual),
+            Socket::Bound(bound) => bound.local_shown(),
+            Socket::Listener(listener) => shown(listener.local, listener.dual),
+            Socket::Datagram(entry) => entry.socket.local_shown(),
         })
     }
 
@@ -316,9 +315,9 @@ impl Stack {
     /// [`SocketError::NotConnected`] where it is to none.
     pub fn peer_addr(&self, socket: SocketId) -> Result<SocketAddr, SocketError> {
         match self.table.get(socket)? {
-            Socket::Tcp(tcp) => Ok(tcp.connection.flow.remote()),
-            Socket::Listener(_) => Err(SocketError::NotConnected),
-            Socket::Udp(udp) => udp.socket.peer().ok_or(SocketError::NotConnected),
+            Socket::Tcp(tcp) => Ok(shown(tcp.connection.flow.remote(), tcp.dual)),
+            Socket::Bound(_) | Socket::Listener(_) => Err(SocketError::NotConnected),
+            Socket::Datagram(entry) => entry.socket.peer_shown().ok_or(SocketError::NotConnected),
         }
     }
 
@@ -330,8 +329,8 @@ impl Stack {
     pub fn take_error(&mut self, socket: SocketId) -> Result<Option<ConnectionError>, SocketError> {
         Ok(match self.table.get_mut(socket)? {
             Socket::Tcp(tcp) => tcp.connection.take_error(),
-            Socket::Listener(_) => None,
-            Socket::Udp(udp) => udp.socket.take_error(),
+            Socket::Bound(_) | Socket::Listener(_) => None,
+            Socket::Datagram(entry) => entry.socket.take_error(),
         })
     }
 
@@ -346,26 +345,59 @@ impl Stack {
         socket: SocketId,
         option: SocketOption,
     ) -> Result<(), OptionError> {
+        self.tell_time(now);
+        if let Some((hop_limit, traffic_class)) = self.marks(socket)? {
+            match option {
+                SocketOption::HopLimit(Some(0)) => return Err(OptionError::Invalid),
+                SocketOption::HopLimit(limit) => *hop_limit = limit.unwrap_or(HOP_LIMIT),
+                SocketOption::TrafficClass(class) => *traffic_class = class & !ECN,
+                _ => return self.set_tcp_option(now, socket, option),
+            }
+            return Ok(());
+        }
+        match self.table.get_mut(socket)? {
+            Socket::Datagram(entry) => entry.socket.set_option(option),
+            _ => Err(SocketError::WrongKind.into()),
+        }
+    }
+
+    /// TTL or hop limit, and DSCP, of the packets of a TCP socket; those of a listener are passed on to its connections.
+    fn marks(&mut self, socket: SocketId) -> Result<Option<(&mut u8, &mut u8)>, SocketError> {
+        Ok(match self.table.get_mut(socket)? {
+            Socket::Tcp(tcp) => Some((&mut tcp.hop_limit, &mut tcp.traffic_class)),
+            Socket::Listener(listener) => {
+                Some((&mut listener.hop_limit, &mut listener.traffic_class))
+            }
+            Socket::Bound(_) | Socket::Datagram(_) => None,
+        })
+    }
+
+    fn set_tcp_option(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        option: SocketOption,
+    ) -> Result<(), OptionError> {
         let connection = match (self.table.get_mut(socket)?, option) {
-            (Socket::Udp(udp), SocketOption::UdpGro(gro)) => {
-                udp.socket.set_gro(gro);
-                return Ok(());
-            }
-            (Socket::Udp(udp), SocketOption::SendBuffer(limit)) if limit > 0 => {
-                udp.socket.set_send_limit(limit);
-                return Ok(());
-            }
-            (Socket::Udp(udp), SocketOption::ReceiveBuffer(limit)) if limit > 0 => {
-                udp.socket.set_receive_limit(limit);
+            (Socket::Listener(listener), SocketOption::FastOpen(most)) => {
+                listener.set_early_most(usize::from(most));
                 return Ok(());
             }
             (Socket::Tcp(tcp), _) => &mut tcp.connection,
-            (Socket::Udp(_) | Socket::Listener(_), _) => {
-                return Err(SocketError::WrongKind.into());
-            }
+            _ => return Err(SocketError::WrongKind.into()),
         };
         match option {
-            SocketOption::UdpGro(_) => return Err(SocketError::WrongKind.into()),
+            SocketOption::FastOpenConnect(_) if !connection.is_unsent() => {
+                return Err(OptionError::Invalid);
+            }
+            SocketOption::FastOpenConnect(false) => connection.open_plainly(),
+            SocketOption::FastOpenConnect(true) => self.offer_fast_open(socket, true),
+            SocketOption::Linger(linger) => connection.set_linger(linger),
+            SocketOption::AdvertiseUserTimeout(None) => connection.advertise_user_timeout(None),
+            SocketOption::AdvertiseUserTimeout(Some(timeout)) => {
+                let told = Told::of(timeout).ok_or(OptionError::Invalid)?;
+                connection.advertise_user_timeout(Some(told));
+            }
             SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
             SocketOption::Cork(cork) => connection.cork = cork,
             SocketOption::QuickAck(quick) => {
@@ -400,6 +432,7 @@ impl Stack {
             SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
             SocketOption::PacingRate(limit) => connection.snd.pacer_mut().set_limit(limit),
             SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),
+            _ => return Err(SocketError::WrongKind.into()),
         }
         self.settle(socket);
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::Stack;
 use super::events::News;
+use super::fast_open::{Early, Verdict};
 use super::flows::Flow;
 use super::schedule::Owner;
 use super::table::{HalfOpen, Socket, TcpSocket};
@@ -53,8 +54,8 @@ impl Stack {
         match self.table.flow(&key) {
             None => self.listener_input(now, iface, key, segment, payload),
             Some(Flow::Request(number)) => self.request_input(now, number, segment, payload),
-            Some(flow) => match (self.make_way(flow, &segment, local), flow) {
-                (Some(beyond), _) => self.syn_input(now, iface, key, &segment, Some(beyond)),
+            Some(flow) => match (self.make_way(flow, &segment, &key, iface), flow) {
+                (Some(beyond), _) => self.syn_input(now, iface, key, &segment, None, Some(beyond)),
                 (None, Flow::Connection(id)) => self.connection_input(now, id, segment, payload),
                 (None, Flow::TimeWait(number)) => self.time_wait_input(now, number, &segment),
                 (None, Flow::Request(_)) => {}
@@ -65,12 +66,18 @@ impl Stack {
     /// A SYN for an existing connection: one in TIME-WAIT gives way to the new one, if a listener takes
     /// that. Then returns the sequence number that the new one must begin behind (RFC 9293, 3.6.1).
     // req: MAY-2
-    fn make_way(&mut self, flow: Flow, segment: &Segment, local: SocketAddr) -> Option<Seq> {
+    fn make_way(
+        &mut self,
+        flow: Flow,
+        segment: &Segment,
+        key: &FlowKey,
+        iface: IfaceId,
+    ) -> Option<Seq> {
         let others = Flags::PSH | Flags::ECE | Flags::CWR;
         if segment.flags.without(others) != Flags::SYN {
             return None;
         }
-        let listener = self.ports.tcp.holder(local)?;
+        let listener = self.listener_for(key, iface)?;
         if !self
             .table
             .listener_mut(listener)
@@ -122,6 +129,7 @@ impl Stack {
         if let Some(reset) = reset {
             self.send_reset(iface, &flow, &reset);
         }
+        self.learn_fast_open(now, id);
         self.settle(id);
         self.retire(now, id);
     }
@@ -174,8 +182,13 @@ impl Stack {
         self.schedule.disarm(&mut half_open.scheduled);
         let HalfOpen { request, iface, .. } = half_open;
         let context = tcp_context!(self, now);
-        let connection =
-            Connection::established(request.origin, &request.agreed, request.retries, &context);
+        let connection = Connection::established(
+            request.origin,
+            &request.agreed,
+            request.retries,
+            request.sent_once,
+            &context,
+        );
         let id = self.add_passive(connection, iface, listener);
         self.connection_input(now, id, segment, payload);
     }
@@ -216,13 +229,11 @@ impl Stack {
         waits_in: Option<SocketId>,
     ) -> SocketId {
         let key = connection.flow;
-        let tcp = TcpSocket {
-            connection,
-            iface,
-            waits_in,
-            ready: false,
-            scheduled: Default::default(),
-        };
+        let mut tcp = TcpSocket::new(connection, iface, waits_in);
+        if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
+            tcp.dual = listener.dual;
+            (tcp.hop_limit, tcp.traffic_class) = (listener.hop_limit, listener.traffic_class);
+        }
         let id = self.table.insert(Socket::Tcp(Box::new(tcp)));
         self.table.set_flow(&key, Flow::Connection(id));
         id
@@ -238,13 +249,13 @@ impl Stack {
         segment: Segment,
         payload: Option<Span>,
     ) {
-        let listener = self.ports.tcp.holder(key.local());
+        let listener = self.listener_for(&key, iface);
         let has = |flag| segment.flags.has(flag);
         let (syn, ack, rst) = (has(Flags::SYN), has(Flags::ACK), has(Flags::RST));
         match listener {
             // RFC 9293, 3.10.7.2, fourth: not worth an answer.
             Some(_) if !syn && !ack && !rst => self.counters.tcp.in_bad_flags += 1,
-            Some(_) if syn && !ack => self.syn_input(now, iface, key, &segment, None),
+            Some(_) if syn && !ack => self.syn_input(now, iface, key, &segment, payload, None),
             Some(listener) if ack && !syn && !rst && self.expects_cookies(now, listener) => {
                 self.cookie_input(now, iface, key, listener, segment, payload);
             }
@@ -261,20 +272,21 @@ impl Stack {
     ///
     /// A connection that follows another of the same name begins behind `beyond`. It is remembered however many are
     /// half open, for a cookie cannot begin where it wants; there are no more such than connections that ended.
-    // req: U-06, RFC4987-04
+    // req: U-06, RFC4987-04, U-07
     fn syn_input(
         &mut self,
         now: Instant,
         iface: IfaceId,
         key: FlowKey,
         segment: &Segment,
+        payload: Option<Span>,
         beyond: Option<Seq>,
     ) {
         if segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN) {
             self.counters.tcp.in_bad_flags += 1;
             return;
         }
-        let holder = self.ports.tcp.holder(key.local());
+        let holder = self.listener_for(&key, iface);
         let room = !self.is_crowded();
         let listener = holder.filter(|id| {
             let listener = self.table.listener_mut(*id);
@@ -287,6 +299,23 @@ impl Stack {
         let mut origin = self.origin(now, iface, key);
         let is_v4 = key.remote().is_ipv4();
         let agreed = Agreed::from_syn(segment, is_v4, origin.timestamp_offset, &self.tcp_config);
+        let verdict = match beyond {
+            None => self.judge_fast_open(now, listener, &origin, segment),
+            Some(_) => Verdict::Plain(None),
+        };
+        let cookie = match verdict {
+            Verdict::Plain(cookie) => cookie,
+            Verdict::Take(cookie) => {
+                let early = Early {
+                    listener,
+                    iface,
+                    origin,
+                    agreed,
+                    cookie,
+                };
+                return self.open_early(now, early, segment, payload);
+            }
+        };
         let remembers = self
             .table
             .listener_mut(listener)
@@ -301,7 +330,9 @@ impl Stack {
             // segment is acceptable.
             origin.iss = beyond + (usize::from(u16::MAX) + 2);
         }
-        let request = Request::new(origin, agreed, now, &self.tcp_config);
+        let mut request = Request::new(origin, agreed, now, &self.tcp_config);
+        request.cookie = cookie;
+        self.counters.tcp.fast_open_cookies_sent += u64::from(cookie.is_some());
         let number = self.remember(request, listener, iface);
         self.request_ready(number);
     }
@@ -403,7 +434,7 @@ impl Stack {
         tcp.scheduled = Default::default();
         let (flow, iface) = (tcp.connection.flow, tcp.iface);
         if tcp.connection.on_timeout(&mut tcp_context!(self, now)) {
-            let reset = tcp.connection.reset_segment();
+            let reset = tcp.connection.reset_segment(now);
             self.send_reset(iface, &flow, &reset);
         }
         self.settle(id);
@@ -412,6 +443,7 @@ impl Stack {
     /// After anything happened to a connection: tells its news, arms its timer, has it asked for
     /// packets, and cleans up when it is over.
     pub(super) fn settle(&mut self, id: SocketId) {
+        self.settle_early(id);
         let Some((tcp, pending)) = self.table.tcp_and_pending(id) else {
             return;
         };
@@ -447,6 +479,8 @@ impl Stack {
         let unheld = tcp.connection.is_orphan() || waits_in.is_some();
         self.schedule.disarm(&mut tcp.scheduled);
         self.table.clear_flow(&flow, Flow::Connection(id));
+        // It has a port of its own if it was bound.
+        self.ports.tcp.release(flow.local().port(), id);
         if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
             listener.forget(id);
         }

@@ -1,6 +1,8 @@
 //! One connection: the two halves, the state, and what the application may ask of it.
 
 use super::congestion;
+use super::extras::Extras;
+use super::fast_open::Cookie;
 use super::flow::FlowKey;
 use super::handshake::{Agreed, Origin};
 use super::recv::Receiver;
@@ -12,7 +14,7 @@ use super::seq::Seq;
 use super::state::State;
 use super::time_wait;
 use super::timer::{Timer, Timers};
-use super::{Context, Ecn, KeepAlive, TcpConfig};
+use super::{Context, Ecn, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
 use crate::storage::Taking;
@@ -68,6 +70,7 @@ impl TimestampState {
     }
 
     /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
+    // req: RFC7323-38, RFC7323-39
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
         let age = seconds(now).wrapping_sub(self.recent_at);
         (val.wrapping_sub(self.recent) as i32) < 0 && age < RECENT_LIFETIME
@@ -92,11 +95,8 @@ pub(crate) struct Connection {
     pub(crate) nodelay: bool,
     /// Whether small segments wait for more to come (`TCP_CORK`).
     pub(crate) cork: bool,
-    /// How many milliseconds sent data may stay unacknowledged (`TCP_USER_TIMEOUT`); zero for as long as it is repeated.
-    user_timeout: u32,
-    pub(crate) keep_alive: Option<Box<KeepAlive>>,
-    /// Probes sent since something was heard.
-    pub(crate) probes: u32,
+    /// What most connections do without.
+    pub(crate) extras: Option<Box<Extras>>,
     /// What the application said last: more will follow (`MSG_MORE`).
     pub(crate) more: bool,
     /// RCV.NXT when a segment left last (Last.ACK.sent of RFC 7323).
@@ -116,6 +116,8 @@ pub(crate) struct Connection {
     pub(crate) unscaled: bool,
     /// Whether our SYN left without the bits of ECN.
     plain_syn: bool,
+    /// The peer's SYN brought data that was accepted (RFC 7413): this is a connection although it is in SYN-RECEIVED.
+    pub(super) early: bool,
     /// Whether packets forbid fragmentation; false only where the path claims to take too little for that.
     pub(crate) dont_fragment: bool,
     happened: Happened,
@@ -126,6 +128,8 @@ pub(crate) struct Connection {
     /// The application will not read any more.
     pub(crate) read_shut: bool,
     error: Option<ConnectionError>,
+    /// Whether the network said of what is outstanding that it does not arrive.
+    soft_error: bool,
 }
 
 impl Connection {
@@ -140,21 +144,49 @@ impl Connection {
         connection
     }
 
-    /// The connection of a handshake that a listener saw through, with `retries` SYN-ACKs sent again.
+    /// The connection of a handshake that a listener saw through, with `retries` SYN-ACKs sent again; `sent` is when the
+    /// SYN-ACK left, if its acknowledgement says how long the path is.
+    // req: RFC6298-08
     pub(crate) fn established(
         origin: Origin,
         agreed: &Agreed,
         retries: u32,
+        sent: Option<Instant>,
         ctx: &Context<'_>,
     ) -> Connection {
         let mut connection = Connection::new(origin, ctx, agreed.irs, agreed.window);
         let snd = &mut connection.snd;
-        snd.una = origin.iss;
         snd.timeouts = u8::try_from(retries).unwrap_or(u8::MAX);
-        snd.nxt = origin.iss + 1;
+        match sent {
+            Some(at) => snd.on_send(at, origin.iss, 1),
+            None => snd.nxt = origin.iss + 1,
+        }
         connection.state = State::SynReceived;
         connection.agree(agreed, ctx);
         connection.last_ack = connection.rcv.nxt;
+        connection
+    }
+
+    /// The connection of a SYN whose data was taken at once (RFC 7413, 4.2.2); the SYN-ACK leaves with the next
+    /// [`poll_transmit`](Self::poll_transmit), and shows `cookie` if there is one.
+    // req: RFC7413-11
+    pub(crate) fn early(
+        origin: Origin,
+        agreed: &Agreed,
+        cookie: Option<Cookie>,
+        syn: &Segment,
+        ctx: &Context<'_>,
+    ) -> Connection {
+        let mut connection = Connection::new(origin, ctx, agreed.irs, agreed.window);
+        connection.state = State::SynReceived;
+        connection.agree(agreed, ctx);
+        connection.snd.open_window(syn, 0);
+        connection.early = true;
+        connection.handshake_due = true;
+        connection.last_ack = connection.rcv.nxt;
+        if let Some(cookie) = cookie {
+            connection.offer(Some(cookie), 0, false);
+        }
         connection
     }
 
@@ -175,9 +207,7 @@ impl Connection {
             timestamps: None,
             nodelay: false,
             cork: false,
-            user_timeout: 0,
-            keep_alive: None,
-            probes: 0,
+            extras: None,
             more: false,
             last_ack: Seq(0),
             quiet_until: Instant::ZERO,
@@ -189,12 +219,14 @@ impl Connection {
             our_scale,
             unscaled: false,
             plain_syn: false,
+            early: false,
             dont_fragment: origin.dont_fragment,
             happened: Happened::default(),
             starved: false,
             orphan: false,
             read_shut: false,
             error: None,
+            soft_error: false,
         }
     }
 
@@ -208,6 +240,7 @@ impl Connection {
     }
 
     /// Settles what both SYNs said.
+    // req: MUST-16, RFC6691-02, RFC8985-01, RFC2018-04
     pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
         let config = ctx.config;
         let mss = usize::from(agreed.mss.min(self.path_mss));
@@ -297,17 +330,24 @@ impl Connection {
     }
 
     /// Whether the peer has closed its side and everything before was read.
+    // req: U-40
     pub(crate) fn at_end(&self) -> bool {
         self.rcv.queued() == 0
-            && (self.read_shut || !(self.state.may_receive() || self.is_connecting()))
+            && (self.read_shut || !(self.state.may_receive() || self.is_handshaking()))
     }
 
     /// Whether the handshake is still under way.
-    pub(crate) fn is_connecting(&self) -> bool {
+    pub(crate) fn is_handshaking(&self) -> bool {
         matches!(self.state, State::SynSent | State::SynReceived)
     }
 
+    /// Whether the application has to wait for the handshake.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.is_handshaking() && !self.is_early() && !self.waits_for_data()
+    }
+
     /// Whether data may be written.
+    // req: U-39
     pub(crate) fn may_write(&self) -> bool {
         !self.state.send_closed() && !self.snd.queue.finished()
     }
@@ -336,13 +376,17 @@ impl Connection {
             self.rcv.discard();
             return false;
         }
-        if self.state == State::SynSent || self.rcv.queued() > 0 || !self.rcv.assembler.is_empty() {
+        let linger = self.extras.as_ref().and_then(|extras| extras.linger);
+        let unread = self.rcv.queued() > 0 || !self.rcv.assembler.is_empty();
+        if self.state == State::SynSent || unread || linger == Some(Duration::ZERO) {
             return true;
         }
         self.read_shut = true;
         self.shutdown_write();
         if self.state == State::FinWait2 {
             self.timers.set(Timer::Close, now + config.fin_timeout);
+        } else if let Some(linger) = linger {
+            self.timers.set(Timer::Close, now + linger);
         }
         false
     }
@@ -353,6 +397,23 @@ impl Connection {
             self.error = Some(error);
             self.enter_closed();
         }
+    }
+
+    /// The network says that what is outstanding does not arrive: that need not stay so.
+    // req: MUST-47, MUST-56, SHLD-25
+    pub(crate) fn note_soft_error(&mut self) {
+        self.soft_error = true;
+    }
+
+    /// New data was acknowledged: the peer can be reached.
+    pub(crate) fn clear_soft_error(&mut self) {
+        self.soft_error = false;
+    }
+
+    /// What the network said of what is outstanding, if that is nothing that ends the connection.
+    // req: SHLD-9, SHLD-20
+    pub(crate) fn soft_error(&self) -> Option<ConnectionError> {
+        self.soft_error.then_some(ConnectionError::Unreachable)
     }
 
     /// Whether a peer would know this connection, so that aborting it calls for a reset.
@@ -371,6 +432,7 @@ impl Connection {
         }
     }
 
+    // req: MUST-13
     pub(crate) fn enter_time_wait(&mut self, ctx: &Context<'_>) {
         self.state = State::TimeWait;
         self.timers.stop_all();
@@ -388,9 +450,9 @@ impl Connection {
         self.error.take()
     }
 
-    /// Whether [`take_error`](Self::take_error) has something to say.
-    pub(crate) fn has_error(&self) -> bool {
-        self.error.is_some()
+    /// What [`take_error`](Self::take_error) would say.
+    pub(crate) fn error(&self) -> Option<ConnectionError> {
+        self.error
     }
 
     /// Asks for a writable event when there is room again.
@@ -398,22 +460,18 @@ impl Connection {
         self.starved = true;
     }
 
-    /// Starts or stops asking whether the peer is there.
-    pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
-        self.keep_alive = keep_alive.map(Box::new);
-        self.probes = 0;
-        match keep_alive {
-            Some(keep_alive) => self.timers.set(Timer::KeepAlive, now + keep_alive.idle),
-            None => self.timers.stop(Timer::KeepAlive),
-        }
-    }
-
     /// The path takes segments of `mss` bytes, options included.
+    // req: RFC7323-40
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
         self.dont_fragment = dont_fragment;
         self.path_mss = mss;
         let mss = self.without_options(usize::from(mss));
-        self.snd.reduce_mss(mss);
+        self.snd.reduce_path(mss);
+    }
+
+    /// The largest segment that the path takes, as far as is known.
+    pub(crate) fn path_mss(&self) -> usize {
+        usize::from(self.path_mss)
     }
 
     /// Segments of both directions have at most `most` bytes, options included; the peer hears of it if our SYN has
@@ -425,30 +483,13 @@ impl Connection {
         self.snd.limit_mss(mss);
     }
 
-    /// Sets how long sent data may stay unacknowledged, in whole milliseconds.
-    pub(crate) fn set_user_timeout(&mut self, now: Instant, timeout: Option<Duration>) {
-        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        self.user_timeout = timeout.map_or(0, |time| millis(time).max(1));
-        if self.snd.outstanding() {
-            self.restart_retransmit(now);
-        }
-    }
-
-    /// When the connection fails if nothing is acknowledged before, as the application has it.
-    // req: MUST-21
-    pub(crate) fn patience_ends(&self) -> Instant {
-        match self.user_timeout {
-            0 => Instant::FAR_FUTURE,
-            millis => self.snd.progress_at + Duration::from_millis(u64::from(millis)),
-        }
-    }
-
     /// Whether the application waits for room to write.
     pub(crate) fn is_starved(&self) -> bool {
         self.starved
     }
 
     /// What is left for payload of a segment of `mss` bytes with the options that every one carries.
+    // req: RFC6691-02
     pub(crate) fn without_options(&self, mss: usize) -> usize {
         let options = if self.timestamps.is_some() {
             super::options::TIMESTAMPS_LEN

@@ -1,5 +1,6 @@
 //! Half-open connections: what a listener remembers of a SYN (RFC 9293, SYN-RECEIVED).
 
+use super::fast_open::Cookie;
 use super::flow::FlowKey;
 use super::input::CHALLENGE_INTERVAL;
 use super::options::{Options, Timestamps};
@@ -90,12 +91,18 @@ pub(crate) struct Request {
     our_scale: u8,
     /// SYN-ACKs sent again.
     pub(crate) retries: u32,
+    /// When the SYN-ACK left, if it did so once: then its acknowledgement measures the path (RFC 6298, 3).
+    pub(crate) sent_once: Option<Instant>,
+    /// Whether it left at all.
+    sent: bool,
     /// Before this, no SYN-ACK is sent just because somebody asks (RFC 5961, 7).
     pub(crate) quiet_until: Instant,
     /// When the SYN-ACK is to be sent again.
     pub(crate) deadline: Instant,
     /// A SYN-ACK is to leave.
     pub(crate) due: bool,
+    /// What the first one gives the peer for its next connections (RFC 7413).
+    pub(crate) cookie: Option<Cookie>,
 }
 
 impl Request {
@@ -105,16 +112,20 @@ impl Request {
             agreed,
             our_scale: scale_for(config.receive_buffer),
             retries: 0,
+            sent_once: None,
+            sent: false,
             quiet_until: now,
             deadline: now + RttEstimator::default().rto(),
             due: true,
+            cookie: None,
         }
     }
 
     /// The SYN-ACK.
-    // req: U-06, RFC7323-06, RFC7323-11, RFC7323-17
+    // req: U-06, RFC7323-06, RFC7323-11, RFC7323-17, MUST-65, RFC2018-01, RFC7323-01, RFC7323-02, MUST-45
     pub(crate) fn syn_ack(&mut self, now: Instant) -> Segment {
         self.due = false;
+        self.sent_once = (!core::mem::replace(&mut self.sent, true)).then_some(now);
         self.quiet_until = now + CHALLENGE_INTERVAL;
         let clock = (now.as_millis() as u32).wrapping_add(self.origin.timestamp_offset);
         Segment {
@@ -137,6 +148,8 @@ impl Request {
                     val: clock,
                     ecr: recent,
                 }),
+                // req: RFC7413-13
+                fast_open: self.cookie.take(),
                 ..Options::default()
             },
             len: 0,

@@ -4,6 +4,7 @@ use super::congestion::Congestion;
 use super::connection::Connection;
 use super::send::Phase;
 use super::state::State;
+use crate::socket::ConnectionError;
 use core::time::Duration;
 
 /// A snapshot of one connection. Sizes are in bytes.
@@ -89,6 +90,10 @@ pub struct TcpInfo {
     pub reneged: u64,
     /// Whether segments were seen to overtake each other.
     pub reordering_seen: bool,
+    /// What the network says of the data that is outstanding: a report that does not end the connection (RFC 9293,
+    /// 3.9.1.8), from when it comes until something is acknowledged. Nobody is told of it who does not ask. Where the
+    /// retransmissions end without an answer, it is why the connection failed.
+    pub soft_error: Option<ConnectionError>,
     /// Whether fast recovery is under way.
     pub in_recovery: bool,
     /// Whether the connection is still making up for a retransmission timeout.
@@ -148,6 +153,7 @@ impl TcpInfo {
             duplicate_reports: 0,
             reneged: 0,
             reordering_seen: false,
+            soft_error: None,
             in_recovery: false,
             after_timeout: false,
             backoff: 0,
@@ -204,6 +210,7 @@ impl Connection {
             duplicate_reports: tally.duplicate_reports,
             reneged: tally.reneged,
             reordering_seen: self.snd.reordering_seen(),
+            soft_error: self.soft_error(),
             in_recovery: self.snd.phase() == Phase::Fast,
             after_timeout: self.snd.phase() == Phase::Timeout,
             backoff: u32::from(self.snd.timeouts),

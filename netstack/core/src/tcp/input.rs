@@ -1,11 +1,10 @@
 //! A segment arrives: RFC 9293, 3.10.7, step by step, each step one call.
 
 use super::connection::Connection;
-use super::handshake::Agreed;
 use super::recv::ack::Urgency;
 use super::reset;
 use super::segment::{CE, Flags, Segment};
-use super::send::Ack;
+use super::send::{Ack, MtuOutcome};
 use super::seq::Seq;
 use super::state::State;
 use super::timer::Timer;
@@ -20,7 +19,7 @@ use txbuf::Span;
 pub(super) const CHALLENGE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether a step lets the segment go on to the next.
-enum Step {
+pub(super) enum Step {
     Next,
     /// The segment is done with.
     Done,
@@ -42,7 +41,7 @@ impl Connection {
         self.rcv.note_shortage(ctx);
         let step = match self.state {
             State::Closed => Step::Reset(segment),
-            State::SynSent => self.input_syn_sent(ctx, &segment),
+            State::SynSent => self.input_syn_sent(ctx, segment, payload),
             _ => self.input_synchronized(ctx, segment, payload),
         };
         self.watch_outstanding(ctx.now);
@@ -52,56 +51,21 @@ impl Connection {
         }
     }
 
-    /// RFC 9293, 3.10.7.3.
-    fn input_syn_sent(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
-        let has_ack = segment.flags.has(Flags::ACK);
-        let acceptable = segment.ack.after(self.snd.iss) && segment.ack.at_or_before(self.snd.nxt);
-        if has_ack && !acceptable {
-            ctx.counters.in_bad_ack += 1;
-            return Step::Reset(segment.clone());
-        }
-        if has_ack && segment.flags.has(Flags::RST) {
-            ctx.counters.in_resets += 1;
-            self.fail(ConnectionError::Refused);
-            return Step::Done;
-        }
-        if segment.flags.has(Flags::RST) || !segment.flags.has(Flags::SYN) {
-            ctx.counters.in_bad_flags += 1;
-            return Step::Done;
-        }
-        let offset = self.timestamps.as_ref().map_or(0, |ts| ts.offset);
-        let is_v4 = self.flow.remote().is_ipv4();
-        let mut agreed = Agreed::from_syn(segment, is_v4, offset, ctx.config);
-        // Ends that open at once do not tell each other.
-        agreed.ecn &= has_ack;
-        self.agree(&agreed, ctx);
-        // The window of a SYN is never scaled (RFC 7323, 2.2).
-        self.snd.open_window(segment, 0);
-        if has_ack {
-            self.handshake_due = false;
-            self.note_handshake_loss();
-            self.advance(ctx, segment);
-            self.rcv.ack.demand();
-            self.enter_established();
-        } else {
-            // Both ends opened at once: the SYN goes out again, with an acknowledgement.
-            self.state = State::SynReceived;
-            self.handshake_due = true;
-        }
-        Step::Done
-    }
-
     /// RFC 9293, 3.10.7.4.
+    // req: RFC7323-04, RFC7323-36, U-16
     fn input_synchronized(
         &mut self,
         ctx: &mut Context<'_>,
         mut segment: Segment,
         mut payload: Option<Span>,
     ) -> Step {
-        if self.state == State::SynReceived
+        let again = self.state == State::SynReceived
             && segment.flags.has(Flags::SYN)
-            && segment.seq == self.rcv.irs
-        {
+            && segment.seq == self.rcv.irs;
+        if again && self.is_early() {
+            return self.answer_again(ctx);
+        }
+        if again {
             // The SYN of a simultaneous open comes again, now with the acknowledgement that counts.
             segment.flags = segment.flags.without(Flags::SYN);
             segment.seq += 1;
@@ -118,10 +82,13 @@ impl Connection {
             }
         }
         // Only what the window accepts says that the peer is there.
-        self.probes = 0;
-        if let Some(keep_alive) = &self.keep_alive {
+        if let Some(extras) = &mut self.extras {
+            extras.probes = 0;
+        }
+        if let Some(keep_alive) = self.keep_alive() {
             self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
         }
+        self.hear_user_timeout(&segment);
         let marked = segment.ecn == CE && segment.len > 0;
         if self
             .rcv
@@ -148,6 +115,7 @@ impl Connection {
     }
 
     /// PAWS (RFC 7323, 5.3, R1).
+    // req: RFC7323-35, RFC7323-23, RFC7323-24, RFC7323-25, RFC7323-32, RFC7323-36
     fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let Some(state) = &self.timestamps else {
             return Step::Next;
@@ -175,6 +143,7 @@ impl Connection {
 
     /// The update of TS.Recent (RFC 7323, 5.3, R3), from a segment that began at `seq`. Only one that
     /// proved acceptable counts: who cannot see the connection must not set its clock forward.
+    // req: RFC7323-29, RFC7323-30, RFC7323-31, RFC7323-33, RFC7323-37
     fn note_timestamp(&mut self, ctx: &Context<'_>, seq: Seq, segment: &Segment) {
         if let Some(state) = &mut self.timestamps
             && let Some(Timestamps { val, .. }) = segment.options.timestamps
@@ -185,6 +154,7 @@ impl Connection {
     }
 
     /// Second in RFC 9293, but judged on the untrimmed sequence number (RFC 5961, 3.2).
+    // req: MUST-11, MUST-12, SHLD-2, RFC5961-01, RFC5961-02, RFC5961-03, RFC5961-06, RFC5961-11, U-36
     fn check_rst(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::RST) {
             return Step::Next;
@@ -196,11 +166,10 @@ impl Connection {
         }
         if segment.seq == self.rcv.nxt {
             ctx.counters.in_resets += 1;
-            let refused = self.state == State::SynReceived;
-            self.fail(if refused {
-                ConnectionError::Refused
-            } else {
-                ConnectionError::Reset
+            self.fail(match self.state {
+                State::SynReceived => ConnectionError::Refused,
+                State::CloseWait => ConnectionError::BrokenPipe,
+                _ => ConnectionError::Reset,
             });
         } else if segment.seq.after(self.rcv.nxt) && segment.seq.before(self.rcv.window.edge()) {
             self.challenge(ctx);
@@ -211,6 +180,7 @@ impl Connection {
     }
 
     /// First: whether any of the segment lies in the window.
+    // req: U-17, U-14, U-15, U-35, U-46, RFC7323-13
     fn check_sequence(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         let (nxt, edge, len) = (self.rcv.nxt, self.rcv.window.edge(), segment.seq_len());
         let starts_inside = segment.seq.at_or_after(nxt) && segment.seq.before(edge);
@@ -228,6 +198,7 @@ impl Connection {
             return Step::Next;
         }
         ctx.counters.in_out_of_window += 1;
+        self.heed_old(ctx, segment);
         if len > 0 {
             // An old segment again: the peer lacks our acknowledgement.
             // req: RFC2883-03
@@ -243,7 +214,26 @@ impl Connection {
         Step::Done
     }
 
+    /// What a segment that was received before acknowledges counts, as far as it is news: it may be all that is left of
+    /// many acknowledgements. One without data was overtaken by others that say more. For who guesses from outside, such
+    /// numbers are as hard to hit as those in the window.
+    fn heed_old(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        let (nxt, edge) = (self.rcv.nxt, self.rcv.window.edge());
+        let oldest = nxt - edge.since(nxt).max(usize::from(u16::MAX));
+        let repeated = segment.seq_len() > 0
+            && segment.end().at_or_before(nxt)
+            && segment.seq.at_or_after(oldest);
+        let plain = segment
+            .flags
+            .without(Flags::PSH | Flags::FIN | Flags::ECE | Flags::CWR);
+        let news = segment.ack.after(self.snd.una) && segment.ack.at_or_before(self.snd.nxt);
+        if repeated && plain == Flags::ACK && news && self.state.is_synchronized() {
+            self.advance(ctx, segment);
+        }
+    }
+
     /// Fourth: a SYN in a synchronized state is challenged (RFC 5961, 4.2).
+    // req: RFC5961-05, RFC5961-12
     fn check_syn(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::SYN) {
             return Step::Next;
@@ -253,6 +243,7 @@ impl Connection {
     }
 
     /// Cuts away what was received before and what lies beyond the window.
+    // req: U-16
     fn trim_to_window(
         &mut self,
         ctx: &mut Context<'_>,
@@ -293,6 +284,7 @@ impl Connection {
     }
 
     /// Fifth: the acknowledgement.
+    // req: U-20, U-21, U-22, MAY-12, RFC5961-07, RFC5961-08, RFC6298-16
     fn check_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::ACK) {
             ctx.counters.in_bad_flags += 1;
@@ -307,7 +299,7 @@ impl Connection {
             self.snd.open_window(segment, self.snd.scale);
             self.handshake_due = false;
             self.note_handshake_loss();
-            self.enter_established();
+            self.enter_established(ctx);
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
         let oldest = self.snd.una - self.snd.max_wnd().min(1 << 30);
@@ -327,6 +319,7 @@ impl Connection {
 
     /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate. One that was
     /// overtaken by another may still say what arrived beyond a hole.
+    // req: U-23, SHLD-17, MUST-35
     fn on_same_ack(&mut self, now: Instant, segment: &Segment) {
         if segment.ack.before(self.snd.una) {
             if !segment.options.sack.is_empty() {
@@ -354,6 +347,7 @@ impl Connection {
 
     /// Tells the sender of an acknowledgement; `bare` when the segment carries nothing else. Returns whether it
     /// acknowledges anything new.
+    // req: RFC6675-09
     fn acknowledge(&mut self, now: Instant, segment: &Segment, bare: bool) -> bool {
         let sent = |age| now.as_millis().checked_sub(u64::from(age));
         let echoed = self.echoed_age(now, segment).and_then(sent);
@@ -371,6 +365,14 @@ impl Connection {
         advanced
     }
 
+    fn count_path_probe(&mut self, ctx: &mut Context<'_>) {
+        match self.snd.take_path_outcome() {
+            Some(MtuOutcome::Passed) => ctx.counters.mtu_probes_passed += 1,
+            Some(MtuOutcome::Lost) => ctx.counters.mtu_probes_lost += 1,
+            None => {}
+        }
+    }
+
     /// How many milliseconds ago the timestamp was made that a segment echoes.
     fn echoed_age(&self, now: Instant, segment: &Segment) -> Option<u32> {
         let (state, ts) = (self.timestamps.as_ref()?, segment.options.timestamps?);
@@ -385,12 +387,15 @@ impl Connection {
     }
 
     /// New data, or our SYN or FIN, is acknowledged.
-    fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+    // req: U-28, RFC8961-08
+    pub(super) fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
+        self.clear_soft_error();
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
         // req: RFC6298-13
         self.timers.stop(Timer::Retransmit);
         self.timers.stop(Timer::LossProbe);
+        self.count_path_probe(ctx);
         let window = self.snd.congestion.window();
         self.snd.queue.grow_for(window, ctx.config.send_buffer);
         self.note_room();
@@ -411,26 +416,9 @@ impl Connection {
         }
     }
 
-    /// A SYN that was sent again leaves its mark on how data begins.
-    fn note_handshake_loss(&mut self) {
-        if self.snd.timeouts > 0 {
-            self.snd.on_handshake_loss();
-        }
-    }
-
-    fn enter_established(&mut self) {
-        self.state = State::Established;
-        self.note(|happened| {
-            happened.connected = true;
-            happened.writable = true;
-        });
-        if self.snd.queue.finished() {
-            self.state = State::FinWait1;
-        }
-    }
-
     /// Seventh: the data.
-    fn process_text(
+    // req: U-30, U-27, RFC5681-17, RFC2018-03
+    pub(super) fn process_text(
         &mut self,
         ctx: &mut Context<'_>,
         segment: &Segment,
@@ -496,6 +484,7 @@ impl Connection {
 
     /// Keeps data beyond a hole, in storage of its own where it would pin too much, and acknowledges
     /// at once.
+    // req: SHLD-31, MAY-13, RFC5681-16, RFC2018-06
     fn keep_out_of_order(&mut self, ctx: &mut Context<'_>, seq: Seq, span: Span) {
         ctx.counters.in_out_of_order += 1;
         self.rcv.ack.demand();
@@ -517,6 +506,7 @@ impl Connection {
     }
 
     /// Eighth: the FIN, when everything before it is there.
+    // req: U-24, U-25, U-26
     fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         if segment.flags.has(Flags::FIN) && self.state.may_receive() {
             // A FIN that data has overrun was a lie.
@@ -538,6 +528,7 @@ impl Connection {
     }
 
     /// Answers something doubtful with an acknowledgement, but not too often (RFC 5961, 7).
+    // req: RFC5961-09
     fn challenge(&mut self, ctx: &mut Context<'_>) {
         if ctx.now < self.quiet_until {
             ctx.counters.challenges_withheld += 1;

@@ -7,6 +7,7 @@ use crate::Instant;
 use crate::random::Random;
 use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
+use std::net::SocketAddr;
 
 /// The secret of one stack.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
+    // req: RFC6528-03
     pub(crate) fn new(random: &mut Random) -> Self {
         Secret {
             key: (random.next_u64(), random.next_u64()),
@@ -22,7 +24,7 @@ impl Secret {
     }
 
     /// ISN = M + F(addresses, ports, secret), M a clock of four microseconds (RFC 6528, 3).
-    // req: MUST-8, SHLD-1, MUST-9, RFC6528-01, RFC6528-02
+    // req: MUST-8, SHLD-1, MUST-9, RFC6528-01, RFC6528-02, U-45
     pub(crate) fn isn(&self, now: Instant, flow: &FlowKey) -> Seq {
         let clock = (now.as_micros() / 4) as u32;
         Seq(clock.wrapping_add(self.hash(flow, b'i') as u32))
@@ -41,6 +43,11 @@ impl Secret {
         self.hash(flow, b'p')
     }
 
+    /// What spreads peers over sockets that share a port, so that nobody can choose which one is asked.
+    pub(crate) fn group_hash(&self, flow: &FlowKey) -> u64 {
+        self.hash(flow, b'g')
+    }
+
     /// What hides the first byte of the SYN cookies for the SYN with the number `irs`.
     pub(crate) fn cookie_mask(&self, flow: &FlowKey, irs: Seq) -> u32 {
         let mut hasher = self.hasher(flow, b'm');
@@ -55,6 +62,17 @@ impl Secret {
         hasher.write_u64(count);
         hasher.write_u32(code);
         hasher.finish() as u32 & 0x00ff_ffff
+    }
+
+    /// What only this stack can say of both hosts in one period: a Fast Open cookie.
+    pub(crate) fn fast_open_hash(&self, period: u64, flow: &FlowKey) -> u64 {
+        let hosts = FlowKey::new(
+            SocketAddr::new(flow.local().ip(), 0),
+            SocketAddr::new(flow.remote().ip(), 0),
+        );
+        let mut hasher = self.hasher(&hosts, b'f');
+        hasher.write_u64(period);
+        hasher.finish()
     }
 
     // req: RFC6528-04

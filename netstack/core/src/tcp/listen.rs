@@ -2,6 +2,7 @@
 
 use super::cookie;
 use crate::Instant;
+use crate::ip::HOP_LIMIT;
 use crate::socket::SocketId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,6 +12,11 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
+    /// Whether its application knows IPv4 addresses in mapped form.
+    pub(crate) dual: bool,
+    /// TTL or hop limit, and DSCP, of the packets of the connections that it accepts.
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
     /// The most connections that wait to be accepted.
     backlog: usize,
     /// The most connections that are half open, not counting those that came back with a cookie.
@@ -21,20 +27,33 @@ pub(crate) struct Listener {
     ready: VecDeque<SocketId>,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
+    /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
+    /// there are.
+    early_most: usize,
+    early: usize,
+    /// When each of those that the peer reset meanwhile counts no more; at most as many as may be pending.
+    early_reset: VecDeque<Instant>,
 }
 
 impl Listener {
     /// A listener on `local` that holds `backlog` connections (at least one) in each queue, or `syn_backlog` half-open
     /// ones if that is more.
+    // req: RFC4987-06, RFC4987-09
     pub(crate) fn new(local: SocketAddr, backlog: usize, syn_backlog: usize) -> Self {
         let backlog = backlog.clamp(1, 65_535);
         Listener {
             local,
+            dual: false,
+            hop_limit: HOP_LIMIT,
+            traffic_class: 0,
             backlog,
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
             ready: VecDeque::new(),
             cookies_until: None,
+            early_most: 0,
+            early: 0,
+            early_reset: VecDeque::new(),
         }
     }
 
@@ -47,6 +66,40 @@ impl Listener {
     pub(crate) fn set_backlog(&mut self, backlog: usize, syn_backlog: usize) {
         self.backlog = backlog.clamp(1, 65_535);
         self.syn_backlog = syn_backlog.clamp(self.backlog, 65_535);
+        self.early_most = self.early_most.min(self.backlog);
+    }
+
+    /// Sets how many connections may be pending whose SYN brought data: no more than may wait to be accepted.
+    pub(crate) fn set_early_most(&mut self, most: usize) {
+        self.early_most = most.min(self.backlog);
+    }
+
+    /// Whether data that come with a SYN may be taken at all; of a listener that nobody said anything of, if `all` may.
+    pub(crate) fn takes_early(&mut self, all: bool) -> bool {
+        if self.early_most == 0 && all {
+            self.early_most = self.backlog;
+        }
+        self.early_most > 0
+    }
+
+    /// Whether there is room for another connection whose SYN brought data.
+    // req: RFC7413-14
+    pub(crate) fn has_early_room(&mut self, now: Instant) -> bool {
+        while self.early_reset.front().is_some_and(|until| *until <= now) {
+            self.early_reset.pop_front();
+        }
+        self.early + self.early_reset.len() < self.early_most && !self.is_full()
+    }
+
+    /// The data of a SYN was taken.
+    pub(crate) fn on_early(&mut self) {
+        self.early += 1;
+    }
+
+    /// A connection whose SYN brought data has ended its handshake; if its peer reset it, it counts until `lingers`.
+    pub(crate) fn on_early_settled(&mut self, lingers: Option<Instant>) {
+        self.early = self.early.saturating_sub(1);
+        self.early_reset.extend(lingers);
     }
 
     /// Whether another SYN may be remembered.

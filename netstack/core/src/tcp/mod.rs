@@ -7,12 +7,15 @@
 pub(crate) mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cookie;
+mod extras;
+pub(crate) mod fast_open;
 pub(crate) mod flow;
 pub(crate) mod handshake;
 mod info;
 mod input;
 pub(crate) mod isn;
 pub(crate) mod listen;
+mod opening;
 pub(crate) mod options;
 mod output;
 pub(crate) mod recv;
@@ -24,8 +27,11 @@ mod state;
 pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
+pub(crate) mod user_timeout;
+mod wishes;
 
 pub use congestion::{Congestion, UnknownCongestion};
+pub use fast_open::FastOpen;
 pub use info::TcpInfo;
 pub use state::State as TcpState;
 
@@ -54,6 +60,11 @@ pub struct TcpConfig {
     pub ecn: Ecn,
     /// What bounds the data in flight.
     pub congestion: Congestion,
+    /// Whether probes find out what segments a path takes, beside what ICMP says.
+    pub mtu_probing: MtuProbing,
+    /// The segment size, options included, that such a search begins with (Linux's `tcp_base_mss`). Over IPv6 at least the
+    /// 1220 bytes that every path takes.
+    pub base_mss: u16,
     /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
     /// three minutes of RFC 9293, 3.8.3.
     // req: MUST-23
@@ -66,6 +77,8 @@ pub struct TcpConfig {
     /// Whether a listener whose backlog of half-open connections is full answers SYNs with cookies (RFC 4987, 3.6)
     /// instead of dropping them.
     pub syn_cookies: bool,
+    /// Whether data may go with SYNs, and be taken from them, where applications ask for that.
+    pub fast_open: FastOpen,
     /// How often unacknowledged data is sent again before the connection fails (R2 of RFC 9293, 3.8.3).
     pub retries: u32,
     /// How long a closed connection stays in TIME-WAIT: twice the maximum segment lifetime.
@@ -92,10 +105,13 @@ impl Default for TcpConfig {
             sack: true,
             ecn: Ecn::default(),
             congestion: Congestion::default(),
+            mtu_probing: MtuProbing::default(),
+            base_mss: 1024,
             syn_retries: 7,
             synack_retries: 5,
             syn_backlog: 1024,
             syn_cookies: true,
+            fast_open: FastOpen::CLIENT,
             retries: 15,
             orphans: 1 << 18,
             time_waits: 1 << 18,
@@ -132,7 +148,21 @@ pub enum Ecn {
     Offer,
 }
 
+/// Packetization layer path MTU discovery (RFC 4821; Linux's `tcp_mtu_probing`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MtuProbing {
+    /// Never: a path that drops long packets and does not say so ends connections.
+    Off,
+    /// For a connection of which nothing gets through any more: its segments get short, and then as long as they can.
+    #[default]
+    AfterBlackHole,
+    /// For every connection: segments begin with [`TcpConfig::base_mss`], and get as long as they can.
+    Always,
+}
+
 /// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
+// req: MUST-27, MUST-28
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     /// Silence before the first probe.

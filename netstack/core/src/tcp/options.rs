@@ -2,7 +2,9 @@
 //!
 //! Ours and not `smoltcp::wire`'s, whose options hold three SACK blocks.
 
+use super::fast_open::Cookie;
 use super::seq::Seq;
+use super::user_timeout::Told;
 use arrayvec::ArrayVec;
 
 /// The most SACK blocks that fit the 40 bytes of options.
@@ -11,6 +13,8 @@ pub(crate) const MAX_SACK_BLOCKS: usize = 4;
 pub(crate) const MAX_OPTIONS_LEN: usize = 40;
 /// Bytes of a timestamps option with the two NOPs that align it.
 pub(crate) const TIMESTAMPS_LEN: usize = 12;
+/// Bytes of a user timeout option.
+pub(crate) const USER_TIMEOUT_LEN: usize = 4;
 
 const KIND_END: u8 = 0;
 const KIND_NOP: u8 = 1;
@@ -19,6 +23,8 @@ const KIND_WINDOW_SCALE: u8 = 3;
 const KIND_SACK_PERMITTED: u8 = 4;
 const KIND_SACK: u8 = 5;
 const KIND_TIMESTAMPS: u8 = 8;
+const KIND_USER_TIMEOUT: u8 = 28;
+const KIND_FAST_OPEN: u8 = 34;
 
 /// The largest shift that a window scale option may ask for (RFC 7323, 2.3).
 const MAX_WINDOW_SCALE: u8 = 14;
@@ -46,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) window_scale: Option<u8>,
     pub(crate) sack_permitted: bool,
     pub(crate) timestamps: Option<Timestamps>,
+    pub(crate) user_timeout: Option<Told>,
+    pub(crate) fast_open: Option<Cookie>,
     pub(crate) sack: ArrayVec<SackBlock, MAX_SACK_BLOCKS>,
 }
 
@@ -54,7 +62,7 @@ impl Options {
     ///
     /// Unknown options are skipped. An option whose length is impossible ends the reading; what came
     /// before it counts (RFC 9293, 3.1: an illegal length must be handled without a crash, MUST-7).
-    // req: MUST-4, MUST-6, MUST-7, MUST-64
+    // req: MUST-4, MUST-6, MUST-7, MUST-64, RFC7323-10, RFC5482-12, RFC2018-02
     pub(crate) fn parse(mut bytes: &[u8]) -> Options {
         let mut options = Options::default();
         // Nearly every segment carries just timestamps, aligned by two NOPs.
@@ -96,6 +104,10 @@ impl Options {
                     .map(sack_block)
                     .collect();
             }
+            (KIND_USER_TIMEOUT, [a, b]) => {
+                self.user_timeout = Told::from_field(u16::from_be_bytes([*a, *b]));
+            }
+            (KIND_FAST_OPEN, cookie) => self.fast_open = Cookie::parse(cookie),
             _ => {}
         }
     }
@@ -110,6 +122,8 @@ impl Options {
             (false, false) => 0,
         };
         len += if self.window_scale.is_some() { 4 } else { 0 };
+        len += if self.user_timeout.is_some() { 4 } else { 0 };
+        len += self.fast_open.map_or(0, |cookie| fast_open_len(&cookie));
         len += if self.sack.is_empty() {
             0
         } else {
@@ -118,7 +132,8 @@ impl Options {
         len
     }
 
-    /// Writes the options in Linux's order: MSS, SACK-permitted, timestamps, NOP, window scale, SACK.
+    /// Writes the options in Linux's order: MSS, SACK-permitted, timestamps, NOP, window scale, user timeout, Fast Open,
+    /// SACK.
     ///
     /// `out` must be [`emitted_len`](Self::emitted_len) long.
     // req: MUST-68
@@ -142,6 +157,16 @@ impl Options {
         if let Some(shift) = self.window_scale {
             out.put(&[KIND_NOP, KIND_WINDOW_SCALE, 3, shift]);
         }
+        if let Some(told) = self.user_timeout {
+            out.put(&[KIND_USER_TIMEOUT, 4]);
+            out.put(&told.field().to_be_bytes());
+        }
+        if let Some(cookie) = &self.fast_open {
+            let len = 2 + cookie.bytes().len();
+            out.put(&[KIND_FAST_OPEN, len as u8]);
+            out.put(cookie.bytes());
+            out.put(&[KIND_NOP; 3][..fast_open_len(cookie) - len]);
+        }
         if !self.sack.is_empty() {
             out.put(&[KIND_NOP, KIND_NOP, KIND_SACK, 2 + 8 * self.sack.len() as u8]);
             for block in &self.sack {
@@ -155,6 +180,11 @@ impl Options {
     pub(crate) fn room_for_sack(&self) -> usize {
         (MAX_OPTIONS_LEN - self.emitted_len()).saturating_sub(4) / 8
     }
+}
+
+/// Bytes of a Fast Open option with what aligns it.
+fn fast_open_len(cookie: &Cookie) -> usize {
+    (2 + cookie.bytes().len()).next_multiple_of(4)
 }
 
 fn timestamps(body: &[u8]) -> Option<Timestamps> {

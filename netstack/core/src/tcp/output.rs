@@ -3,18 +3,21 @@
 use super::Context;
 use super::connection::Connection;
 use super::handshake::syn_window;
-use super::options::{Options, Timestamps};
+use super::options::{Options, Timestamps, USER_TIMEOUT_LEN};
 use super::segment::{ECT, Flags, Segment};
+use super::send::Turn;
 use super::seq::Seq;
 use super::state::State;
 use super::timer::Timer;
 use crate::Instant;
 use txbuf::Span;
 
-/// A segment to send. A payload longer than the segment size is a super-packet.
+/// A segment to send. A payload longer than the segment size is a super-packet, unless it is to leave whole.
 pub(crate) struct Outgoing {
     pub(crate) segment: Segment,
     pub(crate) payload: Option<Span>,
+    /// One segment, however long: a probe of the path.
+    pub(crate) whole: bool,
 }
 
 impl Connection {
@@ -25,7 +28,12 @@ impl Connection {
         self.rcv.note_shortage(ctx);
         let outgoing = match self.state {
             State::Closed => None,
-            State::SynSent | State::SynReceived => self.handshake(ctx),
+            State::SynSent | State::SynReceived => {
+                self.handshake(ctx).or_else(|| match self.early_data_due() {
+                    true => self.data(ctx),
+                    false => None,
+                })
+            }
             _ => self
                 .acknowledge_holes(ctx)
                 .or_else(|| self.retransmission(ctx))
@@ -48,29 +56,44 @@ impl Connection {
     }
 
     /// The reset that aborts this connection.
-    // req: U-37
-    pub(crate) fn reset_segment(&self) -> Segment {
+    // req: U-37, RFC7323-22
+    pub(crate) fn reset_segment(&self, now: Instant) -> Segment {
         let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
-        super::reset::bare(
-            local,
-            remote,
-            self.snd.nxt,
-            self.rcv.nxt,
-            Flags::RST | Flags::ACK,
-        )
+        // The peer believes only a number that its window takes (RFC 5961, 3.2), so not that behind a probe of it.
+        let edge = self.snd.una + self.snd.wnd();
+        let seq = self.snd.nxt.earlier(edge);
+        let flags = Flags::RST | Flags::ACK;
+        let mut reset = super::reset::bare(local, remote, seq, self.rcv.nxt, flags);
+        reset.options.timestamps = self.timestamps.as_ref().map(|ts| Timestamps {
+            val: ts.clock(now),
+            ecr: ts.recent(),
+        });
+        reset
     }
 
-    // req: MUST-14, SHLD-5, U-12
+    // req: MUST-14, SHLD-5, U-12, MAY-3, RFC7323-18, MUST-65, MUST-10, RFC2018-01, RFC7323-01, RFC7323-02
     fn handshake(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
-        if !core::mem::take(&mut self.handshake_due) {
+        if self.waits_for_data() || !core::mem::take(&mut self.handshake_due) {
             return None;
         }
+        // Also where the peer's SYN brought data.
         let simultaneous = self.state == State::SynReceived;
         let offers_ecn = self.offers_ecn(ctx.config);
         let clock = self
             .timestamps
             .as_ref()
             .map(|ts| (ts.clock(ctx.now), ts.recent()));
+        let mut options = Options {
+            mss: Some(self.receive_mss),
+            window_scale: (!self.unscaled).then_some(self.our_scale),
+            sack_permitted: self.snd.sack,
+            timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
+            ..Options::default()
+        };
+        self.show_cookie(&mut options);
+        options.user_timeout = self.user_timeout_of_syn(options.emitted_len());
+        let payload = self.syn_data(&options);
+        let len = payload.as_ref().map_or(0, Span::len);
         let segment = Segment {
             src_port: self.flow.local().port(),
             dst_port: self.flow.remote().port(),
@@ -78,26 +101,24 @@ impl Connection {
             ack: if simultaneous { self.rcv.nxt } else { Seq(0) },
             // req: RFC3168-06
             flags: match (simultaneous, offers_ecn) {
+                (true, _) if self.is_early() && self.snd.ecn.is_enabled() => {
+                    Flags::SYN | Flags::ACK | Flags::ECE
+                }
                 (true, _) => Flags::SYN | Flags::ACK,
                 (false, true) => Flags::SYN | Flags::ECE | Flags::CWR,
                 (false, false) => Flags::SYN,
             },
             window: syn_window(ctx.config) as u16,
-            options: Options {
-                mss: Some(self.receive_mss),
-                window_scale: (!self.unscaled).then_some(self.our_scale),
-                sack_permitted: self.snd.sack,
-                timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
-                ..Options::default()
-            },
-            len: 0,
+            options,
+            len,
             ecn: 0,
         };
-        self.snd.on_send(ctx.now, self.snd.iss, 1);
+        self.snd.on_send(ctx.now, self.snd.iss, 1 + len);
         self.last_ack = self.rcv.nxt;
         Some(Outgoing {
             segment,
-            payload: None,
+            payload,
+            whole: false,
         })
     }
 
@@ -165,7 +186,7 @@ impl Connection {
     /// New data, and the FIN behind it.
     // req: U-32, U-33
     fn data(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
-        if !self.state.sends_data() {
+        if !self.state.sends_data() && !self.is_early() {
             return None;
         }
         let nxt = self.snd.nxt;
@@ -176,11 +197,17 @@ impl Connection {
             return fin_unsent.then(|| self.send_at(ctx, nxt, 0));
         }
         self.snd.restart_after_idle(ctx.now);
+        match self.path_turn(ctx.now) {
+            None => {}
+            Some(Turn::Wait) => return None,
+            Some(Turn::Now(len)) => return Some(self.path_probe(ctx, len)),
+        }
         let len = self.sendable(available);
         if len == 0 || !self.keeps_pace(ctx.now) {
             return None;
         }
         let mut outgoing = self.send_at(ctx, nxt, len);
+        self.snd.note_small(outgoing.segment.len);
         self.postpone_probe(ctx.now);
         // req: RFC3168-16, RFC3168-17, RFC3168-20, RFC3168-21, RFC3168-23
         outgoing.segment.ecn = if self.snd.may_be_marked() { ECT } else { 0 };
@@ -188,6 +215,34 @@ impl Connection {
             outgoing.segment.flags |= Flags::CWR;
         }
         Some(outgoing)
+    }
+
+    /// Whether it is time to find out if the path takes a longer segment. Where the data lies too ragged for one span, it
+    /// is not.
+    // req: RFC4821-15, RFC8899-02
+    fn path_turn(&mut self, now: Instant) -> Option<Turn> {
+        if !self.dont_fragment || self.snd.paced_until(now).is_some() {
+            return None;
+        }
+        let turn = self.snd.path_probe(now)?;
+        let ragged = |len| self.snd.queue.span(self.snd.nxt, len).len() < len;
+        match turn {
+            Turn::Now(len) if ragged(len) => None,
+            turn => Some(turn),
+        }
+    }
+
+    /// One segment longer than others: a span over data that would be several.
+    // req: RFC4821-05, RFC8899-01
+    fn path_probe(&mut self, ctx: &mut Context<'_>, len: usize) -> Outgoing {
+        let start = self.snd.nxt;
+        let outgoing = self.send_at(ctx, start, len);
+        self.snd.on_path_probe(start, len);
+        ctx.counters.out_mtu_probes += 1;
+        Outgoing {
+            whole: true,
+            ..outgoing
+        }
     }
 
     /// Whether another packet may leave now; else it is looked at again when one may.
@@ -200,8 +255,9 @@ impl Connection {
     }
 
     /// How much of `available` bytes leaves in one packet: whole segments, and the rest behind them
-    /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1).
-    // req: SHLD-7, MUST-17, MUST-38, SHLD-28
+    /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1). As Minshall has it, a
+    /// tail waits for the small segment before it and not for full ones, which the peer acknowledges without delay.
+    // req: SHLD-7, MUST-17, MUST-38, SHLD-28, SHLD-27, MAY-16, MUST-60
     fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
         let most = match self.snd.ecn.is_reduced() {
@@ -213,8 +269,8 @@ impl Connection {
         let whole = len - len % mss;
         if len == available {
             let closing = self.snd.queue.finished();
-            let idle = !self.snd.outstanding();
-            let tail_leaves = closing || !self.more && !self.cork && (self.nodelay || idle);
+            let waits = !self.nodelay && self.snd.small_outstanding();
+            let tail_leaves = closing || !self.more && !self.cork && !waits;
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd() / 2 {
@@ -224,17 +280,22 @@ impl Connection {
     }
 
     /// A little data beyond what the window allows, because nothing else would ever leave.
-    // req: MUST-36
+    // req: MUST-36, SHLD-30
     fn window_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !core::mem::take(&mut self.probe_due) || self.snd.unsent() == 0 || self.snd.outstanding()
         {
             return None;
         }
         ctx.counters.out_window_probes += 1;
+        if self.snd.wnd() == 0 {
+            // The next one comes as the repetition of this, after twice the time.
+            self.snd.rtt.back_off();
+        }
         let len = self.snd.wnd().clamp(1, self.snd.mss).min(self.snd.unsent());
         Some(self.send_at(ctx, self.snd.nxt, len))
     }
 
+    // req: RFC5681-32, MUST-59
     fn acknowledgement(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.rcv.ack.due() {
             return None;
@@ -243,6 +304,7 @@ impl Connection {
         Some(Outgoing {
             segment,
             payload: None,
+            whole: false,
         })
     }
 
@@ -255,6 +317,7 @@ impl Connection {
         Some(Outgoing {
             segment,
             payload: None,
+            whole: false,
         })
     }
 
@@ -277,17 +340,21 @@ impl Connection {
         if len > 0 && end == self.snd.queue.end() {
             flags |= Flags::PSH;
         }
-        let fin = self.snd.fin_seq() == Some(end);
+        let fin = self.snd.fin_seq() == Some(end) && self.state.sends_data();
         if fin {
             flags |= Flags::FIN;
         }
         let segment = self.header(ctx, seq, flags, len);
         self.snd.on_send(ctx.now, seq, len + usize::from(fin));
-        Outgoing { segment, payload }
+        Outgoing {
+            segment,
+            payload,
+            whole: false,
+        }
     }
 
     /// The header of a segment from `seq` on, with everything that is to be acknowledged.
-    // req: U-44, RFC7323-20, RFC7323-21
+    // req: U-44, RFC7323-20, RFC7323-21, RFC2018-01, RFC2018-05, RFC7323-26
     fn header(&mut self, ctx: &Context<'_>, seq: Seq, flags: Flags, len: usize) -> Segment {
         let clock = self
             .timestamps
@@ -297,6 +364,11 @@ impl Connection {
             timestamps: clock.map(|(val, ecr)| Timestamps { val, ecr }),
             ..Options::default()
         };
+        if let Some(extras) = &mut self.extras
+            && len + USER_TIMEOUT_LEN <= self.snd.mss
+        {
+            options.user_timeout = extras.user_timeout.take_due();
+        }
         if self.snd.sack && len == 0 && self.rcv.has_blocks() {
             options.sack = self.rcv.take_blocks(options.room_for_sack());
         }

@@ -1,11 +1,11 @@
 //! Resets for segments that no connection wants (RFC 9293, 3.10.7.1 and 3.5.2).
 
-use super::options::Options;
+use super::options::{Options, Timestamps};
 use super::segment::{Flags, Segment};
 use super::seq::Seq;
 
 /// The reset that answers `segment`, or `None` where none may be sent: never to a reset.
-// req: U-01, U-02, U-03
+// req: U-01, U-02, U-03, RFC7323-34
 pub(crate) fn answer(segment: &Segment) -> Option<Segment> {
     if segment.flags.has(Flags::RST) {
         return None;
@@ -15,7 +15,14 @@ pub(crate) fn answer(segment: &Segment) -> Option<Segment> {
     } else {
         (Seq(0), segment.end(), Flags::RST | Flags::ACK)
     };
-    Some(bare(segment.dst_port, segment.src_port, seq, ack, flags))
+    let mut reset = bare(segment.dst_port, segment.src_port, seq, ack, flags);
+    // Whose clock shows nothing: there need be no connection (RFC 7323, 5.2).
+    let echo = |heard: Timestamps| Timestamps {
+        val: 0,
+        ecr: heard.val,
+    };
+    reset.options.timestamps = segment.options.timestamps.map(echo);
+    Some(reset)
 }
 
 /// A segment with nothing but its header.

@@ -116,7 +116,7 @@ pub(crate) enum SegmentError {
 /// # Errors
 ///
 /// See [`SegmentError`]; the packet is to be dropped.
-// req: MUST-3
+// req: MUST-3, MUST-5, MUST-50
 pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usize), SegmentError> {
     let at = ip.header_len;
     packet
@@ -163,7 +163,7 @@ pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usiz
 /// # Errors
 ///
 /// [`NoRoom`] when the headers do not fit the packet's header area.
-// req: MUST-2
+// req: MUST-2, U-43
 pub(crate) fn build(
     segment: &Segment,
     payload: Option<Span>,

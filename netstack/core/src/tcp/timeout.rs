@@ -1,11 +1,18 @@
 //! Timers go off.
 
-use super::Context;
 use super::connection::Connection;
 use super::state::State;
 use super::timer::Timer;
+use super::{Context, MtuProbing, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
+
+/// Timeouts in a row after which long segments are suspected.
+const BLACK_HOLE_TIMEOUTS: u8 = 3;
+/// The segment size, options included, that no search goes below: what 576 bytes take, of which RFC 791 says that every
+/// host does; and what every path of IPv6 takes.
+const LEAST_SEGMENT_V4: usize = 536;
+const LEAST_SEGMENT_V6: usize = 1220;
 
 impl Connection {
     /// Handles every timer that is due. Returns whether the peer is to be sent a reset, because the
@@ -26,40 +33,79 @@ impl Connection {
                 Timer::Pace => {}
                 Timer::DelayedAck => self.rcv.ack.on_delay_over(),
                 Timer::KeepAlive => reset |= self.on_keep_alive(ctx),
-                Timer::Close => self.enter_closed(),
+                Timer::Close if matches!(self.state, State::TimeWait | State::FinWait2) => {
+                    self.enter_closed();
+                }
+                Timer::Close => {
+                    ctx.counters.linger_expired += 1;
+                    self.fail(ConnectionError::Aborted);
+                    reset = true;
+                }
             }
         }
         reset
     }
 
     /// RFC 6298, 5.4 to 5.6, and the user timeout or R2 of RFC 9293, 3.8.3.
-    // req: MUST-22, SHLD-11, RFC6298-15
+    // req: MUST-22, SHLD-11, RFC6298-15, MUST-19, MUST-20, U-41
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
-        let limit = if self.is_connecting() {
-            ctx.config.syn_retries
-        } else {
-            ctx.config.retries
+        let limit = match self.state {
+            State::SynSent => ctx.config.syn_retries,
+            State::SynReceived if self.is_early() => ctx.config.synack_retries,
+            State::SynReceived => ctx.config.syn_retries,
+            // How long is the application's to say, and then not how often.
+            _ if self.user_timeout().is_some() => u32::MAX,
+            _ => ctx.config.retries.min(u8::MAX.into()),
         };
-        if u32::from(self.snd.timeouts) >= limit.min(u8::MAX.into())
-            || ctx.now >= self.patience_ends()
-        {
-            self.fail(ConnectionError::TimedOut);
+        if u32::from(self.snd.timeouts) >= limit || ctx.now >= self.patience_ends() {
+            let reason = self.soft_error().unwrap_or(ConnectionError::TimedOut);
+            self.fail(reason);
             return;
         }
-        if self.is_connecting() {
+        if self.is_handshaking() {
             self.snd.timeouts = self.snd.timeouts.saturating_add(1);
             self.snd.rtt.back_off();
             self.handshake_due = true;
         } else {
             self.snd.on_timeout(ctx.now);
+            self.suspect_black_hole(ctx);
+        }
+    }
+
+    /// After timeouts in a row without a word of ICMP, long segments may be what does not get through (RFC 4821, 7.7).
+    // req: RFC4821-13
+    fn suspect_black_hole(&mut self, ctx: &mut Context<'_>) {
+        let probing = ctx.config.mtu_probing != MtuProbing::Off && self.dont_fragment;
+        if !probing || self.snd.timeouts < BLACK_HOLE_TIMEOUTS || self.snd.wnd() == 0 {
+            return;
+        }
+        let (base, floor) = self.search_sizes(ctx.config);
+        ctx.counters.mtu_black_holes += u64::from(self.snd.on_black_hole(base, floor));
+    }
+
+    /// Bytes of payload that a search for the path's segment size begins with, and the least that it comes to.
+    fn search_sizes(&self, config: &TcpConfig) -> (usize, usize) {
+        let floor = match self.flow.remote().is_ipv4() {
+            true => LEAST_SEGMENT_V4,
+            false => LEAST_SEGMENT_V6,
+        };
+        let base = usize::from(config.base_mss).max(floor);
+        (self.without_options(base), self.without_options(floor))
+    }
+
+    /// The connection is established: where every path is searched, its search begins.
+    pub(super) fn begin_search(&mut self, config: &TcpConfig) {
+        if config.mtu_probing == MtuProbing::Always && self.dont_fragment {
+            let (base, _) = self.search_sizes(config);
+            self.snd.search_path(base.min(self.snd.mss));
         }
     }
 
     /// RFC 9293, 3.8.4. Returns whether the connection was given up.
     // req: MUST-26, MUST-29
     fn on_keep_alive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let Some(keep_alive) = self.keep_alive.as_deref().copied() else {
+        let Some(keep_alive) = self.keep_alive() else {
             return false;
         };
         if !self.state.is_synchronized() || self.state == State::TimeWait {
@@ -70,11 +116,12 @@ impl Connection {
             self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
             return false;
         }
-        if self.probes >= keep_alive.probes {
+        let probes = &mut self.extras_mut().probes;
+        if *probes >= keep_alive.probes {
             self.fail(ConnectionError::TimedOut);
             return true;
         }
-        self.probes += 1;
+        *probes += 1;
         self.keep_alive_due = true;
         self.timers
             .set(Timer::KeepAlive, ctx.now + keep_alive.interval);
@@ -141,7 +188,7 @@ impl Connection {
 
     /// Keeps the persist timer running while there is data that the window or `MSG_MORE`, not the pace, holds back and
     /// nothing is outstanding whose acknowledgement would set it free (RFC 9293, 3.8.6.1).
-    // req: MUST-36, MUST-37
+    // req: MUST-36, MUST-37, SHLD-29
     pub(crate) fn watch_held_back(&mut self, now: Instant) {
         let held = self.snd.unsent() > 0 && !self.snd.outstanding() && self.state.sends_data();
         if !held || self.timers.is_set(Timer::Pace) {

@@ -43,12 +43,6 @@ pub(crate) enum UdpDrop {
     NoChecksum,
     /// It lies in memory that the CPU may not read.
     Unreadable,
-    /// The sender is not the peer that the socket is connected to.
-    NotPeer,
-    /// The socket's receive queue is full.
-    QueueFull,
-    /// No memory was left to keep it.
-    NoMemory,
 }
 
 impl UdpDrop {
@@ -60,9 +54,6 @@ impl UdpDrop {
             UdpDrop::BadChecksum => &mut counters.in_bad_checksum,
             UdpDrop::NoChecksum => &mut counters.in_no_checksum,
             UdpDrop::Unreadable => &mut counters.in_unreadable,
-            UdpDrop::NotPeer => &mut counters.in_not_peer,
-            UdpDrop::QueueFull => &mut counters.in_queue_full,
-            UdpDrop::NoMemory => &mut counters.in_no_memory,
         };
         *counter += 1;
     }

@@ -1,10 +1,7 @@
-//! UDP (RFC 768): datagrams in and out, and the socket that queues them.
+//! UDP (RFC 768): datagrams in and out.
 
 pub(crate) mod input;
 pub(crate) mod output;
-pub(crate) mod socket;
-
-pub(crate) use socket::UdpSocket;
 
 /// Bytes of a UDP header.
 pub(crate) const UDP_HEADER: usize = 8;

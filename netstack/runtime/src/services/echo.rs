@@ -109,6 +109,8 @@ impl Service for Echo {
         match self.endpoints.role(event.socket) {
             Role::Listener => {
                 while let Ok((connection, _)) = cx.accept(event.socket) {
+                    // An accepted connection takes the option.
+                    let _ = cx.set_nodelay(connection, true);
                     send_back(cx, connection);
                 }
             }

@@ -67,6 +67,8 @@ impl Proxy {
                     continue;
                 };
                 for (one, other) in [(front, back), (back, front)] {
+                    // What is passed on has waited once already, where its sender wanted that.
+                    let _ = cx.set_nodelay(one, true);
                     let half = Half {
                         other,
                         ended: false,

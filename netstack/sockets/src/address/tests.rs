@@ -19,13 +19,20 @@ fn mapped_addresses_are_of_ipv4() {
     assert_eq!(mapped.len(), 28);
     assert_eq!(
         to_connect(Domain::V6, false, &mapped),
-        Ok(Target::Peer(at("10.0.0.1:9")))
+        Ok(Target::Peer(at("[::ffff:10.0.0.1]:9")))
     );
     assert_eq!(
         to_connect(Domain::V6, true, &mapped),
         Err(Errno::ENETUNREACH)
     );
     assert_eq!(to_bind(Domain::V6, true, &mapped), Err(Errno::EINVAL));
+    let plain = SockAddr::from(at("10.0.0.1:9"));
+    assert_eq!(
+        to_send(Domain::V6, false, &plain),
+        Ok(Some(at("[::ffff:10.0.0.1]:9"))),
+        "datagram sockets of IPv6 take names of IPv4"
+    );
+    assert_eq!(to_send(Domain::V6, true, &plain), Err(Errno::ENETUNREACH));
 }
 
 #[test]

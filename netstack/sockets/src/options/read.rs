@@ -54,7 +54,7 @@ impl Sockets {
             Some(value) => value,
             None => {
                 let object = &self.files.get(fd)?.object;
-                find_for(object, level, name).ok_or(Errno::ENOPROTOOPT)?;
+                find_for(object, level, name).ok_or(unknown(&asked, level))?;
                 int(asked.options.number(level, name))
             }
         };
@@ -182,6 +182,19 @@ impl Sockets {
         let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let micros = i64::from(timeout.subsec_micros());
         Ok([seconds.to_ne_bytes(), micros.to_ne_bytes()].concat())
+    }
+}
+
+/// What a socket says to an option that it has not: that of a level which is none of its own gets as far as IP.
+fn unknown(asked: &Asked, level: i32) -> Errno {
+    let transport = match asked.is_stream {
+        true => libc::IPPROTO_TCP,
+        false => libc::IPPROTO_UDP,
+    };
+    let own = [libc::SOL_SOCKET, libc::IPPROTO_IP, transport].contains(&level);
+    match own || asked.domain == libc::AF_INET6 {
+        true => Errno::ENOPROTOOPT,
+        false => Errno::EOPNOTSUPP,
     }
 }
 

@@ -2,17 +2,19 @@
 
 use core::time::Duration;
 
-use netstack_core::{Instant, SocketOption};
+use netstack_core::{Instant, OptionError, SocketError, SocketOption, TcpState};
 
 use super::table::{TABLE, Takes, find_for};
-use super::{Options, half};
+use super::{Options, concerns, half};
 use crate::files::{File, Object};
-use crate::stream::StreamState;
+use crate::stream::{Stream, StreamState};
 use crate::{Errno, Sockets};
 
 /// The least that buffers hold, doubled: of Linux on 64-bit machines.
 const LEAST_SEND: i32 = 4608;
 const LEAST_RECEIVE: i32 = 2304;
+/// The bits of a traffic class that TCP sets itself.
+const ECN: i32 = 0b11;
 
 impl Sockets {
     /// Sets an option from the bytes of its value. Options may be set before there is a connection; those of a listener
@@ -30,10 +32,16 @@ impl Sockets {
         value: &[u8],
     ) -> Result<(), Errno> {
         let limits = self.limits;
+        let state = self.connection_state(fd);
+        let over = state == Some(TcpState::Closed);
+        let connected = state.is_some() && !over;
         let file = self.files.get_mut(fd)?;
         let (options, id) = options_mut(file)?;
         let meaning = match (level, name) {
-            (libc::SOL_SOCKET, libc::SO_LINGER) => return set_linger(options, value),
+            (libc::SOL_SOCKET, libc::SO_LINGER) => {
+                set_linger(options, value)?;
+                Some(options.lingering())
+            }
             (libc::SOL_SOCKET, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) => {
                 let timeout = timeout(value)?;
                 let which = usize::from(name == libc::SO_SNDTIMEO);
@@ -73,16 +81,25 @@ impl Sockets {
                 options.congestion = Some(algorithm);
                 Some(SocketOption::Congestion(algorithm))
             }
-            _ => set_number(file, level, name, value)?,
+            _ => set_number(file, (level, name), value, connected)?,
         };
         match (meaning, id) {
-            (Some(option), Some(id)) => match self.stack.set_option(now, id, option) {
-                // A listener has none of its own: they pass on.
-                Err(_) if self.stack.tcp_backlog(id).is_ok() => Ok(()),
-                set => Ok(set?),
-            },
+            // The SYN left long ago: it is kept for the next connection.
+            (Some(SocketOption::FastOpenConnect(_)), _) if over => Ok(()),
+            (Some(option), Some(id)) if concerns(level, self.is_on_v4(id)) => {
+                match self.stack.set_option(now, id, option) {
+                    // It is kept for the connection that there will be, or means nothing for this kind of socket.
+                    Err(OptionError::Socket(SocketError::WrongKind)) => Ok(()),
+                    set => Ok(set?),
+                }
+            }
             _ => Ok(()),
         }
+    }
+
+    fn connection_state(&self, fd: i32) -> Option<TcpState> {
+        let id = self.stream(fd).ok().and_then(Stream::connection)?;
+        self.stack.tcp_state(id).ok()
     }
 }
 
@@ -104,9 +121,9 @@ fn options_mut(file: &mut File) -> Result<(&mut Options, Option<netstack_core::S
 /// Sets an option whose value is a number; returns what it means for the stack.
 fn set_number(
     file: &mut File,
-    level: i32,
-    name: i32,
+    (level, name): (i32, i32),
     value: &[u8],
+    connected: bool,
 ) -> Result<Option<SocketOption>, Errno> {
     // Socket options are looked at after their length, others before.
     if level == libc::SOL_SOCKET && value.len() < 4 {
@@ -118,7 +135,13 @@ fn set_number(
         libc::IPPROTO_IP => number_or_byte(value),
         _ => number(value)?,
     };
-    if (level, name) == (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) && has_port(&file.object) {
+    let late = match (level, name) {
+        (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => has_port(&file.object),
+        (libc::IPPROTO_TCP, libc::TCP_FASTOPEN) => connected,
+        (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT) => connected || is_listening(&file.object),
+        _ => false,
+    };
+    if late {
         return Err(Errno::EINVAL);
     }
     let value = match entry.takes {
@@ -128,10 +151,18 @@ fn set_number(
         Takes::LowWater => value.max(1),
         Takes::Range(least, most) if (least..=most).contains(&value) => value,
         Takes::ZeroOr(least, most) if value == 0 || (least..=most).contains(&value) => value,
-        // -1 asks for the default.
-        Takes::Fixed if value == entry.default || value == -1 => entry.default,
-        Takes::Fixed if (0..=255).contains(&value) => return Err(Errno::ENOPROTOOPT),
+        Takes::Octet(_) if value == -1 => entry.default,
+        Takes::Octet(least) if (least..=255).contains(&value) => value,
+        Takes::Byte => value & 0xFF,
         _ => return Err(Errno::EINVAL),
+    };
+    let is_class = matches!(
+        (level, name),
+        (libc::IPPROTO_IP, libc::IP_TOS) | (libc::IPPROTO_IPV6, libc::IPV6_TCLASS)
+    );
+    let value = match is_class && is_stream(file) {
+        true => value & !ECN,
+        false => value,
     };
     let (options, _) = options_mut(file)?;
     options.store(at, value);
@@ -141,10 +172,14 @@ fn set_number(
 /// Whether a socket has a port, by being bound or otherwise.
 fn has_port(object: &Object) -> bool {
     match object {
-        Object::Stream(stream) => stream.is_bound() || stream.state != StreamState::Fresh,
+        Object::Stream(stream) => stream.state != StreamState::Fresh,
         Object::Datagram(datagram) => datagram.id.is_some(),
         Object::Epoll(_) => false,
     }
+}
+
+fn is_listening(object: &Object) -> bool {
+    matches!(object, Object::Stream(stream) if stream.is_listening())
 }
 
 fn set_linger(options: &mut Options, value: &[u8]) -> Result<(), Errno> {

@@ -22,8 +22,10 @@ pub(super) enum Takes {
     /// 0, or from one to the other.
     ZeroOr(i32, i32),
     Any,
-    /// The number that the stack has, and no other yet.
-    Fixed,
+    /// From the one that is given to 255, or -1 for the default.
+    Octet(i32),
+    /// Any, of which the lowest byte is kept.
+    Byte,
     /// The number of bytes that a reader waits for.
     LowWater,
 }
@@ -73,13 +75,15 @@ pub(super) static TABLE: &[Entry] = &[
     entry(TCP, libc::TCP_KEEPCNT, Of::Streams, Takes::Range(1, 127), 9),
     entry(TCP, libc::TCP_NOTSENT_LOWAT, Of::Streams, Takes::Any, 0),
     entry(TCP, libc::TCP_INQ, Of::Streams, Takes::Range(0, 1), 0),
+    entry(TCP, libc::TCP_FASTOPEN, Of::Streams, Takes::Range(0, i32::MAX), 0),
+    entry(TCP, libc::TCP_FASTOPEN_CONNECT, Of::Streams, Takes::Range(0, 1), 0),
     entry(UDP, libc::UDP_SEGMENT, Of::Datagrams, Takes::Range(0, 65_535), 0),
     entry(UDP, libc::UDP_GRO, Of::Datagrams, Takes::Flag, 0),
-    entry(IP, libc::IP_TTL, Of::All, Takes::Fixed, 64),
-    entry(IP, libc::IP_TOS, Of::All, Takes::Fixed, 0),
+    entry(IP, libc::IP_TTL, Of::All, Takes::Octet(1), 64),
+    entry(IP, libc::IP_TOS, Of::All, Takes::Byte, 0),
     entry(IPV6, libc::IPV6_V6ONLY, Of::V6, Takes::Flag, 0),
-    entry(IPV6, libc::IPV6_UNICAST_HOPS, Of::V6, Takes::Fixed, 64),
-    entry(IPV6, libc::IPV6_TCLASS, Of::V6, Takes::Fixed, 0),
+    entry(IPV6, libc::IPV6_UNICAST_HOPS, Of::V6, Takes::Octet(1), 64),
+    entry(IPV6, libc::IPV6_TCLASS, Of::V6, Takes::Octet(0), 0),
 ];
 
 /// Where an option stands in the table.

@@ -177,6 +177,17 @@ pub(crate) static STATES: &[State] = &[
         let _ = m.host.connect(client, &to);
         Ok(client)
     }),
+    ("tcp6 accepted a mapped peer", |m| {
+        let listener = m.host.socket(V6, STREAM, 0)?;
+        let any = name(&format!("[::]:{}", m.port));
+        m.host.bind(listener, &any)?;
+        m.host.listen(listener, 5)?;
+        let client = m.host.socket(V4, STREAM, 0)?;
+        let to = m.local(V4, 0);
+        let _ = m.host.connect(client, &to);
+        m.others.extend([listener, client]);
+        m.host.accept(listener)
+    }),
     ("tcp data waits", |m| m.peer_does(|host, server| host.send(server, b"hello", 0, None).map(|_| ()))),
     ("tcp shut for reading", |m| m.shut_client(libc::SHUT_RD)),
     ("tcp shut for writing", |m| m.shut_client(libc::SHUT_WR)),
@@ -230,6 +241,22 @@ pub(crate) static STATES: &[State] = &[
         let to = m.local(V4, 1);
         let other = m.others[0];
         m.host.send(other, b"hello", 0, Some(&to))?;
+        Ok(fd)
+    }),
+    ("udp6 a datagram of IPv4 waits", |m| {
+        let other = m.bound(V4, DGRAM, 0)?;
+        m.others.push(other);
+        let fd = m.host.socket(V6, DGRAM, 0)?;
+        let any = name(&format!("[::]:{}", m.port + 1));
+        m.host.bind(fd, &any)?;
+        let to = m.local(V4, 1);
+        m.host.send(other, b"hello", 0, Some(&to))?;
+        Ok(fd)
+    }),
+    ("udp6 connected to a mapped address", |m| {
+        let fd = m.host.socket(V6, DGRAM, 0)?;
+        let to = name(&format!("[::ffff:10.9.9.1]:{}", m.port));
+        m.host.connect(fd, &to)?;
         Ok(fd)
     }),
     ("udp refused", |m| {
@@ -377,11 +404,23 @@ pub(crate) static PROBES: &[Probe] = &[
     ("TCP_CONGESTION of none", |h, m| show(h.set(m.fd, TCP, libc::TCP_CONGESTION, b"nothing"))),
     ("TCP_CONGESTION", |h, m| format!("{} {}", show(h.set(m.fd, TCP, libc::TCP_CONGESTION, b"reno")), show(h.get(m.fd, TCP, libc::TCP_CONGESTION, 16)))),
     ("state in TCP_INFO", |h, m| show(h.get(m.fd, TCP, libc::TCP_INFO, 1))),
-    ("TCP_CC_INFO", |h, m| show(h.get(m.fd, TCP, libc::TCP_CC_INFO, 64))),
+    ("TCP_CC_INFO of reno", |h, m| format!("{} {}", show(h.set(m.fd, TCP, libc::TCP_CONGESTION, b"reno")), show(h.get(m.fd, TCP, libc::TCP_CC_INFO, 64)))),
     ("SO_MEMINFO", |h, m| show(h.get(m.fd, SOCKET, libc::SO_MEMINFO, 64).map(|info| info.len()))),
     ("IP_TTL", |h, m| show(h.get(m.fd, libc::IPPROTO_IP, libc::IP_TTL, 4))),
     ("IP_TTL into one byte", |h, m| show(h.get(m.fd, libc::IPPROTO_IP, libc::IP_TTL, 1))),
     ("IP_TTL of too much", |h, m| show(h.set(m.fd, libc::IPPROTO_IP, libc::IP_TTL, &256i32.to_ne_bytes()))),
+    ("IP_TTL of nothing", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IP, libc::IP_TTL, 0)),
+    ("IP_TTL of 9", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IP, libc::IP_TTL, 9)),
+    ("IP_TTL of the default", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IP, libc::IP_TTL, -1)),
+    ("IP_TOS", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IP, libc::IP_TOS, 0x1B9)),
+    ("IPV6_UNICAST_HOPS", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, 9)),
+    ("IPV6_UNICAST_HOPS of too much", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, 256)),
+    ("IPV6_TCLASS", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, 0xB9)),
+    ("IPV6_TCLASS of too much", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, 256)),
+    ("SO_REUSEPORT", |h, m| set_and_get(h, m.fd, SOCKET, libc::SO_REUSEPORT, 1)),
+    ("TCP_FASTOPEN", |h, m| show(h.set(m.fd, TCP, libc::TCP_FASTOPEN, &5i32.to_ne_bytes()))),
+    ("TCP_FASTOPEN below nothing", |h, m| show(h.set(m.fd, TCP, libc::TCP_FASTOPEN, &(-1i32).to_ne_bytes()))),
+    ("TCP_FASTOPEN_CONNECT", |h, m| set_and_get(h, m.fd, TCP, libc::TCP_FASTOPEN_CONNECT, 1)),
     ("IPV6_V6ONLY", |h, m| set_and_get(h, m.fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)),
     ("UDP_SEGMENT", |h, m| set_and_get(h, m.fd, libc::IPPROTO_UDP, libc::UDP_SEGMENT, 1000)),
     ("UDP_SEGMENT of too much", |h, m| set_and_get(h, m.fd, libc::IPPROTO_UDP, libc::UDP_SEGMENT, 65_536)),

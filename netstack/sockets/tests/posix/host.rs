@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};
-use netstack_sockets::{Errno, MessageHead, PollFd, SockAddr, Sockets};
+use netstack_sockets::{Errno, Limits, MessageHead, PollFd, SockAddr, Sockets};
 use txbuf::{IovIter, Offloads};
 
 /// A value or an errno.
 pub(crate) type Result<T> = core::result::Result<T, i32>;
 
 pub(crate) trait Host {
+    /// A case is over: nothing of it is to be left behind.
+    fn forget(&mut self);
     fn socket(&mut self, domain: i32, kind: i32, protocol: i32) -> Result<i32>;
     fn close(&mut self, fd: i32) -> Result<()>;
     fn bind(&mut self, fd: i32, name: &[u8]) -> Result<()>;
@@ -52,7 +54,7 @@ impl OnStack {
                 .expect("an address");
         }
         OnStack {
-            sockets: Sockets::new(stack),
+            sockets: Sockets::with_limits(stack, limits()),
         }
     }
 
@@ -68,6 +70,11 @@ impl OnStack {
 }
 
 impl Host for OnStack {
+    /// The time stands still, and connections would stay in TIME-WAIT on ports that later cases want.
+    fn forget(&mut self) {
+        *self = OnStack::new();
+    }
+
     fn socket(&mut self, domain: i32, kind: i32, protocol: i32) -> Result<i32> {
         let made = self
             .sockets
@@ -167,6 +174,21 @@ impl Host for OnStack {
     fn epoll(&mut self) -> Result<i32> {
         let made = self.sockets.epoll_create();
         self.told(made)
+    }
+}
+
+/// As large buffers as this kernel allows; its default where it does not say.
+fn limits() -> Limits {
+    let most = |name: &str, default| {
+        let read = std::fs::read_to_string(format!("/proc/sys/net/core/{name}"));
+        let number = read.ok().and_then(|text| text.trim().parse().ok());
+        number.unwrap_or(default)
+    };
+    let default = Limits::default();
+    Limits {
+        receive_buffer: most("rmem_max", default.receive_buffer),
+        send_buffer: most("wmem_max", default.send_buffer),
+        ..default
     }
 }
 

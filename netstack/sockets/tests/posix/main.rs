@@ -25,6 +25,7 @@ fn answers(host: &mut dyn Host) -> Vec<String> {
             let made = make(host, state, port);
             answers.push(probe(host, &made));
             made.close(host);
+            host.forget();
             port += 4;
         }
     }
@@ -64,7 +65,7 @@ fn the_stack_answers_as_the_kernel_does() {
             continue;
         }
         let listed = DIFFERENCES.iter().position(|difference| {
-            state.starts_with(difference.state) && probe.starts_with(difference.probe)
+            state == difference.state && probe == difference.probe && stack == difference.stack
         });
         match listed {
             Some(at) => {
@@ -75,7 +76,7 @@ fn the_stack_answers_as_the_kernel_does() {
     }
     for (at, difference) in DIFFERENCES.iter().enumerate() {
         assert!(!difference.why.is_empty(), "a difference has a reason");
-        if !used.contains(&at) {
+        if !used.contains(&at) && !difference.is_race {
             let of = (difference.state, difference.probe);
             wrong.push(format!("there is no such difference any more: {of:?}"));
         }

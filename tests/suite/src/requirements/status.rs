@@ -4,7 +4,10 @@ use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::annotations::Above;
-use super::{Annotation, Table, Waiver};
+use super::{Annotation, GOALS, MOST_WAIVED, Table, Waiver};
+
+/// The column of open rows.
+const OPEN: usize = 5;
 
 /// How a row stands.
 #[derive(Debug)]
@@ -110,6 +113,11 @@ impl<'a> Status<'a> {
         }
     }
 
+    /// The tables.
+    pub fn tables(&self) -> &'a [Table] {
+        self.tables
+    }
+
     /// How the row `id` stands.
     pub fn proof(&self, id: &str) -> Proof<'a> {
         if let Some(tests) = self.tests.get(id) {
@@ -133,39 +141,75 @@ impl<'a> Status<'a> {
             .filter(|(_, row)| matches!(self.proof(&row.id), Proof::Open))
     }
 
+    /// How many rows of each level of a table there are, and how they stand: MUST before SHOULD before MAY, as they
+    /// first occur; with NOT it is the same level.
+    fn counts<'t>(&self, table: &'t Table) -> Vec<(&'t str, [usize; 6])> {
+        let mut levels: Vec<(&str, [usize; 6])> = Vec::new();
+        for row in &table.rows {
+            let level = row.level.trim_end_matches(" NOT");
+            let at = levels.iter().position(|(name, _)| *name == level);
+            let at = at.unwrap_or_else(|| {
+                levels.push((level, [0; 6]));
+                levels.len() - 1
+            });
+            let column = match self.proof(&row.id) {
+                Proof::Shown(_) => 1,
+                Proof::Waived(waiver) => {
+                    let class = Waiver::CLASSES
+                        .iter()
+                        .position(|name| *name == waiver.class);
+                    2 + class.unwrap_or(0)
+                }
+                Proof::Open => OPEN,
+            };
+            levels[at].1[0] += 1;
+            levels[at].1[column] += 1;
+        }
+        levels
+    }
+
     /// How many rows of each table and level stand how, as lines of tab-separated columns.
     pub fn summary(&self) -> String {
         let mut text =
             String::from("table\tlevel\trows\tshown\tabsent\tunobservable\tlater\topen\n");
         for table in self.tables {
-            // MUST before SHOULD before MAY, as they first occur; with NOT it is the same level.
-            let mut levels: Vec<(&str, [usize; 6])> = Vec::new();
-            for row in &table.rows {
-                let level = row.level.trim_end_matches(" NOT");
-                let at = levels.iter().position(|(name, _)| *name == level);
-                let at = at.unwrap_or_else(|| {
-                    levels.push((level, [0; 6]));
-                    levels.len() - 1
-                });
-                let column = match self.proof(&row.id) {
-                    Proof::Shown(_) => 1,
-                    Proof::Waived(waiver) => {
-                        let class = Waiver::CLASSES
-                            .iter()
-                            .position(|name| *name == waiver.class);
-                        2 + class.unwrap_or(0)
-                    }
-                    Proof::Open => 5,
-                };
-                levels[at].1[0] += 1;
-                levels[at].1[column] += 1;
-            }
-            for (level, counts) in levels {
+            for (level, counts) in self.counts(table) {
                 let counts = counts.map(|count| count.to_string()).join("\t");
                 let _ = writeln!(text, "{}\t{level}\t{counts}", table.name);
             }
         }
         text
+    }
+
+    /// Where the tables fall short of what was reached: more rows are open than may be, or more are waived.
+    pub fn shortfalls(&self) -> Vec<String> {
+        let mut short = Vec::new();
+        for table in self.tables {
+            let Some((_, goals)) = GOALS.iter().find(|(name, _)| *name == table.name) else {
+                continue;
+            };
+            for (level, counts) in self.counts(table) {
+                let name = table.name;
+                let goal = match level {
+                    "MUST" => goals[0],
+                    "SHOULD" => goals[1],
+                    _ => goals[2],
+                };
+                let (rows, open) = (counts[0], counts[OPEN]);
+                if (rows - open) * 100 < rows * goal {
+                    short.push(format!(
+                        "{name}: {open} of {rows} {level} rows are open; {goal} % have to be shown or waived"
+                    ));
+                }
+                let waived = counts[2] + counts[3];
+                if level == "MUST" && waived * 100 > rows * MOST_WAIVED {
+                    short.push(format!(
+                        "{name}: {waived} of {rows} MUST rows are waived; at most {MOST_WAIVED} % may be"
+                    ));
+                }
+            }
+        }
+        short
     }
 
     /// The file `status.tsv`: the summary as comments, and a line for every row.

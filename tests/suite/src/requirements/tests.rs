@@ -15,6 +15,39 @@ fn table() -> Vec<Table> {
     vec![Table { name: "one", rows }]
 }
 
+#[test]
+fn finished_tables_fall_short_of_open_rows_and_of_too_many_waivers() {
+    let rows = |count: usize| -> Vec<Table> {
+        let row = |number| Row {
+            id: format!("A-{number}"),
+            level: "MUST".to_owned(),
+            text: String::new(),
+        };
+        let rows = (0..count).map(row).collect();
+        vec![Table {
+            name: "rfc9293",
+            rows,
+        }]
+    };
+    let notes = |count: usize| {
+        let test = |number| format!("// req: A-{number}\n#[test]\nfn shows_{number}() {{}}\n");
+        let text: String = (0..count).map(test).collect();
+        scanned("drivers/tests/x.rs", &text)
+    };
+    let short = |shown: usize, waived: &[Waiver]| {
+        let (tables, notes) = (rows(20), notes(shown));
+        let status = Status::new(&tables, &notes, waived).expect("in order");
+        status.shortfalls().join(" and ")
+    };
+    assert_eq!(short(20, &[]), "");
+    assert!(short(19, &[]).contains("1 of 20 MUST rows are open"));
+    let waived: Vec<Waiver> = (17..20)
+        .map(|number| waiver(&format!("A-{number}"), "absent"))
+        .collect();
+    assert_eq!(short(18, &waived[1..]), "", "a tenth");
+    assert!(short(17, &waived).contains("3 of 20 MUST rows are waived"));
+}
+
 fn waiver(id: &str, class: &str) -> Waiver {
     Waiver {
         id: id.to_owned(),
@@ -114,5 +147,36 @@ fn everything_that_is_wrong_is_said() {
         "no table has the id \"C-2\"",
     ] {
         assert!(wrong.contains(part), "{part:?} is missing in:\n{wrong}");
+    }
+}
+
+#[test]
+fn captures_are_written_into_the_page_in_base64() {
+    for (bytes, text) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foob", "Zm9vYg=="),
+    ] {
+        assert_eq!(super::html::base64(bytes.as_bytes()), text);
+    }
+}
+
+#[test]
+fn the_page_has_a_line_for_each_row() {
+    let (tables, waivers) = (table(), [waiver("B-1", "absent")]);
+    let annotations = scanned(
+        "tests/x/tests/y.rs",
+        "// req: A-1\n#[test]\nfn shows() {}\n",
+    );
+    let status = Status::new(&tables, &annotations, &waivers).unwrap();
+    let page = super::page(&status, &super::Played::default());
+    for wanted in [
+        "<td id=\"A-1\">A-1<td>MUST<td><td>tests/x/tests/y.rs::shows<td>holds",
+        "<td id=\"A-2\">A-2<td>MUST NOT<td><td><td>open",
+        "<td id=\"B-1\">B-1<td>MAY<td><td>because<td>absent",
+    ] {
+        assert!(page.contains(wanted), "{wanted} in {page}");
     }
 }

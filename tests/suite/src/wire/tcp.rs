@@ -42,6 +42,20 @@ pub mod options {
         option
     }
 
+    /// A user timeout: a bit that means minutes, and 15 bits.
+    pub fn user_timeout(field: u16) -> Vec<u8> {
+        let [high, low] = field.to_be_bytes();
+        vec![28, 4, high, low]
+    }
+
+    /// Fast Open: a cookie, or the wish for one, which is empty.
+    pub fn fast_open(cookie: &[u8]) -> Vec<u8> {
+        let mut option = vec![34, 2 + cookie.len() as u8];
+        option.extend(cookie);
+        option.resize(option.len().next_multiple_of(4), 1);
+        option
+    }
+
     /// Selective acknowledgements.
     pub fn sack(blocks: &[(u32, u32)]) -> Vec<u8> {
         let mut option = vec![1, 1, 5, 2 + 8 * blocks.len() as u8];
@@ -194,6 +208,16 @@ impl Tcp {
     /// Its timestamp and the one it echoes.
     pub fn timestamps(&self) -> Option<(u32, u32)> {
         self.option(8).map(|body| (be32(&body, 0), be32(&body, 4)))
+    }
+
+    /// The field of its user timeout.
+    pub fn user_timeout(&self) -> Option<u16> {
+        self.option(28).map(|body| be16(&body, 0))
+    }
+
+    /// Its Fast Open cookie.
+    pub fn fast_open(&self) -> Option<Vec<u8>> {
+        self.option(34)
     }
 
     fn option(&self, wanted: u8) -> Option<Vec<u8>> {

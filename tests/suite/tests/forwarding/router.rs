@@ -3,6 +3,7 @@
 use super::{LEFT, MTU, RIGHT, Router, Sent, across, host};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
+use suite::wire::ip::set_ecn;
 use suite::wire::{Icmp, Ip, Udp, fragments, ip4, ip6, packet, protocol, sum};
 
 fn datagram(v6: bool, len: usize) -> Vec<u8> {
@@ -42,12 +43,14 @@ fn the_error(sent: &[Sent], original: &[u8]) -> Icmp {
     icmp
 }
 
+// req: RFC3168-24, RFC791-04, RFC8200-02, RFC6864-07
 #[test]
 fn packets_go_through_with_one_off_the_hop_limit_and_nothing_else_changed() {
     for v6 in [false, true] {
         let mut router = Router::new();
-        for len in [0, 1, 100, 1300] {
-            let sent = datagram(v6, len);
+        for (len, ecn) in [(0, 0), (1, 1), (100, 2), (1300, 3)] {
+            let mut sent = datagram(v6, len);
+            set_ecn(&mut sent, ecn);
             let came = router.send(LEFT, &sent);
             assert_eq!(came, [(RIGHT, with_hop_limit(sent, 63))]);
         }
@@ -58,6 +61,7 @@ fn packets_go_through_with_one_off_the_hop_limit_and_nothing_else_changed() {
     }
 }
 
+// req: RFC1122-02, RFC1122-35
 #[test]
 fn a_host_forwards_nothing() {
     let mut router = Router::with(|config| config.forward = false);
@@ -96,6 +100,7 @@ fn the_longest_prefix_wins() {
     );
 }
 
+// req: RFC4443-18
 #[test]
 fn a_used_up_hop_limit_is_told() {
     for (v6, kind) in [(false, (11, 0)), (true, (3, 0))] {
@@ -109,6 +114,7 @@ fn a_used_up_hop_limit_is_told() {
     }
 }
 
+// req: RFC4443-13
 #[test]
 fn a_missing_route_is_told() {
     for (v6, dst, kind) in [(false, "192.0.2.1", (3, 0)), (true, "2001:db8::1", (1, 0))] {
@@ -122,6 +128,7 @@ fn a_missing_route_is_told() {
     }
 }
 
+// req: RFC4443-13, RFC4443-15
 #[test]
 fn a_packet_does_not_go_back_over_its_link() {
     // RFC 4443, 3.1: code 3 and not back.
@@ -136,6 +143,7 @@ fn a_packet_does_not_go_back_over_its_link() {
     }
 }
 
+// req: RFC8200-11, RFC4443-16
 #[test]
 fn a_packet_too_big_for_the_next_link_is_told_with_its_mtu() {
     for (v6, kind, len) in [
@@ -375,4 +383,23 @@ fn what_waits_too_long_for_a_device_is_dropped() {
     assert_eq!(router.count("forward_queue_late"), 10);
     assert_eq!(router.count("out_queue_late"), 10);
     assert!(!router.stack.has_output());
+}
+
+// req: RFC6633-04
+#[test]
+fn a_source_quench_does_not_slow_a_router() {
+    let mut router = Router::new();
+    let sent = datagram(false, 100);
+    let came = router.send(LEFT, &sent);
+    let quench = Icmp {
+        src: host(LEFT, false, 9),
+        dst: host(LEFT, false, 1),
+        kind: (4, 0),
+        word: 0,
+        payload: came[0].1.clone(),
+    };
+    for _ in 0..100 {
+        assert_eq!(router.send(LEFT, &quench.to_packet()), []);
+        assert_eq!(router.send(LEFT, &sent), came);
+    }
 }

@@ -119,7 +119,7 @@ fn a_lost_fin_is_sent_again() {
     let mut remote = established();
     let fin = shut(&mut remote);
     let again = remote.pass(SECOND * 4);
-    assert_eq!(again.len(), 2, "{again:?}");
+    assert_eq!(again.len(), 4, "{again:?}");
     assert!(
         again
             .iter()

@@ -87,7 +87,7 @@ fn syn_ack(lab: &mut Lab, syn: &Tcp) -> Tcp {
     answer
 }
 
-// req: RFC4987-01
+// req: RFC4987-01, RFC4987-06
 #[test]
 fn a_flood_keeps_nobody_out_and_costs_no_memory() {
     let mut lab = lab(1);

@@ -71,7 +71,7 @@ fn inject(remote: &mut Remote, segment: &Tcp, ecn: u8) {
     remote.lab.inject(&packet);
 }
 
-// req: RFC3168-06, RFC3168-07, RFC3168-10, RFC3168-11
+// req: RFC3168-06, RFC3168-07, RFC3168-10, RFC3168-11, SHLD-8
 #[test]
 fn an_offer_is_taken_up_by_a_syn_ack_that_is_not_marked_itself() {
     for (ecn, flags, expected) in [
@@ -157,7 +157,7 @@ fn new_data_may_be_marked_and_nothing_else() {
     assert_eq!((bits, first.seq), (0, flight[0].1.seq));
 }
 
-// req: RFC3168-02, RFC3168-13, RFC3168-14, RFC3168-16
+// req: RFC3168-02, RFC3168-13, RFC3168-14, RFC3168-16, SHLD-8, RFC3168-09
 #[test]
 fn an_echo_reduces_the_window_once_and_the_next_new_data_says_so() {
     let mut remote = agreed();
@@ -214,7 +214,7 @@ fn marks_bring_the_window_down_to_one_segment_and_then_to_one_a_timeout() {
     }
 }
 
-// req: RFC3168-18, RFC3168-19, RFC3168-22
+// req: RFC3168-18, RFC3168-19, RFC3168-22, SHLD-8
 #[test]
 fn a_mark_is_echoed_until_the_far_end_has_reduced_its_window() {
     let mut remote = agreed();
@@ -248,5 +248,45 @@ fn a_path_that_swallows_what_may_be_marked_is_found_out() {
     remote.write(&[1; MSS]);
     for (_, packet) in remote.lab.pass(SECOND * 10) {
         assert_eq!(ip::ecn(&packet), 0);
+    }
+}
+
+// req: RFC3168-09, RFC3168-17
+#[test]
+fn a_repetition_does_not_say_that_the_window_was_reduced() {
+    let mut remote = agreed();
+    remote.write(&[1; 40 * MSS]);
+    let flight = sent(&mut remote.lab);
+    remote.rcv = flight[0].1.end();
+    remote.send(ACK | ECE, b"");
+    let mut seen = sent(&mut remote.lab);
+    for _ in 0..3 {
+        remote.send(ACK, b"");
+        seen.extend(sent(&mut remote.lab));
+    }
+    let (bits, again) = &seen[0];
+    assert_eq!(again.seq, flight[1].1.seq, "sent again");
+    assert!(!again.has(CWR) && *bits == 0, "{seen:?}");
+    remote.acknowledge(&flight[9].1);
+    let new = sent(&mut remote.lab);
+    assert!(new[0].1.has(CWR), "{new:?}");
+}
+
+// req: RFC3168-23
+#[test]
+fn a_probe_of_a_shut_window_says_nothing_of_marks() {
+    let mut remote = agreed();
+    remote.write(&[1; MSS]);
+    let first = sent(&mut remote.lab).remove(0).1;
+    remote.window = 0;
+    remote.rcv = first.end();
+    remote.send(ACK | ECE, b"");
+    remote.write(&[1; 100]);
+    let probes = remote.lab.pass(SECOND * 3);
+    assert!(!probes.is_empty());
+    for (_, packet) in probes {
+        let probe = Tcp::parse(&packet).expect("TCP");
+        assert_eq!((ip::ecn(&packet), probe.payload.len()), (0, 1));
+        assert!(!probe.has(CWR));
     }
 }

@@ -40,6 +40,7 @@ fn connecting(v6: bool) -> Remote {
 }
 
 // req: MUST-2, MUST-14, MUST-44, SHLD-5, MAY-3, MUST-67, RFC7323-01, RFC7323-17, RFC7323-18, RFC6691-01, RFC8200-31
+// req: RFC1122-55
 #[test]
 fn a_syn_offers_what_it_should() {
     for (v6, mss) in [(false, 1460), (true, 1440)] {
@@ -455,4 +456,26 @@ fn segments_keep_to_the_size_the_peer_named() {
         assert_eq!(sent[0].payload.len(), largest);
         assert!(sent.iter().all(|segment| segment.payload.len() <= largest));
     }
+}
+
+// req: RFC6528-03, RFC6528-04
+#[test]
+fn initial_numbers_of_other_connections_and_other_starts_say_nothing() {
+    let mut gaps = std::collections::HashSet::new();
+    let mut previous = 0_u32;
+    for seed in 0..20 {
+        let mut lab = Lab::new(&WorldConfig {
+            seed,
+            ..WorldConfig::default()
+        });
+        for port in 1..=10 {
+            let to = (Lab::neighbour(false), port).into();
+            let stack = &mut lab.host.stack;
+            stack.tcp_connect(lab.now, to, None).expect("a route");
+            let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
+            gaps.insert(syn.seq.wrapping_sub(previous) >> 8);
+            previous = syn.seq;
+        }
+    }
+    assert!(gaps.len() > 195, "{} of 200 gaps differ", gaps.len());
 }

@@ -44,7 +44,7 @@ fn connecting(v6: bool) -> (Lab, netstack_core::SocketId, Tcp) {
 }
 
 // req: MUST-16, MUST-67, RFC1191-01, RFC1191-08, RFC2923-04, RFC1191-11, RFC1191-12, RFC8201-01, RFC8201-08, RFC8201-09, RFC8201-11
-// req: RFC8201-13, RFC7323-40
+// req: RFC8201-13, RFC7323-40, RFC4443-17, RFC8201-15, RFC8504-07
 #[test]
 fn too_big_lowers_the_segment_size_and_sends_again_at_once() {
     for (v6, mtu, largest) in [(false, 1400, 1360), (true, 1300, 1240)] {
@@ -255,5 +255,31 @@ fn an_established_connection_survives_errors() {
         remote.acknowledge(&data);
         remote.send(ACK, b"");
         assert!(remote.pass(Duration::from_secs(10)).is_empty());
+    }
+}
+
+// req: MUST-47, SHLD-9, SHLD-20, SHLD-25, RFC1122-38, RFC1122-39
+#[test]
+fn who_asks_is_told_what_the_network_says_and_nobody_else() {
+    for kind in [(3, 0), (3, 1), (11, 0), (12, 0)] {
+        let mut remote = Remote::accepts(Lab::default(), &Offer::default());
+        remote.write(b"data");
+        let data = remote.one();
+        while remote.lab.host.stack.poll_event().is_some() {}
+        assert_eq!(remote.info().soft_error, None);
+        remote.lab.inject(&error(&data, kind, 0).to_packet());
+        let unreachable = Some(ConnectionError::Unreachable);
+        assert_eq!(remote.info().soft_error, unreachable, "{kind:?}");
+        assert_eq!(remote.lab.host.stack.poll_event(), None);
+        assert_eq!(remote.lab.host.stack.take_error(remote.socket), Ok(None));
+        remote.acknowledge(&data);
+        assert_eq!(remote.info().soft_error, None, "it went through");
+        // Where nothing goes through any more, that was why.
+        remote.write(b"more");
+        let data = remote.one();
+        remote.lab.inject(&error(&data, kind, 0).to_packet());
+        remote.pass(Duration::from_secs(3600));
+        let failed = remote.lab.host.stack.take_error(remote.socket);
+        assert_eq!(failed, Ok(unreachable));
     }
 }

@@ -96,7 +96,7 @@ fn data_may_come_with_the_third_segment() {
     assert_eq!(sent(&mut lab)[0].ack, syn_ack.ack.wrapping_add(5));
 }
 
-// req: U-19
+// req: U-19, RFC4987-09
 #[test]
 fn without_cookies_a_full_syn_queue_drops_syns_and_recovers() {
     let mut tcp = TcpConfig::default();

@@ -112,7 +112,7 @@ fn the_timeout_doubles_until_the_connection_is_given_up() {
     );
 }
 
-// req: MUST-18, RFC6298-07, RFC8961-05
+// req: MUST-18, RFC6298-07, RFC8961-05, RFC8961-08
 #[test]
 fn the_acknowledgement_of_what_was_sent_twice_measures_nothing() {
     let mut remote = established();
@@ -134,7 +134,7 @@ fn the_acknowledgement_of_what_was_sent_twice_measures_nothing() {
     assert!(remote.info().rto <= before.rto);
 }
 
-// req: RFC6298-02
+// req: RFC6298-02, RFC8961-04
 #[test]
 fn the_timeout_follows_the_round_trip_time() {
     let mut lab = Lab::default();

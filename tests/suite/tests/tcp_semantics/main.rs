@@ -1,20 +1,30 @@
 //! What TCP does, segment by segment, in virtual time.
 
+mod attacks;
 mod buffers;
 mod closing;
+mod congestion;
 mod cookies;
 mod ecn;
+mod fast_open;
+mod fast_open_client;
 mod handshake;
 mod icmp;
 mod keepalive;
+mod lingering;
 mod listening;
 mod loss;
+mod lost_acknowledgements;
 mod options;
 mod pacing;
 mod ports;
 mod receiving;
 mod recovery;
 mod resets;
+mod scoreboard;
 mod sending;
 mod time_wait;
+mod timeouts;
 mod timestamps;
+mod user_timeout;
+mod windows;

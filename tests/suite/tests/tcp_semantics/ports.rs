@@ -34,7 +34,7 @@ fn connections_one_after_the_other_have_different_ports() {
     assert!(ports.iter().all(|port| *port >= 1024));
 }
 
-// req: RFC6056-02
+// req: RFC6056-02, RFC8085-09
 #[test]
 fn ports_of_one_host_say_nothing_of_the_ports_of_another() {
     let mut gaps = HashSet::new();
@@ -57,6 +57,7 @@ fn ports_of_one_host_say_nothing_of_the_ports_of_another() {
     assert!(gaps.len() > 140, "{} of 150 gaps differ", gaps.len());
 }
 
+// req: RFC6056-01
 #[test]
 fn all_ports_are_used_before_there_are_none() {
     let mut lab = lab(1);

@@ -243,7 +243,7 @@ fn out_of_order_data_may_fill_the_whole_window() {
     remote.finish();
 }
 
-// req: RFC2018-02, RFC2018-03, RFC2018-06, RFC2018-07, RFC2018-08, RFC2018-09
+// req: RFC2018-02, RFC2018-03, RFC2018-06, RFC2018-07, RFC2018-08, RFC2018-09, RFC2018-05
 #[test]
 fn holes_are_reported_newest_first() {
     let offer = Offer {

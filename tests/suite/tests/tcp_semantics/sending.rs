@@ -61,6 +61,20 @@ fn nagle_lets_full_segments_pass() {
     assert!(last.has(PSH), "nothing waits");
 }
 
+// req: SHLD-7
+#[test]
+fn a_tail_does_not_wait_for_full_segments() {
+    let mut remote = established();
+    remote.write(&[1; MSS]);
+    assert_eq!(remote.one().payload.len(), MSS);
+    remote.write(b"a");
+    assert_eq!(remote.one().payload, b"a");
+    remote.write(&[2; MSS]);
+    assert_eq!(remote.one().payload.len(), MSS);
+    remote.write(b"b");
+    remote.nothing();
+}
+
 // req: MUST-17
 #[test]
 fn without_nagle_everything_leaves_at_once() {
@@ -98,7 +112,7 @@ fn a_message_whose_rest_never_comes_leaves_after_all() {
     assert_eq!(sent[0].1.payload.len(), 4);
 }
 
-// req: MUST-19, SHLD-28, RFC5681-01, RFC5681-03, RFC6928-01, RFC3465-02
+// req: MUST-19, SHLD-28, RFC5681-01, RFC5681-03, RFC6928-01, RFC3465-02, RFC5681-05
 #[test]
 fn the_first_flight_is_ten_segments() {
     let mut remote = established();

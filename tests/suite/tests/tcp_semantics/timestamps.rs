@@ -175,3 +175,148 @@ fn an_echo_measures_the_round_trip_of_what_was_sent_again() {
     let rtt = remote.info().rtt.expect("measured");
     assert!(rtt <= expected, "{rtt:?} measured, {expected:?} passed");
 }
+
+// req: RFC7323-22, RFC7323-34
+#[test]
+fn resets_carry_timestamps() {
+    let mut remote = established();
+    let (start, _) = remote.syn.timestamps().expect("timestamps");
+    remote.pass(MILLISECOND * 5);
+    remote.timestamps = Some((1_777, 0));
+    remote.send(ACK | PSH, b"x");
+    remote.one();
+    remote.lab.host.stack.abort(remote.lab.now, remote.socket);
+    let reset = remote.one();
+    assert!(reset.has(RST));
+    let expected = (start.wrapping_add(5), 1_777);
+    assert_eq!(reset.timestamps(), Some(expected), "the application's");
+    remote.timestamps = Some((1_888, 0));
+    remote.send(ACK | PSH, b"y");
+    let reset = remote.one();
+    assert!(reset.has(RST));
+    assert_eq!(reset.timestamps(), Some((0, 1_888)), "the answer");
+}
+
+// req: RFC7323-25
+#[test]
+fn timestamps_that_were_not_agreed_on_are_an_unknown_option() {
+    let mut remote = Remote::connects(Lab::default(), &Offer::default());
+    for val in [9_000, 8_000, 1] {
+        let data = Tcp {
+            options: options::timestamps(val, 77),
+            ..remote.segment(ACK | PSH, b"x")
+        };
+        remote.nxt = data.end();
+        remote.inject(&data);
+        assert_eq!(remote.one().timestamps(), None);
+        assert_eq!(remote.read().as_deref(), Some(&b"x"[..]));
+    }
+}
+
+// req: RFC7323-27
+#[test]
+fn an_echo_that_acknowledges_nothing_measures_nothing() {
+    let mut remote = established();
+    let val = remote.syn.timestamps().expect("timestamps").0;
+    remote.write(b"data");
+    remote.one();
+    let before = (remote.info().rtt, remote.info().rto);
+    remote.pass(MILLISECOND * 100);
+    remote.timestamps = Some((1_001, val));
+    remote.send(ACK, b"");
+    remote.send(ACK | PSH, b"and data");
+    assert_eq!((remote.info().rtt, remote.info().rto), before);
+}
+
+// req: RFC7323-19
+#[test]
+fn what_a_syn_echoes_measures_nothing() {
+    let stack = (Lab::address(false), 80).into();
+    let local = (Lab::neighbour(false), 40_000).into();
+    let mut estimates = Vec::new();
+    let mut plausible = 0;
+    for _ in 0..2 {
+        let mut lab = Lab::default();
+        let listener = lab.host.stack.tcp_listen(stack, 4).expect("a free port");
+        let offer = Offer::default();
+        let syn = Tcp {
+            options: options::timestamps(1_000, plausible),
+            ..Remote::syn(local, stack, &offer)
+        };
+        lab.inject(&syn.to_packet());
+        let answer = Tcp::parse(&lab.sent()[0]).expect("TCP");
+        // What the stack's clock showed five seconds ago.
+        plausible = answer
+            .timestamps()
+            .expect("timestamps")
+            .0
+            .wrapping_sub(5_000);
+        lab.pass(MILLISECOND * 20);
+        lab.inject(&Remote::third(&answer, b"").to_packet());
+        let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
+        let info = lab.host.stack.tcp_info(socket).expect("a connection");
+        estimates.push((info.rtt, info.rto));
+    }
+    assert_eq!(estimates[0], estimates[1]);
+}
+
+// req: RFC7323-33
+#[test]
+fn a_reset_does_not_set_the_clock_forward() {
+    let mut remote = established();
+    let challenged = Tcp {
+        seq: remote.nxt.wrapping_add(10),
+        options: options::timestamps(900_000, 0),
+        ..remote.segment(RST, b"")
+    };
+    remote.inject(&challenged);
+    assert_eq!(echoed(&remote.one()), Some(1_000));
+    remote.timestamps = Some((1_001, 0));
+    remote.send(ACK | PSH, b"genuine");
+    assert_eq!(remote.read().as_deref(), Some(&b"genuine"[..]));
+}
+
+// req: RFC7323-31, RFC7323-36
+#[test]
+fn a_segment_is_judged_by_its_timestamp_first_and_once() {
+    let mut remote = established();
+    // What waits beyond a hole is not judged again when the hole is filled by something newer.
+    remote.timestamps = Some((1_010, 0));
+    let beyond = Tcp {
+        seq: remote.nxt.wrapping_add(4),
+        ..remote.segment(ACK | PSH, b"beyond")
+    };
+    remote.inject(&beyond);
+    remote.sent();
+    remote.timestamps = Some((1_300, 0));
+    remote.send(ACK | PSH, b"hole");
+    assert_eq!(echoed(&remote.one()), Some(1_300), "of what filled it");
+    assert_eq!(remote.read().as_deref(), Some(&b"holebeyond"[..]));
+    remote.nxt = beyond.end();
+    // What is both old and out of the window is old.
+    remote.timestamps = Some((1_200, 0));
+    let stray = Tcp {
+        seq: remote.nxt.wrapping_sub(1_000_000),
+        ..remote.segment(ACK, b"stray")
+    };
+    remote.inject(&stray);
+    let counters = &remote.lab.host.stack.counters().tcp;
+    assert_eq!((counters.in_paws, counters.in_out_of_window), (1, 0));
+}
+
+// req: RFC7323-41
+#[test]
+fn the_clocks_of_two_connections_say_nothing_of_each_other() {
+    let mut lab = Lab::default();
+    let mut clocks = std::collections::HashSet::new();
+    for port in 1..=40 {
+        let to = (Lab::neighbour(false), port).into();
+        lab.host
+            .stack
+            .tcp_connect(lab.now, to, None)
+            .expect("a route");
+        let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
+        let val = syn.timestamps().expect("timestamps").0;
+        assert!(clocks.insert(val >> 16), "{val} is near another");
+    }
+}

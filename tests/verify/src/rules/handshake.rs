@@ -182,7 +182,8 @@ fn judge_refusal(view: &View<'_, '_>, out: &mut Out) {
     if !tcp.flags.rst || !is_answer_to_syn {
         return;
     }
-    let expected = asked.seq.plus(1).plus(asked.len);
+    let fin = u32::from(asked.flags.fin);
+    let expected = asked.seq.plus(1).plus(asked.len).plus(fin);
     if !tcp.flags.ack || tcp.seq.0 != 0 || tcp.ack_number != expected {
         out.add(
             &REFUSAL,

@@ -41,7 +41,11 @@ impl State {
             self.unanswered[1 - me] += 1;
         }
         self.unanswered[me] = 0;
-        if view.facts.is_stray_syn && view.agreed.is_some() && !view.flow.is_over() {
+        let is_established = view.flow.halves.iter().all(|half| {
+            let syn = half.syn.as_ref().map(|syn| syn.seq);
+            half.una.zip(syn).is_some_and(|(una, syn)| una.after(syn))
+        });
+        if view.facts.is_stray_syn && is_established && !view.flow.is_over() {
             self.stray_syn[1 - me] = Some(view.number());
         }
     }

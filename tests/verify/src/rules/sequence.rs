@@ -1,8 +1,9 @@
 //! Sequence and acknowledgement numbers, windows, and the bytes themselves.
 
-use crate::out::Out;
+use crate::Offload;
+use crate::out::{Out, Scope};
 use crate::parse::seq::Seq;
-use crate::rule::rules;
+use crate::rule::{Rule, rules};
 use crate::track::{Data, Track, View};
 
 rules! {
@@ -25,6 +26,26 @@ pub(super) struct State {
     /// Acknowledgements of what was not seen sent: the number, and the packet. The next segment tells whether the
     /// capture lost something.
     unsent: [Option<(Seq, u64)>; 2],
+    /// Of each side: segments that may be too long, or may be cut on their way out.
+    long: [Vec<Long>; 2],
+    /// Segments of exactly the longest payload that each side may send.
+    full: [u32; 2],
+}
+
+/// So many are kept until more is known.
+const LONG: usize = 16;
+/// A sender whose segments are cut after the capture does not send so many that need no cutting, and none of twice the
+/// length.
+const FULL: u32 = 8;
+
+struct Long {
+    rule: &'static Rule,
+    packets: [u64; 2],
+    len: u32,
+    options: u32,
+    mss: u32,
+    /// It is no longer than what its sender said it can receive in a segment.
+    fits_link: bool,
 }
 
 impl State {
@@ -32,7 +53,7 @@ impl State {
         if view.tcp.flags.rst {
             return;
         }
-        judge_length(view, out);
+        self.judge_length(view, out);
         judge_window(view, out);
         self.judge_ack(view, out);
         judge_bytes(view, out);
@@ -44,6 +65,51 @@ impl State {
             if let Some((number, packet)) = self.unsent[side].take() {
                 report_unsent(flow, side, number, packet, out);
             }
+            let is_cut_before = self.full[side] >= FULL;
+            for long in self.long[side].drain(..) {
+                let mut scope = flow.scope(side, true);
+                scope.has.wire &= long.fits_link || is_cut_before;
+                long.report(scope, out);
+            }
+        }
+    }
+
+    /// What seems too long may be cut after the capture, which other segments of the connection tell: so it is said at
+    /// the end, unless the capture is known to be of the wire.
+    fn judge_length(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        let Some(syn) = view.peer().syn.as_ref().filter(|_| tcp.len > 0) else {
+            return;
+        };
+        let Some(mss) = view.flow.mss_towards(me) else {
+            return;
+        };
+        let options = u32::try_from(tcp.header_len).map_or(0, |length| length.saturating_sub(20));
+        let most = mss.saturating_sub(options);
+        self.full[me] = self.full[me].saturating_add(u32::from(tcp.len == most));
+        if tcp.len <= most {
+            return;
+        }
+        let rule = if view.again().is_some() {
+            &RETRANSMITTED_TOO_LONG
+        } else if syn.options.mss.is_some() {
+            &TOO_LONG
+        } else {
+            &TOO_LONG_UNSAID
+        };
+        let own = view.me().syn.as_ref().and_then(|syn| syn.options.mss);
+        let long = Long {
+            rule,
+            packets: [view.number(), syn.packet],
+            len: tcp.len,
+            options,
+            mss,
+            fits_link: own.is_some_and(|own| tcp.len + options <= u32::from(own)),
+        };
+        if view.options.offload != Offload::Auto || view.facts.is_super {
+            long.report(view.scope(), out);
+        } else if self.long[me].len() < LONG {
+            self.long[me].push(long);
         }
     }
 
@@ -104,35 +170,18 @@ fn report_unsent(flow: &Track, side: usize, number: Seq, packet: u64, out: &mut 
     );
 }
 
-fn judge_length(view: &View<'_, '_>, out: &mut Out) {
-    let tcp = view.tcp;
-    let Some(syn) = view.peer().syn.as_ref().filter(|_| tcp.len > 0) else {
-        return;
-    };
-    let Some(mss) = view.flow.mss_towards(view.facts.me) else {
-        return;
-    };
-    let options = u32::try_from(tcp.header_len).map_or(0, |length| length.saturating_sub(20));
-    let most = mss.saturating_sub(options);
-    if tcp.len <= most {
-        return;
+impl Long {
+    fn report(&self, scope: Scope, out: &mut Out) {
+        out.add(
+            self.rule,
+            scope,
+            &self.packets,
+            format_args!(
+                "{} bytes of payload and {} of options, the maximum segment size is {}",
+                self.len, self.options, self.mss
+            ),
+        );
     }
-    let rule = if view.again().is_some() {
-        &RETRANSMITTED_TOO_LONG
-    } else if syn.options.mss.is_some() {
-        &TOO_LONG
-    } else {
-        &TOO_LONG_UNSAID
-    };
-    out.add(
-        rule,
-        view.scope(),
-        &[view.number(), syn.packet],
-        format_args!(
-            "{} bytes of payload and {options} of options, the maximum segment size is {mss}",
-            tcp.len
-        ),
-    );
 }
 
 fn judge_window(view: &View<'_, '_>, out: &mut Out) {

@@ -134,7 +134,8 @@ impl Half {
     }
 
     /// Whether this side drops `tcp` of the other, which never offered a larger window than `window`: it is behind what
-    /// was echoed (RFC 7323, 5.3), or acknowledges what is too old (RFC 5961, 5.2).
+    /// was echoed (RFC 7323, 5.3), acknowledges what is too old (RFC 5961, 5.2), or is beyond the window that this side
+    /// offers (RFC 9293, 3.10.7.4).
     pub(super) fn drops(&self, tcp: &Segment<'_>, window: u32) -> bool {
         let is_behind = match (tcp.options.timestamps, self.echo) {
             (Some(stamps), Some(echo)) => Seq(stamps.value).before(Seq(echo)),
@@ -143,7 +144,10 @@ impl Half {
         let is_old = self.una.is_some_and(|una| {
             window > 0 && tcp.flags.ack && tcp.ack_number.before(una.minus(window))
         });
-        is_behind || is_old
+        let is_beyond = tcp.seq_len() > 0
+            && !tcp.flags.syn
+            && self.edge.is_some_and(|edge| tcp.seq.after(edge));
+        is_behind || is_old || is_beyond
     }
 
     /// Notes what this side had to take of the other's `tcp`.

@@ -129,7 +129,14 @@ impl Facts {
         options: &Options,
     ) -> Facts {
         let (mine, theirs) = (&track.halves[me], &track.halves[1 - me]);
+        // What came before an answer to a SYN was no part of the connection.
+        let answers = tcp.flags.ack
+            && mine.syn.is_none()
+            && theirs.syn.as_ref().is_some_and(|syn| {
+                tcp.ack_number == syn.seq.plus(1) && theirs.una == Some(syn.seq)
+            });
         let is_stray_syn = tcp.flags.syn
+            && !answers
             && mine
                 .syn
                 .as_ref()
@@ -212,8 +219,10 @@ fn probing(mine: &Half, theirs: &Half, nxt: Seq, tcp: &Segment<'_>) -> Option<Da
     if theirs.window_is_shut() && (below_una || tcp.len == 1 && tcp.seq == una) {
         return Some(Data::Probe);
     }
-    (below_una && una == nxt && mine.syn.as_ref().is_none_or(|syn| syn.seq != tcp.seq))
-        .then_some(Data::KeepAlive)
+    // Below the first byte stands the SYN's number, which the end of the handshake must not have.
+    let is_past_handshake =
+        mine.acked.is_some() || mine.syn.as_ref().is_none_or(|syn| syn.seq != tcp.seq);
+    (below_una && una == nxt && is_past_handshake).then_some(Data::KeepAlive)
 }
 
 /// Whether a segment is one before segmentation or after joining, or one whose checksum is not yet made.

@@ -16,6 +16,8 @@ pub(crate) const SYN: u8 = 2;
 pub(crate) const RST: u8 = 4;
 pub(crate) const PSH: u8 = 8;
 pub(crate) const ACK: u8 = 16;
+pub(crate) const ECE: u8 = 64;
+pub(crate) const CWR: u8 = 128;
 
 #[derive(Clone)]
 pub(crate) struct Frame {
@@ -29,6 +31,8 @@ pub(crate) struct Frame {
 pub(crate) struct Capture {
     pub(crate) links: Vec<DataLink>,
     pub(crate) frames: Vec<Frame>,
+    /// Bytes that are missing at the end of the file.
+    pub(crate) cut: usize,
 }
 
 impl Capture {
@@ -39,6 +43,7 @@ impl Capture {
         let mut capture = Capture {
             links: Vec::new(),
             frames: Vec::new(),
+            cut: 0,
         };
         while let Some(block) = reader.next_block() {
             match block.unwrap().0 {
@@ -79,7 +84,9 @@ impl Capture {
                 })
                 .unwrap();
         }
-        writer.into_inner()
+        let mut bytes = writer.into_inner();
+        bytes.truncate(bytes.len() - self.cut);
+        bytes
     }
 
     /// The `nth` frame that `test` picks, counted from 0.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Case;
 use crate::capture::{ACK, Capture, FIN, Frame, PSH, RST, SYN};
+use crate::{Case, case};
 
 fn data(frame: &Frame) -> bool {
     frame.is_tcp() && frame.is_clients() && frame.len() > 0
@@ -65,533 +65,327 @@ fn insert(capture: &mut Capture, place: usize, mut frame: Frame, later: Duration
 const MS: Duration = Duration::from_millis(1);
 
 pub(crate) static CASES: &[Case] = &[
-    Case {
-        rule: "W-TCPFMT-01",
-        capture: "bulk4",
-        also: &["W-ACK-03"],
-        change: |c| {
-            let frame = c.find(5, data);
-            let at = frame.transport() + 16;
-            frame.bytes[at] ^= 0x55;
-            frame.bytes[at + 1] ^= 0x21;
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-02",
-        capture: "bulk4",
-        also: &["W-ACK-03"],
-        change: |c| {
-            edit(c.find(5, data), |frame, at| frame.bytes[at + 12] = 0x40);
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-03",
-        capture: "bulk4",
-        also: &["W-TS-01"],
-        change: |c| {
-            edit(c.find(5, data), |frame, _| {
-                let body = frame.option(8).unwrap();
-                frame.bytes[body - 1] = 9;
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-04",
-        capture: "bulk4",
-        also: &["W-TS-01"],
-        change: |c| {
-            edit(c.find(5, data), |frame, at| {
-                frame.bytes[at + 20..at + 32].copy_from_slice(&[2, 4, 2, 0, 1, 1, 1, 1, 1, 1, 1, 1])
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-05",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-01"],
-        change: |c| {
-            edit(c.find(0, syn_ack), |frame, _| {
-                let body = frame.option(2).unwrap();
-                frame.put16(body, 555);
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-06",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-05"],
-        change: |c| {
-            edit(c.find(0, syn_ack), |frame, _| {
-                let body = frame.option(3).unwrap();
-                frame.bytes[body] = 15;
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-07",
-        capture: "slow_start",
-        also: &["W-TCPSEQ-03", "W-TCPSEQ-04", "W-TCPSEQ-05"],
-        change: |c| strip(c.find(0, syn), 4),
-    },
-    Case {
-        rule: "W-TCPFMT-08",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(5, data), |frame, at| frame.bytes[at + 12] |= 2);
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-09",
-        capture: "bulk4",
-        also: &["W-TCPFMT-10", "W-TCPSEQ-10", "W-TCPSEQ-11"],
-        change: |c| {
+    case("W-TCPFMT-01", "bulk4", &["W-ACK-03"], |c| {
+        let frame = c.find(5, data);
+        let at = frame.transport() + 16;
+        frame.bytes[at] ^= 0x55;
+        frame.bytes[at + 1] ^= 0x21;
+    }),
+    case("W-TCPFMT-02", "bulk4", &["W-ACK-03"], |c| {
+        edit(c.find(5, data), |frame, at| frame.bytes[at + 12] = 0x40);
+    }),
+    case("W-TCPFMT-03", "bulk4", &["W-TS-01"], |c| {
+        edit(c.find(5, data), |frame, _| {
+            let body = frame.option(8).unwrap();
+            frame.bytes[body - 1] = 9;
+        });
+    }),
+    case("W-TCPFMT-04", "bulk4", &["W-TS-01"], |c| {
+        edit(c.find(5, data), |frame, at| {
+            frame.bytes[at + 20..at + 32].copy_from_slice(&[2, 4, 2, 0, 1, 1, 1, 1, 1, 1, 1, 1])
+        });
+    }),
+    case("W-TCPFMT-05", "bulk4", &["W-TCPSEQ-01"], |c| {
+        edit(c.find(0, syn_ack), |frame, _| {
+            let body = frame.option(2).unwrap();
+            frame.put16(body, 555);
+        });
+    }),
+    case("W-TCPFMT-06", "bulk4", &["W-TCPSEQ-05"], |c| {
+        edit(c.find(0, syn_ack), |frame, _| {
+            let body = frame.option(3).unwrap();
+            frame.bytes[body] = 15;
+        });
+    }),
+    case(
+        "W-TCPFMT-07",
+        "slow_start",
+        &["W-TCPSEQ-03", "W-TCPSEQ-04", "W-TCPSEQ-05"],
+        |c| strip(c.find(0, syn), 4),
+    ),
+    case("W-TCPFMT-08", "bulk4", &[], |c| {
+        edit(c.find(5, data), |frame, at| frame.bytes[at + 12] |= 2);
+    }),
+    case(
+        "W-TCPFMT-09",
+        "bulk4",
+        &["W-TCPFMT-10", "W-TCPSEQ-10", "W-TCPSEQ-11"],
+        |c| {
             edit(c.find(0, fin), |frame, at| frame.bytes[at + 13] = FIN);
         },
-    },
-    Case {
-        rule: "W-TCPFMT-10",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(
-                c.find(0, |frame| data(frame) && frame.flags() == ACK | PSH),
-                |frame, at| frame.bytes[at + 13] = PSH,
-            );
-        },
-    },
-    Case {
-        rule: "W-TCPFMT-12",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(5, data), |frame, at| frame.put16(at + 18, 7));
-        },
-    },
-    Case {
-        rule: "W-TCPHS-01",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-06"],
-        change: |c| {
-            edit(c.find(0, syn_ack), |frame, at| {
+    ),
+    case("W-TCPFMT-10", "bulk4", &[], |c| {
+        edit(
+            c.find(0, |frame| data(frame) && frame.flags() == ACK | PSH),
+            |frame, at| frame.bytes[at + 13] = PSH,
+        );
+    }),
+    case("W-TCPFMT-12", "bulk4", &[], |c| {
+        edit(c.find(5, data), |frame, at| frame.put16(at + 18, 7));
+    }),
+    case("W-TCPHS-01", "bulk4", &["W-TCPSEQ-06"], |c| {
+        edit(c.find(0, syn_ack), |frame, at| {
+            let ack = frame.u32(at + 8);
+            frame.put32(at + 8, ack + 9);
+        });
+    }),
+    case("W-TCPHS-02", "timeouts", &["W-TCPHS-08"], |c| {
+        let place = c.frames.iter().rposition(syn).unwrap();
+        edit(&mut c.frames[place], |frame, at| {
+            let seq = frame.u32(at + 4);
+            frame.put32(at + 4, seq.wrapping_add(77_777));
+        });
+    }),
+    case("W-TCPHS-03", "timeouts", &[], |c| {
+        let place = c.frames.iter().rposition(syn).unwrap();
+        let mut frame = c.frames[place].clone();
+        // A newer timestamp: no copy that a network made.
+        edit(&mut frame, |frame, _| {
+            let body = frame.option(8).unwrap();
+            frame.put32(body, frame.u32(body) + 50);
+        });
+        insert(c, place, frame, 50 * MS);
+    }),
+    case("W-TCPHS-05", "closes", &["W-CLOSE-05"], |c| {
+        edit(
+            c.find(0, |frame| reset(frame) && frame.seq() == 0),
+            |frame, at| {
                 let ack = frame.u32(at + 8);
-                frame.put32(at + 8, ack + 9);
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPHS-02",
-        capture: "timeouts",
-        also: &["W-TCPHS-08"],
-        change: |c| {
-            let place = c.frames.iter().rposition(syn).unwrap();
-            edit(&mut c.frames[place], |frame, at| {
-                let seq = frame.u32(at + 4);
-                frame.put32(at + 4, seq.wrapping_add(77_777));
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPHS-03",
-        capture: "timeouts",
-        also: &[],
-        change: |c| {
-            let place = c.frames.iter().rposition(syn).unwrap();
-            let mut frame = c.frames[place].clone();
-            // A newer timestamp: no copy that a network made.
-            edit(&mut frame, |frame, _| {
-                let body = frame.option(8).unwrap();
-                frame.put32(body, frame.u32(body) + 50);
-            });
-            insert(c, place, frame, 50 * MS);
-        },
-    },
-    Case {
-        rule: "W-TCPHS-05",
-        capture: "closes",
-        also: &["W-CLOSE-05"],
-        change: |c| {
-            edit(
-                c.find(0, |frame| reset(frame) && frame.seq() == 0),
-                |frame, at| {
-                    let ack = frame.u32(at + 8);
-                    frame.put32(at + 8, ack.wrapping_add(1));
-                },
-            );
-        },
-    },
-    Case {
-        rule: "W-TCPHS-10",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-08"],
-        change: |c| {
-            edit(c.find(0, syn), |frame, _| frame.bytes.extend(b"early"));
-        },
-    },
-    Case {
-        rule: "W-TCPHS-11",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(0, syn_ack), |frame, at| frame.bytes[at + 13] |= 0x40);
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-01",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-08", "W-TCPSEQ-03"],
-        change: |c| {
+                frame.put32(at + 8, ack.wrapping_add(1));
+            },
+        );
+    }),
+    case("W-TCPHS-10", "bulk4", &["W-TCPSEQ-08"], |c| {
+        edit(c.find(0, syn), |frame, _| frame.bytes.extend(b"early"));
+    }),
+    case("W-TCPHS-11", "bulk4", &[], |c| {
+        edit(c.find(0, syn_ack), |frame, at| frame.bytes[at + 13] |= 0x40);
+    }),
+    case(
+        "W-TCPSEQ-01",
+        "bulk4",
+        &["W-TCPSEQ-08", "W-TCPSEQ-03"],
+        |c| {
             edit(c.find(5, data), |frame, _| frame.bytes.extend([3; 40]));
         },
-    },
-    Case {
-        rule: "W-TCPSEQ-02",
-        capture: "bulk4",
-        also: &[],
-        change: |c| strip(c.find(0, syn_ack), 2),
-    },
-    Case {
-        rule: "W-TCPSEQ-03",
-        capture: "slow_start",
-        also: &["W-TCPSEQ-04"],
-        change: |c| {
-            for frame in c.frames.iter_mut().filter(|frame| pure_ack(frame)) {
-                edit(frame, |frame, at| frame.put16(at + 14, 1));
-            }
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-06",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-05", "W-TCPSEQ-07"],
-        change: |c| {
+    ),
+    case("W-TCPSEQ-02", "bulk4", &[], |c| {
+        strip(c.find(0, syn_ack), 2)
+    }),
+    case("W-TCPSEQ-03", "slow_start", &["W-TCPSEQ-04"], |c| {
+        for frame in c.frames.iter_mut().filter(|frame| pure_ack(frame)) {
+            edit(frame, |frame, at| frame.put16(at + 14, 1));
+        }
+    }),
+    case(
+        "W-TCPSEQ-06",
+        "bulk4",
+        &["W-TCPSEQ-05", "W-TCPSEQ-07"],
+        |c| {
             edit(c.find(3, pure_ack), |frame, at| {
                 let ack = frame.u32(at + 8);
                 frame.put32(at + 8, ack + 200_000);
             });
         },
-    },
-    Case {
-        rule: "W-TCPSEQ-07",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-05"],
-        change: |c| {
-            edit(c.find(6, pure_ack), |frame, at| {
-                let ack = frame.u32(at + 8);
-                frame.put32(at + 8, ack - 9000);
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-08",
-        capture: "lossy_sender",
-        also: &[],
-        change: |c| {
-            let mut seen = std::collections::HashSet::new();
-            let place = c.place(0, |_| true);
-            let again = c
-                .frames
-                .iter()
-                .skip(place)
-                .position(|frame| data(frame) && !seen.insert(frame.seq()))
-                .unwrap();
-            edit(&mut c.frames[again], |frame, _| {
-                let at = frame.payload();
-                frame.bytes[at + 20] ^= 0xff;
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-09",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-07"],
-        change: |c| {
-            let place = c.place(0, fin);
-            let ack = c
-                .frames
-                .iter()
-                .skip(place)
-                .position(|frame| frame.is_tcp() && !frame.is_clients())
-                .unwrap()
-                + place;
-            edit(&mut c.frames[ack], |frame, at| {
-                let ack = frame.u32(at + 8);
-                frame.put32(at + 8, ack + 1);
-            });
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-10",
-        capture: "bulk4",
-        also: &["W-TCPSEQ-11"],
-        change: |c| {
-            let place = c.place(0, |frame| fin(frame) && frame.is_clients());
-            let mut frame = c.frames[place].clone();
-            frame.bytes.extend([1; 50]);
-            edit(&mut frame, |frame, at| {
-                frame.bytes[at + 13] = ACK;
-                let seq = frame.u32(at + 4) + 1 + (frame.len() as u32 - 50);
-                frame.put32(at + 4, seq);
-            });
-            insert(c, place, frame, Duration::from_nanos(1));
-        },
-    },
-    Case {
-        rule: "W-TCPSEQ-11",
-        capture: "bulk4",
-        also: &["W-RTX-07"],
-        change: |c| {
-            let place = c.place(0, |frame| fin(frame) && frame.is_clients());
-            let mut frame = c.frames[place].clone();
-            edit(&mut frame, |frame, at| {
-                let seq = frame.u32(at + 4) - 1;
-                frame.put32(at + 4, seq);
-                let end = frame.payload();
-                frame.bytes.truncate(end);
-            });
-            insert(c, place, frame, Duration::from_nanos(1));
-        },
-    },
-    Case {
-        rule: "W-TS-01",
-        capture: "bulk4",
-        also: &[],
-        change: |c| strip(c.find(5, data), 8),
-    },
-    Case {
-        rule: "W-TS-02",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(5, data), |frame, _| {
-                let at = frame.option(8).unwrap();
-                let value = frame.u32(at);
-                frame.put32(at, value.wrapping_sub(5000));
-            });
-        },
-    },
-    Case {
-        rule: "W-TS-04",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(5, data), |frame, _| {
-                let at = frame.option(8).unwrap();
-                let echo = frame.u32(at + 4);
-                frame.put32(at + 4, echo.wrapping_add(90_000));
-            });
-        },
-    },
-    Case {
-        rule: "W-TS-06",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            edit(c.find(0, syn), |frame, _| {
-                let at = frame.option(8).unwrap();
-                frame.put32(at + 4, 5);
-            });
-        },
-    },
-    Case {
-        rule: "W-SACK-01",
-        capture: "lossy_receiver",
-        also: &["W-SACK-11"],
-        change: |c| {
-            strip(c.find(0, syn), 4);
-            strip(c.find(0, syn_ack), 4);
-        },
-    },
-    Case {
-        rule: "W-SACK-02",
-        capture: "lossy_receiver",
-        also: &["W-TCPFMT-03", "W-SACK-11"],
-        change: |c| {
+    ),
+    case("W-TCPSEQ-07", "bulk4", &["W-TCPSEQ-05"], |c| {
+        edit(c.find(6, pure_ack), |frame, at| {
+            let ack = frame.u32(at + 8);
+            frame.put32(at + 8, ack - 9000);
+        });
+    }),
+    case("W-TCPSEQ-08", "lossy_sender", &[], |c| {
+        let mut seen = std::collections::HashSet::new();
+        let place = c.place(0, |_| true);
+        let again = c
+            .frames
+            .iter()
+            .skip(place)
+            .position(|frame| data(frame) && !seen.insert(frame.seq()))
+            .unwrap();
+        edit(&mut c.frames[again], |frame, _| {
+            let at = frame.payload();
+            frame.bytes[at + 20] ^= 0xff;
+        });
+    }),
+    case("W-TCPSEQ-09", "bulk4", &["W-TCPSEQ-07"], |c| {
+        let place = c.place(0, fin);
+        let ack = c
+            .frames
+            .iter()
+            .skip(place)
+            .position(|frame| frame.is_tcp() && !frame.is_clients())
+            .unwrap()
+            + place;
+        edit(&mut c.frames[ack], |frame, at| {
+            let ack = frame.u32(at + 8);
+            frame.put32(at + 8, ack + 1);
+        });
+    }),
+    case("W-TCPSEQ-10", "bulk4", &["W-TCPSEQ-11"], |c| {
+        let place = c.place(0, |frame| fin(frame) && frame.is_clients());
+        let mut frame = c.frames[place].clone();
+        frame.bytes.extend([1; 50]);
+        edit(&mut frame, |frame, at| {
+            frame.bytes[at + 13] = ACK;
+            let seq = frame.u32(at + 4) + 1 + (frame.len() as u32 - 50);
+            frame.put32(at + 4, seq);
+        });
+        insert(c, place, frame, Duration::from_nanos(1));
+    }),
+    case("W-TCPSEQ-11", "bulk4", &["W-RTX-07"], |c| {
+        let place = c.place(0, |frame| fin(frame) && frame.is_clients());
+        let mut frame = c.frames[place].clone();
+        edit(&mut frame, |frame, at| {
+            let seq = frame.u32(at + 4) - 1;
+            frame.put32(at + 4, seq);
+            let end = frame.payload();
+            frame.bytes.truncate(end);
+        });
+        insert(c, place, frame, Duration::from_nanos(1));
+    }),
+    case("W-TS-01", "bulk4", &[], |c| strip(c.find(5, data), 8)),
+    case("W-TS-02", "bulk4", &[], |c| {
+        edit(c.find(5, data), |frame, _| {
+            let at = frame.option(8).unwrap();
+            let value = frame.u32(at);
+            frame.put32(at, value.wrapping_sub(5000));
+        });
+    }),
+    case("W-TS-04", "bulk4", &[], |c| {
+        edit(c.find(5, data), |frame, _| {
+            let at = frame.option(8).unwrap();
+            let echo = frame.u32(at + 4);
+            frame.put32(at + 4, echo.wrapping_add(90_000));
+        });
+    }),
+    case("W-TS-06", "bulk4", &[], |c| {
+        edit(c.find(0, syn), |frame, _| {
+            let at = frame.option(8).unwrap();
+            frame.put32(at + 4, 5);
+        });
+    }),
+    case("W-SACK-01", "lossy_receiver", &["W-SACK-11"], |c| {
+        strip(c.find(0, syn), 4);
+        strip(c.find(0, syn_ack), 4);
+    }),
+    case(
+        "W-SACK-02",
+        "lossy_receiver",
+        &["W-TCPFMT-03", "W-SACK-11"],
+        |c| {
             edit(c.find(0, sack), |frame, _| {
                 let at = frame.option(5).unwrap();
                 frame.bytes[at - 1] = 8;
             });
         },
-    },
-    Case {
-        rule: "W-SACK-03",
-        capture: "lossy_receiver",
-        also: &["W-SACK-06"],
-        change: |c| {
-            edit(c.find(0, sack), |frame, _| {
-                let at = frame.option(5).unwrap();
-                let (left, right) = (frame.u32(at), frame.u32(at + 4));
-                frame.put32(at, right);
-                frame.put32(at + 4, left);
-            });
-        },
-    },
-    Case {
-        rule: "W-SACK-04",
-        capture: "lossy_receiver",
-        also: &[],
-        change: |c| {
-            edit(c.find(0, sack), |frame, _| {
-                let at = frame.option(5).unwrap();
-                let right = frame.u32(at + 4);
-                frame.put32(at + 4, right + 500_000);
-            });
-        },
-    },
-    Case {
-        rule: "W-SACK-05",
-        capture: "lossy_receiver",
-        also: &["W-SACK-07"],
-        change: |c| {
-            edit(c.find(0, sack), |frame, _| {
-                let at = frame.option(5).unwrap();
-                let left = frame.u32(at);
-                frame.put32(at, left - 10);
-            });
-        },
-    },
-    Case {
-        rule: "W-SACK-07",
-        capture: "lossy_receiver",
-        also: &[],
-        change: |c| {
-            edit(c.find(0, sack), |frame, at| {
-                let ack = frame.u32(at + 8);
-                let at = frame.option(5).unwrap();
-                frame.put32(at, ack - 100);
-                frame.put32(at + 4, ack - 50);
-            });
-        },
-    },
-    Case {
-        rule: "W-SACK-11",
-        capture: "lossy_receiver",
-        also: &[],
-        change: |c| strip(c.find(0, sack), 5),
-    },
-    Case {
-        rule: "W-ACK-07",
-        capture: "lossy_receiver",
-        also: &[],
-        change: |c| {
-            edit(c.find(8, pure_ack), |frame, at| {
+    ),
+    case("W-SACK-03", "lossy_receiver", &["W-SACK-06"], |c| {
+        edit(c.find(0, sack), |frame, _| {
+            let at = frame.option(5).unwrap();
+            let (left, right) = (frame.u32(at), frame.u32(at + 4));
+            frame.put32(at, right);
+            frame.put32(at + 4, left);
+        });
+    }),
+    case("W-SACK-04", "lossy_receiver", &[], |c| {
+        edit(c.find(0, sack), |frame, _| {
+            let at = frame.option(5).unwrap();
+            let right = frame.u32(at + 4);
+            frame.put32(at + 4, right + 500_000);
+        });
+    }),
+    case("W-SACK-05", "lossy_receiver", &["W-SACK-07"], |c| {
+        edit(c.find(0, sack), |frame, _| {
+            let at = frame.option(5).unwrap();
+            let left = frame.u32(at);
+            frame.put32(at, left - 10);
+        });
+    }),
+    case("W-SACK-07", "lossy_receiver", &[], |c| {
+        edit(c.find(0, sack), |frame, at| {
+            let ack = frame.u32(at + 8);
+            let at = frame.option(5).unwrap();
+            frame.put32(at, ack - 100);
+            frame.put32(at + 4, ack - 50);
+        });
+    }),
+    case("W-SACK-11", "lossy_receiver", &[], |c| {
+        strip(c.find(0, sack), 5)
+    }),
+    case("W-ACK-07", "lossy_receiver", &[], |c| {
+        edit(c.find(8, pure_ack), |frame, at| {
+            let seq = frame.u32(at + 4);
+            frame.put32(at + 4, seq + 3);
+        });
+    }),
+    case("W-ACK-01", "slow_start", &["W-TS-03", "W-TCPHS-03"], |c| {
+        let place = c.place(0, |frame| {
+            frame.is_tcp() && !frame.is_clients() && frame.len() > 0
+        });
+        let ack = c.frames.iter().skip(place).position(client_ack).unwrap() + place;
+        for frame in &mut c.frames[ack..] {
+            frame.time += 700 * MS;
+        }
+    }),
+    case("W-RTX-07", "slow_start", &[], |c| {
+        let frame = c.frames[c.place(0, data)].clone();
+        let place = c.place(40, data);
+        insert(c, place, frame, Duration::from_nanos(1));
+    }),
+    case("W-RTX-01", "slow_start", &[], |c| {
+        let place = c.place(12, data);
+        let frame = c.frames[c.place(10, data)].clone();
+        insert(c, place, frame, Duration::from_nanos(1));
+    }),
+    case("W-RTX-08", "lossy_sender", &["W-TCPSEQ-08"], |c| {
+        let mut seen = std::collections::HashSet::new();
+        let again = c
+            .frames
+            .iter()
+            .position(|frame| data(frame) && !seen.insert(frame.seq()))
+            .unwrap();
+        edit(&mut c.frames[again], |frame, _| frame.bytes.extend([3; 40]));
+    }),
+    case("W-CLOSE-05", "closes", &[], |c| {
+        edit(
+            c.find(0, |frame| reset(frame) && frame.seq() != 0),
+            |frame, at| {
                 let seq = frame.u32(at + 4);
-                frame.put32(at + 4, seq + 3);
-            });
-        },
-    },
-    Case {
-        rule: "W-ACK-01",
-        capture: "slow_start",
-        also: &["W-TS-03", "W-TCPHS-03"],
-        change: |c| {
-            let place = c.place(0, |frame| {
-                frame.is_tcp() && !frame.is_clients() && frame.len() > 0
-            });
-            let ack = c.frames.iter().skip(place).position(client_ack).unwrap() + place;
-            for frame in &mut c.frames[ack..] {
-                frame.time += 700 * MS;
-            }
-        },
-    },
-    Case {
-        rule: "W-RTX-07",
-        capture: "slow_start",
-        also: &[],
-        change: |c| {
-            let frame = c.frames[c.place(0, data)].clone();
-            let place = c.place(40, data);
-            insert(c, place, frame, Duration::from_nanos(1));
-        },
-    },
-    Case {
-        rule: "W-RTX-01",
-        capture: "slow_start",
-        also: &[],
-        change: |c| {
-            let place = c.place(12, data);
-            let frame = c.frames[c.place(10, data)].clone();
-            insert(c, place, frame, Duration::from_nanos(1));
-        },
-    },
-    Case {
-        rule: "W-RTX-08",
-        capture: "lossy_sender",
-        also: &["W-TCPSEQ-08"],
-        change: |c| {
-            let mut seen = std::collections::HashSet::new();
-            let again = c
-                .frames
-                .iter()
-                .position(|frame| data(frame) && !seen.insert(frame.seq()))
-                .unwrap();
-            edit(&mut c.frames[again], |frame, _| frame.bytes.extend([3; 40]));
-        },
-    },
-    Case {
-        rule: "W-CLOSE-05",
-        capture: "closes",
-        also: &[],
-        change: |c| {
-            edit(
-                c.find(0, |frame| reset(frame) && frame.seq() != 0),
-                |frame, at| {
-                    let seq = frame.u32(at + 4);
-                    frame.put32(at + 4, seq.wrapping_add(99));
-                },
-            );
-        },
-    },
-    Case {
-        rule: "W-ECN-01",
-        capture: "bulk4",
-        also: &[],
-        change: |c| {
-            let frame = c.find(5, data);
-            let at = frame.ip + 1;
-            frame.bytes[at] |= 2;
-            frame.mend();
-        },
-    },
-    Case {
-        rule: "W-ECN-02",
-        capture: "ecn",
-        also: &[],
-        change: |c| {
-            for frame in c
-                .frames
-                .iter_mut()
-                .filter(|frame| frame.is_tcp() && !frame.is_clients() && frame.flags() & SYN == 0)
-            {
-                edit(frame, |frame, at| frame.bytes[at + 13] &= !0x40);
-            }
-        },
-    },
-    Case {
-        rule: "W-ZWP-02",
-        capture: "zero_window",
-        also: &["W-ZWP-03"],
-        change: |c| {
-            let probes: Vec<usize> = (0..c.frames.len())
-                .filter(|&at| client_ack(&c.frames[at]))
-                .collect();
-            let place = probes[probes.len() / 2];
-            let frame = c.frames[place].clone();
-            insert(c, place, frame, 5 * MS);
-        },
-    },
-    Case {
-        rule: "W-ZWP-06",
-        capture: "keep_alive",
-        also: &[],
-        change: |c| {
-            let mut frame = c.frames[c.place(0, data)].clone();
-            let place = c.place(0, pure_ack);
-            let end = frame.payload();
-            let next = frame.seq() + frame.len() as u32;
-            frame.bytes.truncate(end);
-            edit(&mut frame, |frame, at| frame.put32(at + 4, next - 1));
-            insert(c, place, frame, 2 * MS);
-        },
-    },
+                frame.put32(at + 4, seq.wrapping_add(99));
+            },
+        );
+    }),
+    case("W-ECN-01", "bulk4", &[], |c| {
+        let frame = c.find(5, data);
+        let at = frame.ip + 1;
+        frame.bytes[at] |= 2;
+        frame.mend();
+    }),
+    case("W-ECN-02", "ecn", &[], |c| {
+        for frame in c
+            .frames
+            .iter_mut()
+            .filter(|frame| frame.is_tcp() && !frame.is_clients() && frame.flags() & SYN == 0)
+        {
+            edit(frame, |frame, at| frame.bytes[at + 13] &= !0x40);
+        }
+    }),
+    case("W-ZWP-02", "zero_window", &["W-ZWP-03"], |c| {
+        let probes: Vec<usize> = (0..c.frames.len())
+            .filter(|&at| client_ack(&c.frames[at]))
+            .collect();
+        let place = probes[probes.len() / 2];
+        let frame = c.frames[place].clone();
+        insert(c, place, frame, 5 * MS);
+    }),
+    case("W-ZWP-06", "keep_alive", &[], |c| {
+        let mut frame = c.frames[c.place(0, data)].clone();
+        let place = c.place(0, pure_ack);
+        let end = frame.payload();
+        let next = frame.seq() + frame.len() as u32;
+        frame.bytes.truncate(end);
+        edit(&mut frame, |frame, at| frame.put32(at + 4, next - 1));
+        insert(c, place, frame, 2 * MS);
+    }),
 ];

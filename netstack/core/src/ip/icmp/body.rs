@@ -8,9 +8,9 @@ use crate::ip::pseudo::{self, Trust};
 use crate::ip::quote::{self, Quoted};
 
 /// Bytes of an ICMP header with its second word.
-pub(in crate::ip) const HEADER: usize = 8;
+pub(crate) const HEADER: usize = 8;
 /// Where in it the checksum is.
-pub(in crate::ip) const CHECKSUM_AT: u16 = 2;
+pub(crate) const CHECKSUM_AT: u16 = 2;
 
 /// The header of a message whose checksum, over `pseudo` too, is right.
 // req: RFC4443-01

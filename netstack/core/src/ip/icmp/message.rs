@@ -96,6 +96,8 @@ pub(crate) enum IcmpIn {
     EchoRequest,
     /// An answer to a ping.
     EchoReply,
+    /// A router asks who is in which multicast group.
+    GroupQuery,
     /// A packet that was sent met an error.
     Error(IcmpError, Quoted),
     /// The message was dropped.

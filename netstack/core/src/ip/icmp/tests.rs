@@ -354,7 +354,7 @@ fn echo_with_a_checksum_that_a_device_vouches_for_or_left_open() {
         let pseudo = if at == 20 {
             0
         } else {
-            super::super::pseudo_header_sum(ip(a), ip(b), IpProtocol::Icmpv6, 208)
+            pseudo_header_sum(ip(a), ip(b), IpProtocol::Icmpv6, 208)
         };
         open[at + 2..at + 4].copy_from_slice(&pseudo.to_be_bytes());
         let mut packet = memory.packet(&open);

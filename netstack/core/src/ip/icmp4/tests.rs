@@ -44,7 +44,7 @@ fn old_routers_name_no_mtu() {
     ));
 }
 
-// req: RFC1122-45, RFC1122-47
+// req: RFC1122-45, RFC1122-47, RFC6633-05, RFC1122-37
 #[test]
 fn historic_messages_are_dropped() {
     for kind in [4, 5, 9, 10, 13, 15, 17, 18] {

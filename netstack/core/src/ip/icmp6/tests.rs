@@ -20,9 +20,14 @@ fn codes_of_unreachable() {
     }
 }
 
+// req: RFC4443-24
 #[test]
 fn unknown_codes_are_passed_on() {
     let quoted = udp_packet(B6, A6, &[]);
+    for kind in [200, 255] {
+        let message = read_icmp(&icmp_packet(A6, B6, kind, 1, 0, &quoted));
+        assert_eq!(message, IcmpIn::Dropped(IcmpDrop::UnknownType), "no error");
+    }
     for (kind, code) in [(3, 9), (4, 9), (5, 0), (127, 1)] {
         let message = read_icmp(&icmp_packet(A6, B6, kind, code, 0, &quoted));
         assert!(
@@ -47,7 +52,7 @@ fn the_whole_mtu_field_counts() {
     ));
 }
 
-// req: RFC4443-01
+// req: RFC4443-01, RFC8200-28
 #[test]
 fn the_checksum_covers_the_addresses() {
     let mut bytes = icmp_packet(A6, B6, 128, 0, 1, &pattern(20));

@@ -61,7 +61,7 @@ fn link_padding_is_cut_off() {
     }
 }
 
-// req: RFC791-01, RFC1122-03, RFC6274-01, RFC6274-02, RFC6274-03
+// req: RFC791-01, RFC1122-03, RFC6274-01, RFC6274-02, RFC6274-03, RFC6274-04, RFC8200-01
 #[test]
 fn bad_versions_and_lengths() {
     assert_eq!(parse_bytes(&[]), Err(IpDrop::Truncated));

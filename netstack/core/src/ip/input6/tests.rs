@@ -53,6 +53,7 @@ fn a_plain_packet() {
     assert!(!header.is_v4());
 }
 
+// req: RFC8200-33
 #[test]
 fn lengths() {
     let mut bytes = v6(A6, B6, UDP, &pattern(20));
@@ -60,6 +61,9 @@ fn lengths() {
     assert_eq!(parse_bytes(&bytes), Err(IpDrop::Truncated));
     assert_eq!(parse_bytes(&bytes[..39]), Err(IpDrop::Truncated));
     assert_eq!(parse_bytes(&v6(A6, B6, UDP, &[])).unwrap().payload_len, 0);
+    let mut padded = v6(A6, B6, UDP, &pattern(20));
+    padded.resize(80, 0xff);
+    assert_eq!(parse_bytes(&padded).unwrap().payload_len, 20);
 }
 
 // req: RFC8200-05, RFC8200-07, RFC8200-09

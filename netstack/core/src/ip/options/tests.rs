@@ -39,7 +39,7 @@ fn v4_bad_lengths_are_found_where_they_are() {
     );
 }
 
-// req: RFC6274-09, RFC6274-10
+// req: RFC6274-09, RFC6274-10, RFC1122-60
 #[test]
 fn v4_source_routes_are_refused() {
     assert_eq!(check_v4(&[131, 3, 4, 0]), Err(V4OptionProblem::SourceRoute));

@@ -521,6 +521,7 @@ fn without_memory_fragments_are_dropped() {
     assert_eq!(counters.reassembly_no_memory, 1);
 }
 
+// req: RFC3168-04, RFC3168-05
 #[test]
 fn ecn_is_kept() {
     let with_ecn = |ecn: u8, at: usize, more: bool| {

@@ -1,6 +1,5 @@
-use crate::{BindError, Config, InterfaceConfig, ListenError, Stack};
-use std::net::SocketAddr;
-use txbuf::Offloads;
+use crate::{Config, IfaceId, Instant, InterfaceConfig, SendControl, SendFlags, Stack};
+use txbuf::{IovIter, Offloads};
 
 fn stack() -> Stack {
     let mut stack = Stack::new(Config::new([1; 32]));
@@ -17,39 +16,46 @@ fn stack() -> Stack {
     stack
 }
 
-fn at(text: &str) -> SocketAddr {
-    text.parse().expect("an address")
-}
-
 #[test]
-fn a_held_port_is_nobody_elses_until_it_is_given_back() {
+fn a_backlog_changes_and_what_waits_stays() {
     let mut stack = stack();
-    let held = stack.tcp_hold(at("10.0.0.1:80")).expect("a free port");
-    assert_eq!(stack.tcp_hold(at("0.0.0.0:80")), Err(BindError::InUse));
-    assert_eq!(
-        stack.tcp_listen(at("10.0.0.1:80"), 1),
-        Err(ListenError::InUse)
-    );
-    let other = stack.tcp_hold(at("10.0.0.1:81")).expect("a free port");
-    stack.tcp_give_back(held);
-    let listener = stack.tcp_listen(at("10.0.0.1:80"), 1).expect("a free port");
-    assert_eq!(stack.tcp_hold(at("10.0.0.1:80")), Err(BindError::InUse));
+    let address = "10.0.0.1:80".parse().expect("an address");
+    let listener = stack.tcp_listen(address, 1).expect("a free port");
+    let connect = |stack: &mut Stack| {
+        stack
+            .tcp_connect(Instant::ZERO, address, None)
+            .expect("a connection");
+        while stack
+            .poll_transmit(Instant::ZERO, IfaceId::new(0))
+            .is_some()
+        {}
+    };
     assert_eq!(stack.tcp_backlog(listener), Ok((0, 1)));
+    connect(&mut stack);
+    connect(&mut stack);
+    assert_eq!(stack.tcp_backlog(listener), Ok((1, 1)), "it is full");
     stack.tcp_set_backlog(listener, 7).expect("a listener");
-    assert_eq!(stack.tcp_backlog(listener), Ok((0, 7)));
-    stack.tcp_give_back(other);
-    assert!(stack.tcp_listen(at("10.0.0.1:81"), 1).is_ok());
+    assert_eq!(stack.tcp_backlog(listener), Ok((1, 7)));
+    connect(&mut stack);
+    assert_eq!(stack.tcp_backlog(listener), Ok((2, 7)));
 }
 
 #[test]
-fn a_held_ephemeral_port_has_a_number() {
+fn what_waits_in_a_datagram_socket_is_counted() {
     let mut stack = stack();
-    let one = stack.tcp_hold(at("0.0.0.0:0")).expect("a port");
-    let two = stack.tcp_hold(at("0.0.0.0:0")).expect("a port");
-    assert_ne!(one.local().port(), 0);
-    assert_ne!(one.local().port(), two.local().port());
-    assert_eq!(
-        stack.tcp_hold(at("10.0.0.2:1")),
-        Err(BindError::NotAvailable)
+    let address = "10.0.0.1:53".parse().expect("an address");
+    let socket = stack.udp_bind(address).expect("a free port");
+    assert_eq!(stack.datagram_queued(socket), Ok((0, 0)));
+    let to = SendControl::to(address);
+    let sent = stack.send_message(socket, &mut IovIter::bytes(b"hello"), SendFlags::NONE, &to);
+    assert_eq!(sent, Ok(5));
+    let (next, waiting) = stack.datagram_queued(socket).expect("a datagram socket");
+    assert_eq!(next, 0);
+    assert!(waiting >= 5);
+    assert!(
+        stack
+            .poll_transmit(Instant::ZERO, IfaceId::new(0))
+            .is_none()
     );
+    assert_eq!(stack.datagram_queued(socket), Ok((5, 0)));
 }

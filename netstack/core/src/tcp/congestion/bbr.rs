@@ -7,7 +7,7 @@
 mod bandwidth;
 
 use super::window::initial;
-use super::{Acked, Congestion, CongestionControl, Sample, Sign};
+use super::{Acked, Congestion, CongestionControl, Flight, Sample, Sign};
 use crate::Instant;
 use bandwidth::MaxBandwidth;
 use core::time::Duration;
@@ -348,20 +348,20 @@ impl CongestionControl for Bbr {
     }
 
     /// A loss says nothing about the model, but for a round trip no more leaves than arrives.
-    fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
+    fn on_congestion(&mut self, _: Instant, flight: Flight, sign: Sign) {
         if sign == Sign::Mark || self.recovering {
             return;
         }
         self.save_window();
         self.recovering = true;
         self.conserving = true;
-        self.window = flight.max(self.mss);
+        self.window = flight.pipe.max(self.mss);
         self.round_end = None;
     }
 
     fn on_recovered(&mut self, _: usize) {}
 
-    fn on_timeout(&mut self, _: usize, _: bool) {
+    fn on_timeout(&mut self, _: Flight, _: bool) {
         self.save_window();
         self.recovering = true;
         self.conserving = false;
@@ -392,7 +392,7 @@ impl CongestionControl for Bbr {
     }
 
     fn set_mss(&mut self, mss: usize) {
-        if self.window == initial(self.mss) {
+        if mss < self.mss && self.window == initial(self.mss) {
             self.window = initial(mss);
         }
         self.mss = mss;

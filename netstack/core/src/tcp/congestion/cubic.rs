@@ -2,7 +2,7 @@
 
 use super::hystart::{Advice, HyStart};
 use super::window::Window;
-use super::{Acked, Congestion, CongestionControl, Sign};
+use super::{Acked, Congestion, CongestionControl, Flight, Sign};
 use crate::Instant;
 use core::time::Duration;
 
@@ -113,13 +113,15 @@ impl Cubic {
         self.epoch = Some(epoch);
     }
 
-    /// What a congestion leaves that was noticed with `flight` in the network: of the window where that was full but for
-    /// what makes no segment and what is just acknowledged (RFC 9438, 4.6: it does not grow otherwise), else of what
-    /// was in the network.
+    /// What a congestion leaves that was noticed with `flight` under way: of the window where that was used (RFC 9438,
+    /// 4.6: it does not grow otherwise), else of the flight.
     // req: RFC9438-11
-    fn remainder(&self, flight: usize) -> usize {
-        let full = flight + 2 * self.window.mss > self.window.size;
-        let used = if full { self.window.size } else { flight };
+    fn remainder(&self, flight: Flight) -> usize {
+        let used = if flight.full {
+            self.window.size
+        } else {
+            flight.size
+        };
         (used as f64 * BETA) as usize
     }
 
@@ -219,7 +221,7 @@ impl CongestionControl for Cubic {
     }
 
     // req: RFC9438-08
-    fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
+    fn on_congestion(&mut self, _: Instant, flight: Flight, sign: Sign) {
         self.note_congestion();
         self.flat = false;
         self.window.reduce(self.remainder(flight), sign);
@@ -230,7 +232,7 @@ impl CongestionControl for Cubic {
     }
 
     // req: RFC9438-14
-    fn on_timeout(&mut self, flight: usize, again: bool) {
+    fn on_timeout(&mut self, flight: Flight, again: bool) {
         if !again {
             self.note_congestion();
             self.window.reduce(self.remainder(flight), Sign::Loss);

@@ -123,6 +123,31 @@ pub(crate) enum Sign {
     Mark,
 }
 
+/// What was under way when congestion showed, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flight {
+    /// FlightSize (RFC 5681, 2): what was not acknowledged cumulatively, even where the peer has it. What limited
+    /// transmit let out beyond the congestion window does not count.
+    pub(crate) size: usize,
+    /// What of it was in the network.
+    pub(crate) pipe: usize,
+    /// Whether the congestion window was full in this round trip or the one before. `size` may be less all the same: one
+    /// acknowledgement often says that much arrived and that something is lost.
+    pub(crate) full: bool,
+}
+
+#[cfg(test)]
+impl Flight {
+    /// Of a sender that fills its window.
+    pub(crate) fn full(size: usize) -> Self {
+        Flight {
+            size,
+            pipe: size,
+            full: true,
+        }
+    }
+}
+
 /// An algorithm that bounds the data in flight. All sizes are in bytes.
 pub(crate) trait CongestionControl: Send {
     /// Which one it is.
@@ -141,12 +166,12 @@ pub(crate) trait CongestionControl: Send {
     /// acknowledgement meant.
     fn on_sample(&mut self, _: &Sample) {}
     /// The network is congested, with `flight` outstanding.
-    fn on_congestion(&mut self, now: Instant, flight: usize, sign: Sign);
+    fn on_congestion(&mut self, now: Instant, flight: Flight, sign: Sign);
     /// Fast recovery ended; at most `limit` bytes may be in flight now, so that no burst leaves.
     fn on_recovered(&mut self, limit: usize);
     /// The retransmission timer went off, with `flight` outstanding; `again` when it did so before
     /// for the same data.
-    fn on_timeout(&mut self, flight: usize, again: bool);
+    fn on_timeout(&mut self, flight: Flight, again: bool);
     /// Remembers what the windows are, before a response that may turn out to be wrong.
     fn checkpoint(&mut self);
     /// The response since [`checkpoint`](Self::checkpoint) was wrong: nothing was lost.
@@ -162,6 +187,7 @@ pub(crate) trait CongestionControl: Send {
 }
 
 /// The algorithm for a connection whose segments have `mss` bytes.
+// req: MAY-18
 pub(crate) fn control(algorithm: Congestion, mss: usize) -> Box<dyn CongestionControl> {
     match algorithm {
         Congestion::Reno => Box::new(Reno::new(mss)),

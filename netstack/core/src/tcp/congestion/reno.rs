@@ -1,7 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with an initial window of ten (RFC 6928).
 
 use super::window::Window;
-use super::{Acked, Congestion, CongestionControl, Sign};
+use super::{Acked, Congestion, CongestionControl, Flight, Sign};
 use crate::Instant;
 
 /// The state of Reno for one connection.
@@ -62,8 +62,8 @@ impl CongestionControl for Reno {
     }
 
     // req: RFC5681-09, RFC5681-15
-    fn on_congestion(&mut self, _: Instant, flight: usize, sign: Sign) {
-        self.window.reduce(flight / 2, sign);
+    fn on_congestion(&mut self, _: Instant, flight: Flight, sign: Sign) {
+        self.window.reduce(flight.size / 2, sign);
         self.credit = 0;
     }
 
@@ -72,9 +72,9 @@ impl CongestionControl for Reno {
     }
 
     // req: RFC5681-13
-    fn on_timeout(&mut self, flight: usize, again: bool) {
+    fn on_timeout(&mut self, flight: Flight, again: bool) {
         if !again {
-            self.window.reduce(flight / 2, Sign::Loss);
+            self.window.reduce(flight.size / 2, Sign::Loss);
         }
         self.window.collapse();
         self.credit = 0;

@@ -17,6 +17,7 @@ pub(super) struct Window {
 }
 
 impl Window {
+    // req: RFC5681-08
     pub(super) fn new(mss: usize) -> Self {
         Window::resume(mss, initial(mss), usize::MAX)
     }
@@ -36,7 +37,7 @@ impl Window {
     }
 
     /// Slow start: grows by what was acknowledged divided by `divisor`, up to the threshold.
-    // req: RFC5681-10, RFC3465-05
+    // req: RFC5681-10, RFC3465-05, MUST-19, RFC3465-02
     pub(super) fn slow_start(&mut self, acked: usize, divisor: usize) {
         let limit = if self.after_timeout {
             self.mss
@@ -85,7 +86,9 @@ impl Window {
 
     // req: RFC5681-07
     pub(super) fn set_mss(&mut self, mss: usize) {
-        if self.size == initial(self.mss) {
+        // Larger segments do not make the window larger (RFC 4821, 4).
+        // req: RFC4821-03, RFC8899-08
+        if mss < self.mss && self.size == initial(self.mss) {
             self.size = initial(mss);
         }
         self.mss = mss;
@@ -94,7 +97,7 @@ impl Window {
 }
 
 /// The initial window of RFC 6928, 2.
-// req: RFC6928-01
+// req: RFC6928-01, RFC5681-04, RFC5681-05
 pub(super) fn initial(mss: usize) -> usize {
     (INITIAL_SEGMENTS * mss).min((2 * mss).max(14_600)).max(mss)
 }

@@ -57,7 +57,7 @@ impl Window {
     }
 
     /// Moves the edge for a segment that is about to leave and returns its window field.
-    // req: SHLD-14, RFC7323-08
+    // req: SHLD-14, RFC7323-08, MUST-1, MAY-8, RFC7323-14, RFC7323-13
     pub(crate) fn advertise(&mut self, nxt: Seq, free: usize, limit: usize, mss: usize) -> u16 {
         let size = self.most(nxt, free, limit, mss);
         // Rounded up where rounding down would take back what was offered.

@@ -1,10 +1,11 @@
 //! What an acknowledgement means to the sender.
 
-use super::Sender;
 use super::frto::{Heard, Judgement};
 use super::probe::Outcome;
+use super::prr::Prr;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
+use super::{Flight, Sender};
 use crate::Instant;
 use crate::tcp::congestion::{Acked, Sample, Sign};
 use crate::tcp::options::{MAX_SACK_BLOCKS, SackBlock};
@@ -44,12 +45,15 @@ struct Delivery {
     newest: Option<Instant>,
     /// Whether anything of it was sent only once and before the latest recovery.
     original: bool,
+    /// Whether anything of it was sent more than once.
+    resent: bool,
 }
 
 impl Delivery {
     #[inline]
     fn add(&mut self, sent: &Sent) {
         self.newest = self.newest.max(Some(sent.at));
+        self.resent |= sent.resent;
         if !sent.resent {
             self.first = self.first.or(Some(sent.at));
             self.latest = self.latest.max(Some(sent.at));
@@ -64,7 +68,7 @@ impl Sender {
     /// Without a loss this takes the same time however much is in flight.
     // req: RFC6675-08
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
-        let pipe = self.pipe();
+        let flight = self.flight();
         let report = self.duplicate_report(ack);
         let delivery = self.take_delivery(now, ack, report);
         let duplicate = self.outstanding()
@@ -74,9 +78,9 @@ impl Sender {
         let validated = self.rounds.validates(self.congestion.window());
         let new_round =
             delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
-        self.measure(now, ack, &delivery);
+        self.measure(now, ack, &delivery, report.is_some());
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
-        self.note_reports(now, ack.ack, bare, report, pipe);
+        self.note_reports(now, ack.ack, bare, report, flight);
         if delivery.advanced && self.undo.on_advance(ack.echoed) {
             self.take_back();
         }
@@ -86,14 +90,16 @@ impl Sender {
             self.timeouts = 0;
             self.progress_at = now;
             self.on_progress(&delivery);
+            self.judge_path_probe(now);
         }
-        let lost = self.find_losses(now, duplicate, pipe);
+        let lost = self.find_losses(now, duplicate, flight);
         // req: RFC3168-14
         let marked = ack.marked && self.ecn.is_enabled();
         if marked {
-            self.on_echo(now, pipe);
+            self.on_echo(now, flight);
         }
-        if delivery.original {
+        // A SYN could not be marked.
+        if delivery.original && delivery.acked + delivery.sacked > 0 {
             self.ecn.on_delivered();
         }
         match self.recovery.phase() {
@@ -101,7 +107,7 @@ impl Sender {
             _ if phase == Phase::Fast || delivery.acked == 0 || marked => {}
             _ => self.grow(now, &delivery, new_round, validated),
         }
-        self.sample(now, &delivery, pipe);
+        self.sample(now, &delivery, flight.pipe);
         delivery.advanced
     }
 
@@ -120,6 +126,7 @@ impl Sender {
     }
 
     /// Takes what is acknowledged off the board and shows it to RACK.
+    // req: RFC6937-04, RFC2018-17, RFC6675-01
     fn take_delivery(
         &mut self,
         now: Instant,
@@ -180,22 +187,23 @@ impl Sender {
         news
     }
 
-    /// Takes round-trip times. Of what was sent twice only a timestamp tells (Karn's rule).
-    // req: RFC6298-07, RFC6298-08, RFC7323-27
-    fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery) {
+    /// Takes round-trip times. Where something of it was sent twice only a timestamp tells (Karn's rule): what left once
+    /// may have waited for the rest. Nor does an acknowledgement that reports a duplicate: it answers a repetition that
+    /// was not needed, and the one that got lost before it would have been the measurement.
+    // req: RFC6298-07, RFC6298-08, RFC7323-27, MUST-18, RFC8961-03, RFC8961-05, RFC7323-28
+    fn measure(&mut self, now: Instant, ack: &Ack<'_>, delivery: &Delivery, repeated: bool) {
         if let Some(latest) = delivery.latest {
             self.rtt.note_least(now, now.since(latest));
         }
         let wanted = !self.rounds.measured || self.rtt.is_backed_off();
-        if !delivery.advanced || !wanted {
+        if !delivery.advanced || !wanted || repeated {
             return;
         }
-        let by_clock = || ack.echoed.map(|echoed| now.since(echoed));
-        let Some(rtt) = delivery
-            .first
-            .map(|first| now.since(first))
-            .or_else(by_clock)
-        else {
+        let start = match delivery.resent {
+            false => delivery.first.or(ack.echoed),
+            true => ack.echoed,
+        };
+        let Some(rtt) = start.map(|start| now.since(start)) else {
             return;
         };
         self.rounds.measured = true;
@@ -204,18 +212,19 @@ impl Sender {
     }
 
     /// What a report of duplicates means, and what the acknowledgement says of a probe.
+    // req: RFC8985-20
     fn note_reports(
         &mut self,
         now: Instant,
         ack: Seq,
         bare: bool,
         report: Option<SackBlock>,
-        pipe: usize,
+        flight: Flight,
     ) {
         let end = report.map(|block| block.right);
         let of_a_probe = self.probe.is_about(end);
         if self.probe.on_ack(ack, end, bare) == Outcome::Repaired {
-            self.congestion.on_congestion(now, pipe, Sign::Loss);
+            self.congestion.on_congestion(now, flight, Sign::Loss);
             self.recovery.on_response(now);
             self.undo.forget();
         }
@@ -259,7 +268,7 @@ impl Sender {
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.
-    // req: RFC9937-09, RFC6582-06, RFC5681-27
+    // req: RFC9937-09, RFC6582-06, RFC5681-27, RFC6675-15, RFC6675-10
     fn on_progress(&mut self, delivery: &Delivery) {
         self.newreno.on_advance();
         match self.recovery.on_advance(self.una) {
@@ -288,7 +297,7 @@ impl Sender {
     }
 
     /// Looks for losses and responds to them. Returns whether any was found.
-    fn find_losses(&mut self, now: Instant, duplicate: bool, pipe: usize) -> bool {
+    fn find_losses(&mut self, now: Instant, duplicate: bool, flight: Flight) -> bool {
         if self.sack {
             if duplicate {
                 self.newreno.on_duplicate(self.nxt);
@@ -296,14 +305,18 @@ impl Sender {
             let Some((left, resent)) = self.detect(now) else {
                 return false;
             };
-            self.on_lost(now, left, resent, pipe);
+            if self.is_probe_lost(now) {
+                return false;
+            }
+            self.on_lost(now, left, resent, flight);
             return true;
         }
         if !duplicate {
             return false;
         }
         if self.recovery.phase() == Phase::Fast {
-            self.newreno.inflate(self.mss, self.nxt.since(self.una));
+            let most = self.recovery.flight(self.una);
+            self.newreno.inflate(self.mss, most);
             return false;
         }
         // req: RFC5681-18, RFC5681-22
@@ -311,7 +324,11 @@ impl Sender {
         if !third || self.recovery.phase() != Phase::Open || !self.recovery.is_past(self.una) {
             return false;
         }
-        let flight = self.newreno.lost_at().since(self.una);
+        // What limited transmit let out does not count.
+        let flight = Flight {
+            size: self.newreno.lost_at().since(self.una),
+            ..flight
+        };
         self.board.mark_first_lost(self.mss);
         self.force = true;
         self.begin_recovery(now, flight);
@@ -332,9 +349,10 @@ impl Sender {
         found.lost
     }
 
-    /// Something that left at `left` was lost while `flight` was in the network: congestion control hears of it once
+    /// Something that left at `left` was lost while `flight` was under way: congestion control hears of it once
     /// per window, and again when what was sent in response is lost too.
-    pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: usize) {
+    // req: RFC8985-25, RFC2018-13
+    pub(super) fn on_lost(&mut self, now: Instant, left: Instant, resent: bool, flight: Flight) {
         let news = self.recovery.is_news(left, resent);
         match self.recovery.phase() {
             Phase::Open => self.begin_recovery(now, flight),
@@ -349,7 +367,7 @@ impl Sender {
     }
 
     /// The peer says that a packet arrived marked: that is as good as lost, but needs no repetition.
-    fn on_echo(&mut self, now: Instant, flight: usize) {
+    fn on_echo(&mut self, now: Instant, flight: Flight) {
         if self.ecn.on_echo(self.una, self.nxt) && self.recovery.phase() == Phase::Open {
             if self.congestion.window() <= self.mss {
                 self.ecn.hold();
@@ -360,11 +378,15 @@ impl Sender {
         }
     }
 
-    fn begin_recovery(&mut self, now: Instant, flight: usize) {
+    fn begin_recovery(&mut self, now: Instant, flight: Flight) {
+        let mut unused = 0;
         if self.recovery.phase() == Phase::Open {
             self.undo.begin(self.una, self.nxt);
             self.congestion.checkpoint();
             self.tally_mut().recoveries += 1;
+            if flight.full {
+                unused = self.congestion.window().saturating_sub(flight.pipe);
+            }
         } else {
             // What was sent again is lost as well: that is no mistake.
             self.undo.forget();
@@ -375,7 +397,8 @@ impl Sender {
             .nxt
             .since(self.una)
             .saturating_sub(self.board.totals().sacked);
-        self.recovery.begin(now, self.nxt, flight.max(unreported));
+        let prr = Prr::new(flight.pipe.max(unreported), unused);
+        self.recovery.begin(now, self.nxt, prr);
         self.probe.cancel();
     }
 

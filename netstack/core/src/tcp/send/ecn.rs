@@ -3,7 +3,7 @@
 use crate::tcp::seq::Seq;
 
 /// Timeouts after which a path that never let a packet that can be marked through is not offered another.
-const PATIENCE: u32 = 2;
+const PATIENCE: u8 = 2;
 
 /// The answers of one connection.
 #[derive(Debug, Default)]
@@ -18,11 +18,12 @@ pub(crate) struct EcnResponse {
     restart: bool,
     /// Whether data that could be marked was acknowledged, and timeouts before.
     proved: bool,
-    timeouts: u32,
+    timeouts: u8,
 }
 
 impl EcnResponse {
     /// Both ends understand marks.
+    // req: SHLD-8
     pub(crate) fn enable(&mut self) {
         self.enabled = true;
     }
@@ -77,7 +78,8 @@ impl EcnResponse {
     /// The retransmission timer went off. A path that swallows what could be marked gets no more of it.
     pub(crate) fn on_timeout(&mut self) {
         self.held = false;
-        self.timeouts += u32::from(self.enabled && !self.proved);
+        let unproved = self.enabled && !self.proved;
+        self.timeouts = self.timeouts.saturating_add(unproved.into());
         if self.timeouts >= PATIENCE {
             self.enabled = false;
         }
@@ -90,6 +92,7 @@ impl EcnResponse {
     }
 
     /// The same; asked once.
+    // req: RFC3168-09
     #[inline]
     pub(crate) fn take_reduced(&mut self) -> bool {
         core::mem::take(&mut self.reduced)

@@ -7,6 +7,7 @@ mod frto;
 mod limits;
 mod newreno;
 mod pacer;
+mod path;
 mod probe;
 mod prr;
 pub(crate) mod queue;
@@ -19,10 +20,11 @@ mod timeout;
 mod undo;
 
 pub(crate) use acknowledge::Ack;
+pub(crate) use path::{MtuOutcome, Turn};
 pub(crate) use recovery::Phase;
 pub(crate) use scoreboard::Totals;
 
-use super::congestion::{self, Congestion, CongestionControl};
+use super::congestion::{self, Congestion, CongestionControl, Flight};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
@@ -32,6 +34,7 @@ use frto::Frto;
 use limits::{Held, Limit, Limits};
 use newreno::NewReno;
 use pacer::{Pacer, quantum};
+use path::Search;
 use probe::Probe;
 use queue::SendQueue;
 use rack::Rack;
@@ -44,6 +47,9 @@ use undo::Undo;
 /// The longest payload of a super-packet before it is rounded to whole segments: with the longest
 /// headers it stays below the 65,535 bytes that an IP length can say.
 pub(crate) const MAX_SUPER: usize = 65_535 - 120;
+
+/// The packets that a congestion window is sent in, at least.
+const SHARES: usize = 3;
 
 /// How often the sender did what only measurements show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +69,15 @@ pub(crate) struct Tally {
     pub(crate) reneged: u64,
 }
 
+/// What a connection that loses nothing does without.
+#[derive(Debug, Default)]
+struct Rare {
+    tally: Tally,
+    /// What segments the path takes is being found out.
+    search: Option<Search>,
+    outcome: Option<MtuOutcome>,
+}
+
 /// The variables of RFC 9293, 3.3.1 for sending, the data, and what is known of the path.
 pub(crate) struct Sender {
     /// ISS.
@@ -77,6 +92,8 @@ pub(crate) struct Sender {
     max_wnd: u32,
     wl1: Seq,
     wl2: Seq,
+    /// The last octet of the last segment that was not full; a SYN is none.
+    small: Seq,
     /// The shift of the peer's window field.
     pub(crate) scale: u8,
     /// Bytes of payload in a full segment, options taken off.
@@ -115,7 +132,7 @@ pub(crate) struct Sender {
     /// Timeouts in a row without progress.
     pub(crate) timeouts: u8,
     /// Made with the first loss.
-    tally: Option<Box<Tally>>,
+    rare: Option<Box<Rare>>,
 }
 
 impl Sender {
@@ -135,6 +152,7 @@ impl Sender {
             max_wnd: 0,
             wl1: Seq(0),
             wl2: Seq(0),
+            small: iss - 1,
             scale: 0,
             mss,
             sack: false,
@@ -160,7 +178,7 @@ impl Sender {
             not_sent_most: u32::MAX,
             limits: Limits::default(),
             timeouts: 0,
-            tally: None,
+            rare: None,
         }
     }
 
@@ -173,6 +191,18 @@ impl Sender {
     /// Whether `seq` was sent and is not acknowledged.
     pub(crate) fn is_outstanding(&self, seq: Seq) -> bool {
         seq.at_or_after(self.una) && seq.before(self.nxt)
+    }
+
+    /// Remembers that the new data before `nxt` was `len` bytes of which the last segment may not have been full.
+    pub(crate) fn note_small(&mut self, len: usize) {
+        if !len.is_multiple_of(self.mss) {
+            self.small = self.nxt - 1;
+        }
+    }
+
+    /// Whether a segment that was not full is not acknowledged (Minshall's condition for Nagle's algorithm).
+    pub(crate) fn small_outstanding(&self) -> bool {
+        self.is_outstanding(self.small)
     }
 
     /// Where our FIN stands, once the application has finished.
@@ -200,11 +230,18 @@ impl Sender {
 
     /// What only measurements show, so far.
     pub(crate) fn tally(&self) -> Tally {
-        self.tally.as_deref().copied().unwrap_or_default()
+        self.rare
+            .as_ref()
+            .map(|rare| rare.tally)
+            .unwrap_or_default()
     }
 
     fn tally_mut(&mut self) -> &mut Tally {
-        self.tally.get_or_insert_default()
+        &mut self.rare_mut().tally
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// What loss recovery is doing.
@@ -229,6 +266,17 @@ impl Sender {
         self.nxt
             .since(self.una)
             .saturating_sub(totals.sacked + totals.lost)
+    }
+
+    /// What is under way, for a response to congestion.
+    #[inline]
+    pub(crate) fn flight(&self) -> Flight {
+        let outstanding = self.nxt.since(self.una);
+        Flight {
+            size: outstanding.min(self.congestion.window()),
+            pipe: self.pipe(),
+            full: self.rounds.is_full(),
+        }
     }
 
     /// Whether congestion control follows samples of the delivery rate.
@@ -256,6 +304,7 @@ impl Sender {
     }
 
     /// What may be in the network.
+    // req: RFC9937-02, RFC6675-13, RFC5681-21, RFC9937-01, RFC8985-22
     fn allowance(&self) -> usize {
         let window = self.congestion.window();
         match (self.recovery.phase(), self.sack) {
@@ -267,7 +316,7 @@ impl Sender {
     }
 
     /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
-    // req: RFC5681-01, RFC7323-15
+    // req: RFC5681-01, RFC7323-15, MUST-34, SHLD-15, RFC6675-05, RFC5681-02, RFC5681-26
     pub(crate) fn usable(&self) -> usize {
         if self.ecn.is_held() {
             return 0;
@@ -289,9 +338,11 @@ impl Sender {
             .map_or(wanted, |pacer| pacer.rate(wanted))
     }
 
-    /// The most bytes of one packet: whole segments.
+    /// The most bytes of one packet: whole segments, and not more than a share of the congestion window. A packet is
+    /// acknowledged as one, and where that is lost, others are to say that the data arrived.
     pub(crate) fn largest(&self) -> usize {
-        let most = (MAX_SUPER / self.mss).max(1) * self.mss;
+        let share = (self.congestion.window() / SHARES / self.mss).max(2);
+        let most = (MAX_SUPER / self.mss).clamp(1, share) * self.mss;
         match self.pacing_rate() {
             Some(rate) => most.min(quantum(rate, self.mss)),
             None => most,
@@ -300,6 +351,7 @@ impl Sender {
 
     /// What is to be sent again whatever the windows and the pace say: from where, and how many sequence numbers.
     /// Asked once.
+    // req: MAY-7, SHLD-16, RFC7323-16, RFC6675-12
     pub(crate) fn take_forced(&mut self) -> Option<(Seq, usize)> {
         if !core::mem::take(&mut self.force) || !self.outstanding() {
             return None;
@@ -310,7 +362,7 @@ impl Sender {
     }
 
     /// What else is to be sent again now: from where, and how many sequence numbers.
-    // req: RFC6675-04, RFC8985-23
+    // req: RFC6675-04, RFC8985-23, SHLD-16, RFC6675-16, RFC6675-18
     pub(crate) fn next_retransmission(&self) -> Option<(Seq, usize)> {
         if self.frto.allowance().is_some() {
             return None;
@@ -370,6 +422,7 @@ impl Sender {
             let tally = self.tally_mut();
             tally.retransmits += again.div_ceil(mss) as u64;
             tally.retransmitted += again as u64;
+            self.forget_path_probe(seq, until);
             self.board.on_resend(now, seq, until);
             self.undo.on_resend(now, again);
         }
@@ -398,6 +451,14 @@ impl Sender {
         self.wl2 = segment.ack;
     }
 
+    /// The handshake is through: what went with the SYN and was not taken leaves again at once. That is no congestion.
+    // req: RFC7413-12
+    pub(crate) fn resend_refused(&mut self) {
+        if self.outstanding() {
+            self.board.mark_lost(|_| true);
+        }
+    }
+
     /// The peer's window opened again: what it would not take is sent anew, at once.
     pub(crate) fn reopen(&mut self) {
         self.board.mark_lost(|_| true);
@@ -406,6 +467,7 @@ impl Sender {
 
     /// Takes the window of an acceptable segment if it is the newest (RFC 9293, 3.10.7.4).
     /// Returns whether it changed.
+    // req: MUST-1, U-22, MUST-34, SHLD-15, RFC7323-07, RFC7323-12
     pub(crate) fn update_window(&mut self, segment: &Segment) -> bool {
         let newer = self.wl1.before(segment.seq)
             || (self.wl1 == segment.seq && self.wl2.at_or_before(segment.ack));
@@ -496,16 +558,24 @@ impl Sender {
 
     /// Segments have `mss` bytes at most from now on.
     pub(crate) fn limit_mss(&mut self, mss: usize) {
+        self.limit_search(mss);
         if mss < self.mss {
             self.mss = mss;
             self.congestion.set_mss(mss);
         }
     }
 
-    /// The path takes segments of `mss` bytes. What is outstanding in larger ones is sent again; that is no congestion.
-    pub(crate) fn reduce_mss(&mut self, mss: usize) {
+    /// The network says that the path takes segments of `mss` bytes.
+    pub(crate) fn reduce_path(&mut self, mss: usize) {
+        self.limit_search(mss);
+        self.reduce_mss(mss);
+    }
+
+    /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
+    fn reduce_mss(&mut self, mss: usize) {
         if mss < self.mss {
-            self.limit_mss(mss);
+            self.mss = mss;
+            self.congestion.set_mss(mss);
             self.board.mark_lost(|_| true);
         }
     }

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 /// How long a peer may hold back the acknowledgement of a single segment: longer than its timer usually is.
 const MAX_ACK_DELAY: Duration = Duration::from_millis(200);
-/// The shortest interval: below it the peer's scheduling is all that a probe would find.
-const LEAST: Duration = Duration::from_millis(10);
+/// What the peer's scheduling may add to two round trips, which says more where they are short.
+const SLACK: Duration = Duration::from_millis(2);
 /// The interval before the first measurement.
 const INITIAL: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ impl Probe {
         match srtt {
             None => INITIAL,
             Some(srtt) if single => srtt * 2 + MAX_ACK_DELAY,
-            Some(srtt) => (srtt * 2).max(LEAST),
+            Some(srtt) => srtt * 2 + SLACK,
         }
     }
 

@@ -12,11 +12,14 @@ pub(crate) struct Prr {
 }
 
 impl Prr {
-    /// The response to a congestion that was noticed while `recover_fs` bytes were in the network.
+    /// The response to a congestion that was noticed while `pipe` bytes were in the network, and room for `unused` more:
+    /// where several acknowledgements come together, nothing leaves between them, and what the earlier ones made room
+    /// for leaves now, as if it had been in the network.
     // req: RFC6937-01, RFC9937-03, RFC9937-04
-    pub(crate) fn new(recover_fs: usize) -> Self {
+    pub(crate) fn new(pipe: usize, unused: usize) -> Self {
         Prr {
-            recover_fs: short(recover_fs).max(1),
+            recover_fs: short(pipe.saturating_add(unused)).max(1),
+            delivered: short(unused),
             ..Prr::default()
         }
     }

@@ -102,6 +102,7 @@ impl Rack {
 
     /// The peer reports that it received something twice while `nxt` is SND.NXT: the reordering window is too small
     /// (RFC 8985, 6.2, step 4).
+    // req: RFC8985-06
     pub(crate) fn on_duplicate_report(&mut self, una: Seq, nxt: Seq) {
         if self.dsack_round.is_none_or(|round| una.at_or_after(round)) {
             self.dsack_round = Some(nxt);

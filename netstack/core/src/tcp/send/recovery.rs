@@ -48,6 +48,12 @@ impl Recovery {
         una.after(self.point)
     }
 
+    /// Sequence numbers from `una` on that were out when the latest recovery began.
+    // req: RFC9937-08
+    pub(crate) fn flight(&self, una: Seq) -> usize {
+        self.point.since(una)
+    }
+
     /// Whether something that was lost had left after congestion control was told last: then that is news. `resent`
     /// when it had not left for the first time.
     // req: RFC5681-34
@@ -55,12 +61,12 @@ impl Recovery {
         left > self.since || left == self.since && resent
     }
 
-    /// Fast recovery begins, or begins anew, with `flight` bytes in the network.
+    /// Fast recovery begins, or begins anew.
     // req: RFC6675-11
-    pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, flight: usize) {
+    pub(crate) fn begin(&mut self, now: Instant, nxt: Seq, prr: Prr) {
         self.phase = Phase::Fast;
         self.point = nxt;
-        self.prr = Prr::new(flight);
+        self.prr = prr;
         self.since = now;
     }
 

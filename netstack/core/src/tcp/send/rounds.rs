@@ -69,12 +69,18 @@ impl Rounds {
         self.filled = true;
     }
 
+    /// Whether the congestion window was full in this round or the one before.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled || self.was_filled
+    }
+
     /// Whether a congestion window of `window` bytes is known to be used: it was full lately, or pipeACK, the
     /// most that was acknowledged in a round trip, is at least half of it.
     // req: RFC7661-01
     #[inline]
     pub(crate) fn validates(&self, window: usize) -> bool {
         let pipe_ack = self.acked.max(self.before[0]).max(self.before[1]);
-        self.filled || self.was_filled || pipe_ack as usize >= window / 2
+        self.is_full() || pipe_ack as usize >= window / 2
     }
 }

@@ -38,6 +38,7 @@ impl RttEstimator {
     /// Takes a measurement (RFC 6298, 2.2 and 2.3).
     ///
     /// The caller must not measure data that was sent more than once (Karn's algorithm, RFC 6298, 3).
+    // req: MUST-18, RFC6298-02, RFC6298-03, RFC6298-04, RFC8961-02, RFC8961-04
     pub(crate) fn measure(&mut self, rtt: Duration) {
         let (smoothed, variation) = match self.smoothed() {
             None => (rtt, rtt / 2),
@@ -77,6 +78,7 @@ impl RttEstimator {
     }
 
     /// The timeout in force, with its back-off.
+    // req: RFC6298-01, RFC6298-05, RFC6298-06, RFC6298-09, RFC8961-01, RFC8961-09, MUST-19
     pub(crate) fn rto(&self) -> Duration {
         let base = match self.smoothed() {
             None if self.distrusted => RTO_AFTER_SYN_LOSS,
@@ -89,12 +91,14 @@ impl RttEstimator {
     }
 
     /// The handshake lost a packet: begins again, with a longer timeout until there is a measurement.
+    // req: RFC6298-16
     pub(crate) fn distrust(&mut self) {
         self.distrusted = true;
         self.backoff = 0;
     }
 
     /// Doubles the timeout (RFC 6298, 5.5).
+    // req: RFC8961-07
     pub(crate) fn back_off(&mut self) {
         self.backoff += 1;
     }

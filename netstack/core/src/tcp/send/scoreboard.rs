@@ -124,6 +124,7 @@ impl Scoreboard {
     }
 
     /// Notes that the peer has `left..right` and shows what is news to `seen`, in order. Returns how much that was.
+    // req: RFC2018-10
     pub(crate) fn sack(&mut self, left: Seq, right: Seq, mut seen: impl FnMut(&Sent)) -> usize {
         let (Some(first), Some(last)) = (self.sent.front(), self.sent.back()) else {
             return 0;

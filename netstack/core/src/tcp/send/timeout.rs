@@ -9,7 +9,7 @@ use core::time::Duration;
 impl Sender {
     /// The retransmission timer went off: the segment at `una` leaves at once, whatever the windows
     /// say, and what else is lost as they open.
-    // req: RFC6298-14, RFC6298-15, RFC8961-06
+    // req: RFC6298-14, RFC6298-15, RFC8961-06, RFC5682-06
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         let again = self.timeouts > 0;
         self.timeouts = self.timeouts.saturating_add(1);
@@ -21,7 +21,7 @@ impl Sender {
         if self.wnd() == 0 {
             return;
         }
-        let flight = self.pipe();
+        let flight = self.flight();
         // req: RFC5682-07
         let fresh = self.recovery.phase() == Phase::Open;
         if !again {
@@ -63,9 +63,11 @@ impl Sender {
     /// What seemed lost has not arrived in time.
     // req: RFC8985-11
     pub(crate) fn on_reorder_timeout(&mut self, now: Instant) {
-        let flight = self.pipe();
+        let flight = self.flight();
         let lost = self.detect(now);
-        if let Some((left, resent)) = lost {
+        if let Some((left, resent)) = lost
+            && !self.is_probe_lost(now)
+        {
             self.on_lost(now, left, resent, flight);
         }
         if self.recovery.phase() == Phase::Fast {
@@ -103,7 +105,8 @@ impl Sender {
             in_recovery,
             threshold_reached,
             min_rtt: self.rtt.least(),
-            srtt: self.rtt.smoothed().unwrap_or_default(),
+            // A selective acknowledgement may come before any measurement, and says how long the path is all the same.
+            srtt: self.rtt.smoothed().unwrap_or(self.rtt.least()),
         }
     }
 }

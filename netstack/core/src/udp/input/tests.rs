@@ -71,7 +71,7 @@ fn lengths() {
     }
 }
 
-// req: RFC768-03, RFC1122udp-05, RFC8200-30, RFC6935-02, RFC6936-04
+// req: RFC768-03, RFC1122udp-05, RFC8200-30, RFC6935-02, RFC6936-04, RFC8085-05
 #[test]
 fn checksums() {
     for (src, dst, at) in [(A4, B4, 20), (A6, B6, 40)] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netstack_core::{Ecn, TcpConfig};
+use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
 
 /// Sets what `name` means.
 pub(super) fn set(tcp: &mut TcpConfig, name: &str, values: &[i64]) -> Result<(), String> {
@@ -25,6 +25,18 @@ pub(super) fn set(tcp: &mut TcpConfig, name: &str, values: &[i64]) -> Result<(),
         "net.ipv4.tcp_fin_timeout" => tcp.fin_timeout = seconds(count?),
         "net.ipv4.tcp_syncookies" => tcp.syn_cookies = first != 0,
         "net.ipv4.tcp_max_syn_backlog" => tcp.syn_backlog = count? as usize,
+        "net.ipv4.tcp_fastopen" => tcp.fast_open = FastOpen::from_bits(count?),
+        "net.ipv4.tcp_mtu_probing" => {
+            tcp.mtu_probing = match first {
+                0 => MtuProbing::Off,
+                1 => MtuProbing::AfterBlackHole,
+                _ => MtuProbing::Always,
+            };
+        }
+        "net.ipv4.tcp_base_mss" => {
+            let size = u16::try_from(first);
+            tcp.base_mss = size.map_err(|_| format!("{first} is no value for {name}"))?;
+        }
         "net.ipv4.tcp_rmem" => tcp.receive_buffer = middle(name, values)?,
         "net.ipv4.tcp_wmem" => tcp.send_buffer = middle(name, values)?,
         _ => return Err(format!("{name} means nothing for this stack")),

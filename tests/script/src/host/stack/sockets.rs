@@ -2,13 +2,15 @@
 
 mod options;
 
+use options::takes;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use netstack_core::{
-    AcceptError, BindError, ConnectError, ConnectionError, How, Instant, ListenError, RecvError,
-    RecvFlags, SendControl, SendError, SendFlags, SocketId, SocketOption, Stack,
+    AcceptError, BindError, ConnectError, ConnectionError, How, Instant, KeepAlive, ListenError,
+    RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId, SocketOption, Stack,
 };
 use txbuf::IovIter;
 
@@ -29,8 +31,8 @@ struct Socket {
     nonblocking: bool,
     /// What was set before there was a connection; those of a listener pass on.
     options: Vec<SocketOption>,
-    /// The end is a reset (`SO_LINGER` of zero seconds).
-    resets: bool,
+    /// When to ask whether the peer is there, if that is switched on.
+    keep_times: KeepAlive,
     /// Bytes of the streams that were written and read.
     written: u64,
     read: u64,
@@ -194,6 +196,7 @@ impl Sockets {
             false,
         );
         accepted.options.clone_from(&socket.options);
+        accepted.keep_times = socket.keep_times;
         accepted.apply_options(stack, now, id);
         self.current = Some(id);
         self.table.insert(made, accepted);
@@ -225,7 +228,7 @@ impl Socket {
             kind,
             nonblocking,
             options: Vec::new(),
-            resets: false,
+            keep_times: KeepAlive::default(),
             written: 0,
             read: 0,
         }
@@ -234,7 +237,9 @@ impl Socket {
     /// Gives a new connection the options that were set before. One that it does not take was refused then.
     fn apply_options(&self, stack: &mut Stack, now: Instant, id: SocketId) {
         for option in &self.options {
-            let _ = stack.set_option(now, id, *option);
+            if takes(&self.kind, option) {
+                let _ = stack.set_option(now, id, *option);
+            }
         }
     }
 
@@ -260,8 +265,8 @@ impl Socket {
     fn call(&mut self, stack: &mut Stack, now: Instant, op: &Op, done: &mut usize) -> Outcome {
         match op {
             Op::Bind { to, .. } => self.bind(stack, *to),
-            Op::Listen { backlog, .. } => self.listen(stack, *backlog),
-            Op::Send { len, flags, to, .. } => self.send(stack, *len, *flags, *to, done),
+            Op::Listen { backlog, .. } => self.listen(stack, now, *backlog),
+            Op::Send { len, flags, to, .. } => self.send(stack, now, (*len, *flags), *to, done),
             Op::Receive { len, flags, .. } => self.receive(stack, *len, *flags),
             Op::SetOption {
                 level, name, value, ..
@@ -308,13 +313,16 @@ impl Socket {
         Ok(Returned::value(0))
     }
 
-    fn listen(&mut self, stack: &mut Stack, backlog: i64) -> Outcome {
+    fn listen(&mut self, stack: &mut Stack, now: Instant, backlog: i64) -> Outcome {
         let Kind::Fresh { local: Some(local) } = self.kind else {
             return Err(Stop::Errno(libc::EINVAL));
         };
         let backlog = usize::try_from(backlog).unwrap_or(0).max(1);
         match stack.tcp_listen(local, backlog) {
-            Ok(id) => self.kind = Kind::Listener(id),
+            Ok(id) => {
+                self.kind = Kind::Listener(id);
+                self.apply_options(stack, now, id);
+            }
             Err(ListenError::InUse) => return Err(Stop::Errno(libc::EADDRINUSE)),
             Err(_) => return Err(Stop::Errno(libc::EADDRNOTAVAIL)),
         }
@@ -326,11 +334,15 @@ impl Socket {
             Kind::Fresh { local } => {
                 let local = *local;
                 let id = stack.tcp_connect(now, to, local).map_err(connect_errno)?;
-                self.apply_options(stack, now, id);
                 self.kind = Kind::Tcp {
                     id,
                     connecting: true,
                 };
+                self.apply_options(stack, now, id);
+                if stack.readiness(id).is_ok_and(|ready| !ready.connecting) {
+                    // The SYN waits for data.
+                    return Ok(Returned::value(0));
+                }
                 Err(if self.nonblocking {
                     Stop::Errno(libc::EINPROGRESS)
                 } else {
@@ -372,8 +384,8 @@ impl Socket {
     fn send(
         &mut self,
         stack: &mut Stack,
-        len: usize,
-        flags: i64,
+        now: Instant,
+        (len, flags): (usize, i64),
         to: Option<SocketAddr>,
         done: &mut usize,
     ) -> Outcome {
@@ -390,12 +402,21 @@ impl Socket {
             );
         }
         let datagram = matches!(self.kind, Kind::Datagram { .. });
-        let more = flags & i64::from(libc::MSG_MORE) != 0;
-        let flags_now = if more {
-            SendFlags::MORE
-        } else {
-            SendFlags::NONE
-        };
+        let mut flags_now = SendFlags::NONE;
+        if flags & i64::from(libc::MSG_MORE) != 0 {
+            flags_now = flags_now | SendFlags::MORE;
+        }
+        if flags & i64::from(libc::MSG_FASTOPEN) != 0 {
+            flags_now = flags_now | SendFlags::FAST_OPEN;
+            if let (Kind::Fresh { local }, Some(to)) = (&self.kind, to) {
+                let id = stack.tcp_connect(now, to, *local).map_err(connect_errno)?;
+                self.kind = Kind::Tcp {
+                    id,
+                    connecting: true,
+                };
+                self.apply_options(stack, now, id);
+            }
+        }
         let (id, dontwait) = (self.send_id()?, flags & i64::from(libc::MSG_DONTWAIT) != 0);
         loop {
             let at = if datagram { 0 } else { self.written };
@@ -510,10 +531,8 @@ impl Socket {
     }
 
     fn close(self, stack: &mut Stack, now: Instant) {
-        match (self.id(), self.resets) {
-            (Ok(id), true) => stack.abort(now, id),
-            (Ok(id), false) => stack.close(now, id),
-            (Err(_), _) => {}
+        if let Ok(id) = self.id() {
+            stack.close(now, id);
         }
     }
 }
@@ -553,6 +572,7 @@ fn connection_errno(error: ConnectionError) -> i32 {
     match error {
         ConnectionError::Refused => libc::ECONNREFUSED,
         ConnectionError::Reset => libc::ECONNRESET,
+        ConnectionError::BrokenPipe => libc::EPIPE,
         ConnectionError::TimedOut => libc::ETIMEDOUT,
         ConnectionError::Unreachable => libc::EHOSTUNREACH,
         _ => libc::ECONNABORTED,

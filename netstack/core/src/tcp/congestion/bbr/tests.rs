@@ -146,14 +146,14 @@ fn an_application_that_sends_little_does_not_make_the_path_slow() {
 fn a_loss_holds_back_for_a_round_trip_and_changes_no_model() {
     let (mut bbr, mut path) = cruising();
     let (before, bandwidth) = (bbr.window, bbr.bandwidth.most());
-    bbr.on_congestion(path.now, PRODUCT / 2, Sign::Loss);
+    bbr.on_congestion(path.now, Flight::full(PRODUCT / 2), Sign::Loss);
     assert_eq!(bbr.window, PRODUCT / 2);
     path.round_of(&mut bbr, usize::MAX, MSS, true);
     assert!(bbr.window < before);
     path.round(&mut bbr);
     assert!(bbr.window >= before * 9 / 10, "{} of {before}", bbr.window);
     assert_eq!(bbr.bandwidth.most(), bandwidth);
-    bbr.on_congestion(path.now, PRODUCT, Sign::Mark);
+    bbr.on_congestion(path.now, Flight::full(PRODUCT), Sign::Mark);
     assert!(!bbr.recovering);
 }
 
@@ -161,12 +161,12 @@ fn a_loss_holds_back_for_a_round_trip_and_changes_no_model() {
 fn a_timeout_starts_from_one_segment_and_what_was_undone_is_given_back() {
     let (mut bbr, path) = cruising();
     let before = bbr.window;
-    bbr.on_timeout(PRODUCT, false);
-    bbr.on_timeout(PRODUCT, true);
+    bbr.on_timeout(Flight::full(PRODUCT), false);
+    bbr.on_timeout(Flight::full(PRODUCT), true);
     assert_eq!(bbr.window, MSS);
     bbr.undo();
     assert_eq!(bbr.window, before);
-    bbr.on_congestion(path.now, 3 * MSS, Sign::Loss);
+    bbr.on_congestion(path.now, Flight::full(3 * MSS), Sign::Loss);
     bbr.undo();
     assert_eq!(bbr.window, before);
 }

@@ -3,6 +3,14 @@ use super::*;
 const MSS: usize = 1000;
 const RTT: Duration = Duration::from_millis(100);
 
+/// A flight of a sender with too little to send.
+fn part(size: usize) -> Flight {
+    Flight {
+        full: false,
+        ..Flight::full(size)
+    }
+}
+
 /// Acknowledges a window of segments, each alone, spread over one round trip.
 fn round(cubic: &mut Cubic, now: &mut Instant) {
     let segments = cubic.window() / MSS;
@@ -25,12 +33,12 @@ fn at_window(segments: usize) -> Cubic {
     cubic
 }
 
-// req: RFC9438-01, RFC9438-06, RFC9438-07, RFC9438-08, RFC9438-09, RFC9438-19
+// req: RFC9438-01, RFC9438-06, RFC9438-07, RFC9438-08, RFC9438-09, RFC9438-19, MAY-18
 #[test]
 fn the_window_follows_the_formula_within_five_per_cent() {
     let w_max = 1000.0_f64;
     let mut cubic = at_window(1000);
-    cubic.on_congestion(Instant::ZERO, 1000 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(1000 * MSS), Sign::Loss);
     assert_eq!(cubic.window(), 700 * MSS);
     let mut now = Instant::ZERO;
     let k = (w_max * (1.0 - 0.7) / 0.4).cbrt();
@@ -50,7 +58,7 @@ fn the_window_follows_the_formula_within_five_per_cent() {
 #[test]
 fn with_a_small_window_it_is_as_fast_as_reno() {
     let mut cubic = at_window(20);
-    cubic.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(20 * MSS), Sign::Loss);
     let mut now = Instant::ZERO;
     for _ in 0..12 {
         round(&mut cubic, &mut now);
@@ -68,7 +76,7 @@ fn with_a_small_window_it_is_as_fast_as_reno() {
 #[test]
 fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
     let mut cubic = at_window(10);
-    cubic.on_congestion(Instant::ZERO, 10 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(10 * MSS), Sign::Loss);
     let mut now = Instant::ZERO;
     for _ in 0..300 {
         let before = cubic.window();
@@ -81,7 +89,7 @@ fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
 #[test]
 fn time_in_which_the_window_was_not_used_does_not_count() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(100 * MSS), Sign::Loss);
     let mut now = Instant::ZERO;
     round(&mut cubic, &mut now);
     let before = cubic.window();
@@ -105,9 +113,9 @@ fn time_in_which_the_window_was_not_used_does_not_count() {
 #[test]
 fn a_second_loss_below_the_first_lowers_the_plateau() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(100 * MSS), Sign::Loss);
     assert!((cubic.w_max - 100.0).abs() < 1e-9);
-    cubic.on_congestion(Instant::ZERO, 70 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(70 * MSS), Sign::Loss);
     assert!((cubic.w_max - 70.0 * 0.85).abs() < 1e-9, "{}", cubic.w_max);
     assert_eq!(cubic.window(), 49 * MSS);
 }
@@ -116,12 +124,12 @@ fn a_second_loss_below_the_first_lowers_the_plateau() {
 #[test]
 fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
     let mut cubic = at_window(100);
-    cubic.on_timeout(100 * MSS, false);
+    cubic.on_timeout(Flight::full(100 * MSS), false);
     assert_eq!((cubic.window(), cubic.threshold()), (MSS, 70 * MSS));
-    cubic.on_timeout(MSS, true);
+    cubic.on_timeout(Flight::full(MSS), true);
     assert_eq!((cubic.window(), cubic.threshold()), (MSS, 70 * MSS));
     for _ in 0..20 {
-        cubic.on_congestion(Instant::ZERO, MSS, Sign::Loss);
+        cubic.on_congestion(Instant::ZERO, Flight::full(MSS), Sign::Loss);
     }
     assert_eq!((cubic.window(), cubic.threshold()), (2 * MSS, 2 * MSS));
 }
@@ -130,23 +138,23 @@ fn a_timeout_starts_from_one_segment_and_ends_slow_start_at_seven_tenths() {
 #[test]
 fn a_window_that_was_not_used_is_not_what_a_congestion_leaves_a_part_of() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 30 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, part(30 * MSS), Sign::Loss);
     assert_eq!(cubic.window(), 21 * MSS);
-    let mut full = at_window(100);
-    full.on_congestion(Instant::ZERO, 98 * MSS + 1, Sign::Loss);
-    assert_eq!(full.window(), 70 * MSS);
+    let mut used = at_window(100);
+    used.on_congestion(Instant::ZERO, Flight::full(60 * MSS), Sign::Loss);
+    assert_eq!(used.window(), 70 * MSS);
 }
 
 // req: RFC9438-16
 #[test]
 fn a_response_taken_back_leaves_everything_as_it_was() {
     let mut cubic = at_window(100);
-    cubic.on_congestion(Instant::ZERO, 100 * MSS, Sign::Loss);
+    cubic.on_congestion(Instant::ZERO, Flight::full(100 * MSS), Sign::Loss);
     let mut now = Instant::ZERO;
     round(&mut cubic, &mut now);
     let (window, w_max) = (cubic.window(), cubic.w_max);
     cubic.checkpoint();
-    cubic.on_congestion(now, window, Sign::Loss);
+    cubic.on_congestion(now, Flight::full(window), Sign::Loss);
     cubic.undo();
     assert_eq!((cubic.window(), cubic.w_max), (window, w_max));
     assert!(cubic.epoch.is_some());
@@ -159,4 +167,32 @@ fn the_cube_root_is_right() {
         assert!((root * root * root - x).abs() <= x * 1e-9, "{x}: {root}");
     }
     assert_eq!(cube_root(0.0), 0.0);
+}
+
+// req: RFC9438-17, RFC9438-18
+#[test]
+fn slow_start_doubles_and_ends_when_the_path_becomes_longer() {
+    let mut cubic = Cubic::new(MSS);
+    let mut now = Instant::ZERO;
+    for _ in 0..3 {
+        let before = cubic.window();
+        round(&mut cubic, &mut now);
+        assert_eq!(cubic.window(), 2 * before);
+    }
+    let mut rtt = RTT;
+    for _ in 0..20 {
+        rtt += RTT / 8;
+        for i in 0..cubic.window() / MSS {
+            now += Duration::from_micros(100);
+            cubic.on_ack(&Acked {
+                now,
+                bytes: MSS,
+                validated: true,
+                new_round: i == 0,
+                rtt: Some(rtt),
+                srtt: rtt,
+            });
+        }
+    }
+    assert!(cubic.threshold() < 1_000 * MSS, "before any loss");
 }

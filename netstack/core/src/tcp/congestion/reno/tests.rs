@@ -21,7 +21,7 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
     assert_eq!(reno.window(), 10 * MSS);
     reno.on_ack(&acked(10 * MSS));
     assert_eq!(reno.window(), 20 * MSS);
-    reno.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
+    reno.on_congestion(Instant::ZERO, Flight::full(20 * MSS), Sign::Loss);
     assert_eq!(reno.window(), 10 * MSS);
     reno.on_recovered(20 * MSS);
     for _ in 0..10 {
@@ -34,7 +34,7 @@ fn slow_start_doubles_and_avoidance_adds_one_segment_per_window() {
 #[test]
 fn what_a_loss_leaves_is_half_of_what_was_in_the_network_and_not_of_an_unused_window() {
     let mut reno = Reno::resume(MSS, 100 * MSS, 100 * MSS);
-    reno.on_congestion(Instant::ZERO, 20 * MSS, Sign::Loss);
+    reno.on_congestion(Instant::ZERO, Flight::full(20 * MSS), Sign::Loss);
     assert_eq!((reno.window(), reno.threshold()), (10 * MSS, 10 * MSS));
 }
 
@@ -42,9 +42,9 @@ fn what_a_loss_leaves_is_half_of_what_was_in_the_network_and_not_of_an_unused_wi
 #[test]
 fn a_timeout_starts_from_one_segment_and_keeps_the_threshold_when_repeated() {
     let mut reno = Reno::new(MSS);
-    reno.on_timeout(40 * MSS, false);
+    reno.on_timeout(Flight::full(40 * MSS), false);
     assert_eq!((reno.window(), reno.threshold()), (MSS, 20 * MSS));
-    reno.on_timeout(MSS, true);
+    reno.on_timeout(Flight::full(MSS), true);
     assert_eq!((reno.window(), reno.threshold()), (MSS, 20 * MSS));
     reno.on_ack(&acked(5 * MSS));
     assert_eq!(
@@ -70,7 +70,22 @@ fn a_response_taken_back_leaves_the_window_as_it_was() {
     let mut reno = Reno::new(MSS);
     reno.on_ack(&acked(30 * MSS));
     reno.checkpoint();
-    reno.on_congestion(Instant::ZERO, 40 * MSS, Sign::Loss);
+    reno.on_congestion(Instant::ZERO, Flight::full(40 * MSS), Sign::Loss);
     reno.undo();
     assert_eq!((reno.window(), reno.threshold()), (40 * MSS, usize::MAX));
+}
+
+// req: RFC3465-01
+#[test]
+fn growth_in_avoidance_does_not_depend_on_how_often_is_acknowledged() {
+    let grown = |parts: usize| {
+        let mut reno = Reno::resume(MSS, 20 * MSS, 10 * MSS);
+        for _ in 0..parts {
+            reno.on_ack(&acked(20 * MSS / parts));
+        }
+        reno.window()
+    };
+    assert_eq!(grown(20 * MSS), 21 * MSS, "byte by byte");
+    assert_eq!(grown(20), 21 * MSS);
+    assert_eq!(grown(1), 21 * MSS);
 }

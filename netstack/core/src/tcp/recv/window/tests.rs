@@ -1,5 +1,6 @@
 use super::*;
 
+// req: RFC7323-09
 #[test]
 fn the_scale_lets_the_buffer_fit_sixteen_bits() {
     assert_eq!(scale_for(65_535), 0);

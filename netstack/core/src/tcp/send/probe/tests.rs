@@ -14,7 +14,7 @@ fn sent(resent: bool) -> Probe {
 #[test]
 fn the_interval_is_two_round_trips_and_more_for_a_single_segment() {
     assert_eq!(Probe::interval(None, false), MS * 1000);
-    assert_eq!(Probe::interval(Some(MS * 30), false), MS * 60);
+    assert_eq!(Probe::interval(Some(MS * 30), false), MS * 62);
     assert_eq!(Probe::interval(Some(MS * 30), true), MS * 260);
 }
 

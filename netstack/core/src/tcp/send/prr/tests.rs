@@ -5,7 +5,7 @@ const MSS: usize = 1;
 /// The example of RFC 6937, 3.1: a window of 20 segments, halved; `lost` of them are. Returns what leaves with each
 /// acknowledgement.
 fn recover(lost: usize) -> Vec<usize> {
-    let mut prr = Prr::new(20);
+    let mut prr = Prr::new(20, 0);
     let mut pipe = 20_usize;
     let mut sent = Vec::new();
     pipe -= lost + 2;
@@ -41,7 +41,7 @@ fn after_many_losses_no_more_leaves_than_arrives() {
 
 #[test]
 fn a_safe_acknowledgement_adds_a_segment_up_to_the_threshold() {
-    let mut prr = Prr::new(20);
+    let mut prr = Prr::new(20, 0);
     prr.on_ack(3, 4, 10, MSS, true);
     assert_eq!(prr.limit(), 8);
     prr.on_ack(100, 9, 10, MSS, true);
@@ -50,8 +50,18 @@ fn a_safe_acknowledgement_adds_a_segment_up_to_the_threshold() {
 
 #[test]
 fn extreme_numbers_are_harmless() {
-    let mut prr = Prr::new(0);
+    let mut prr = Prr::new(0, 0);
     prr.on_ack(usize::MAX / 2, usize::MAX / 4, usize::MAX / 8, 1_460, true);
     prr.on_send(usize::MAX / 4);
     prr.on_ack(0, 0, 0, 1_460, true);
+}
+
+#[test]
+fn what_earlier_acknowledgements_made_room_for_leaves_with_the_first() {
+    let limit = |unused| {
+        let mut prr = Prr::new(20 - unused, unused);
+        prr.on_ack(1, 15, 10, MSS, false);
+        prr.limit() - 15
+    };
+    assert_eq!((limit(0), limit(3)), (1, 2));
 }

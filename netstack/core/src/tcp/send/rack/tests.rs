@@ -133,3 +133,25 @@ fn a_timeout_gives_up_the_first_segment_and_what_is_old() {
     rack.mark_on_timeout(&mut board, at(220), RTT / 4, 100);
     assert_eq!(board.totals().lost, 900, "not what left just now");
 }
+
+// req: RFC8985-02
+#[test]
+fn what_left_is_told_apart_to_much_less_than_a_quarter_of_a_round_trip() {
+    let (micros, rtt) = (Duration::from_micros, Duration::from_millis(1));
+    let start = Instant::from_secs(9);
+    let mut board = Scoreboard::default();
+    for i in 0..4 {
+        let left = Seq(i * 100);
+        board.on_send(start + micros(100) * i, left, left + 100);
+    }
+    let mut rack = Rack::new(Seq(0));
+    let now = start + rtt + micros(200);
+    board.sack(Seq(200), Seq(300), |sent| {
+        rack.on_delivered(now, sent, None, rtt);
+    });
+    let found = rack.detect(&mut board, now, rtt / 4);
+    assert_eq!((found.lost, found.wait), (None, Some(micros(150))));
+    let found = rack.detect(&mut board, now + micros(60), rtt / 4);
+    assert_eq!(found.lost, Some((start, false)), "the first alone");
+    assert_eq!(board.totals().lost, 100);
+}

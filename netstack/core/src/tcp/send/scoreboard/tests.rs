@@ -35,7 +35,7 @@ fn what_left_at_one_time_is_one_range() {
     assert!(!board.is_marked());
 }
 
-// req: RFC2018-10, RFC6675-03
+// req: RFC2018-10
 #[test]
 fn sums_are_read_off_the_ranges() {
     let mut board = board();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netstack_core::{Instant, KeepAlive, SocketOption, Stack};
+use netstack_core::{Instant, SocketOption, Stack};
 
 use super::{Kind, Outcome, Socket, Stop, connection_errno};
 use crate::calls::{Returned, Value};
@@ -19,7 +19,18 @@ const KEEPIDLE: i64 = libc::TCP_KEEPIDLE as i64;
 const KEEPINTVL: i64 = libc::TCP_KEEPINTVL as i64;
 const KEEPCNT: i64 = libc::TCP_KEEPCNT as i64;
 const MAXSEG: i64 = libc::TCP_MAXSEG as i64;
+const CORK: i64 = libc::TCP_CORK as i64;
+const QUICKACK: i64 = libc::TCP_QUICKACK as i64;
+const USER_TIMEOUT: i64 = libc::TCP_USER_TIMEOUT as i64;
 const CONGESTION: i64 = libc::TCP_CONGESTION as i64;
+const FASTOPEN: i64 = libc::TCP_FASTOPEN as i64;
+const FASTOPEN_CONNECT: i64 = libc::TCP_FASTOPEN_CONNECT as i64;
+
+/// Whether the stack has the option for sockets of this kind; others are kept for the connections of a listener.
+pub(super) fn takes(kind: &Kind, option: &SocketOption) -> bool {
+    let of_listener = matches!(option, SocketOption::FastOpen(_));
+    of_listener == matches!(kind, Kind::Listener(_))
+}
 
 impl Socket {
     /// `setsockopt`; an option that this stack does not have is an error of its own name, as in a kernel.
@@ -33,11 +44,17 @@ impl Socket {
         let option = match ((level, name), value) {
             ((SOCKET, REUSE), _) => return Ok(Returned::value(0)),
             ((SOCKET, LINGER), Value::Linger { on, seconds }) => {
-                self.resets = *on && *seconds == 0;
-                return Ok(Returned::value(0));
+                let time = u64::try_from(*seconds).map(Duration::from_secs);
+                let time = time.map_err(|_| Stop::Errno(libc::EINVAL))?;
+                SocketOption::Linger(on.then_some(time))
             }
+            ((TCP, FASTOPEN), Value::Int(most)) => {
+                let most = u16::try_from(*most).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                SocketOption::FastOpen(most)
+            }
+            ((TCP, FASTOPEN_CONNECT), Value::Int(on)) => SocketOption::FastOpenConnect(*on != 0),
             ((SOCKET, KEEP), Value::Int(on)) => {
-                SocketOption::KeepAlive((*on != 0).then(|| self.keep_alive().unwrap_or_default()))
+                SocketOption::KeepAlive((*on != 0).then_some(self.keep_times))
             }
             ((SOCKET, SNDBUF), Value::Int(limit)) => SocketOption::SendBuffer(
                 usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
@@ -46,15 +63,27 @@ impl Socket {
             ((TCP, KEEPIDLE | KEEPINTVL | KEEPCNT), Value::Int(value)) => {
                 let number = u32::try_from(*value).ok().filter(|value| *value > 0);
                 let number = number.ok_or(Stop::Errno(libc::EINVAL))?;
-                let mut keep = self.keep_alive().unwrap_or_default();
                 let time = Duration::from_secs(u64::from(number));
                 match name {
-                    KEEPIDLE => keep.idle = time,
-                    KEEPINTVL => keep.interval = time,
-                    _ => keep.probes = number,
+                    KEEPIDLE => self.keep_times.idle = time,
+                    KEEPINTVL => self.keep_times.interval = time,
+                    _ => self.keep_times.probes = number,
                 }
-                SocketOption::KeepAlive(Some(keep))
+                // Times alone switch nothing on.
+                if !self.keeps_alive() {
+                    return Ok(Returned::value(0));
+                }
+                SocketOption::KeepAlive(Some(self.keep_times))
             }
+            ((TCP, CORK), Value::Int(on)) => SocketOption::Cork(*on != 0),
+            ((TCP, QUICKACK), Value::Int(on)) => SocketOption::QuickAck(*on != 0),
+            ((TCP, USER_TIMEOUT), Value::Int(millis)) => {
+                let millis = u64::try_from(*millis).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                SocketOption::UserTimeout((millis > 0).then(|| Duration::from_millis(millis)))
+            }
+            ((TCP, MAXSEG), Value::Int(size)) => SocketOption::MaxSegment(
+                u16::try_from(*size).map_err(|_| Stop::Errno(libc::EINVAL))?,
+            ),
             ((TCP, CONGESTION), Value::Text(algorithm)) => {
                 SocketOption::Congestion(algorithm.parse().map_err(|_| Stop::Errno(libc::ENOENT))?)
             }
@@ -64,7 +93,9 @@ impl Socket {
         self.options
             .retain(|old| core::mem::discriminant(old) != same);
         self.options.push(option);
-        if let Kind::Tcp { id, .. } = self.kind {
+        if let Kind::Tcp { id, .. } | Kind::Listener(id) = self.kind
+            && takes(&self.kind, &option)
+        {
             stack
                 .set_option(now, id, option)
                 .map_err(|_| Stop::Errno(libc::EINVAL))?;
@@ -72,11 +103,9 @@ impl Socket {
         Ok(Returned::value(0))
     }
 
-    fn keep_alive(&self) -> Option<KeepAlive> {
-        self.options.iter().find_map(|option| match option {
-            SocketOption::KeepAlive(keep) => *keep,
-            _ => None,
-        })
+    fn keeps_alive(&self) -> bool {
+        let on = |option: &SocketOption| matches!(option, SocketOption::KeepAlive(Some(_)));
+        self.options.iter().any(on)
     }
 
     /// `getsockopt`.

@@ -1,0 +1,19 @@
+//! What most connections do without, in a box of its own: an idle connection stays small.
+
+use super::KeepAlive;
+use super::fast_open::Opening;
+use super::user_timeout::UserTimeout;
+use core::time::Duration;
+
+/// What an application asked for, and what follows from that.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) keep_alive: Option<KeepAlive>,
+    /// Keep-alive probes sent since something was heard.
+    pub(crate) probes: u32,
+    pub(crate) user_timeout: UserTimeout,
+    /// How long closing may take before it is an abort (`SO_LINGER`).
+    pub(crate) linger: Option<Duration>,
+    /// The SYN is to carry data, or to ask for the right to (RFC 7413).
+    pub(crate) opening: Option<Opening>,
+}

@@ -1,0 +1,256 @@
+//! The report of requirements as a page: what shows each row, here and on Linux, with the capture that proves it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use packet_script::{Options, Outcome, load, run_file};
+
+use super::status::{Proof, Status};
+use super::{Table, records};
+
+/// What became of the scripts that rows name.
+#[derive(Debug, Default)]
+pub struct Played {
+    scripts: BTreeMap<String, Script>,
+    /// The version of Linux, if scripts were held against it.
+    kernel: Option<String>,
+}
+
+#[derive(Debug)]
+struct Script {
+    ours: bool,
+    kernel: Kernel,
+    /// Captures by the version of IP.
+    captures: Vec<(u8, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+enum Kernel {
+    Holds,
+    Fails,
+    /// Why it was not held against the kernel.
+    Apart(String),
+}
+
+impl Played {
+    /// Plays the scripts among `proofs`, and reads what `kernel.tsv` says of them.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or written.
+    pub fn new(workspace: &Path, status: &Status<'_>) -> io::Result<Played> {
+        let record = workspace.join("tests/script/kernel.tsv");
+        let recorded = if record.exists() {
+            records(&record)?
+        } else {
+            Vec::new()
+        };
+        let field =
+            |row: &BTreeMap<String, String>, name: &str| row.get(name).cloned().unwrap_or_default();
+        let mut held: BTreeMap<String, bool> = BTreeMap::new();
+        for row in &recorded {
+            let holds = held.entry(field(row, "script")).or_insert(true);
+            *holds &= field(row, "result") == "holds";
+        }
+        let folder = std::env::temp_dir().join(format!("requirements-{}", std::process::id()));
+        let mut options = Options::default();
+        options.captures = Some(folder.clone());
+        let mut played = Played {
+            kernel: recorded.first().map(|row| field(row, "kernel")),
+            ..Played::default()
+        };
+        for name in scripts(status) {
+            let path = workspace.join(&name);
+            fs::create_dir_all(&folder)?;
+            let outcomes = run_file(&path, &options);
+            let short = name.strip_prefix("tests/script/scripts/").unwrap_or(&name);
+            let script = Script {
+                ours: outcomes.iter().all(Outcome::is_fine),
+                kernel: match held.get(short) {
+                    Some(true) => Kernel::Holds,
+                    Some(false) => Kernel::Fails,
+                    None => Kernel::Apart(difference(&path)),
+                },
+                captures: captures(&folder)?,
+            };
+            fs::remove_dir_all(&folder)?;
+            played.scripts.insert(name, script);
+        }
+        Ok(played)
+    }
+}
+
+/// The scripts that show a row.
+fn scripts(status: &Status<'_>) -> BTreeSet<String> {
+    let rows = status.tables().iter().flat_map(|table| &table.rows);
+    let proofs = rows.filter_map(|row| match status.proof(&row.id) {
+        Proof::Shown(tests) => Some(tests),
+        _ => None,
+    });
+    proofs
+        .flatten()
+        .filter_map(|test| script_of(&test))
+        .collect()
+}
+
+/// The file of a script among tests, which are called `file::name`.
+fn script_of(test: &str) -> Option<String> {
+    let (file, _) = test.split_once("::")?;
+    file.ends_with(".pkt").then(|| file.to_owned())
+}
+
+/// What a script says of Linux, or that its times are this stack's own.
+fn difference(path: &Path) -> String {
+    let text = load(path).map(|script| script.text).unwrap_or_default();
+    let lines = text.lines().map_while(|line| line.strip_prefix("//"));
+    let about: Vec<&str> = lines.filter(|line| line.contains("Linux")).collect();
+    if about.is_empty() {
+        "its times are this stack's own".into()
+    } else {
+        about.join(" ").trim().to_owned()
+    }
+}
+
+fn captures(folder: &Path) -> io::Result<Vec<(u8, Vec<u8>)>> {
+    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut files = files.collect::<io::Result<Vec<PathBuf>>>()?;
+    files.sort();
+    let version = |path: &Path| {
+        if path.to_string_lossy().contains("-ipv6.") {
+            6
+        } else {
+            4
+        }
+    };
+    let read = |path: PathBuf| Ok((version(&path), fs::read(path)?));
+    files.into_iter().map(read).collect()
+}
+
+/// The page.
+pub fn page(status: &Status<'_>, played: &Played) -> String {
+    let mut html = String::from(HEAD);
+    let kernel = match &played.kernel {
+        Some(version) => format!("Linux {}", escaped(version)),
+        None => "no recorded run".into(),
+    };
+    let _ = writeln!(
+        html,
+        "<h1>Requirements</h1>\n<p>Made by <code>cargo run --release -p suite --bin requirements -- --html \
+         docs/requirements.html</code>, which plays each script that is named here and keeps its capture. The kernel's \
+         results ({kernel}) are those of <code>RECORD_KERNEL=1 cargo test -p packet-script --test linux</code>. Tests \
+         that are no scripts run in CI. smoltcp has no column: scripts call sockets as Linux has them, and a host of \
+         such sockets over smoltcp does not exist here; what both stacks do together is tested by \
+         <code>smoltcp_interop</code>.</p>\n<pre>{}</pre>",
+        escaped(&status.summary())
+    );
+    for table in status.tables() {
+        section(&mut html, table, status, played);
+    }
+    html.push_str("</body></html>\n");
+    html
+}
+
+fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Played) {
+    let _ = writeln!(
+        html,
+        "<h2>{}</h2>\n<table><tr><th>id<th>level<th>requirement<th>shown by<th>this stack<th>Linux<th>capture</tr>",
+        table.name
+    );
+    for row in &table.rows {
+        let proof = status.proof(&row.id);
+        let (class, cells) = match &proof {
+            Proof::Shown(tests) => ("shown", shown(tests, played)),
+            Proof::Waived(waiver) => (
+                waiver.class.as_str(),
+                format!(
+                    "<td>{}<td>{}<td><td>",
+                    escaped(&waiver.reason),
+                    waiver.class
+                ),
+            ),
+            Proof::Open => ("open", "<td><td>open<td><td>".to_owned()),
+        };
+        let _ = writeln!(
+            html,
+            "<tr class={class}><td id=\"{id}\">{id}<td>{}<td>{}{cells}</tr>",
+            row.level,
+            escaped(&row.text),
+            id = escaped(&row.id),
+        );
+    }
+    html.push_str("</table>\n");
+}
+
+/// The cells of a row that tests show.
+fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
+    let names: Vec<String> = tests.iter().map(|test| escaped(test)).collect();
+    let (mut ours, mut linux, mut links) = (true, BTreeSet::new(), String::new());
+    for name in tests.iter().filter_map(|test| script_of(test)) {
+        let Some(script) = played.scripts.get(&name) else {
+            continue;
+        };
+        ours &= script.ours;
+        linux.insert(match &script.kernel {
+            Kernel::Holds => "holds".to_owned(),
+            Kernel::Fails => "FAILS".to_owned(),
+            Kernel::Apart(why) => format!("not asked: {}", escaped(why)),
+        });
+        let short = name
+            .rsplit('/')
+            .next()
+            .unwrap_or(&name)
+            .trim_end_matches(".pkt");
+        for (version, bytes) in &script.captures {
+            let _ = write!(
+                links,
+                "<a download=\"{short}-ipv{version}.pcapng\" href=\"data:application/x-pcapng;base64,{}\">{short} \
+                 (IPv{version})</a> ",
+                base64(bytes)
+            );
+        }
+    }
+    format!(
+        "<td>{}<td>{}<td>{}<td>{links}",
+        names.join("<br>"),
+        if ours { "holds" } else { "FAILS" },
+        linux.into_iter().collect::<Vec<_>>().join("<br>")
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// RFC 4648, 4.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let word = (0..3).fold(0u32, |word, at| {
+            word << 8 | u32::from(*three.get(at).unwrap_or(&0))
+        });
+        for at in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * at) & 63) as usize];
+            text.push(if at <= three.len() {
+                letter.into()
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>Requirements</title><style>
+body{font:14px sans-serif;margin:2em;max-width:110em}table{border-collapse:collapse}
+td,th{border:1px solid #ccc;padding:.2em .5em;vertical-align:top;text-align:left;overflow-wrap:anywhere}
+td:nth-child(1),td:nth-child(2){white-space:nowrap}tr.shown td:nth-child(5){background:#dfd}
+tr.open td:nth-child(5){background:#fdd}tr.absent td,tr.unobservable td,tr.later td{color:#666}
+</style></head><body>
+";

@@ -1,0 +1,218 @@
+//! Windows that are scaled, that shrink and that stay shut (RFC 7323, 2; RFC 9293, 3.8.6).
+
+use core::time::Duration;
+use netstack_core::TcpState;
+use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
+use suite::wire::{ACK, RST, Tcp, options};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MSS: usize = 1460;
+
+fn lab(receive_buffer: usize) -> Lab {
+    let mut config = WorldConfig::default();
+    config.tcp.receive_buffer = receive_buffer;
+    Lab::new(&config)
+}
+
+// req: RFC7323-02
+#[test]
+fn a_window_that_needs_no_scale_offers_a_scale_of_zero() {
+    let offer = Offer {
+        scale: Some(3),
+        ..Offer::default()
+    };
+    let active = Remote::accepts(lab(60_000), &offer);
+    assert_eq!(active.syn.window_scale(), Some(0));
+    let passive = Remote::connects(lab(60_000), &offer);
+    assert_eq!(passive.syn.window_scale(), Some(0));
+    assert_eq!(passive.info().send_window, usize::from(offer.window) << 3);
+}
+
+// req: RFC7323-04
+#[test]
+fn a_scale_that_is_not_in_a_syn_means_nothing() {
+    let offer = Offer {
+        scale: Some(2),
+        window: 1_000,
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    assert_eq!(remote.info().send_window, 4_000);
+    let data = Tcp {
+        options: options::window_scale(9),
+        ..remote.segment(ACK, b"data")
+    };
+    remote.nxt = data.end();
+    remote.inject(&data);
+    remote.send(ACK, b"more");
+    assert_eq!(remote.info().send_window, 4_000);
+}
+
+// req: RFC7323-12
+#[test]
+fn a_window_that_retreats_by_rounding_is_no_trouble() {
+    let offer = Offer {
+        scale: Some(7),
+        window: 100,
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    remote.write(&[1; 30_000]);
+    for _ in 0..10 {
+        for segment in remote.sent() {
+            let left = 12_800_usize.saturating_sub(segment.payload.len());
+            remote.window = (left >> 7) as u16;
+            remote.acknowledge(&segment);
+        }
+        remote.window = 100;
+        remote.send(ACK, b"");
+    }
+    let info = remote.info();
+    assert_eq!((info.outstanding, info.unsent, info.retransmits), (0, 0, 0));
+}
+
+// req: RFC7323-13, RFC7323-14
+#[test]
+fn what_was_ever_promised_is_taken() {
+    let offer = Offer {
+        scale: Some(0),
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(lab(1 << 20), &offer);
+    let shift = remote.syn.window_scale().expect("scaled");
+    assert_eq!(shift, 5);
+    let mut edge = 0;
+    // Lengths that no scaled window can say to the byte, and nobody reads.
+    for len in [1000, 101, 33, 7, 1] {
+        remote.send(ACK, &vec![1; len]);
+        remote.lab.pass(SECOND / 5);
+        let beyond = Tcp {
+            seq: remote.nxt.wrapping_add(50_000),
+            ..remote.segment(ACK, b"?")
+        };
+        remote.inject(&beyond);
+        let ack = remote.one();
+        let offered = (u32::from(ack.window) << shift).wrapping_add(ack.ack);
+        edge = u32::max(edge, offered.wrapping_sub(remote.irs));
+        // The last bytes of the largest window that was ever offered.
+        let last = Tcp {
+            seq: edge.wrapping_add(remote.irs).wrapping_sub(100),
+            ..remote.segment(ACK, &[9; 100])
+        };
+        remote.inject(&last);
+        let blocks = remote.one().sack();
+        let whole = |block: &(u32, u32)| block.0 <= last.seq && block.1 >= last.end();
+        assert!(blocks.iter().any(whole), "{blocks:?} without {last:?}");
+    }
+}
+
+/// Ten segments are in flight when the window shrinks to `window`.
+fn shrunken(window: u16) -> (Remote, Vec<Tcp>) {
+    let offer = Offer {
+        window: 20_000,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::default(), &offer);
+    remote.write(&[1; 30_000]);
+    let flight = remote.sent();
+    assert_eq!(flight.len(), 10);
+    remote.window = window;
+    remote.send(ACK, b"");
+    remote.nothing();
+    (remote, flight)
+}
+
+// req: SHLD-16
+#[test]
+fn what_a_shrunken_window_still_holds_is_sent_again_as_ever() {
+    let (mut remote, flight) = shrunken(3_000);
+    let rto = remote.info().rto;
+    let (at, again) = remote.pass(rto * 2).remove(0);
+    assert_eq!((at, &again.payload), (rto, &flight[0].payload));
+    remote.acknowledge(&flight[0]);
+    remote.send(ACK, b"");
+    let next = remote.pass(rto * 4).remove(0).1;
+    assert_eq!(next.seq, flight[1].seq);
+}
+
+// req: RFC7323-16
+#[test]
+fn repetitions_keep_to_the_latest_window() {
+    let (mut remote, flight) = shrunken(1_000);
+    let edge = flight[0].seq.wrapping_add(1_000);
+    let sent = remote.pass(SECOND * 20);
+    assert!(sent.len() >= 2);
+    for (_, segment) in sent {
+        assert!(segment.end().wrapping_sub(edge) as i32 <= 0, "{segment:?}");
+    }
+}
+
+// req: SHLD-17
+#[test]
+fn data_beyond_a_shrunken_window_is_no_reason_to_give_up() {
+    let (mut remote, flight) = shrunken(0);
+    for _ in 0..400 {
+        for (_, segment) in remote.pass(SECOND * 30) {
+            assert_eq!(segment.seq, flight[0].seq);
+            remote.send(ACK, b"");
+        }
+    }
+    assert_eq!(remote.state(), TcpState::Established);
+    remote.window = 20_000;
+    remote.send(ACK, b"");
+    assert!(!remote.sent().is_empty());
+}
+
+// req: MAY-8
+#[test]
+fn a_window_stays_shut_for_as_long_as_nobody_reads() {
+    let mut remote = Remote::connects(lab(10_000), &Offer::default());
+    let mut sent = 0;
+    while sent < 10_000 {
+        let len = 1_000.min(10_000 - sent);
+        remote.send(ACK, &vec![1; len]);
+        sent += len;
+    }
+    remote.pass(SECOND);
+    for _ in 0..50 {
+        let probe = remote.segment(ACK, b"?");
+        remote.inject(&probe);
+        let answer = remote.one();
+        assert_eq!((answer.window, answer.ack), (0, remote.nxt));
+        assert!(remote.pass(SECOND * 600).is_empty());
+    }
+    assert_eq!(remote.read().map(|bytes| bytes.len()), Some(10_000));
+    assert!(remote.one().window >= 9_000);
+}
+
+#[test]
+fn a_reset_counts_while_the_window_is_shut() {
+    let mut remote = Remote::connects(lab(2_000), &Offer::default());
+    remote.send(ACK, &[1; 1_000]);
+    remote.send(ACK, &[1; 1_000]);
+    assert_eq!(remote.pass(SECOND).pop().map(|(_, s)| s.window), Some(0));
+    remote.send(RST, b"");
+    assert_eq!(remote.state(), TcpState::Closed);
+}
+
+// req: MUST-50
+#[test]
+fn ip_options_that_tcp_does_not_know_make_no_difference() {
+    let mut remote = Remote::connects(Lab::default(), &Offer::default());
+    let segment = remote.segment(ACK, b"data");
+    remote.nxt = segment.end();
+    let mut packet = segment.to_packet();
+    // An experimental option (RFC 4727) of four bytes.
+    packet.splice(20..20, [0x1e, 4, 0xab, 0xcd]);
+    packet[0] = 0x46;
+    let total = packet.len() as u16;
+    packet[2..4].copy_from_slice(&total.to_be_bytes());
+    packet[10..12].fill(0);
+    let check = !suite::wire::sum(&packet[..24]);
+    packet[10..12].copy_from_slice(&check.to_be_bytes());
+    remote.lab.inject(&packet);
+    assert_eq!(remote.read().as_deref(), Some(&b"data"[..]));
+    assert_eq!(remote.info().send_mss, MSS);
+}
