@@ -27,7 +27,7 @@ impl Stack {
             true => canonical(local.ip()),
             false => local.ip(),
         };
-        let is_ours = self.can_bind(address) && (many || self.is_for_one(address));
+        let is_ours = self.is_own(address) || many && self.can_bind(address);
         let has_device = options.device.is_none_or(|at| self.interface(at).is_some());
         if !is_ours || !has_device {
             return Err(BindError::NotAvailable);
@@ -56,7 +56,11 @@ impl Stack {
     /// broadcast address, which only datagram sockets can have.
     pub fn can_bind(&self, address: IpAddr) -> bool {
         let address = canonical(address);
-        address.is_unspecified() || self.addresses.owns(address) || !self.is_for_one(address)
+        self.is_own(address) || !self.is_for_one(address)
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        address.is_unspecified() || self.addresses.owns(address)
     }
 
     /// The TCP socket that listens for what `key` names and came by `iface`.

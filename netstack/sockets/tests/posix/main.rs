@@ -32,11 +32,12 @@ fn answers(host: &mut dyn Host) -> Vec<String> {
     answers
 }
 
-/// On addresses like the stack's: the loopback's own are none that the stack can have.
+/// On addresses like the stack's: the loopback's own are none that the stack can have. They are there at once, without
+/// asking whether somebody else has them.
 fn on_kernel() -> Vec<String> {
     for address in ["10.9.9.1/24", "fd00:9::1/64"] {
         let mut ip = std::process::Command::new("ip");
-        let added = ip.args(["address", "add", address, "dev", "lo"]);
+        let added = ip.args(["address", "add", address, "dev", "lo", "nodad"]);
         assert!(added.status().expect("ip").success(), "{address}");
     }
     answers(&mut OnKernel)
