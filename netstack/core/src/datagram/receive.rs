@@ -113,7 +113,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.payload.as_ref().map_or(0, Span::len)
     }
 

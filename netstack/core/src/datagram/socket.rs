@@ -257,11 +257,16 @@ impl DatagramSocket {
     }
 
     /// What the received datagrams that wait to be read cost.
-    pub(crate) fn queued(&self) -> usize {
+    pub(crate) fn charged(&self) -> usize {
         self.incoming_charge
     }
 
-    /// Takes the error that was reported last.
+    /// Bytes of the datagram that is read next, and what those cost that wait to be sent.
+    pub(crate) fn queued(&self) -> (usize, usize) {
+        let next = self.incoming.front().map_or(0, Incoming::len);
+        (next, self.outgoing_charge)
+    }
+
     /// Takes the error that was reported last.
     pub(crate) fn take_error(&mut self) -> Option<ConnectionError> {
         self.error.take()

@@ -27,8 +27,7 @@ impl Stack {
             true => canonical(local.ip()),
             false => local.ip(),
         };
-        let of_many = || address.is_multicast() || self.addresses.is_broadcast(address);
-        let is_ours = address.is_unspecified() || self.addresses.owns(address) || many && of_many();
+        let is_ours = self.is_own(address) || many && self.can_bind(address);
         let has_device = options.device.is_none_or(|at| self.interface(at).is_some());
         if !is_ours || !has_device {
             return Err(BindError::NotAvailable);
@@ -51,6 +50,17 @@ impl Stack {
         let free = |port: &u16| self.shard.may_choose(*port) && !used(*port);
         let port = bindable(start).find(free).ok_or(BindError::NoPorts)?;
         Ok((port, holder))
+    }
+
+    /// Whether any socket can be bound to `address`: it is unspecified, one of this stack's, or that of a group or a
+    /// broadcast address, which only datagram sockets can have.
+    pub fn can_bind(&self, address: IpAddr) -> bool {
+        let address = canonical(address);
+        self.is_own(address) || !self.is_for_one(address)
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        address.is_unspecified() || self.addresses.owns(address)
     }
 
     /// The TCP socket that listens for what `key` names and came by `iface`.

@@ -251,7 +251,7 @@ impl Stack {
         match undecided.asked {
             Asked::Tcp { syn, .. } => {
                 if let Some(reset) = reset::answer(&syn) {
-                    self.send_reset(undecided.iface, &undecided.key, &reset, Marks::default());
+                    self.send_reset(undecided.iface, &undecided.key, Marks::default(), &reset);
                 }
             }
             Asked::Udp { socket, refusal } => {

@@ -43,6 +43,7 @@ mod pressure;
 mod raw_calls;
 mod schedule;
 mod shortage;
+mod socket_calls;
 mod splice;
 mod strays;
 mod syn_cookies;

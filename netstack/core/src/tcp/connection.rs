@@ -109,7 +109,7 @@ pub(crate) struct Connection {
     pub(crate) keep_alive_due: bool,
     /// What our SYN announces, and the largest segment that the path there takes.
     pub(crate) receive_mss: u16,
-    path_mss: u16,
+    pub(crate) path_mss: u16,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
     /// Whether the peer's SYN said that it does not scale windows.

@@ -98,6 +98,16 @@ pub struct TcpInfo {
     pub in_recovery: bool,
     /// Whether the connection is still making up for a retransmission timeout.
     pub after_timeout: bool,
+    /// Timeouts in a row that nothing was heard after.
+    pub backoff: u32,
+    /// Window scales of the peer and of this side, if both scale.
+    pub scales: Option<(u8, u8)>,
+    /// Whether segments have timestamps.
+    pub timestamps: bool,
+    /// The largest payload without options that the path takes.
+    pub path_mss: usize,
+    /// The maximum segment size that this side announced.
+    pub advertised_mss: usize,
 }
 
 impl TcpInfo {
@@ -146,6 +156,11 @@ impl TcpInfo {
             soft_error: None,
             in_recovery: false,
             after_timeout: false,
+            backoff: 0,
+            scales: None,
+            timestamps: false,
+            path_mss: 0,
+            advertised_mss: 0,
         }
     }
 }
@@ -198,6 +213,11 @@ impl Connection {
             soft_error: self.soft_error(),
             in_recovery: self.snd.phase() == Phase::Fast,
             after_timeout: self.snd.phase() == Phase::Timeout,
+            backoff: u32::from(self.snd.timeouts),
+            scales: (!self.unscaled).then_some((self.snd.scale, self.our_scale)),
+            timestamps: self.timestamps.is_some(),
+            path_mss: usize::from(self.path_mss),
+            advertised_mss: usize::from(self.receive_mss),
         }
     }
 }

@@ -55,6 +55,18 @@ impl Listener {
         }
     }
 
+    /// How many connections wait to be accepted, and how many may.
+    pub(crate) fn backlog(&self) -> (usize, usize) {
+        (self.ready.len(), self.backlog)
+    }
+
+    /// Changes both limits, as [`new`](Self::new) sets them.
+    pub(crate) fn set_backlog(&mut self, backlog: usize, syn_backlog: usize) {
+        self.backlog = backlog.clamp(1, 65_535);
+        self.syn_backlog = syn_backlog.clamp(self.backlog, 65_535);
+        self.early_most = self.early_most.min(self.backlog);
+    }
+
     /// Sets how many connections may be pending whose SYN brought data: no more than may wait to be accepted.
     pub(crate) fn set_early_most(&mut self, most: usize) {
         self.early_most = most.min(self.backlog);

@@ -53,7 +53,7 @@ impl Stack {
         }
         self.counters.tcp.in_no_connection += 1;
         if let Some(reset) = reset::answer(&segment) {
-            self.send_reset(iface, &key, &reset, Marks::default());
+            self.send_reset(iface, &key, Marks::default(), &reset);
         }
     }
 
@@ -88,7 +88,7 @@ impl Stack {
             Decision::By(_, Admission::Reject) | Decision::Closed => {
                 self.counters.gateway.rejected += 1;
                 if let Some(reset) = reset::answer(&syn) {
-                    self.send_reset(iface, &key, &reset, Marks::default());
+                    self.send_reset(iface, &key, Marks::default(), &reset);
                 }
             }
             Decision::By(_, Admission::Drop) => self.counters.gateway.dropped += 1,
@@ -127,7 +127,7 @@ impl Stack {
         let key = FlowKey::new(datagram.dst, datagram.src);
         if let Some(flow) = self.gateways.udp(&key) {
             let udp = self.table.datagram_mut(flow.socket).ok()?;
-            if !flow.decided && udp.socket.queued() >= UNDECIDED_KEEPS {
+            if !flow.decided && udp.socket.charged() >= UNDECIDED_KEEPS {
                 self.counters.gateway.undecided_full += 1;
                 return None;
             }

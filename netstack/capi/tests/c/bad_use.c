@@ -1,0 +1,195 @@
+/* Closed handles, wild lengths, null pointers, and threads that close what others use: an errno, and never a crash. */
+#include <pthread.h>
+#include "common.h"
+
+static int stack;
+
+static void null_and_wild(int fd)
+{
+    int value = 1;
+    socklen_t len;
+    socklen_t wild[] = {UINT32_MAX, INT32_MAX, 0x80000000u, 129, 1, 0};
+    IS(ns_stack_bind(stack, fd, NULL, 16), -EFAULT);
+    IS(ns_stack_connect(stack, fd, NULL, 16), -EFAULT);
+    for (unsigned i = 0; i < sizeof wild / sizeof *wild; i++) {
+        struct sockaddr_storage storage = {.ss_family = AF_INET};
+        if (ns_stack_bind(stack, fd, (void *)&storage, wild[i]) >= 0 && wild[i] != 129)
+            exit(1);
+        IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, SO_REUSEADDR, NULL, wild[i]) < 0, 1);
+        len = wild[i];
+        IS(ns_stack_getsockopt(stack, fd, SOL_SOCKET, SO_TYPE, NULL, &len) == 0, wild[i] == 0);
+        len = wild[i];
+        if ((int)wild[i] < 0)
+            IS(ns_stack_getsockname(stack, fd, (void *)&storage, &len), -EINVAL);
+    }
+    IS(ns_stack_getsockopt(stack, fd, SOL_SOCKET, SO_TYPE, &value, NULL), -EFAULT);
+    IS(ns_stack_getsockname(stack, fd, NULL, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, fd, SIOCINQ, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, fd, 0xFFFFFFFFul, NULL), -ENOTTY);
+    IS(ns_stack_sendmsg(stack, fd, NULL, 0), -EFAULT);
+    IS(ns_stack_recvmsg(stack, fd, NULL, 0), -EFAULT);
+    IS(ns_stack_poll(stack, NULL, 1), -EFAULT);
+    IS(ns_stack_poll(stack, NULL, ~0ul), -EINVAL);
+    IS(ns_stack_input(stack, NULL, 20), -EFAULT);
+    IS(ns_stack_input(stack, NULL, 0), -EINVAL);
+    IS(ns_stack_input(stack, &value, SIZE_MAX), -EMSGSIZE);
+    IS(ns_stack_output(stack, NULL, 20), -EFAULT);
+    IS(ns_stack_sysctl(stack, NULL, "1"), -EFAULT);
+    IS(ns_stack_sysctl(stack, "tcp_sack", NULL), -EFAULT);
+    IS(ns_stack_sysctl(stack, "\xff", "1"), -EINVAL);
+    IS(ns_stack_run(stack, UINT64_MAX), -EINVAL);
+}
+
+static void messages(int fd)
+{
+    char byte = 0;
+    struct iovec iovs[] = {
+        {NULL, 1}, {&byte, SIZE_MAX}, {(void *)-1L, 2}, {&byte, (size_t)1 << 63},
+    };
+    for (unsigned i = 0; i < sizeof iovs / sizeof *iovs; i++) {
+        struct msghdr msg = {.msg_iov = &iovs[i], .msg_iovlen = 1};
+        IS(ns_stack_sendmsg(stack, fd, &msg, 0) < 0, 1);
+        IS(ns_stack_recvmsg(stack, fd, &msg, 0) < 0, 1);
+    }
+    struct msghdr none = {.msg_iov = NULL, .msg_iovlen = 1};
+    IS(ns_stack_sendmsg(stack, fd, &none, 0), -EFAULT);
+    none.msg_iovlen = SIZE_MAX;
+    IS(ns_stack_sendmsg(stack, fd, &none, 0), -EMSGSIZE);
+    none.msg_iovlen = 0;
+    none.msg_controllen = 32;
+    IS(ns_stack_sendmsg(stack, fd, &none, 0), -EFAULT);
+    none.msg_controllen = SIZE_MAX;
+    IS(ns_stack_sendmsg(stack, fd, &none, 0), -ENOBUFS);
+    none.msg_controllen = 0;
+    none.msg_namelen = UINT32_MAX;
+    none.msg_name = &byte;
+    IS(ns_stack_sendmsg(stack, fd, &none, 0), -EINVAL);
+}
+
+static void closed(void)
+{
+    int gone[] = {-1, 0, 1, 2, 1000000, INT32_MAX, INT32_MIN};
+    struct epoll_event event = {.events = EPOLLIN};
+    int ep = ns_stack_epoll_create(stack);
+    for (unsigned i = 0; i < sizeof gone / sizeof *gone; i++) {
+        int fd = gone[i], value = 0;
+        socklen_t len = sizeof value;
+        struct sockaddr_in name = at("10.0.0.1", 1);
+        struct msghdr msg = {0};
+        IS(ns_stack_close(stack, fd), -EBADF);
+        IS(ns_stack_bind(stack, fd, (void *)&name, sizeof name), -EBADF);
+        IS(ns_stack_listen(stack, fd, 1), -EBADF);
+        IS(ns_stack_accept(stack, fd, NULL, NULL), -EBADF);
+        IS(ns_stack_connect(stack, fd, (void *)&name, sizeof name), -EBADF);
+        IS(ns_stack_sendmsg(stack, fd, &msg, 0), -EBADF);
+        IS(ns_stack_recvmsg(stack, fd, &msg, 0), -EBADF);
+        IS(ns_stack_shutdown(stack, fd, SHUT_RD), -EBADF);
+        IS(ns_stack_ioctl(stack, fd, SIOCINQ, &value), -EBADF);
+        IS(ns_stack_getsockopt(stack, fd, SOL_SOCKET, SO_TYPE, &value, &len), -EBADF);
+        IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, SO_REUSEADDR, &value, len), -EBADF);
+        IS(ns_stack_epoll_ctl(stack, ep, EPOLL_CTL_ADD, fd, &event), -EBADF);
+        IS(ns_stack_epoll_ctl(stack, fd, EPOLL_CTL_ADD, ep, &event), -EBADF);
+        IS(ns_stack_epoll_wait(stack, fd, &event, 1), -EBADF);
+    }
+    IS(ns_stack_epoll_ctl(stack, ep, EPOLL_CTL_ADD, ep, NULL), -EFAULT);
+    IS(ns_stack_epoll_wait(stack, ep, NULL, 4), -EFAULT);
+    IS(ns_stack_epoll_wait(stack, ep, &event, 0), -EINVAL);
+    IS(ns_stack_epoll_wait(stack, ep, &event, INT32_MIN), -EINVAL);
+    IS(ns_stack_close(stack, ep), 0);
+}
+
+/* Noise in place of packets. */
+static void noise(void)
+{
+    unsigned char packet[200];
+    srand(7);
+    for (int i = 0; i < 20000; i++) {
+        for (unsigned j = 0; j < sizeof packet; j++)
+            packet[j] = rand();
+        packet[0] = i % 2 ? 0x45 : 0x60;
+        ns_stack_input(stack, packet, rand() % sizeof packet);
+    }
+}
+
+/* Everybody works on the same few descriptors. */
+static void *worker(void *seed)
+{
+    unsigned state = (unsigned)(size_t)seed;
+    struct sockaddr_in name = at("10.0.0.1", 80);
+    for (int i = 0; i < 3000; i++) {
+        int fd = 3 + rand_r(&state) % 8;
+        char bytes[64] = "";
+        struct iovec iov = {bytes, sizeof bytes};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+        struct pollfd polled = {.fd = fd, .events = POLLIN | POLLOUT};
+        struct epoll_event event = {.events = EPOLLIN};
+        switch (rand_r(&state) % 14) {
+        case 0: ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0); break;
+        case 1: ns_stack_socket(stack, AF_INET, SOCK_DGRAM, 0); break;
+        case 2: case 3: ns_stack_close(stack, fd); break;
+        case 4: ns_stack_bind(stack, fd, (void *)&name, sizeof name); break;
+        case 5: ns_stack_listen(stack, fd, 3); break;
+        case 6: ns_stack_accept(stack, fd, NULL, NULL); break;
+        case 7: ns_stack_connect(stack, fd, (void *)&name, sizeof name); break;
+        case 8: ns_stack_sendmsg(stack, fd, &msg, 0); break;
+        case 9: ns_stack_recvmsg(stack, fd, &msg, 0); break;
+        case 10: ns_stack_poll(stack, &polled, 1); break;
+        case 11: ns_stack_shutdown(stack, fd, rand_r(&state) % 3); break;
+        case 12: ns_stack_epoll_ctl(stack, 3 + rand_r(&state) % 8, 1 + rand_r(&state) % 3, fd, &event); break;
+        case 13: {
+            int ep = ns_stack_epoll_create(stack);
+            ns_stack_epoll_wait(stack, fd, &event, 1);
+            if (ep >= 11)
+                ns_stack_close(stack, ep);
+            unsigned char packet[1500];
+            while (ns_stack_output(stack, packet, sizeof packet) > 0)
+                ;
+            break;
+        }
+        }
+    }
+    return NULL;
+}
+
+static void *ender(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20; i++)
+        ns_stack_run(stack, ns_stack_poll_at(stack) == UINT64_MAX ? 0 : ns_stack_poll_at(stack));
+    return NULL;
+}
+
+int main(void)
+{
+    const char *wrong[] = {"addr", "addr=1.2.3.4", "mtu=10", "mtu=70000", "what=1", "seed=x", "addr=224.0.0.1/4", "\xff"};
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        IS(ns_stack_new(wrong[i]), -EINVAL);
+    IS(ns_socket(AF_INET, SOCK_STREAM, 0), -ENODEV);
+    IS(ns_fini(), -ENODEV);
+    IS(ns_init(NULL), 0);
+    IS(ns_init(NULL), -EBUSY);
+    IS(ns_socket(AF_INET, SOCK_STREAM, 0), 3);
+    IS(ns_stack_free(0), -EINVAL);
+    IS(ns_fini(), 0);
+    stack = ns_stack_new("addr=10.0.0.1/24,seed=3");
+    int sockets[] = {ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0), ns_stack_socket(stack, AF_INET, SOCK_DGRAM, 0),
+                     ns_stack_socket(stack, AF_INET6, SOCK_STREAM, 0)};
+    for (int i = 0; i < 3; i++) {
+        null_and_wild(sockets[i]);
+        messages(sockets[i]);
+        IS(ns_stack_close(stack, sockets[i]), 0);
+    }
+    closed();
+    noise();
+    pthread_t threads[9];
+    for (size_t i = 0; i < 8; i++)
+        pthread_create(&threads[i], NULL, worker, (void *)(i + 1));
+    pthread_create(&threads[8], NULL, ender, NULL);
+    for (int i = 0; i < 9; i++)
+        pthread_join(threads[i], NULL);
+    IS(ns_stack_socket(99, AF_INET, SOCK_STREAM, 0), -EBADF);
+    IS(ns_stack_free(stack), 0);
+    IS(ns_stack_free(stack), -EBADF);
+    puts("nothing crashed");
+    return 0;
+}

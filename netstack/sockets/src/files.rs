@@ -1,0 +1,110 @@
+//! The table of descriptors.
+
+use core::time::Duration;
+
+use crate::Errno;
+use crate::datagram::Datagram;
+use crate::epoll::Epoll;
+use crate::stream::Stream;
+
+/// What a descriptor is open on.
+#[derive(Debug)]
+pub(crate) enum Object {
+    Stream(Box<Stream>),
+    Datagram(Box<Datagram>),
+    Epoll(Epoll),
+}
+
+/// An open descriptor.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) object: Object,
+    /// Whether a front end that would wait does not (`O_NONBLOCK`).
+    pub(crate) nonblocking: bool,
+    /// The epoll descriptors that watch it.
+    pub(crate) watchers: Vec<i32>,
+    /// How long a front end waits (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
+    pub(crate) timeouts: [Option<Duration>; 2],
+}
+
+impl File {
+    pub(crate) fn new(object: Object, nonblocking: bool) -> File {
+        File {
+            object,
+            nonblocking,
+            watchers: Vec::new(),
+            timeouts: [None; 2],
+        }
+    }
+}
+
+/// All descriptors, by number: a new one has the lowest that is free.
+#[derive(Debug)]
+pub(crate) struct Files {
+    slots: Vec<Option<File>>,
+    first: i32,
+    most: usize,
+    /// No number below is free.
+    lowest: usize,
+}
+
+impl Files {
+    /// Numbers begin at `first`; at most `most` are open.
+    pub(crate) fn new(first: i32, most: usize) -> Files {
+        Files {
+            slots: Vec::new(),
+            first: first.max(0),
+            most: most.min((i32::MAX - first.max(0)) as usize),
+            lowest: 0,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, file: File) -> Result<i32, Errno> {
+        let free = (self.lowest..self.slots.len())
+            .find(|at| self.slots.get(*at).is_some_and(Option::is_none));
+        let at = free.unwrap_or(self.slots.len());
+        if at >= self.most {
+            return Err(Errno::EMFILE);
+        }
+        match self.slots.get_mut(at) {
+            Some(slot) => *slot = Some(file),
+            None => self.slots.push(Some(file)),
+        }
+        self.lowest = at + 1;
+        Ok(self.first + at as i32)
+    }
+
+    pub(crate) fn get(&self, fd: i32) -> Result<&File, Errno> {
+        let slot = self.at(fd).and_then(|at| self.slots.get(at));
+        slot.and_then(Option::as_ref).ok_or(Errno::EBADF)
+    }
+
+    pub(crate) fn get_mut(&mut self, fd: i32) -> Result<&mut File, Errno> {
+        let at = self.at(fd);
+        let slot = at.and_then(|at| self.slots.get_mut(at));
+        slot.and_then(Option::as_mut).ok_or(Errno::EBADF)
+    }
+
+    pub(crate) fn remove(&mut self, fd: i32) -> Result<File, Errno> {
+        let at = self.at(fd).ok_or(Errno::EBADF)?;
+        let file = self.slots.get_mut(at).and_then(Option::take);
+        let file = file.ok_or(Errno::EBADF)?;
+        self.lowest = self.lowest.min(at);
+        Ok(file)
+    }
+
+    /// Every open descriptor.
+    pub(crate) fn all(&self) -> Vec<i32> {
+        let open = self.slots.iter().enumerate();
+        open.filter(|(_, slot)| slot.is_some())
+            .map(|(at, _)| self.first + at as i32)
+            .collect()
+    }
+
+    fn at(&self, fd: i32) -> Option<usize> {
+        usize::try_from(fd.checked_sub(self.first)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What sockets say of themselves in structures of Linux: `TCP_INFO`, `TCP_CC_INFO`, `SO_MEMINFO`.
+//!
+//! A field that the stack does not count is zero: segments in and out, bytes in and out, times of the latest segments.
+
+use core::time::Duration;
+
+use netstack_core::{Congestion, SocketId, Stack, TcpInfo, TcpState};
+
+/// Bytes of `struct tcp_info` as of Linux 6.7.
+pub const TCP_INFO_LEN: usize = 248;
+
+/// Linux's threshold before the first loss.
+const NO_THRESHOLD: u32 = i32::MAX as u32;
+const LISTEN: u8 = 10;
+const CLOSE: u8 = 7;
+/// Bits of `tcpi_options`.
+const OPT_TIMESTAMPS: u8 = 1;
+const OPT_SACK: u8 = 2;
+const OPT_WSCALE: u8 = 4;
+const OPT_ECN: u8 = 8;
+
+/// `struct tcp_info`: windows and thresholds in segments, times in microseconds.
+pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
+    let mut out = Structure([0; TCP_INFO_LEN]);
+    let mss = info.send_mss.max(1);
+    let segments = |bytes: usize| word(bytes.div_ceil(mss));
+    let bits = [
+        (info.timestamps, OPT_TIMESTAMPS),
+        (info.sack, OPT_SACK),
+        (info.scales.is_some(), OPT_WSCALE),
+        (info.ecn, OPT_ECN),
+    ];
+    let options = bits
+        .iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, bit)| bit)
+        .sum();
+    let (theirs, ours) = info.scales.unwrap_or_default();
+    let backoff = u8::try_from(info.backoff).unwrap_or(u8::MAX);
+    out.put(0, [tcp_info_state(info.state)]);
+    out.put(1, [ca_state(info)]);
+    out.put(2, [backoff]);
+    out.put(4, [backoff]);
+    out.put(5, [options]);
+    out.put(6, [theirs & 0xF | ours << 4]);
+    let threshold = match info.threshold {
+        usize::MAX => NO_THRESHOLD,
+        bytes => word(bytes / mss),
+    };
+    // What a peer is told is the receive buffer's room.
+    for (at, value) in [
+        (8, micros(info.rto)),
+        (16, word(info.send_mss)),
+        (20, word(info.receive_mss)),
+        (24, segments(info.outstanding)),
+        (28, segments(info.sacked)),
+        (32, segments(info.lost)),
+        (60, word(info.path_mss + 40)),
+        (64, word(info.receive_window)),
+        (68, micros(info.rtt.unwrap_or_default())),
+        (72, micros(info.rtt_variation)),
+        (76, threshold),
+        (80, word(info.congestion_window / mss)),
+        (84, word(info.advertised_mss)),
+        (88, 3),
+        (92, micros(info.receive_rtt)),
+        (96, word(info.receive_space)),
+        (100, u32::try_from(info.retransmits).unwrap_or(u32::MAX)),
+        (144, word(info.unsent)),
+        (148, micros(info.min_rtt)),
+        (
+            216,
+            u32::try_from(info.duplicate_reports).unwrap_or(u32::MAX),
+        ),
+        (220, u32::from(info.reordering_seen)),
+        (228, word(info.send_window)),
+        (232, word(info.receive_window)),
+    ] {
+        out.put(at, value.to_ne_bytes());
+    }
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    for (at, value) in [
+        (104, info.pacing_rate.unwrap_or(u64::MAX)),
+        (112, info.pacing_rate.unwrap_or(u64::MAX)),
+        (160, info.delivery_rate),
+        (168, micros(info.busy)),
+        (176, micros(info.window_limited)),
+        (184, micros(info.buffer_limited)),
+        (208, info.bytes_retransmitted),
+    ] {
+        out.put(at, value.to_ne_bytes());
+    }
+    out.0
+}
+
+/// Likewise for a socket that listens, with the connections that wait and that may, or that has no connection.
+pub(crate) fn tcp_info_of_no_connection(backlog: Option<(usize, usize)>) -> [u8; TCP_INFO_LEN] {
+    let mut out = Structure([0; TCP_INFO_LEN]);
+    match backlog {
+        Some((waiting, most)) => {
+            out.put(0, [LISTEN]);
+            out.put(24, word(waiting).to_ne_bytes());
+            out.put(28, word(most.saturating_sub(1)).to_ne_bytes());
+        }
+        None => out.put(0, [CLOSE]),
+    }
+    out.0
+}
+
+/// A state as Linux numbers it.
+pub fn tcp_info_state(state: TcpState) -> u8 {
+    match state {
+        TcpState::Established => 1,
+        TcpState::SynSent => 2,
+        TcpState::SynReceived => 3,
+        TcpState::FinWait1 => 4,
+        TcpState::FinWait2 => 5,
+        TcpState::TimeWait => 6,
+        TcpState::Closed => CLOSE,
+        TcpState::CloseWait => 8,
+        TcpState::LastAck => 9,
+        TcpState::Closing => 11,
+    }
+}
+
+/// Open, recovery or loss.
+fn ca_state(info: &TcpInfo) -> u8 {
+    match (info.after_timeout, info.in_recovery) {
+        (true, _) => 4,
+        (false, true) => 3,
+        (false, false) => 0,
+    }
+}
+
+/// `struct tcp_bbr_info` for BBR, without gains; other algorithms have nothing to say.
+pub(crate) fn congestion_info_bytes(info: &TcpInfo) -> Vec<u8> {
+    if info.congestion != Congestion::Bbr {
+        return Vec::new();
+    }
+    let rate = info.delivery_rate.to_ne_bytes();
+    let rtt = micros(info.min_rtt).to_ne_bytes();
+    [rate.as_slice(), rtt.as_slice(), &[0; 8]].concat()
+}
+
+/// The nine numbers of `SO_MEMINFO`.
+pub(crate) fn meminfo_bytes(
+    stack: &Stack,
+    id: Option<SocketId>,
+    send: i32,
+    receive: i32,
+) -> Vec<u8> {
+    let of = |id| stack.holdings().into_iter().find(|held| held.socket == id);
+    let (receiving, sending) = id
+        .and_then(of)
+        .map_or((0, 0), |held| (word(held.receiving), word(held.sending)));
+    let numbers = [
+        receiving,
+        receive as u32,
+        sending,
+        send as u32,
+        0,
+        sending,
+        0,
+        0,
+        0,
+    ];
+    numbers.iter().flat_map(|n| n.to_ne_bytes()).collect()
+}
+
+/// The bytes of a structure.
+struct Structure<const N: usize>([u8; N]);
+
+impl<const N: usize> Structure<N> {
+    fn put<const M: usize>(&mut self, at: usize, value: [u8; M]) {
+        if let Some(place) = self.0.get_mut(at..at + M) {
+            place.copy_from_slice(&value);
+        }
+    }
+}
+
+fn word(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod address;
+mod command;
+mod control;
+mod create;
+mod datagram;
+mod epoll;
+mod errno;
+mod files;
+mod info;
+mod options;
+mod readiness;
+mod receive;
+mod send;
+mod sockets;
+mod stream;
+pub mod sysctl;
+
+pub use address::SockAddr;
+pub use command::{Count, SocketCommand};
+pub use epoll::EpollEvent;
+pub use errno::Errno;
+pub use info::{TCP_INFO_LEN, tcp_info_bytes, tcp_info_state};
+pub use readiness::PollFd;
+pub use receive::ReceivedMessage;
+pub use send::MessageHead;
+pub use sockets::{Limits, Sockets};

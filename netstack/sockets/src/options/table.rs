@@ -1,0 +1,111 @@
+//! Options whose value is a number.
+
+use crate::files::Object;
+
+/// Whose option it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    All,
+    Streams,
+    Datagrams,
+    /// Sockets of IPv6.
+    V6,
+}
+
+/// Which numbers it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Any; it is kept as 0 or 1.
+    Flag,
+    /// From one to the other.
+    Range(i32, i32),
+    /// 0, or from one to the other.
+    ZeroOr(i32, i32),
+    Any,
+    /// From the one that is given to 255, or -1 for the default.
+    Octet(i32),
+    /// Any, of which the lowest byte is kept.
+    Byte,
+    /// The number of bytes that a reader waits for.
+    LowWater,
+}
+
+/// An option.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) level: i32,
+    pub(super) name: i32,
+    pub(super) of: Of,
+    pub(super) takes: Takes,
+    pub(super) default: i32,
+}
+
+const fn entry(level: i32, name: i32, of: Of, takes: Takes, default: i32) -> Entry {
+    Entry {
+        level,
+        name,
+        of,
+        takes,
+        default,
+    }
+}
+
+const SOCKET: i32 = libc::SOL_SOCKET;
+const TCP: i32 = libc::IPPROTO_TCP;
+const UDP: i32 = libc::IPPROTO_UDP;
+const IP: i32 = libc::IPPROTO_IP;
+const IPV6: i32 = libc::IPPROTO_IPV6;
+
+/// All of them, with Linux's limits and defaults.
+#[rustfmt::skip]
+pub(super) static TABLE: &[Entry] = &[
+    entry(SOCKET, libc::SO_REUSEADDR, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_REUSEPORT, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_KEEPALIVE, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_BROADCAST, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_OOBINLINE, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_RCVLOWAT, Of::All, Takes::LowWater, 1),
+    entry(TCP, libc::TCP_NODELAY, Of::Streams, Takes::Flag, 0),
+    entry(TCP, libc::TCP_CORK, Of::Streams, Takes::Flag, 0),
+    entry(TCP, libc::TCP_QUICKACK, Of::Streams, Takes::Flag, 1),
+    entry(TCP, libc::TCP_USER_TIMEOUT, Of::Streams, Takes::Range(0, i32::MAX), 0),
+    entry(TCP, libc::TCP_MAXSEG, Of::Streams, Takes::ZeroOr(88, 32_767), 0),
+    entry(TCP, libc::TCP_KEEPIDLE, Of::Streams, Takes::Range(1, 32_767), 7200),
+    entry(TCP, libc::TCP_KEEPINTVL, Of::Streams, Takes::Range(1, 32_767), 75),
+    entry(TCP, libc::TCP_KEEPCNT, Of::Streams, Takes::Range(1, 127), 9),
+    entry(TCP, libc::TCP_NOTSENT_LOWAT, Of::Streams, Takes::Any, 0),
+    entry(TCP, libc::TCP_INQ, Of::Streams, Takes::Range(0, 1), 0),
+    entry(TCP, libc::TCP_FASTOPEN, Of::Streams, Takes::Range(0, i32::MAX), 0),
+    entry(TCP, libc::TCP_FASTOPEN_CONNECT, Of::Streams, Takes::Range(0, 1), 0),
+    entry(UDP, libc::UDP_SEGMENT, Of::Datagrams, Takes::Range(0, 65_535), 0),
+    entry(UDP, libc::UDP_GRO, Of::Datagrams, Takes::Flag, 0),
+    entry(IP, libc::IP_TTL, Of::All, Takes::Octet(1), 64),
+    entry(IP, libc::IP_TOS, Of::All, Takes::Byte, 0),
+    entry(IPV6, libc::IPV6_V6ONLY, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_UNICAST_HOPS, Of::V6, Takes::Octet(1), 64),
+    entry(IPV6, libc::IPV6_TCLASS, Of::V6, Takes::Octet(0), 0),
+];
+
+/// Where an option stands in the table.
+pub(super) fn find(level: i32, name: i32) -> Option<usize> {
+    TABLE
+        .iter()
+        .position(|entry| entry.level == level && entry.name == name)
+}
+
+/// Likewise, if a socket has it.
+pub(super) fn find_for(object: &Object, level: i32, name: i32) -> Option<usize> {
+    let at = find(level, name)?;
+    let (is_stream, domain) = match object {
+        Object::Stream(stream) => (true, stream.domain),
+        Object::Datagram(datagram) => (false, datagram.domain),
+        Object::Epoll(_) => return None,
+    };
+    let has = match TABLE.get(at)?.of {
+        Of::All => true,
+        Of::Streams => is_stream,
+        Of::Datagrams => !is_stream,
+        Of::V6 => domain.number() == libc::AF_INET6,
+    };
+    has.then_some(at)
+}

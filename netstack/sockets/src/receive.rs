@@ -1,0 +1,177 @@
+//! `recvmsg`.
+
+use netstack_core::{RecvError, RecvFlags, SocketId, TcpState};
+use txbuf::IovIter;
+
+use crate::address::SockAddr;
+use crate::control::Writer;
+use crate::files::Object;
+use crate::stream::StreamState;
+use crate::{Errno, Sockets};
+
+/// What was received, beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    /// Bytes of it; those of the whole datagram with `MSG_TRUNC`. Zero on a stream means its end.
+    pub bytes: usize,
+    /// Bytes that were put into the iterator: fewer than `bytes` where those were not asked for.
+    pub taken: usize,
+    /// Who sent a datagram.
+    pub name: Option<SockAddr>,
+    /// Control messages, as many as there was room for.
+    pub control: Vec<u8>,
+    /// `MSG_TRUNC` for a datagram that was longer, `MSG_CTRUNC` for control messages that were cut.
+    pub flags: i32,
+}
+
+impl Sockets {
+    /// Receives a message, or on a stream what there is, into `into`, with at most `room` bytes of control messages.
+    /// `flags` may have `MSG_PEEK`, `MSG_TRUNC`, `MSG_DONTWAIT` and, where the descriptor is not non-blocking,
+    /// `MSG_WAITALL`: then nothing is taken before all is there.
+    ///
+    /// # Errors
+    ///
+    /// As Linux has them.
+    pub fn recvmsg(
+        &mut self,
+        fd: i32,
+        into: &mut IovIter<'_>,
+        room: usize,
+        flags: i32,
+    ) -> Result<ReceivedMessage, Errno> {
+        let file = self.files.get(fd)?;
+        let patient = !file.nonblocking;
+        match &file.object {
+            Object::Stream(_) => self.receive_stream(fd, into, room, flags, patient),
+            Object::Datagram(_) => self.receive_datagram(fd, into, room, flags),
+            Object::Epoll(_) => Err(Errno::ENOTSOCK),
+        }
+    }
+
+    fn receive_stream(
+        &mut self,
+        fd: i32,
+        into: &mut IovIter<'_>,
+        room: usize,
+        flags: i32,
+        patient: bool,
+    ) -> Result<ReceivedMessage, Errno> {
+        if flags & libc::MSG_ERRQUEUE != 0 {
+            return Err(Errno::EAGAIN);
+        }
+        let stream = self.stream(fd)?;
+        let inq = stream.options.flag(libc::IPPROTO_TCP, libc::TCP_INQ);
+        let (shut, state) = (stream.shut, stream.state);
+        let id = match state {
+            StreamState::Listening(_) => return Err(Errno::ENOTCONN),
+            _ if flags & libc::MSG_OOB != 0 => return Err(Errno::EINVAL),
+            StreamState::Fresh | StreamState::Bound(_) if shut.read => {
+                return Ok(ReceivedMessage::default());
+            }
+            StreamState::Fresh | StreamState::Bound(_) => return Err(Errno::ENOTCONN),
+            StreamState::Connecting(id) | StreamState::Connected(id) => id,
+        };
+        let mut wanted = RecvFlags::NONE;
+        if flags & libc::MSG_PEEK != 0 {
+            wanted = wanted | RecvFlags::PEEK;
+        }
+        if flags & libc::MSG_WAITALL != 0 && patient && flags & libc::MSG_DONTWAIT == 0 {
+            wanted = wanted | RecvFlags::WAITALL;
+        }
+        let discards = flags & libc::MSG_TRUNC != 0;
+        let received = if discards {
+            let mut nowhere = IovIter::discard(into.remaining());
+            self.stack.receive_message(id, &mut nowhere, wanted)
+        } else {
+            self.stack.receive_message(id, into, wanted)
+        };
+        let bytes = match received {
+            Ok(received) => received.bytes,
+            // What a connection attempt failed with is told once; afterwards it is the end.
+            Err(RecvError::WouldBlock) if shut.read => 0,
+            Err(error) => return Err(error.into()),
+        };
+        let mut control = Writer::new(room);
+        if inq {
+            let left = self.unread(id);
+            control.push(libc::IPPROTO_TCP, libc::TCP_CM_INQ, &left.to_ne_bytes());
+        }
+        Ok(message(
+            bytes,
+            if discards { 0 } else { bytes },
+            None,
+            control,
+            0,
+        ))
+    }
+
+    /// Bytes that wait to be read; 1 at the end of the stream.
+    fn unread(&self, id: SocketId) -> i32 {
+        let Ok(info) = self.stack.tcp_info(id) else {
+            return 0;
+        };
+        let open = matches!(
+            info.state,
+            TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
+        );
+        match info.unread {
+            0 if !open => 1,
+            unread => i32::try_from(unread).unwrap_or(i32::MAX),
+        }
+    }
+
+    fn receive_datagram(
+        &mut self,
+        fd: i32,
+        into: &mut IovIter<'_>,
+        room: usize,
+        flags: i32,
+    ) -> Result<ReceivedMessage, Errno> {
+        let datagram = self.datagram_mut(fd)?;
+        let domain = datagram.domain;
+        // There are no errors queued, and no socket that was never bound has received anything.
+        let id = datagram.id.ok_or(Errno::EAGAIN)?;
+        if flags & libc::MSG_ERRQUEUE != 0 {
+            return Err(Errno::EAGAIN);
+        }
+        let mut wanted = RecvFlags::NONE;
+        if flags & libc::MSG_PEEK != 0 {
+            wanted = wanted | RecvFlags::PEEK;
+        }
+        let received = self.stack.receive_message(id, into, wanted)?;
+        let mut control = Writer::new(room);
+        if let Some(segment) = received.segment {
+            let segment = i32::from(segment).to_ne_bytes();
+            control.push(libc::IPPROTO_UDP, libc::UDP_GRO, &segment);
+        }
+        let told = if flags & libc::MSG_TRUNC != 0 {
+            received.len
+        } else {
+            received.bytes
+        };
+        let truncated = if received.truncated {
+            libc::MSG_TRUNC
+        } else {
+            0
+        };
+        let name = received.from.map(|from| domain.write(from));
+        Ok(message(told, received.bytes, name, control, truncated))
+    }
+}
+
+fn message(
+    bytes: usize,
+    taken: usize,
+    name: Option<SockAddr>,
+    control: Writer,
+    flags: i32,
+) -> ReceivedMessage {
+    let cut = if control.cut { libc::MSG_CTRUNC } else { 0 };
+    ReceivedMessage {
+        bytes,
+        taken,
+        name,
+        control: control.into_bytes(),
+        flags: flags | cut,
+    }
+}

@@ -1,0 +1,90 @@
+//! The variables of Linux (`sysctl`) that mean something for this stack.
+
+use core::time::Duration;
+
+use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
+
+use crate::Errno;
+
+/// What stands before the names of TCP's variables, if somebody writes it.
+const PREFIXES: [&str; 2] = ["net.ipv4.", "net/ipv4/"];
+
+/// Sets the variable `name` of `tcp` to `value`, both as Linux writes them: `tcp_rmem` to `4096 131072 6291456`. The name
+/// may begin with `net.ipv4.`.
+///
+/// # Errors
+///
+/// `ENOENT` for a variable that means nothing for this stack, `EINVAL` for a value that it does not take.
+pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+    let name = bare.unwrap_or(name);
+    match name {
+        "tcp_sack" => tcp.sack = flag(value)?,
+        "tcp_timestamps" => tcp.timestamps = number(value)? != 0,
+        "tcp_moderate_rcvbuf" => tcp.autotuning = flag(value)?,
+        "tcp_ecn" => {
+            tcp.ecn = match number(value)? {
+                0 => Ecn::Off,
+                1 => Ecn::Offer,
+                2 => Ecn::Accept,
+                _ => return Err(Errno::EINVAL),
+            };
+        }
+        "tcp_congestion_control" => {
+            tcp.congestion = value.trim().parse().map_err(|_| Errno::ENOENT)?;
+        }
+        "tcp_syn_retries" => tcp.syn_retries = retries(value)?,
+        "tcp_synack_retries" => tcp.synack_retries = retries(value)?,
+        "tcp_retries2" => tcp.retries = retries(value)?,
+        "tcp_fin_timeout" => tcp.fin_timeout = Duration::from_secs(number(value)?.into()),
+        "tcp_syncookies" => tcp.syn_cookies = number(value)? != 0,
+        "tcp_max_syn_backlog" => tcp.syn_backlog = number(value)? as usize,
+        "tcp_max_orphans" => tcp.orphans = number(value)? as usize,
+        "tcp_max_tw_buckets" => tcp.time_waits = (number(value)? as usize).max(1),
+        "tcp_fastopen" => tcp.fast_open = FastOpen::from_bits(number(value)?),
+        "tcp_mtu_probing" => {
+            tcp.mtu_probing = match number(value)? {
+                0 => MtuProbing::Off,
+                1 => MtuProbing::AfterBlackHole,
+                2 => MtuProbing::Always,
+                _ => return Err(Errno::EINVAL),
+            };
+        }
+        "tcp_base_mss" => {
+            tcp.base_mss = u16::try_from(number(value)?).map_err(|_| Errno::EINVAL)?;
+        }
+        "tcp_rmem" => tcp.receive_buffer = middle(value)?,
+        "tcp_wmem" => tcp.send_buffer = middle(value)?,
+        _ => return Err(Errno::ENOENT),
+    }
+    Ok(())
+}
+
+fn number(value: &str) -> Result<u32, Errno> {
+    value.trim().parse().map_err(|_| Errno::EINVAL)
+}
+
+fn flag(value: &str) -> Result<bool, Errno> {
+    match number(value)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// How often something is sent again: Linux takes a byte.
+fn retries(value: &str) -> Result<u32, Errno> {
+    number(value)
+        .ok()
+        .filter(|count| *count <= 255)
+        .ok_or(Errno::EINVAL)
+}
+
+/// The size that sockets start with: of a least, a first and a greatest one.
+fn middle(value: &str) -> Result<usize, Errno> {
+    let sizes: Result<Vec<u32>, Errno> = value.split_whitespace().map(number).collect();
+    match sizes?.as_slice() {
+        [_, first, _] if *first > 0 => Ok(*first as usize),
+        _ => Err(Errno::EINVAL),
+    }
+}

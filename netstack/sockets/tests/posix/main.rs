@@ -1,0 +1,93 @@
+//! The same calls on the kernel's sockets and on the stack's: what they return is the same, call by call, for every call in
+//! every state that a socket can be brought into. Where it is not, that is listed with its reason.
+//!
+//! The kernel's sockets are in a network namespace of their own, over its loopback.
+
+mod cases;
+mod differences;
+mod host;
+mod kernel;
+
+use std::collections::BTreeSet;
+
+use cases::{PROBES, STATES, make};
+use differences::DIFFERENCES;
+use drivers::netlink::Netns;
+use host::{Host, OnStack};
+use kernel::OnKernel;
+
+/// What every probe says in every state, in their order.
+fn answers(host: &mut dyn Host) -> Vec<String> {
+    let mut port = 2000;
+    let mut answers = Vec::new();
+    for state in STATES {
+        for (_, probe) in PROBES {
+            let made = make(host, state, port);
+            answers.push(probe(host, &made));
+            made.close(host);
+            host.forget();
+            port += 4;
+        }
+    }
+    answers
+}
+
+/// On addresses like the stack's: the loopback's own are none that the stack can have. They are there at once, without
+/// asking whether somebody else has them.
+fn on_kernel() -> Vec<String> {
+    for address in ["10.9.9.1/24", "fd00:9::1/64"] {
+        let mut ip = std::process::Command::new("ip");
+        let added = ip.args(["address", "add", address, "dev", "lo", "nodad"]);
+        assert!(added.status().expect("ip").success(), "{address}");
+    }
+    answers(&mut OnKernel)
+}
+
+#[test]
+fn the_stack_answers_as_the_kernel_does() {
+    let on_kernel = Netns::anonymous().and_then(|space| space.run(on_kernel));
+    let on_kernel = match on_kernel {
+        Ok(answers) => answers,
+        Err(error) => {
+            let required = std::env::var_os("REQUIRE_TUN").is_some_and(|value| value == "1");
+            assert!(!required, "{error}");
+            eprintln!("SKIPPED: sockets of the kernel: {error}");
+            return;
+        }
+    };
+    let on_stack = answers(&mut OnStack::new());
+    let cases = STATES
+        .iter()
+        .flat_map(|state| PROBES.iter().map(|probe| (state.0, probe.0)));
+    let (mut wrong, mut used, mut same) = (Vec::new(), BTreeSet::new(), 0);
+    for ((state, probe), (kernel, stack)) in cases.zip(on_kernel.iter().zip(&on_stack)) {
+        if kernel == stack {
+            same += 1;
+            continue;
+        }
+        let listed = DIFFERENCES.iter().position(|difference| {
+            state == difference.state && probe == difference.probe && stack == difference.stack
+        });
+        match listed {
+            Some(at) => {
+                used.insert(at);
+            }
+            None => wrong.push(format!("{state} | {probe} | {kernel} | {stack}")),
+        }
+    }
+    for (at, difference) in DIFFERENCES.iter().enumerate() {
+        assert!(!difference.why.is_empty(), "a difference has a reason");
+        if !used.contains(&at) && !difference.is_race {
+            let of = (difference.state, difference.probe);
+            wrong.push(format!("there is no such difference any more: {of:?}"));
+        }
+    }
+    println!("{same} of {} cases are the same", on_stack.len());
+    assert!(same >= 300);
+    assert!(
+        wrong.is_empty(),
+        "{} differ; state | call | kernel | stack:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
