@@ -120,7 +120,7 @@ impl Cubic {
         let used = if flight.full {
             self.window.size
         } else {
-            flight.size
+            flight.pipe
         };
         (used as f64 * BETA) as usize
     }

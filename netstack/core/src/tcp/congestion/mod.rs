@@ -126,12 +126,10 @@ pub(crate) enum Sign {
 /// What was under way when congestion showed, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
-    /// FlightSize (RFC 5681, 2): what was not acknowledged cumulatively, even where the peer has it. What limited
-    /// transmit let out beyond the congestion window does not count.
-    pub(crate) size: usize,
-    /// What of it was in the network.
+    /// What was in the network: sent, and not known to have arrived or to be lost. That is FlightSize (RFC 5681, 2) or
+    /// less.
     pub(crate) pipe: usize,
-    /// Whether the congestion window was full in this round trip or the one before. `size` may be less all the same: one
+    /// Whether the congestion window was full in this round trip or the one before. `pipe` may be less all the same: one
     /// acknowledgement often says that much arrived and that something is lost.
     pub(crate) full: bool,
 }
@@ -139,12 +137,8 @@ pub(crate) struct Flight {
 #[cfg(test)]
 impl Flight {
     /// Of a sender that fills its window.
-    pub(crate) fn full(size: usize) -> Self {
-        Flight {
-            size,
-            pipe: size,
-            full: true,
-        }
+    pub(crate) fn full(pipe: usize) -> Self {
+        Flight { pipe, full: true }
     }
 }
 

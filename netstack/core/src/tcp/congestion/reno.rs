@@ -63,7 +63,7 @@ impl CongestionControl for Reno {
 
     // req: RFC5681-09, RFC5681-15
     fn on_congestion(&mut self, _: Instant, flight: Flight, sign: Sign) {
-        self.window.reduce(flight.size / 2, sign);
+        self.window.reduce(flight.pipe / 2, sign);
         self.credit = 0;
     }
 
@@ -74,7 +74,7 @@ impl CongestionControl for Reno {
     // req: RFC5681-13
     fn on_timeout(&mut self, flight: Flight, again: bool) {
         if !again {
-            self.window.reduce(flight.size / 2, Sign::Loss);
+            self.window.reduce(flight.pipe / 2, Sign::Loss);
         }
         self.window.collapse();
         self.credit = 0;

@@ -326,7 +326,7 @@ impl Sender {
         }
         // What limited transmit let out does not count.
         let flight = Flight {
-            size: self.newreno.lost_at().since(self.una),
+            pipe: self.newreno.lost_at().since(self.una),
             ..flight
         };
         self.board.mark_first_lost(self.mss);

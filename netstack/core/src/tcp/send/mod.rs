@@ -271,9 +271,7 @@ impl Sender {
     /// What is under way, for a response to congestion.
     #[inline]
     pub(crate) fn flight(&self) -> Flight {
-        let outstanding = self.nxt.since(self.una);
         Flight {
-            size: outstanding.min(self.congestion.window()),
             pipe: self.pipe(),
             full: self.rounds.is_full(),
         }
