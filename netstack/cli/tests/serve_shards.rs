@@ -24,8 +24,11 @@ const FLOWS: usize = 24;
 const MESSAGE: usize = 20_000;
 const ROUNDS: usize = 10;
 
-/// Many flows at a time between kernel and stack.
+/// Many flows at a time between kernel and stack. Nobody sends a datagram again: the device has room for all that may be
+/// under way while nobody reads it.
 fn traffic(space: &Space) {
+    let queue = ["link", "set", "dev", "tun0", "txqueuelen", "5000"];
+    space.exec("ip", &queue).fine();
     thread::scope(|scope| {
         for ip in [V4, V6] {
             for flow in 0..FLOWS {
