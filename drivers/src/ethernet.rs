@@ -2,7 +2,7 @@
 //!
 //! The stack knows no link layer. What Ethernet needs is done here, at its edge: the device owns an address, answers for
 //! the stack's addresses by ARP (RFC 826) and neighbour discovery (RFC 4861), and finds the neighbours that packets go
-//! to. Everything but the system calls is sans-IO ([`Link`]).
+//! to. Everything but the system calls is sans-IO (`Link`).
 
 mod alarm;
 mod arp;

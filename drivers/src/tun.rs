@@ -115,8 +115,9 @@ impl Tun {
         self.channel.is_persistent()
     }
 
-    /// What [`open`](Tun::open) has changed on the kernel's side of the device, for [`netlink::undo`] when a device
-    /// that was there before is closed again. Of an adopted descriptor, and of a queue that is not the first: nothing.
+    /// What [`open`](Tun::open) has changed on the kernel's side of the device, for
+    /// [`netlink::undo`](crate::netlink::undo) when a device that was there before is closed again. Of an adopted
+    /// descriptor, and of a queue that is not the first: nothing.
     pub fn changes(&self) -> Option<&Changes> {
         self.channel.changes()
     }
