@@ -61,19 +61,6 @@ pub(crate) fn room_for_name(
     Ok(Some(room.min(NAME_MOST)))
 }
 
-/// Likewise, where a name is all that is asked for.
-pub(crate) fn room_for_needed_name(
-    addr: *mut sockaddr,
-    len: *mut socklen_t,
-) -> Result<Option<usize>, Errno> {
-    let room = edges::read(len)?;
-    let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
-    if addr.is_null() && room > 0 {
-        return Err(Errno::EFAULT);
-    }
-    Ok(Some(room.min(NAME_MOST)))
-}
-
 /// Writes as much of a name as there is room for, and its length.
 pub(crate) fn write_name(
     addr: *mut sockaddr,
@@ -86,6 +73,20 @@ pub(crate) fn write_name(
     };
     copy(name, edges::bytes_mut(addr.cast(), room.min(name.len()))?);
     edges::write(len, name.len() as socklen_t)
+}
+
+/// Writes a name that is all that is asked for.
+pub(crate) fn give_name(
+    name: &SockAddr,
+    addr: *mut sockaddr,
+    len: *mut socklen_t,
+) -> Result<(), Errno> {
+    let room = edges::read(len)?;
+    let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
+    if addr.is_null() && room > 0 {
+        return Err(Errno::EFAULT);
+    }
+    write_name(addr, len, Some(room.min(NAME_MOST)), name)
 }
 
 pub(crate) fn send(

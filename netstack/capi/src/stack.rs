@@ -10,8 +10,8 @@ use netstack_sockets::{EpollEvent, Errno};
 
 use crate::edges;
 use crate::messages::{
-    OPTION_MOST, PACKET_MOST, done, int, ioctl, name_of, poll, receive, room_for_name,
-    room_for_needed_name, send, size, wait, write_name,
+    OPTION_MOST, PACKET_MOST, done, give_name, int, ioctl, name_of, poll, receive, room_for_name,
+    send, size, wait, write_name,
 };
 use crate::registry::{self, with};
 
@@ -160,8 +160,7 @@ pub extern "C" fn ns_stack_getsockname(
 ) -> c_int {
     done(with(stack, |on| {
         let name = on.sockets.getsockname(fd)?;
-        let room = room_for_needed_name(addr, len)?;
-        write_name(addr, len, room, &name)
+        give_name(&name, addr, len)
     }))
 }
 
@@ -176,8 +175,7 @@ pub extern "C" fn ns_stack_getpeername(
 ) -> c_int {
     done(with(stack, |on| {
         let name = on.sockets.getpeername(fd)?;
-        let room = room_for_needed_name(addr, len)?;
-        write_name(addr, len, room, &name)
+        give_name(&name, addr, len)
     }))
 }
 

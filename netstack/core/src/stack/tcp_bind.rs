@@ -120,6 +120,7 @@ impl Stack {
         socket: SocketId,
         remote: SocketAddr,
     ) -> Result<(), ConnectError> {
+        self.tell_time(now);
         let bound = self.table.bound(socket);
         let Bound { local, options } = *bound.ok_or(ConnectError::NotAvailable)?;
         let remote = match options.dual {

@@ -23,6 +23,7 @@ pub struct Gateway {
 }
 
 /// A flow that came. Dropping it drops the flow: nothing is answered, if it is not accepted yet.
+#[derive(Debug)]
 pub struct IncomingFlow {
     arrived: Arrived,
 }
@@ -127,14 +128,5 @@ impl IncomingFlow {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for IncomingFlow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IncomingFlow")
-            .field("flow", self.flow())
-            .field("accepted", &self.is_accepted())
-            .finish()
     }
 }

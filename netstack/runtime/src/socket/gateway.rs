@@ -1,5 +1,6 @@
 //! Gateways, and the flows that come to them, said once for both front ends.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -131,6 +132,15 @@ impl Arrived {
             }
             FlowState::Done => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Arrived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrived")
+            .field("flow", &self.flow)
+            .field("accepted", &self.is_decided())
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,8 +16,8 @@ use crate::waiters::{Direction, WaiterKey};
 /// Takes in, by one interface, connections and datagrams to any address and port, of which the stack has none.
 ///
 /// Each flow is decided on before anything is answered: at once, by a function that must not block, or whenever its
-/// holder has found out. A gateway is a stream of flows too, one without an end. Datagrams back need a route of the interface. Dropping the gateway rejects what comes later;
-/// flows that were accepted stay.
+/// holder has found out. A gateway is a stream of flows too, one without an end. Datagrams back need a route of the
+/// interface. Dropping the gateway rejects what comes later; flows that were accepted stay.
 ///
 /// ```
 /// # async fn example(net: netstack::Netstack) -> std::io::Result<()> {
@@ -43,6 +43,7 @@ pub struct Gateway {
 }
 
 /// A flow that came. Dropping it drops the flow: nothing is answered, if it is not accepted yet.
+#[derive(Debug)]
 pub struct IncomingFlow {
     arrived: Arrived,
 }
@@ -157,14 +158,5 @@ impl Stream for Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for IncomingFlow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IncomingFlow")
-            .field("flow", self.flow())
-            .field("accepted", &self.is_accepted())
-            .finish()
     }
 }
