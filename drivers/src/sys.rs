@@ -19,6 +19,8 @@ use txbuf::RawExtent;
 pub(crate) const IFF_TUN: u16 = 0x0001;
 /// A layer 2 device: Ethernet frames.
 pub(crate) const IFF_TAP: u16 = 0x0002;
+/// The kernel takes in what is written by NAPI, which joins segments.
+pub(crate) const IFF_NAPI: u16 = 0x0010;
 /// One of several queues of a device.
 pub(crate) const IFF_MULTI_QUEUE: u16 = 0x0100;
 /// A `virtio_net_hdr` stands in front of each packet.

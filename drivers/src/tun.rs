@@ -4,6 +4,7 @@ mod batch;
 mod border;
 mod channel;
 mod error;
+mod napi;
 mod offload;
 mod open;
 mod vnet;

@@ -51,6 +51,17 @@ pub enum TunError {
         /// The name that was asked for.
         name: String,
     },
+    /// The kernel is not to be told to take in packets by a thread.
+    #[error(
+        "no thread of the kernel for {name} (threaded NAPI): it takes CAP_SYS_ADMIN and CAP_NET_ADMIN over the device's \
+         namespace, a sysfs and Linux 5.12; leave the option out"
+    )]
+    NoThreads {
+        /// The device.
+        name: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The name belongs to a device of another kind.
     #[error(
         "{name} exists but is not a {kind} device with a single queue: choose another name, or delete it by `ip link delete {name}`"

@@ -82,15 +82,10 @@ const DEMANDS: &[Demand] = &[
     rate(
         "out-1",
         Pin::Free,
-        "plain",
-        Against::Best(&["ceiling-plain"], 0.9),
+        "napi",
+        Against::Best(&["ceiling-plain", "ceiling-napi"], 0.9),
     ),
-    rate(
-        "out-1",
-        Pin::Free,
-        "plain",
-        Against::Best(&["smoltcp"], 1.2),
-    ),
+    rate("out-1", Pin::Free, "napi", Against::Best(&["smoltcp"], 1.2)),
     rate("rr-1", Pin::One, "plain", Against::Best(&["veth"], 1.25)),
     most(
         "rr-1",

@@ -18,6 +18,18 @@ use crate::case::Load;
 
 pub(crate) use load::LoadSpec;
 
+/// How a program without a stack opens its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CeilingDevice {
+    /// Packets of the MTU.
+    Plain,
+    /// Likewise, taken in by a thread of the kernel.
+    ThreadedNapi,
+    /// Super-packets.
+    Offload,
+}
+
 /// A part, as it travels on the command line of the process that runs it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,8 +45,8 @@ pub(crate) enum Part {
     Ceiling {
         /// The device's name.
         device: String,
-        /// Whether super-packets are exchanged.
-        offload: bool,
+        /// How the device is opened.
+        kind: CeilingDevice,
         /// What it will be asked.
         load: Load,
         /// Seconds after which it ends.
@@ -77,10 +89,10 @@ impl Part {
                 .map_err(|error| BenchError::io("serve on the kernel's sockets", error)),
             Part::Ceiling {
                 device,
-                offload,
+                kind,
                 load,
                 lifetime,
-            } => ceiling::run(device, *offload, *load, end_after(*lifetime)),
+            } => ceiling::run(device, *kind, *load, end_after(*lifetime)),
             Part::Bare {
                 from,
                 to,

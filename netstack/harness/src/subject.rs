@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::case::Load;
-use crate::part::Part;
+use crate::part::{CeilingDevice, Part};
 use crate::{BenchError, Program};
 
 /// How the client reaches a subject.
@@ -108,6 +108,13 @@ pub const SUBJECTS: &[Subject] = &[
         serves: everything,
     },
     Subject {
+        name: "napi",
+        about: "this stack, plain TUN, taken in by a thread of the kernel",
+        link: PLAIN,
+        start: Start::Serve(&["--threaded-napi"]),
+        serves: everything,
+    },
+    Subject {
         name: "busy-poll",
         about: "this stack, TUN with offload, spinning",
         link: SUPER,
@@ -125,14 +132,21 @@ pub const SUBJECTS: &[Subject] = &[
         name: "ceiling",
         about: "a program without TCP in it, TUN with offload",
         link: SUPER,
-        start: Start::Part(|task| ceiling(task, true)),
+        start: Start::Part(|task| ceiling(task, CeilingDevice::Offload)),
         serves: what_a_ceiling_can,
     },
     Subject {
         name: "ceiling-plain",
         about: "a program without TCP in it, plain TUN",
         link: PLAIN,
-        start: Start::Part(|task| ceiling(task, false)),
+        start: Start::Part(|task| ceiling(task, CeilingDevice::Plain)),
+        serves: what_a_ceiling_can,
+    },
+    Subject {
+        name: "ceiling-napi",
+        about: "a program without TCP in it, plain TUN, taken in by a thread of the kernel",
+        link: PLAIN,
+        start: Start::Part(|task| ceiling(task, CeilingDevice::ThreadedNapi)),
         serves: what_a_ceiling_can,
     },
     Subject {
@@ -291,10 +305,10 @@ fn server(task: Task<'_>) -> Part {
     }
 }
 
-fn ceiling(task: Task<'_>, offload: bool) -> Part {
+fn ceiling(task: Task<'_>, kind: CeilingDevice) -> Part {
     Part::Ceiling {
         device: task.device.to_owned(),
-        offload,
+        kind,
         load: task.load,
         lifetime: task.lifetime,
     }

@@ -183,6 +183,7 @@ fn config(options: &Serve, name: &str, netns: Option<Netns>) -> TunConfig {
         link: kernel_side(options),
         offload: options.offload,
         backend: options.backend.into(),
+        threaded_napi: options.threaded_napi,
         ..TunConfig::default()
     }
 }
@@ -235,6 +236,9 @@ fn check_adopted(options: &Serve) -> Result<(), Failure> {
         )),
         Some(TunName::Fd(_)) if options.offload => Err(Failure::new(
             "--offload needs a device that serve opens itself: name it with --tun NAME",
+        )),
+        Some(TunName::Fd(_)) if options.threaded_napi => Err(Failure::new(
+            "--threaded-napi needs a device that serve opens itself: name it with --tun NAME",
         )),
         Some(TunName::Fd(_)) if options.shards > 1 => Err(Failure::new(
             "--shards needs a device that serve opens itself: name it with --tun NAME",

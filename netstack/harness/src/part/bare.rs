@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use drivers::TunConfig;
+
 use super::raw::{self, LOOK, ROOM};
 use crate::BenchError;
 
@@ -10,7 +12,13 @@ const PACKETS: u32 = 256;
 
 /// Carries what the device `from` has to the device `to` until `end`.
 pub(super) fn run(from: &str, to: &str, offload: bool, end: Instant) -> Result<(), BenchError> {
-    let [from, to] = [raw::open(from, offload)?, raw::open(to, offload)?];
+    let open = |name: &str| {
+        raw::open(&TunConfig {
+            offload,
+            ..TunConfig::new(name)
+        })
+    };
+    let [from, to] = [open(from)?, open(to)?];
     let (from, to) = (from.raw(), to.raw());
     let mut room = vec![0; ROOM];
     let mut carry = || -> std::io::Result<()> {

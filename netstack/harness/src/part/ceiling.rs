@@ -8,13 +8,25 @@ mod wire;
 
 use std::time::Instant;
 
-use super::raw;
+use drivers::TunConfig;
+
+use super::{CeilingDevice, raw};
 use crate::BenchError;
 use crate::case::Load;
 
 /// Serves `load` on the device until `end`.
-pub(super) fn run(name: &str, offload: bool, load: Load, end: Instant) -> Result<(), BenchError> {
-    let device = raw::open(name, offload)?;
+pub(super) fn run(
+    name: &str,
+    kind: CeilingDevice,
+    load: Load,
+    end: Instant,
+) -> Result<(), BenchError> {
+    let offload = kind == CeilingDevice::Offload;
+    let device = raw::open(&TunConfig {
+        offload,
+        threaded_napi: kind == CeilingDevice::ThreadedNapi,
+        ..TunConfig::new(name)
+    })?;
     let raw = device.raw();
     let serve = || {
         super::say_ready()?;

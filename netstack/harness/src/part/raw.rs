@@ -31,21 +31,19 @@ pub(super) struct Raw<'a> {
     pub(super) prefix: usize,
 }
 
-/// Opens the device `name`, which is made if it is not there.
-pub(super) fn open(name: &str, offload: bool) -> Result<Opened, BenchError> {
+/// Opens the device, which is made if it is not there.
+pub(super) fn open(config: &TunConfig) -> Result<Opened, BenchError> {
     // The driver only opens the device: its pool stays empty.
-    let config = PoolConfig {
+    let storage = PoolConfig {
         segment: 64 << 10,
         limit: 64 << 10,
         keep: 1,
     };
-    let pool = Pool::new(&Ledger::new(), config);
-    let config = TunConfig {
-        offload,
-        ..TunConfig::new(name)
-    };
-    let tun = Tun::open(&config, &pool)?;
-    Ok(Opened { tun, offload })
+    let pool = Pool::new(&Ledger::new(), storage);
+    Ok(Opened {
+        tun: Tun::open(config, &pool)?,
+        offload: config.offload,
+    })
 }
 
 impl Opened {

@@ -71,6 +71,7 @@ fn what_is_not_here_is_skipped_with_a_reason() {
         skipped,
         [
             "calls",
+            "napi",
             "busy-poll",
             "shards",
             "gvisor",
@@ -78,9 +79,9 @@ fn what_is_not_here_is_skipped_with_a_reason() {
             "ipstack"
         ]
     );
-    assert!(plan.skipped[1].why.contains("--busy-poll"));
-    assert!(plan.skipped[2].why.contains("--shards"));
-    assert!(plan.skipped[3].why.contains("/nonexistent/gv/gvpeer"));
+    assert!(plan.skipped[2].why.contains("--busy-poll"));
+    assert!(plan.skipped[3].why.contains("--shards"));
+    assert!(plan.skipped[4].why.contains("/nonexistent/gv/gvpeer"));
     assert!(names(&plan).contains(&"in-1 free offload".to_owned()));
 }
 
