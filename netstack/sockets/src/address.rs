@@ -213,6 +213,17 @@ pub(crate) fn to_send(
     }
 }
 
+/// The address of a message of a raw or a ping socket of IPv6, which knows no other.
+pub(crate) fn to_send_v6(name: &[u8]) -> Result<Option<SocketAddr>, Errno> {
+    let address = v6(name).ok_or(Errno::EINVAL)?;
+    match family(name) {
+        Some(libc::AF_INET6) if is_mapped(address) => Err(Errno::ENETUNREACH),
+        Some(libc::AF_INET6) => Ok(Some(address)),
+        Some(libc::AF_UNSPEC) => Ok(None),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
 /// Whether it is an address of IPv4 in its form for IPv6.
 fn is_mapped(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().to_canonical().is_ipv4()

@@ -1,7 +1,7 @@
 //! The error queue of a socket (`MSG_ERRQUEUE`): what the network said about datagrams, and which messages that were sent
 //! without a copy are done with.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use netstack_core::{ErrorOrigin, ErrorReport, RecvFlags, SocketId};
 use txbuf::{Completion, IovIter, Token};
@@ -83,7 +83,8 @@ impl Sockets {
         let mut control = Writer::new(room);
         tell_time(&mut control, options, self.limits.epoch, report.time);
         if let Some(arrival) = &report.arrival {
-            tell_arrival(&mut control, options, domain, arrival, &self.stack);
+            let nowhere = || Ipv4Addr::UNSPECIFIED;
+            tell_arrival(&mut control, (options, domain), arrival, nowhere);
         }
         let offender = report
             .offender

@@ -109,7 +109,6 @@ impl Sockets {
         fd: i32,
         from: &mut IovIter<'_>,
         head: &MessageHead<'_>,
-        flags: i32,
     ) -> Result<usize, Errno> {
         let place = head.name.map(Place::parse).transpose()?;
         let packet = self.packet_mut(fd)?;
@@ -119,9 +118,6 @@ impl Sockets {
             None => bound,
         };
         let iface = iface.ok_or(Errno::ENXIO)?;
-        if flags & libc::MSG_OOB != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
         of_others(head.control)?;
         let control = SendControl {
             iface: Some(iface),

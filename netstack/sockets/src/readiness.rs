@@ -100,9 +100,6 @@ impl Sockets {
         }
         if ready.error || stream.completed.is_some() {
             mask |= ERR;
-            if selects_errors(&stream.options) {
-                mask |= PRI;
-            }
         }
         if !ready.connecting {
             if ready.readable && self.has_enough(stream, id) {

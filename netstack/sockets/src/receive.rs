@@ -1,10 +1,13 @@
 //! `recvmsg`.
 
+use std::net::Ipv4Addr;
+
 use netstack_core::{RecvError, RecvFlags, SocketId, TcpState};
 use txbuf::IovIter;
 
 use crate::address::SockAddr;
-use crate::control::{Writer, tell_arrival, tell_time};
+use crate::control::{Writer, answers_from, tell_arrival, tell_time};
+use crate::datagram::Kind;
 use crate::files::Object;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
@@ -135,7 +138,7 @@ impl Sockets {
         flags: i32,
     ) -> Result<ReceivedMessage, Errno> {
         let datagram = self.datagram_mut(fd)?;
-        let (domain, options) = (datagram.domain, datagram.options.clone());
+        let (domain, kind, options) = (datagram.domain, datagram.kind, datagram.options.clone());
         // A ping that was never bound has received nothing.
         let id = datagram.id.ok_or(Errno::EAGAIN)?;
         let mut wanted = RecvFlags::NONE;
@@ -152,7 +155,12 @@ impl Sockets {
             control.push(libc::IPPROTO_UDP, libc::UDP_GRO, &segment);
         }
         if let Some(arrival) = &received.arrival {
-            tell_arrival(&mut control, &options, domain, arrival, &self.stack);
+            let answers = || match kind {
+                // What came is an answer.
+                Kind::Ping => Ipv4Addr::UNSPECIFIED,
+                Kind::Udp | Kind::Raw(_) => answers_from(arrival, &self.stack),
+            };
+            tell_arrival(&mut control, (&options, domain), arrival, answers);
         }
         let told = if flags & libc::MSG_TRUNC != 0 {
             received.len

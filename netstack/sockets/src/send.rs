@@ -1,13 +1,13 @@
 //! `sendmsg`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use netstack_core::{FastOpen, SendControl, SendError, SendFlags, SocketId, TcpState};
 use txbuf::{IovIter, Token};
 
-use crate::address::{Domain, to_send};
+use crate::address::{Domain, to_send, to_send_v6};
 use crate::control::{Way, Wishes, of_datagram, of_others};
-use crate::datagram::Kind;
+use crate::datagram::{Datagram, Kind};
 use crate::errors::zerocopy;
 use crate::files::Object;
 use crate::interfaces::numbered;
@@ -19,6 +19,9 @@ use crate::{Errno, Sockets};
 const LONGEST: usize = 0xFFFF;
 /// Bytes of the header of an echo request.
 const ECHO_HEADER: usize = 8;
+/// Types of echo requests.
+const ECHO_V4: u8 = 8;
+const ECHO_V6: u8 = 128;
 
 /// What goes with a message that is sent, beside its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +52,7 @@ impl Sockets {
         match &self.files.get(fd)?.object {
             Object::Stream(_) => self.send_stream(fd, from, head, flags),
             Object::Datagram(_) => self.send_datagram(fd, from, head, flags),
-            Object::Packet(_) => self.send_packet(fd, from, head, flags),
+            Object::Packet(_) => self.send_packet(fd, from, head),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -158,27 +161,20 @@ impl Sockets {
         if kind == Kind::Ping && from.remaining() < ECHO_HEADER {
             return Err(Errno::EINVAL);
         }
-        if flags & libc::MSG_OOB != 0 {
+        // Of UDP over IPv6 nobody looks.
+        let urgent = flags & libc::MSG_OOB != 0;
+        if urgent && (domain, kind) != (Domain::V6, Kind::Udp) {
             return Err(Errno::EOPNOTSUPP);
         }
-        let named = match head.name {
-            Some(name) => to_send(domain, datagram.v6_only(), name)?,
-            None => None,
-        };
-        let named = match (kind, named) {
-            (Kind::Udp, Some(to)) if to.port() == 0 => return Err(Errno::EINVAL),
-            // Of IPv6 it may name the protocol once more.
-            (Kind::Raw(protocol), Some(to))
-                if domain == Domain::V6
-                    && to.port() != 0
-                    && to.port() != u16::from(protocol)
-                    && i32::from(protocol) != libc::IPPROTO_RAW =>
-            {
-                return Err(Errno::EINVAL);
-            }
-            (_, named) => named,
-        };
+        if kind == Kind::Ping && !is_request(domain, from) {
+            return Err(Errno::EINVAL);
+        }
+        let datagram = self.datagram_mut(fd)?;
+        let named = datagram.named(head.name)?;
         let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
+        if urgent && to.ip().to_canonical().is_ipv4() {
+            return Err(Errno::EOPNOTSUPP);
+        }
         if too_long {
             return Err(Errno::EMSGSIZE);
         }
@@ -226,8 +222,11 @@ impl Sockets {
             None => None,
         };
         let is_own = |source: IpAddr| self.stack.interface_of(source).is_some();
-        if wishes.source.is_some_and(|source| !is_own(source)) {
-            return Err(Errno::EINVAL);
+        match wishes.source {
+            Some(source) if is_own(source) => {}
+            Some(IpAddr::V4(_)) => return Err(Errno::ENETUNREACH),
+            Some(IpAddr::V6(_)) => return Err(Errno::EINVAL),
+            None => {}
         }
         let segment = options.number(libc::IPPROTO_UDP, libc::UDP_SEGMENT);
         let segment = wishes.segment.or(u16::try_from(segment).ok());
@@ -278,6 +277,46 @@ impl Sockets {
             self.stack.revoke_token(id, token);
         }
     }
+}
+
+impl Datagram {
+    /// Whom a message is for that has a name.
+    fn named(&self, name: Option<&[u8]>) -> Result<Option<SocketAddr>, Errno> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let named = match (self.kind, self.domain) {
+            (Kind::Ping | Kind::Raw(_), Domain::V6) => to_send_v6(name)?,
+            (_, domain) => to_send(domain, self.v6_only(), name)?,
+        };
+        match (self.kind, named) {
+            (Kind::Udp, Some(to)) if to.port() == 0 => Err(Errno::EINVAL),
+            // Of IPv6 it may name the protocol once more.
+            (Kind::Raw(protocol), Some(to))
+                if self.domain == Domain::V6
+                    && to.port() != 0
+                    && to.port() != u16::from(protocol)
+                    && i32::from(protocol) != libc::IPPROTO_RAW =>
+            {
+                Err(Errno::EINVAL)
+            }
+            (_, named) => Ok(named),
+        }
+    }
+}
+
+/// Whether a message begins as an echo request; what cannot be looked at here is looked at by the stack.
+fn is_request(domain: Domain, from: &mut IovIter<'_>) -> bool {
+    let mut start = [0; 2];
+    if from.plain() < start.len() {
+        return true;
+    }
+    let copied = from.copy_from(&mut start);
+    let request = match domain {
+        Domain::V4 => ECHO_V4,
+        Domain::V6 => ECHO_V6,
+    };
+    from.revert(copied).is_ok() && start == [request, 0]
 }
 
 fn send_flags(flags: i32) -> SendFlags {

@@ -28,12 +28,12 @@ pub(crate) fn tell_time(writer: &mut Writer, options: &Options, epoch: Duration,
 }
 
 /// What the program wants to know of how a datagram came: of IPv4 by the options of IPv4, whatever the socket is.
+/// `answers` says where an answer would come from, if it is one to be answered.
 pub(crate) fn tell_arrival(
     writer: &mut Writer,
-    options: &Options,
-    domain: Domain,
+    (options, domain): (&Options, Domain),
     arrival: &Arrival,
-    stack: &Stack,
+    answers: impl FnOnce() -> Ipv4Addr,
 ) {
     let to = arrival.to.to_canonical();
     let number = number_of(arrival.iface);
@@ -46,7 +46,7 @@ pub(crate) fn tell_arrival(
         writer.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
     }
     match to {
-        IpAddr::V4(to) => tell_v4(writer, options, (to, number), arrival, stack),
+        IpAddr::V4(to) => tell_v4(writer, options, (to, number), arrival, answers),
         IpAddr::V6(_) => {
             let limit = i32::from(arrival.hop_limit).to_ne_bytes();
             let class = i32::from(arrival.traffic_class).to_ne_bytes();
@@ -62,31 +62,30 @@ pub(crate) fn tell_arrival(
     }
 }
 
+/// Where an answer to what came so comes from: the address that it was sent to, or if that is one of many the first
+/// of the interface.
+pub(crate) fn answers_from(arrival: &Arrival, stack: &Stack) -> Ipv4Addr {
+    let v4 = |address| match address {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(_) => None,
+    };
+    let to = arrival.to.to_canonical();
+    let own = stack.interface_of(to).and(v4(to));
+    let mut all = stack.addresses(arrival.iface);
+    own.or_else(|| all.find_map(|cidr| v4(IpAddr::from(cidr.address()))))
+        .unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
 fn tell_v4(
     writer: &mut Writer,
     options: &Options,
     (to, number): (Ipv4Addr, u32),
     arrival: &Arrival,
-    stack: &Stack,
+    answers: impl FnOnce() -> Ipv4Addr,
 ) {
     let wants = |name| options.flag(libc::IPPROTO_IP, name);
     if wants(libc::IP_PKTINFO) {
-        // Where an answer comes from, if the datagram was for many.
-        let is_own = stack.interface_of(to.into()).is_some();
-        let first = || {
-            let mut own = stack
-                .addresses(arrival.iface)
-                .map(|cidr| IpAddr::from(cidr.address()));
-            own.find_map(|address| match address {
-                IpAddr::V4(v4) => Some(v4),
-                IpAddr::V6(_) => None,
-            })
-        };
-        let answers = match is_own {
-            true => to,
-            false => first().unwrap_or(Ipv4Addr::UNSPECIFIED),
-        };
-        let info = [number.to_ne_bytes(), answers.octets(), to.octets()].concat();
+        let info = [number.to_ne_bytes(), answers().octets(), to.octets()].concat();
         writer.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
     }
     if wants(libc::IP_RECVTTL) {

@@ -29,6 +29,9 @@ impl Sockets {
         value: &[u8],
     ) -> Result<bool, Errno> {
         let object = &self.files.get(fd)?.object;
+        if matches!(object, Object::Epoll(_)) {
+            return Err(Errno::ENOTSOCK);
+        }
         let is_v6 = matches!(object, Object::Stream(s) if s.domain.number() == libc::AF_INET6)
             || matches!(object, Object::Datagram(d) if d.domain.number() == libc::AF_INET6);
         let is_v4_too = takes_v4(object);

@@ -120,9 +120,7 @@ fn is_stream(file: &File) -> bool {
     matches!(file.object, Object::Stream(_))
 }
 
-pub(super) fn options_mut(
-    file: &mut File,
-) -> Result<(&mut Options, Option<SocketId>), Errno> {
+pub(super) fn options_mut(file: &mut File) -> Result<(&mut Options, Option<SocketId>), Errno> {
     match &mut file.object {
         Object::Stream(stream) => {
             let id = stream.id();

@@ -23,6 +23,17 @@ const NUMBERS: &str = "the kernel subtracts sequence numbers that no longer mean
 /// Seen: another socket can be bound to the port that `getsockname` shows.
 const PORT: &str = "the kernel shows a port that the socket has given back";
 
+/// Seen: any number is taken, and sending says ENODEV.
+const NUMBER: &str =
+    "the kernel takes the number of an interface that is none, and nothing can be sent then";
+/// tcp(7), Urgent data.
+const URGENT: &str = "there is no urgent data here";
+/// packet(7): a packet goes to the device as it is. Seen: the loopback carries three bytes too.
+const PACKETS: &str = "an interface carries packets of IP here, and nothing else";
+
+/// In every state but those of what is no socket.
+pub(crate) const EVERY: &str = "";
+
 const fn differs(
     state: &'static str,
     probe: &'static str,
@@ -67,4 +78,12 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     differs("tcp dissolved", "getsockname", "[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]", PORT),
     differs("tcp dissolved", "SIOCOUTQ", "0", NUMBERS),
     differs("tcp dissolved", "SIOCOUTQNSD", "0", NUMBERS),
+    differs(EVERY, "SO_BINDTOIFINDEX that is none", "ENODEV [0, 0, 0, 0]", NUMBER),
+    differs("tcp connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
+    differs("tcp6 connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
+    differs("tcp sent without a copy", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
+    differs("packet bound", "send little", "EINVAL", PACKETS),
+    differs("packet bound", "send what is no echo request", "EINVAL", PACKETS),
+    differs("packet for nothing", "send little", "EINVAL", PACKETS),
+    differs("packet for nothing", "send what is no echo request", "EINVAL", PACKETS),
 ];

@@ -305,8 +305,26 @@ fn receive(h: &mut dyn Host, m: &Made, room: usize, flags: i32) -> String {
     show_message(h.receive_message(m.fd, 100, room, flags))
 }
 
+/// What a socket of the kind sends: packets begin with a header, pings are requests.
+fn message(h: &mut dyn Host, m: &Made) -> Vec<u8> {
+    let domain = h.get(m.fd, SOCKET, libc::SO_DOMAIN, 4);
+    match domain.ok().and_then(|domain| domain.first().copied()) {
+        Some(17) => vec![
+            0x45, 0, 0, 20, 0, 0, 0, 0, 9, 253, 0, 0, 10, 9, 9, 1, 192, 0, 2, 1,
+        ],
+        Some(10) => echo(V6).to_vec(),
+        _ => echo(V4).to_vec(),
+    }
+}
+
 fn send(h: &mut dyn Host, m: &Made, control: &[u8]) -> String {
-    show(h.send_message(m.fd, &[8, 0, 0, 0, 0, 0, 0, 1, 9], None, control, 0))
+    let message = message(h, m);
+    show(h.send_message(m.fd, &message, None, control, 0))
+}
+
+fn send_flagged(h: &mut dyn Host, m: &Made, flags: i32) -> String {
+    let message = message(h, m);
+    show(h.send(m.fd, &message, flags, None))
 }
 
 fn set(h: &mut dyn Host, m: &Made, level: i32, name: i32, value: i32) -> String {
@@ -390,8 +408,8 @@ pub(crate) static PROBES: &[Probe] = &[
     ("send with control of no length", |h, m| send(h, m, &[0; 16])),
     ("send with control of wild length", |h, m| send(h, m, &[0xFF; 24])),
     ("send with half a header of control", |h, m| send(h, m, &[0xFF; 8])),
-    ("send with MSG_ZEROCOPY unasked", |h, m| show(h.send(m.fd, &[8, 0, 0, 0, 0, 0, 0, 1], libc::MSG_ZEROCOPY, None))),
-    ("send with MSG_OOB", |h, m| show(h.send(m.fd, &[8, 0, 0, 0, 0, 0, 0, 1], libc::MSG_OOB, None))),
+    ("send with MSG_ZEROCOPY unasked", |h, m| send_flagged(h, m, libc::MSG_ZEROCOPY)),
+    ("send with MSG_OOB", |h, m| send_flagged(h, m, libc::MSG_OOB)),
     ("bind", |h, m| show(h.bind(m.fd, &name(&format!("10.9.9.1:{}", m.free))))),
     ("bind to IPv6", |h, m| show(h.bind(m.fd, &name(&format!("[fd00:9::1]:{}", m.free))))),
     ("bind to a foreign address", |h, m| show(h.bind(m.fd, &name("192.0.2.1:9")))),
