@@ -31,6 +31,10 @@ const URGENT: &str = "there is no urgent data here";
 /// packet(7): a packet goes to the device as it is. Seen: the loopback carries three bytes too.
 const PACKETS: &str = "an interface carries packets of IP here, and nothing else";
 
+/// RFC 1812, 4.3.2.5. Seen: the kernel gives them precedence 6, on hosts too.
+const PRECEDENCE: &str =
+    "ICMP errors have a precedence only if routers send them, and this is a host's";
+
 /// In every state but those of what is no socket.
 pub(crate) const EVERY: &str = "";
 
@@ -86,4 +90,7 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     differs("packet bound", "send what is no echo request", "EINVAL", PACKETS),
     differs("packet for nothing", "send little", "EINVAL", PACKETS),
     differs("packet for nothing", "send what is no echo request", "EINVAL", PACKETS),
+    differs("udp errors queued, told all", "errors", r#""1 [120] from [2, 0, 0, 1, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0] with [1/35: 16 bytes, 0/8: [1, 0, 0, 0, 0, 0, 0, 0, 10, 9, 9, 1], 0/2: [64, 0, 0, 0], 0/1: [0], 0/11: [111, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0]] 0x2000""#, PRECEDENCE),
+    differs("udp errors queued, told all", "errors twice", r#""1 [120] from [2, 0, 0, 1, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0] with [1/35: 16 bytes, 0/8: [1, 0, 0, 0, 0, 0, 0, 0, 10, 9, 9, 1], 0/2: [64, 0, 0, 0], 0/1: [0], 0/11: [111, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0]] 0x2000"; EAGAIN"#, PRECEDENCE),
+    differs("udp errors queued, told all", "poll, errors, poll", r#"12; "1 [120] from [2, 0, 0, 1, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0] with [1/35: 16 bytes, 0/8: [1, 0, 0, 0, 0, 0, 0, 0, 10, 9, 9, 1], 0/2: [64, 0, 0, 0], 0/1: [0], 0/11: [111, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 10, 9, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0]] 0x2000"; 4"#, PRECEDENCE),
 ];
