@@ -243,7 +243,7 @@ static void zerocopy(int stream)
     int ep = ns_stack_epoll_create(stacks[CLIENT]);
     struct epoll_event event = {.events = EPOLLET};
     IS(ns_stack_epoll_ctl(stacks[CLIENT], ep, EPOLL_CTL_ADD, fd, &event), 0);
-    run(now_us + 50000);
+    run(now_us + 500000);
     IS(can(CLIENT, fd), POLLOUT | POLLERR | (stream ? 0 : POLLPRI));
     IS(ns_stack_epoll_wait(stacks[CLIENT], ep, &event, 1), 1);
     IS(event.events, EPOLLERR);
