@@ -104,9 +104,26 @@ impl Completions {
         Ok(self.consumer.issue(id))
     }
 
+    /// Takes back the number of a message that was not sent after all, if its token is the latest and `token` the last
+    /// clone of it: the next message has the number again. Otherwise says no, and the message is reported.
+    pub fn revoke(&mut self, token: Token) -> bool {
+        let id = token.id();
+        drop(token);
+        let is_latest = id.wrapping_add(1) == self.next;
+        let is_back = self.collect(is_latest.then_some(id));
+        if is_back {
+            self.next = id;
+            self.outstanding = self.outstanding.saturating_sub(1);
+            if self.order == Order::Stream {
+                self.window.pop_back();
+            }
+        }
+        is_back
+    }
+
     /// The next range of messages that are done; none if there is none yet.
     pub fn poll(&mut self) -> Option<Completion> {
-        self.collect();
+        self.collect(None);
         let completion = self.ready.pop_front()?;
         let messages = completion.last.wrapping_sub(completion.first) as usize + 1;
         self.outstanding = self.outstanding.saturating_sub(messages);
@@ -118,7 +135,14 @@ impl Completions {
         self.outstanding
     }
 
-    fn collect(&mut self) {
+    /// Takes what came, but for the message `revoked`; says whether that came too.
+    fn collect(&mut self, revoked: Option<u32>) -> bool {
+        let mut is_back = false;
+        let mut is_revoked = |done: &Finished| {
+            let is = Some(done.id) == revoked;
+            is_back |= is;
+            is
+        };
         let Self {
             consumer,
             order,
@@ -128,11 +152,18 @@ impl Completions {
             ..
         } = self;
         match order {
-            Order::Datagram => consumer.take(|done| extend(ready, done)),
+            Order::Datagram => consumer.take(|done| {
+                if !is_revoked(&done) {
+                    extend(ready, done);
+                }
+            }),
             Order::Stream => {
                 let oldest = |window: &VecDeque<_>| next.wrapping_sub(window.len() as u32);
                 let base = oldest(window);
                 consumer.take(|done| {
+                    if is_revoked(&done) {
+                        return;
+                    }
                     let index = done.id.wrapping_sub(base) as usize;
                     if let Some(state) = window.get_mut(index) {
                         *state = Some(done.copied);
@@ -145,6 +176,7 @@ impl Completions {
                 }
             }
         }
+        is_back
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, IpCidr, Stack, TcpConfig};
-use netstack_sockets::{Errno, Sockets, sysctl};
+use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, IpCidr, Stack};
+use netstack_sockets::{Errno, Sockets};
 use txbuf::{Chain, Checksum, Offloads, Packet};
 
 use crate::opts::Opts;
@@ -156,11 +156,7 @@ impl Instance {
     }
 
     pub(crate) fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Errno> {
-        let stack = self.sockets.stack_mut();
-        let mut config: TcpConfig = stack.tcp_config().clone();
-        sysctl::set(&mut config, name, value)?;
-        stack.set_tcp_config(config);
-        Ok(())
+        self.sockets.sysctl(name, value)
     }
 }
 

@@ -57,6 +57,11 @@ fn two_stacks_talk_in_virtual_time() {
 }
 
 #[test]
+fn every_option_does_what_it_says() {
+    run("every_option", false);
+}
+
+#[test]
 fn bad_use_is_an_errno_and_never_a_crash() {
     run("bad_use", false);
 }

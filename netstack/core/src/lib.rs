@@ -71,8 +71,8 @@ pub use smoltcp::wire::IpCidr;
 pub use socket::{
     AcceptError, Arrival, BindError, BindOptions, ConnectError, ConnectionError, ErrorOrigin,
     ErrorReport, Event, GroupError, How, ListenError, OptionError, Readiness, Received,
-    ReceivedError, RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketError, SocketId,
-    SocketOption, TokenError,
+    ReceivedError, RecvError, RecvFlags, Sees, SendControl, SendError, SendFlags, SocketError,
+    SocketId, SocketOption, TokenError,
 };
 pub use stack::{
     Admission, Admit, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig, Hook,

@@ -1,4 +1,4 @@
-//! `struct sockaddr_in` and `struct sockaddr_in6`, as bytes.
+//! `struct sockaddr_in`, `struct sockaddr_in6` and `struct sockaddr_ll`, as bytes.
 
 use core::ops::Deref;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,10 +9,12 @@ use crate::Errno;
 const V4_LEN: usize = 16;
 /// Bytes of `struct sockaddr_in6`.
 const V6_LEN: usize = 28;
-/// Bytes of it without the scope, as in RFC 2133: enough to be one.
+/// Bytes of `struct sockaddr_ll`.
+const LINK_LEN: usize = 20;
+/// Bytes of the one of IPv6 without the scope, as in RFC 2133: enough to be one.
 const V6_LEAST: usize = 24;
 
-/// The bytes of a `struct sockaddr_in` or `struct sockaddr_in6`.
+/// The bytes of a `struct sockaddr_in`, `struct sockaddr_in6` or `struct sockaddr_ll`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SockAddr {
     bytes: [u8; V6_LEN],
@@ -27,6 +29,24 @@ impl SockAddr {
             libc::AF_INET6 => v6(self),
             _ => None,
         }
+    }
+}
+
+impl SockAddr {
+    /// The bytes of a `struct sockaddr_ll`.
+    pub(crate) fn of_link(name: &[u8; LINK_LEN]) -> SockAddr {
+        let mut bytes = [0; V6_LEN];
+        bytes[..LINK_LEN].copy_from_slice(name);
+        SockAddr {
+            bytes,
+            len: LINK_LEN,
+        }
+    }
+
+    /// The same, of `len` bytes if that is less.
+    pub(crate) fn shortened(mut self, len: usize) -> SockAddr {
+        self.len = self.len.min(len);
+        self
     }
 }
 
@@ -132,6 +152,21 @@ pub(crate) fn to_bind(domain: Domain, v6_only: bool, name: &[u8]) -> Result<Sock
     }
 }
 
+/// An address to bind a raw socket to. Of IPv4 nobody looks at the family.
+pub(crate) fn to_bind_raw(domain: Domain, name: &[u8]) -> Result<IpAddr, Errno> {
+    match domain {
+        Domain::V4 => Ok(v4(name).ok_or(Errno::EINVAL)?.ip()),
+        Domain::V6 => {
+            let address = v6(name).ok_or(Errno::EINVAL)?;
+            match family(name) {
+                Some(libc::AF_INET6) if is_mapped(address) => Err(Errno::EADDRNOTAVAIL),
+                Some(libc::AF_INET6) => Ok(address.ip()),
+                _ => Err(Errno::EINVAL),
+            }
+        }
+    }
+}
+
 /// An address to connect to.
 pub(crate) fn to_connect(domain: Domain, v6_only: bool, name: &[u8]) -> Result<Target, Errno> {
     let family = family(name).ok_or(Errno::EINVAL)?;
@@ -174,8 +209,18 @@ pub(crate) fn to_send(
     };
     match is_mapped(address) {
         true if v6_only => Err(Errno::ENETUNREACH),
-        _ if address.port() == 0 => Err(Errno::EINVAL),
         _ => Ok(Some(address)),
+    }
+}
+
+/// The address of a message of a raw or a ping socket of IPv6, which knows no other.
+pub(crate) fn to_send_v6(name: &[u8]) -> Result<Option<SocketAddr>, Errno> {
+    let address = v6(name).ok_or(Errno::EINVAL)?;
+    match family(name) {
+        Some(libc::AF_INET6) if is_mapped(address) => Err(Errno::ENETUNREACH),
+        Some(libc::AF_INET6) => Ok(Some(address)),
+        Some(libc::AF_UNSPEC) => Ok(None),
+        _ => Err(Errno::EAFNOSUPPORT),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use netstack_core::Instant;
 
+use crate::datagram::Kind;
 use crate::files::Object;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
@@ -111,8 +112,12 @@ impl Sockets {
     fn count(&self, fd: i32, count: Count) -> Result<usize, Errno> {
         let stream = match &self.files.get(fd)?.object {
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
-            Object::Datagram(datagram) => {
-                let queued = datagram.id.map(|id| self.stack.datagram_queued(id));
+            Object::Datagram(datagram) if datagram.kind == Kind::Ping => {
+                return Err(Errno::ENOTTY);
+            }
+            Object::Datagram(_) | Object::Packet(_) => {
+                let id = self.handle(fd)?;
+                let queued = id.map(|id| self.stack.datagram_queued(id));
                 let (next, waiting) = queued.transpose()?.unwrap_or_default();
                 return match count {
                     Count::Unread => Ok(next),

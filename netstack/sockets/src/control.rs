@@ -1,5 +1,11 @@
 //! Control messages: `struct cmsghdr` and what follows it, as bytes of a 64-bit machine.
 
+mod receive;
+mod send;
+
+pub(crate) use receive::{answers_from, tell_arrival, tell_time};
+pub(crate) use send::{Way, Wishes, of_datagram, of_others};
+
 use crate::Errno;
 
 /// Bytes of `struct cmsghdr`.
@@ -9,10 +15,10 @@ const ALIGNED: usize = 8;
 
 /// A control message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Control<'a> {
-    pub(crate) level: i32,
-    pub(crate) kind: i32,
-    pub(crate) data: &'a [u8],
+struct Control<'a> {
+    level: i32,
+    kind: i32,
+    data: &'a [u8],
 }
 
 /// The control messages in `bytes`.
@@ -20,7 +26,7 @@ pub(crate) struct Control<'a> {
 /// # Errors
 ///
 /// `EINVAL` for a length that is none.
-pub(crate) fn parse(mut bytes: &[u8]) -> Result<Vec<Control<'_>>, Errno> {
+fn parse(mut bytes: &[u8]) -> Result<Vec<Control<'_>>, Errno> {
     let mut messages = Vec::new();
     // What is too short for a header is none.
     while let Some(header) = bytes.first_chunk::<HEADER>() {

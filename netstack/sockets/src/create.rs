@@ -1,9 +1,9 @@
 //! Calls that look at what a descriptor is open on and pass on to that: socket, bind, connect, shutdown, names.
 
-use netstack_core::Instant;
+use netstack_core::{BindOptions, Instant};
 
 use crate::address::{Domain, SockAddr};
-use crate::datagram::Datagram;
+use crate::datagram::{Datagram, Kind};
 use crate::files::Object;
 use crate::stream::Stream;
 use crate::{Errno, Sockets};
@@ -14,8 +14,10 @@ const NAME_MOST: usize = 128;
 const TYPE_FLAGS: i32 = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
 
 impl Sockets {
-    /// Makes a socket: `SOCK_STREAM` or `SOCK_DGRAM` of `AF_INET` or `AF_INET6`, with `SOCK_NONBLOCK` and `SOCK_CLOEXEC`
-    /// (which means nothing here) beside it.
+    /// Makes a socket: of `AF_INET` or `AF_INET6` a `SOCK_STREAM`, a `SOCK_DGRAM` of UDP or of pings (`IPPROTO_ICMP`,
+    /// `IPPROTO_ICMPV6`), or a `SOCK_RAW`; of `AF_PACKET` a `SOCK_RAW` or `SOCK_DGRAM`, which are the same, with the protocol
+    /// in the order of the network. `SOCK_NONBLOCK` and `SOCK_CLOEXEC` (which means nothing here) may stand beside it. No
+    /// right is asked for.
     ///
     /// # Errors
     ///
@@ -30,25 +32,57 @@ impl Sockets {
         if kind > most {
             return Err(Errno::EINVAL);
         }
-        let domain = match domain {
-            libc::AF_INET => Domain::V4,
-            libc::AF_INET6 => Domain::V6,
+        let object = match domain {
+            libc::AF_INET => self.inet_socket(Domain::V4, kind, protocol)?,
+            libc::AF_INET6 => self.inet_socket(Domain::V6, kind, protocol)?,
+            libc::AF_PACKET => Object::Packet(self.packet_socket(kind, protocol)?.into()),
             _ => return Err(Errno::EAFNOSUPPORT),
         };
+        let id = match &object {
+            Object::Datagram(datagram) => datagram.id,
+            Object::Packet(packet) => Some(packet.id),
+            Object::Stream(_) | Object::Epoll(_) => None,
+        };
+        let opened = self.open(object, nonblocking);
+        match (opened, id) {
+            (Ok(fd), Some(id)) => {
+                self.owners.insert(id, fd);
+            }
+            (Err(_), Some(id)) => self.stack.close(self.stack.latest_time(), id),
+            (_, None) => {}
+        }
+        opened
+    }
+
+    fn inet_socket(&mut self, domain: Domain, kind: i32, protocol: i32) -> Result<Object, Errno> {
         if !(0..=262).contains(&protocol) {
             return Err(Errno::EINVAL);
         }
-        let object = match (kind, protocol) {
+        let ping = match domain {
+            Domain::V4 => libc::IPPROTO_ICMP,
+            Domain::V6 => libc::IPPROTO_ICMPV6,
+        };
+        let datagram = |kind, id| Object::Datagram(Datagram::new(domain, kind, id).into());
+        Ok(match (kind, protocol) {
             (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => {
                 Object::Stream(Stream::new(domain).into())
             }
             (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => {
-                Object::Datagram(Datagram::new(domain).into())
+                datagram(Kind::Udp, Some(self.stack.udp_open()))
             }
-            (libc::SOCK_STREAM | libc::SOCK_DGRAM, _) => return Err(Errno::EPROTONOSUPPORT),
+            (libc::SOCK_DGRAM, protocol) if protocol == ping => datagram(Kind::Ping, None),
+            (libc::SOCK_RAW, 1..=255) => {
+                let any = domain.unspecified().ip();
+                let id = self
+                    .stack
+                    .raw_open(protocol as u8, any, &BindOptions::default())?;
+                datagram(Kind::Raw(protocol as u8), Some(id))
+            }
+            (libc::SOCK_STREAM | libc::SOCK_DGRAM | libc::SOCK_RAW, _) => {
+                return Err(Errno::EPROTONOSUPPORT);
+            }
             _ => return Err(Errno::ESOCKTNOSUPPORT),
-        };
-        self.open(object, nonblocking)
+        })
     }
 
     /// Binds a socket to an address and port of the stack: an unspecified address means all, port 0 one of the stack's
@@ -59,18 +93,12 @@ impl Sockets {
     /// `EINVAL` for a socket that is bound, or a name that is too short; `EAFNOSUPPORT`, `EADDRNOTAVAIL`, `EADDRINUSE`.
     pub fn bind(&mut self, fd: i32, name: &[u8]) -> Result<(), Errno> {
         let object = &self.files.get(fd)?.object;
-        let is_stream = match object {
-            Object::Stream(_) => true,
-            Object::Datagram(_) => false,
-            Object::Epoll(_) => return Err(Errno::ENOTSOCK),
-        };
-        if name.len() > NAME_MOST {
-            return Err(Errno::EINVAL);
-        }
-        if is_stream {
-            self.bind_stream(fd, name)
-        } else {
-            self.bind_datagram(fd, name)
+        match object {
+            Object::Epoll(_) => Err(Errno::ENOTSOCK),
+            _ if name.len() > NAME_MOST => Err(Errno::EINVAL),
+            Object::Stream(_) => self.bind_stream(fd, name),
+            Object::Datagram(_) => self.bind_datagram(fd, name),
+            Object::Packet(_) => self.bind_packet(fd, name),
         }
     }
 
@@ -81,19 +109,12 @@ impl Sockets {
     ///
     /// As Linux has them.
     pub fn connect(&mut self, now: Instant, fd: i32, name: &[u8]) -> Result<(), Errno> {
-        let is_stream = match &self.files.get(fd)?.object {
-            Object::Stream(_) => true,
-            Object::Datagram(_) => false,
-            Object::Epoll(_) if name.len() > NAME_MOST => return Err(Errno::EINVAL),
-            Object::Epoll(_) => return Err(Errno::ENOTSOCK),
-        };
-        if name.len() > NAME_MOST {
-            return Err(Errno::EINVAL);
-        }
-        if is_stream {
-            self.connect_stream(now, fd, name)
-        } else {
-            self.connect_datagram(now, fd, name)
+        match &self.files.get(fd)?.object {
+            _ if name.len() > NAME_MOST => Err(Errno::EINVAL),
+            Object::Epoll(_) => Err(Errno::ENOTSOCK),
+            Object::Stream(_) => self.connect_stream(now, fd, name),
+            Object::Datagram(_) => self.connect_datagram(now, fd, name),
+            Object::Packet(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -109,10 +130,12 @@ impl Sockets {
             libc::SHUT_WR => Shut::WRITE,
             libc::SHUT_RDWR => Shut::BOTH,
             _ if matches!(object, Object::Epoll(_)) => return Err(Errno::ENOTSOCK),
+            _ if matches!(object, Object::Packet(_)) => return Err(Errno::EOPNOTSUPP),
             _ => return Err(Errno::EINVAL),
         };
         match object {
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
+            Object::Packet(_) => Err(Errno::EOPNOTSUPP),
             Object::Stream(_) => self.shutdown_stream(now, fd, how),
             Object::Datagram(datagram) => {
                 datagram.shut = datagram.shut.and(how);
@@ -132,6 +155,7 @@ impl Sockets {
         let (domain, local) = match &self.files.get(fd)?.object {
             Object::Stream(stream) => (stream.domain, self.local_of_stream(stream)),
             Object::Datagram(datagram) => (datagram.domain, self.local_of_datagram(datagram)),
+            Object::Packet(packet) => return Ok(self.name_of_packet(packet)),
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         };
         Ok(domain.write(local))
@@ -146,6 +170,7 @@ impl Sockets {
         let (domain, peer) = match &self.files.get(fd)?.object {
             Object::Stream(stream) => (stream.domain, self.peer_of_stream(stream)),
             Object::Datagram(datagram) => (datagram.domain, datagram.peer),
+            Object::Packet(_) => return Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         };
         peer.map(|peer| domain.write(peer)).ok_or(Errno::ENOTCONN)

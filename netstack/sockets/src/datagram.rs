@@ -1,36 +1,80 @@
-//! Sockets of datagrams.
+//! Sockets of datagrams: UDP, pings, raw IP.
 
 use std::net::SocketAddr;
 
 use netstack_core::{Instant, SocketId};
+use txbuf::Completion;
 
-use crate::address::{Domain, Target, to_bind, to_connect};
+use crate::address::{Domain, Target, to_bind, to_bind_raw, to_connect};
 use crate::create::Shut;
 use crate::options::Options;
 use crate::{Errno, Sockets};
+
+/// What a socket of datagrams sends and receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Udp,
+    /// Echo requests, and the answers (`SOCK_DGRAM` with `IPPROTO_ICMP` or `IPPROTO_ICMPV6`).
+    Ping,
+    /// A protocol of IP (`SOCK_RAW`).
+    Raw(u8),
+}
+
+/// Who gave a socket its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    None,
+    /// The stack, when it was needed.
+    Chosen,
+    /// The program, which bound it.
+    Bound,
+}
 
 /// A socket of datagrams.
 #[derive(Debug)]
 pub(crate) struct Datagram {
     pub(crate) domain: Domain,
-    /// The stack's socket, once it is bound.
+    pub(crate) kind: Kind,
+    /// The stack's socket; a ping socket has none without a port.
     pub(crate) id: Option<SocketId>,
-    /// Whether the program bound it.
-    bound: bool,
+    pub(crate) port: Port,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) shut: Shut,
     pub(crate) options: Options,
+    /// Messages that were sent without a copy and are to be told of.
+    pub(crate) completed: Option<Completion>,
 }
 
 impl Datagram {
-    pub(crate) fn new(domain: Domain) -> Datagram {
+    pub(crate) fn new(domain: Domain, kind: Kind, id: Option<SocketId>) -> Datagram {
+        let mut options = Options::default();
+        // What is sent as `IPPROTO_RAW` begins with a header.
+        if kind == Kind::Raw(libc::IPPROTO_RAW as u8) {
+            options.set_with_header();
+        }
         Datagram {
             domain,
-            id: None,
-            bound: false,
+            kind,
+            id,
+            port: Port::None,
             peer: None,
             shut: Shut::default(),
-            options: Options::default(),
+            options,
+            completed: None,
+        }
+    }
+
+    /// Whether addresses of IPv4 in their form for IPv6 mean nothing to it.
+    pub(crate) fn v6_only(&self) -> bool {
+        self.options.v6_only() || self.kind != Kind::Udp
+    }
+
+    pub(crate) fn protocol(&self) -> i32 {
+        match (self.kind, self.domain) {
+            (Kind::Udp, _) => libc::IPPROTO_UDP,
+            (Kind::Ping, Domain::V4) => libc::IPPROTO_ICMP,
+            (Kind::Ping, Domain::V6) => libc::IPPROTO_ICMPV6,
+            (Kind::Raw(protocol), _) => protocol.into(),
         }
     }
 }
@@ -38,23 +82,31 @@ impl Datagram {
 impl Sockets {
     pub(crate) fn bind_datagram(&mut self, fd: i32, name: &[u8]) -> Result<(), Errno> {
         let datagram = self.datagram_mut(fd)?;
-        let wanted = to_bind(datagram.domain, datagram.options.v6_only(), name)?;
-        if datagram.id.is_some() {
+        if let (Kind::Raw(_), Some(id)) = (datagram.kind, datagram.id) {
+            let wanted = to_bind_raw(datagram.domain, name)?;
+            if datagram.peer.is_some() {
+                return Err(Errno::EINVAL);
+            }
+            datagram.port = Port::Bound;
+            return Ok(self.stack.raw_bind(id, wanted)?);
+        }
+        let wanted = to_bind(datagram.domain, datagram.v6_only(), name)?;
+        if datagram.port != Port::None {
             return Err(self.bound_already(wanted));
         }
         self.open_datagram(fd, wanted)?;
         let datagram = self.datagram_mut(fd)?;
-        datagram.bound = true;
+        datagram.port = Port::Bound;
         datagram.options.on_bound(wanted.ip());
         Ok(())
     }
 
-    /// The stack's socket: one on a port of the stack's choice, if there is none yet.
+    /// The stack's socket: with a port of the stack's choice, if there is none yet.
     pub(crate) fn bound_datagram(&mut self, fd: i32) -> Result<SocketId, Errno> {
         let datagram = self.datagram_mut(fd)?;
-        match datagram.id {
-            Some(id) => Ok(id),
-            None => {
+        match (datagram.id, datagram.kind, datagram.port) {
+            (Some(id), Kind::Raw(_), _) | (Some(id), _, Port::Chosen | Port::Bound) => Ok(id),
+            _ => {
                 let any = datagram.domain.unspecified();
                 self.open_datagram(fd, any)
             }
@@ -64,17 +116,26 @@ impl Sockets {
     fn open_datagram(&mut self, fd: i32, local: SocketAddr) -> Result<SocketId, Errno> {
         let datagram = self.datagram_mut(fd)?;
         let sharing = datagram.options.sharing(datagram.domain);
-        let id = self.stack.udp_bind_with(local, &sharing)?;
+        let id = match datagram.id {
+            Some(id) => {
+                self.stack.udp_bind_on(id, local, &sharing)?;
+                id
+            }
+            None => self.stack.ping_open(local, &sharing)?,
+        };
         self.owners.insert(id, fd);
-        self.datagram_mut(fd)?.id = Some(id);
+        let datagram = self.datagram_mut(fd)?;
+        (datagram.id, datagram.port) = (Some(id), Port::Chosen);
         self.tell_options(fd, id)?;
         Ok(id)
     }
 
     /// Has the stack's socket know what was set.
     fn tell_options(&mut self, fd: i32, id: SocketId) -> Result<(), Errno> {
-        let (now, on_v4) = (self.stack.latest_time(), self.is_on_v4(id));
-        for option in self.datagram_mut(fd)?.options.to_apply(on_v4) {
+        let now = self.stack.latest_time();
+        let datagram = self.datagram_mut(fd)?;
+        let on_v4 = datagram.domain == Domain::V4;
+        for option in datagram.options.to_apply(on_v4) {
             // Some that every descriptor has mean nothing for datagrams.
             let _ = self.stack.set_option(now, id, option);
         }
@@ -88,7 +149,7 @@ impl Sockets {
         name: &[u8],
     ) -> Result<(), Errno> {
         let datagram = self.datagram_mut(fd)?;
-        let v6_only = datagram.options.v6_only();
+        let v6_only = datagram.v6_only();
         let is_v4 = name.starts_with(&(libc::AF_INET as u16).to_ne_bytes());
         let domain = match datagram.domain {
             // IPv4's names are taken by sockets of IPv6 too.
@@ -114,18 +175,30 @@ impl Sockets {
         let Some(id) = datagram.id else {
             return Ok(());
         };
-        if datagram.bound {
-            return Ok(self.stack.udp_disconnect(id)?);
+        if datagram.port == Port::Chosen {
+            datagram.port = Port::None;
+            if datagram.kind == Kind::Udp {
+                return Ok(self.stack.udp_unbind(now, id)?);
+            }
+            datagram.id = None;
+            self.owners.remove(&id);
+            self.stack.close(now, id);
+            return Ok(());
         }
-        datagram.id = None;
-        self.owners.remove(&id);
-        self.stack.close(now, id);
-        Ok(())
+        Ok(self.stack.udp_disconnect(id)?)
     }
 
+    /// A raw socket shows its protocol in place of a port.
     pub(crate) fn local_of_datagram(&self, datagram: &Datagram) -> SocketAddr {
-        let id = datagram.id.and_then(|id| self.stack.local_addr(id).ok());
-        id.unwrap_or_else(|| datagram.domain.unspecified())
+        let none = datagram.domain.unspecified();
+        let local = datagram.id.and_then(|id| self.stack.local_addr(id).ok());
+        match (datagram.kind, datagram.port, local) {
+            (Kind::Raw(protocol), _, Some(local)) => {
+                SocketAddr::new(local.ip(), u16::from(protocol))
+            }
+            (_, Port::None, _) => none,
+            (_, _, local) => local.unwrap_or(none),
+        }
     }
 
     /// Whether what a socket sends is IPv4, as far as is known.

@@ -38,6 +38,8 @@ errnos! {
     EBADF,
     /// Nothing yet; try again when it is ready.
     EAGAIN,
+    /// There is no such device or address.
+    ENXIO,
     /// No memory.
     ENOMEM,
     /// Not allowed.
@@ -72,6 +74,8 @@ errnos! {
     EDESTADDRREQ,
     /// The message is too long.
     EMSGSIZE,
+    /// A protocol's rules were broken.
+    EPROTO,
     /// The protocol is of another type.
     EPROTOTYPE,
     /// There is no such option.
@@ -149,6 +153,7 @@ impl From<ConnectionError> for Errno {
             ConnectionError::BrokenPipe => Errno::EPIPE,
             ConnectionError::TimedOut => Errno::ETIMEDOUT,
             ConnectionError::Unreachable => Errno::EHOSTUNREACH,
+            ConnectionError::TooLong => Errno::EMSGSIZE,
             _ => Errno::ECONNABORTED,
         }
     }

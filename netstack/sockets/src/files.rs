@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::Errno;
 use crate::datagram::Datagram;
 use crate::epoll::Epoll;
+use crate::packet::PacketSocket;
 use crate::stream::Stream;
 
 /// What a descriptor is open on.
@@ -12,6 +13,7 @@ use crate::stream::Stream;
 pub(crate) enum Object {
     Stream(Box<Stream>),
     Datagram(Box<Datagram>),
+    Packet(Box<PacketSocket>),
     Epoll(Epoll),
 }
 

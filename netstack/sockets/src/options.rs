@@ -2,6 +2,7 @@
 //!
 //! Options that are a number stand in one table ([`table`]); the few that are something else have code of their own.
 
+mod groups;
 mod read;
 mod set;
 mod table;
@@ -9,9 +10,10 @@ mod table;
 use core::time::Duration;
 use std::net::IpAddr;
 
-use netstack_core::{BindOptions, Congestion, KeepAlive, SocketOption};
+use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption};
 
 use crate::address::Domain;
+use groups::GroupInterface;
 use table::{Entry, TABLE};
 
 /// What a program has set of a socket.
@@ -29,6 +31,11 @@ pub(crate) struct Options {
     /// `SO_SNDBUF` and `SO_RCVBUF`, doubled.
     send_buffer: Option<i32>,
     receive_buffer: Option<i32>,
+    /// `SO_BINDTODEVICE`.
+    device: Option<IfaceId>,
+    /// Where datagrams to groups leave, of either version.
+    pub(crate) group_interface_v4: GroupInterface,
+    pub(crate) group_interface_v6: Option<IfaceId>,
 }
 
 impl Options {
@@ -55,6 +62,18 @@ impl Options {
         }
     }
 
+    /// Of timestamps only one kind is on: what is off takes the other with it, and so does what is on.
+    fn settle_stamps(&mut self, level: i32, name: i32) {
+        let other = match (level, name) {
+            (libc::SOL_SOCKET, libc::SO_TIMESTAMP) => libc::SO_TIMESTAMPNS,
+            (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) => libc::SO_TIMESTAMP,
+            _ => return,
+        };
+        if let Some(at) = table::find(level, other) {
+            self.store(at, 0);
+        }
+    }
+
     pub(crate) fn v6_only(&self) -> bool {
         self.flag(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
     }
@@ -65,7 +84,7 @@ impl Options {
             dual: domain == Domain::V6 && !self.v6_only(),
             reuse_address: self.flag(libc::SOL_SOCKET, libc::SO_REUSEADDR),
             reuse_port: self.flag(libc::SOL_SOCKET, libc::SO_REUSEPORT),
-            device: None,
+            device: self.device,
         }
     }
 
@@ -76,6 +95,13 @@ impl Options {
             && !address.is_unspecified()
             && let Some(at) = table::find(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
         {
+            self.store(at, 1);
+        }
+    }
+
+    /// What the socket sends begins with a header of IP.
+    pub(crate) fn set_with_header(&mut self) {
+        if let Some(at) = table::find(libc::IPPROTO_IP, libc::IP_HDRINCL) {
             self.store(at, 1);
         }
     }
@@ -95,7 +121,7 @@ impl Options {
     pub(crate) fn to_apply(&self, on_v4: bool) -> Vec<SocketOption> {
         let entries = self.numbers.iter().filter_map(|(at, _)| TABLE.get(*at));
         let numbers = entries
-            .filter(|entry| concerns(entry.level, on_v4))
+            .filter(|entry| concerns((entry.level, entry.name), on_v4))
             .filter_map(|entry| self.meaning(entry));
         let others = [
             self.linger.map(|_| self.lingering()),
@@ -140,6 +166,19 @@ impl Options {
             }
             (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT) => SocketOption::FastOpenConnect(on),
             (libc::IPPROTO_UDP, libc::UDP_GRO) => SocketOption::UdpGro(on),
+            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+                SocketOption::QueueErrors(
+                    self.flag(libc::IPPROTO_IP, libc::IP_RECVERR)
+                        || self.flag(libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+                )
+            }
+            (libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP)
+            | (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_LOOP) => SocketOption::MulticastLoop(on),
+            (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
+            | (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER | libc::IPV6_DONTFRAG) => {
+                SocketOption::DontFragment(self.forbids_fragments(entry.level))
+            }
+            (libc::IPPROTO_IP, libc::IP_HDRINCL) => SocketOption::WithHeader(on),
             (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS) => {
                 SocketOption::HopLimit(u8::try_from(value).ok())
             }
@@ -148,6 +187,18 @@ impl Options {
             }
             _ => return None,
         })
+    }
+
+    /// Whether datagrams of a version are never fragmented.
+    fn forbids_fragments(&self, level: i32) -> bool {
+        let never = [libc::IP_PMTUDISC_DO, libc::IP_PMTUDISC_PROBE];
+        match level {
+            libc::IPPROTO_IP => never.contains(&self.number(level, libc::IP_MTU_DISCOVER)),
+            _ => {
+                self.flag(level, libc::IPV6_DONTFRAG)
+                    || never.contains(&self.number(level, libc::IPV6_MTU_DISCOVER))
+            }
+        }
     }
 
     fn keep_alive(&self) -> Option<KeepAlive> {
@@ -162,11 +213,12 @@ impl Options {
     }
 }
 
-/// Whether an option of a level means something for what a socket sends: IPv4, or IPv6.
-fn concerns(level: i32, on_v4: bool) -> bool {
-    match level {
-        libc::IPPROTO_IP => on_v4,
-        libc::IPPROTO_IPV6 => !on_v4,
+/// Whether an option means something for what a socket sends: IPv4, or IPv6. Errors are queued whatever they are about.
+fn concerns((level, name): (i32, i32), on_v4: bool) -> bool {
+    match (level, name) {
+        (libc::IPPROTO_IP, libc::IP_RECVERR) => true,
+        (libc::IPPROTO_IP, _) => on_v4,
+        (libc::IPPROTO_IPV6, _) => !on_v4,
         _ => true,
     }
 }

@@ -4,6 +4,7 @@ use netstack_core::{SocketId, TcpState};
 
 use crate::datagram::Datagram;
 use crate::files::Object;
+use crate::options::Options;
 use crate::stream::{Stream, StreamState};
 use crate::{Errno, Sockets};
 
@@ -12,6 +13,7 @@ pub(crate) const IN: u32 = libc::EPOLLIN as u32;
 pub(crate) const OUT: u32 = libc::EPOLLOUT as u32;
 pub(crate) const ERR: u32 = libc::EPOLLERR as u32;
 pub(crate) const HUP: u32 = libc::EPOLLHUP as u32;
+const PRI: u32 = libc::EPOLLPRI as u32;
 pub(crate) const RDNORM: u32 = libc::EPOLLRDNORM as u32;
 pub(crate) const RDBAND: u32 = libc::EPOLLRDBAND as u32;
 pub(crate) const WRNORM: u32 = libc::EPOLLWRNORM as u32;
@@ -33,6 +35,7 @@ pub struct PollFd {
 impl Sockets {
     /// Says of each descriptor what can be done with it now; returns of how many there is something to say.
     pub fn poll(&mut self, fds: &mut [PollFd]) -> usize {
+        self.take_events();
         let mut ready = 0;
         for poll in fds {
             poll.revents = match self.readiness(poll.fd) {
@@ -55,6 +58,7 @@ impl Sockets {
         Ok(match &self.files.get(fd)?.object {
             Object::Stream(stream) => self.stream_mask(stream),
             Object::Datagram(datagram) => self.datagram_mask(datagram),
+            Object::Packet(packet) => self.queue_mask(Some(packet.id)),
             Object::Epoll(epoll) if self.has_ready(epoll) => IN | RDNORM,
             Object::Epoll(_) => 0,
         })
@@ -72,7 +76,8 @@ impl Sockets {
                 } else {
                     0
                 };
-                return HUP | OUT | WRNORM | read;
+                let error = if stream.left.is_some() { ERR } else { 0 };
+                return HUP | OUT | WRNORM | read | error;
             }
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
@@ -93,7 +98,7 @@ impl Sockets {
         if read_shut {
             mask |= IN | RDNORM | RDHUP;
         }
-        if ready.error {
+        if ready.error || stream.completed.is_some() {
             mask |= ERR;
         }
         if !ready.connecting {
@@ -117,21 +122,31 @@ impl Sockets {
     }
 
     fn datagram_mask(&self, datagram: &Datagram) -> u32 {
-        let ready = datagram.id.and_then(|id| self.stack.readiness(id).ok());
-        let mut mask = 0;
+        let mut mask = self.queue_mask(datagram.id);
+        if datagram.completed.is_some() {
+            mask |= ERR;
+        }
+        if mask & ERR != 0 && selects_errors(&datagram.options) {
+            mask |= PRI;
+        }
         if datagram.shut.read {
             mask |= IN | RDNORM | RDHUP;
         }
         if datagram.shut.read && datagram.shut.write {
             mask |= HUP;
         }
+        mask
+    }
+
+    /// Of a socket with a queue of datagrams in either direction.
+    fn queue_mask(&self, id: Option<SocketId>) -> u32 {
+        let ready = id.and_then(|id| self.stack.readiness(id).ok());
+        let mut mask = 0;
         if let Some(ready) = ready {
             if ready.error {
                 mask |= ERR;
             }
-            let queued = datagram
-                .id
-                .and_then(|id| self.stack.datagram_queued(id).ok());
+            let queued = id.and_then(|id| self.stack.datagram_queued(id).ok());
             if ready.readable && (!ready.error || queued.is_some_and(|(next, _)| next > 0)) {
                 mask |= IN | RDNORM;
             }
@@ -141,4 +156,9 @@ impl Sockets {
         }
         mask
     }
+}
+
+/// Whether errors that wait to be read are told as something urgent too.
+fn selects_errors(options: &Options) -> bool {
+    options.flag(libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE)
 }

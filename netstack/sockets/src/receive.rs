@@ -1,10 +1,13 @@
 //! `recvmsg`.
 
+use std::net::Ipv4Addr;
+
 use netstack_core::{RecvError, RecvFlags, SocketId, TcpState};
 use txbuf::IovIter;
 
 use crate::address::SockAddr;
-use crate::control::Writer;
+use crate::control::{Writer, answers_from, tell_arrival, tell_time};
+use crate::datagram::Kind;
 use crate::files::Object;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
@@ -42,8 +45,15 @@ impl Sockets {
         let file = self.files.get(fd)?;
         let patient = !file.nonblocking;
         match &file.object {
+            Object::Stream(_) if flags & libc::MSG_ERRQUEUE != 0 => {
+                self.receive_error(fd, into, room)
+            }
             Object::Stream(_) => self.receive_stream(fd, into, room, flags, patient),
+            Object::Datagram(_) if flags & libc::MSG_ERRQUEUE != 0 => {
+                self.receive_error(fd, into, room)
+            }
             Object::Datagram(_) => self.receive_datagram(fd, into, room, flags),
+            Object::Packet(_) => self.receive_packet(fd, into, room, flags),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -56,15 +66,15 @@ impl Sockets {
         flags: i32,
         patient: bool,
     ) -> Result<ReceivedMessage, Errno> {
-        if flags & libc::MSG_ERRQUEUE != 0 {
-            return Err(Errno::EAGAIN);
-        }
-        let stream = self.stream(fd)?;
+        let stream = self.stream_mut(fd)?;
         let inq = stream.options.flag(libc::IPPROTO_TCP, libc::TCP_INQ);
         let (shut, state) = (stream.shut, stream.state);
         let id = match state {
             StreamState::Listening(_) => return Err(Errno::ENOTCONN),
             _ if flags & libc::MSG_OOB != 0 => return Err(Errno::EINVAL),
+            StreamState::Fresh | StreamState::Bound(_) if stream.left.is_some() => {
+                return Err(stream.left.take().unwrap_or(Errno::ENOTCONN));
+            }
             StreamState::Fresh | StreamState::Bound(_) if shut.read => {
                 return Ok(ReceivedMessage::default());
             }
@@ -128,21 +138,29 @@ impl Sockets {
         flags: i32,
     ) -> Result<ReceivedMessage, Errno> {
         let datagram = self.datagram_mut(fd)?;
-        let domain = datagram.domain;
-        // There are no errors queued, and no socket that was never bound has received anything.
+        let (domain, kind, options) = (datagram.domain, datagram.kind, datagram.options.clone());
+        // A ping that was never bound has received nothing.
         let id = datagram.id.ok_or(Errno::EAGAIN)?;
-        if flags & libc::MSG_ERRQUEUE != 0 {
-            return Err(Errno::EAGAIN);
-        }
         let mut wanted = RecvFlags::NONE;
         if flags & libc::MSG_PEEK != 0 {
             wanted = wanted | RecvFlags::PEEK;
         }
         let received = self.stack.receive_message(id, into, wanted)?;
         let mut control = Writer::new(room);
+        if let Some(arrival) = &received.arrival {
+            tell_time(&mut control, &options, self.limits.epoch, arrival.time);
+        }
         if let Some(segment) = received.segment {
             let segment = i32::from(segment).to_ne_bytes();
             control.push(libc::IPPROTO_UDP, libc::UDP_GRO, &segment);
+        }
+        if let Some(arrival) = &received.arrival {
+            let answers = || match kind {
+                // What came is an answer.
+                Kind::Ping => Ipv4Addr::UNSPECIFIED,
+                Kind::Udp | Kind::Raw(_) => answers_from(arrival, &self.stack),
+            };
+            tell_arrival(&mut control, (&options, domain), arrival, answers);
         }
         let told = if flags & libc::MSG_TRUNC != 0 {
             received.len
@@ -159,7 +177,7 @@ impl Sockets {
     }
 }
 
-fn message(
+pub(crate) fn message(
     bytes: usize,
     taken: usize,
     name: Option<SockAddr>,

@@ -1,16 +1,27 @@
 //! `sendmsg`.
 
-use netstack_core::{SendControl, SendError, SendFlags};
+use std::net::{IpAddr, SocketAddr};
+
+use netstack_core::{FastOpen, SendControl, SendError, SendFlags, SocketId, TcpState};
 use txbuf::{IovIter, Token};
 
-use crate::address::{Domain, to_send};
-use crate::control::parse;
+use crate::address::{Domain, to_send, to_send_v6};
+use crate::control::{Way, Wishes, of_datagram, of_others};
+use crate::datagram::{Datagram, Kind};
+use crate::errors::zerocopy;
 use crate::files::Object;
+use crate::interfaces::numbered;
+use crate::options::Options;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
 
 /// The longest datagram, headers and all.
 const LONGEST: usize = 0xFFFF;
+/// Bytes of the header of an echo request.
+const ECHO_HEADER: usize = 8;
+/// Types of echo requests.
+const ECHO_V4: u8 = 8;
+const ECHO_V6: u8 = 128;
 
 /// What goes with a message that is sent, beside its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +52,7 @@ impl Sockets {
         match &self.files.get(fd)?.object {
             Object::Stream(_) => self.send_stream(fd, from, head, flags),
             Object::Datagram(_) => self.send_datagram(fd, from, head, flags),
+            Object::Packet(_) => self.send_packet(fd, from, head),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -52,23 +64,85 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
-        if flags & (libc::MSG_OOB | libc::MSG_FASTOPEN) != 0 {
-            return Err(Errno::EOPNOTSUPP);
+        if flags & libc::MSG_FASTOPEN != 0
+            && let Some(sent) = self.send_early(fd, from, head, flags)
+        {
+            return sent;
         }
         let stream = self.stream_mut(fd)?;
         let id = match stream.state {
             StreamState::Fresh | StreamState::Bound(_) | StreamState::Listening(_) => {
-                return Err(Errno::EPIPE);
+                return Err(stream.left.take().unwrap_or(Errno::EPIPE));
             }
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
+        if flags & libc::MSG_OOB != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        of_others(head.control)?;
+        let own = match self.sends_zerocopy(fd, flags, from)? {
+            true => Some(self.zerocopy_token(id, from)?),
+            false => None,
+        };
         let control = SendControl {
-            token: head.token,
+            token: head.token.or(own.as_ref()),
             ..SendControl::default()
         };
-        Ok(self
+        let sent = self
             .stack
-            .send_message(id, from, send_flags(flags), &control)?)
+            .send_message(id, from, send_flags(flags), &control);
+        self.settle_token(id, own, sent.is_ok());
+        Ok(sent?)
+    }
+
+    /// Begins a connection that carries data with its SYN, if its peer gave a cookie, and asks for one otherwise. `None` if
+    /// there is a connection that was begun otherwise and is made now.
+    fn send_early(
+        &mut self,
+        fd: i32,
+        from: &mut IovIter<'_>,
+        head: &MessageHead<'_>,
+        flags: i32,
+    ) -> Option<Result<usize, Errno>> {
+        let now = self.stack.latest_time();
+        let is_client = self.stack.tcp_config().fast_open.has(FastOpen::CLIENT);
+        let unspecified = (libc::AF_UNSPEC as u16).to_ne_bytes();
+        if !is_client || head.name.is_some_and(|name| name.starts_with(&unspecified)) {
+            return Some(Err(Errno::EOPNOTSUPP));
+        }
+        let begun = match self.stream(fd) {
+            Ok(stream) => stream.state,
+            Err(error) => return Some(Err(error)),
+        };
+        if let StreamState::Connecting(id) = begun
+            && self.stack.tcp_state(id) == Ok(TcpState::SynSent)
+            && self
+                .stack
+                .readiness(id)
+                .is_ok_and(|ready| !ready.connecting)
+        {
+            // It waits for data.
+            return None;
+        }
+        match self.connect(now, fd, head.name.unwrap_or_default()) {
+            Ok(()) => return None,
+            Err(Errno::EINPROGRESS) => {}
+            Err(error) => return Some(Err(error)),
+        }
+        Some(self.write_early(fd, from, flags))
+    }
+
+    fn write_early(&mut self, fd: i32, from: &mut IovIter<'_>, flags: i32) -> Result<usize, Errno> {
+        let id = self.stream(fd)?.connection().ok_or(Errno::EPIPE)?;
+        let peer = self.stack.peer_addr(id)?;
+        let (control, early) = (SendControl::default(), SendFlags::FAST_OPEN);
+        if self.stack.can_fast_open(peer.ip()) {
+            let flags = send_flags(flags) | early;
+            return Ok(self.stack.send_message(id, from, flags, &control)?);
+        }
+        let nothing = &mut IovIter::bytes(&[]);
+        self.stack.send_message(id, nothing, early, &control)?;
+        Err(Errno::EINPROGRESS)
     }
 
     fn send_datagram(
@@ -78,65 +152,171 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
+        let datagram = self.datagram_mut(fd)?;
+        let (kind, domain) = (datagram.kind, datagram.domain);
         let too_long = from.remaining() > LONGEST;
-        if too_long && self.datagram_mut(fd)?.domain == Domain::V4 {
+        if too_long && domain == Domain::V4 {
             return Err(Errno::EMSGSIZE);
         }
-        if flags & libc::MSG_OOB != 0 {
+        if kind == Kind::Ping && from.remaining() < ECHO_HEADER {
+            return Err(Errno::EINVAL);
+        }
+        // Of UDP over IPv6 nobody looks.
+        let urgent = flags & libc::MSG_OOB != 0;
+        if urgent && (domain, kind) != (Domain::V6, Kind::Udp) {
             return Err(Errno::EOPNOTSUPP);
         }
+        if kind == Kind::Ping && !is_request(domain, from) {
+            return Err(Errno::EINVAL);
+        }
         let datagram = self.datagram_mut(fd)?;
-        let v6_only = datagram.options.v6_only();
-        let named = match head.name {
-            Some(name) => to_send(datagram.domain, v6_only, name)?,
-            None => None,
-        };
-        if named.or(datagram.peer).is_none() {
-            return Err(Errno::EDESTADDRREQ);
+        let named = datagram.named(head.name)?;
+        let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
+        if urgent && to.ip().to_canonical().is_ipv4() {
+            return Err(Errno::EOPNOTSUPP);
         }
         if too_long {
             return Err(Errno::EMSGSIZE);
         }
-        let mut segment = u16::try_from(
-            datagram
-                .options
-                .number(libc::IPPROTO_UDP, libc::UDP_SEGMENT),
-        )
-        .ok()
-        .filter(|size| *size > 0);
-        for message in parse(head.control)? {
-            match (message.level, message.kind, message.data.first_chunk()) {
-                (libc::IPPROTO_UDP, libc::UDP_SEGMENT, Some(size)) if message.data.len() == 2 => {
-                    let size = u16::from_ne_bytes(*size);
-                    segment = (size > 0).then_some(size);
-                }
-                (libc::SOL_SOCKET | libc::IPPROTO_UDP | libc::IPPROTO_IP, ..) => {
-                    return Err(Errno::EINVAL);
-                }
-                _ => {}
-            }
-        }
-        let shut = datagram.shut.write;
+        let (options, shut) = (datagram.options.clone(), datagram.shut.write);
+        let way = Way {
+            to_v4: to.ip().to_canonical().is_ipv4(),
+            of_v6: domain == Domain::V6,
+            is_udp: kind == Kind::Udp,
+        };
+        let wishes = of_datagram(head.control, way)?;
+        let mut control = self.control_of(&options, to.ip().to_canonical(), &wishes)?;
         let id = self.bound_datagram(fd)?;
         if shut {
             let error = self.stack.take_error(id)?;
             return Err(error.map_or(Errno::EPIPE, Errno::from));
         }
-        let control = SendControl {
-            to: named,
-            token: head.token,
-            segment: segment.filter(|size| usize::from(*size) < from.remaining()),
-            ..SendControl::default()
+        let own = match self.sends_zerocopy(fd, flags, from)? {
+            true => Some(self.zerocopy_token(id, from)?),
+            false => None,
         };
+        control.to = named;
+        control.token = head.token.or(own.as_ref());
+        let len = from.remaining();
+        control.segment = control.segment.filter(|size| usize::from(*size) < len);
         let sent = self
             .stack
             .send_message(id, from, send_flags(flags), &control);
+        self.settle_token(id, own, sent.is_ok());
         sent.map_err(|error| match error {
             // The address is one that no way leads to.
             SendError::InvalidAddress => Errno::ENETUNREACH,
             error => error.into(),
         })
     }
+
+    /// How a datagram to `to` is addressed and marked: as its control messages say, or else as the socket.
+    fn control_of(
+        &self,
+        options: &Options,
+        to: IpAddr,
+        wishes: &Wishes,
+    ) -> Result<SendControl<'static>, Errno> {
+        let iface = match wishes.interface {
+            Some(number) => Some(numbered(&self.stack, number)?),
+            None => None,
+        };
+        let is_own = |source: IpAddr| self.stack.interface_of(source).is_some();
+        match wishes.source {
+            Some(source) if is_own(source) => {}
+            Some(IpAddr::V4(_)) => return Err(Errno::ENETUNREACH),
+            Some(IpAddr::V6(_)) => return Err(Errno::EINVAL),
+            None => {}
+        }
+        let segment = options.number(libc::IPPROTO_UDP, libc::UDP_SEGMENT);
+        let segment = wishes.segment.or(u16::try_from(segment).ok());
+        let (group, limit, class) = match to.is_ipv4() {
+            true => (
+                options.group_interface_v4.iface,
+                match to.is_multicast() {
+                    true => options.number(libc::IPPROTO_IP, libc::IP_MULTICAST_TTL),
+                    false => options.number(libc::IPPROTO_IP, libc::IP_TTL),
+                },
+                options.number(libc::IPPROTO_IP, libc::IP_TOS),
+            ),
+            false => (
+                options.group_interface_v6,
+                match to.is_multicast() {
+                    true => options.number(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS),
+                    false => options.number(libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
+                },
+                options.number(libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+            ),
+        };
+        Ok(SendControl {
+            source: wishes.source,
+            iface: iface.or(group.filter(|_| to.is_multicast())),
+            segment: segment.filter(|size| *size > 0),
+            hop_limit: wishes.hop_limit.or(u8::try_from(limit).ok()),
+            traffic_class: wishes.traffic_class.or(u8::try_from(class).ok()),
+            dont_fragment: wishes.dont_fragment,
+            ..SendControl::default()
+        })
+    }
+
+    /// Whether a message is to be told of on the error queue when nobody needs its bytes any more.
+    fn sends_zerocopy(&self, fd: i32, flags: i32, from: &IovIter<'_>) -> Result<bool, Errno> {
+        let options = match &self.files.get(fd)?.object {
+            Object::Stream(stream) => &stream.options,
+            Object::Datagram(datagram) => &datagram.options,
+            Object::Packet(_) | Object::Epoll(_) => return Ok(false),
+        };
+        Ok(flags & libc::MSG_ZEROCOPY != 0 && from.remaining() > 0 && zerocopy(options))
+    }
+
+    /// Gives the number of a message back that was not sent.
+    fn settle_token(&mut self, id: SocketId, token: Option<Token>, sent: bool) {
+        if let Some(token) = token
+            && !sent
+        {
+            self.stack.revoke_token(id, token);
+        }
+    }
+}
+
+impl Datagram {
+    /// Whom a message is for that has a name.
+    fn named(&self, name: Option<&[u8]>) -> Result<Option<SocketAddr>, Errno> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let named = match (self.kind, self.domain) {
+            (Kind::Ping | Kind::Raw(_), Domain::V6) => to_send_v6(name)?,
+            (_, domain) => to_send(domain, self.v6_only(), name)?,
+        };
+        match (self.kind, named) {
+            (Kind::Udp, Some(to)) if to.port() == 0 => Err(Errno::EINVAL),
+            // Of IPv6 it may name the protocol once more.
+            (Kind::Raw(protocol), Some(to))
+                if self.domain == Domain::V6
+                    && to.port() != 0
+                    && to.port() != u16::from(protocol)
+                    && i32::from(protocol) != libc::IPPROTO_RAW =>
+            {
+                Err(Errno::EINVAL)
+            }
+            (_, named) => Ok(named),
+        }
+    }
+}
+
+/// Whether a message begins as an echo request; what cannot be looked at here is looked at by the stack.
+fn is_request(domain: Domain, from: &mut IovIter<'_>) -> bool {
+    let mut start = [0; 2];
+    if from.plain() < start.len() {
+        return true;
+    }
+    let copied = from.copy_from(&mut start);
+    let request = match domain {
+        Domain::V4 => ECHO_V4,
+        Domain::V6 => ECHO_V6,
+    };
+    from.revert(copied).is_ok() && start == [request, 0]
 }
 
 fn send_flags(flags: i32) -> SendFlags {

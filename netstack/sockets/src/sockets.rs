@@ -1,6 +1,7 @@
 //! A stack with descriptors.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::HashMap;
 
 use netstack_core::{Instant, SocketId, Stack};
@@ -24,6 +25,8 @@ pub struct Limits {
     pub send_buffer: usize,
     /// The most connections that may wait to be accepted (`net.core.somaxconn`).
     pub backlog: usize,
+    /// What the time of day was when the stack's clock was zero, since the beginning of 1970: for receive timestamps.
+    pub epoch: Duration,
 }
 
 impl Default for Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             receive_buffer: 212_992,
             send_buffer: 212_992,
             backlog: 4096,
+            epoch: Duration::ZERO,
         }
     }
 }
@@ -98,6 +102,7 @@ impl Sockets {
         match &self.files.get(fd)?.object {
             Object::Stream(stream) => Ok(stream.id()),
             Object::Datagram(datagram) => Ok(datagram.id),
+            Object::Packet(packet) => Ok(Some(packet.id)),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -145,6 +150,10 @@ impl Sockets {
                     self.stack.close(now, id);
                 }
             }
+            Object::Packet(packet) => {
+                self.owners.remove(&packet.id);
+                self.stack.close(now, packet.id);
+            }
             Object::Epoll(epoll) => {
                 for watched in epoll.watched() {
                     if let Ok(file) = self.files.get_mut(watched) {
@@ -160,6 +169,9 @@ impl Sockets {
     pub(crate) fn take_events(&mut self) {
         while let Some(event) = self.stack.poll_event() {
             if let Some(fd) = self.owners.get(&event.socket).copied() {
+                if event.completed {
+                    self.fetch_completion(fd, event.socket);
+                }
                 self.wake(fd, wakes(&event));
             }
         }
@@ -168,7 +180,7 @@ impl Sockets {
     pub(crate) fn stream(&self, fd: i32) -> Result<&Stream, Errno> {
         match &self.files.get(fd)?.object {
             Object::Stream(stream) => Ok(stream),
-            Object::Datagram(_) => Err(Errno::EOPNOTSUPP),
+            Object::Datagram(_) | Object::Packet(_) => Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -176,7 +188,7 @@ impl Sockets {
     pub(crate) fn stream_mut(&mut self, fd: i32) -> Result<&mut Stream, Errno> {
         match &mut self.files.get_mut(fd)?.object {
             Object::Stream(stream) => Ok(stream),
-            Object::Datagram(_) => Err(Errno::EOPNOTSUPP),
+            Object::Datagram(_) | Object::Packet(_) => Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
@@ -184,7 +196,7 @@ impl Sockets {
     pub(crate) fn datagram_mut(&mut self, fd: i32) -> Result<&mut Datagram, Errno> {
         match &mut self.files.get_mut(fd)?.object {
             Object::Datagram(datagram) => Ok(datagram),
-            Object::Stream(_) => Err(Errno::EOPNOTSUPP),
+            Object::Stream(_) | Object::Packet(_) => Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }

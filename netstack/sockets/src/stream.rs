@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
+use txbuf::Completion;
 
 use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
 use crate::create::Shut;
@@ -19,6 +20,10 @@ pub(crate) struct Stream {
     bound: Option<SocketAddr>,
     pub(crate) shut: Shut,
     pub(crate) options: Options,
+    /// What a connection that is no more has left to be told, once.
+    pub(crate) left: Option<Errno>,
+    /// Messages that were sent without a copy and are to be told of.
+    pub(crate) completed: Option<Completion>,
 }
 
 /// What a stream socket is.
@@ -41,6 +46,8 @@ impl Stream {
             bound: None,
             shut: Shut::default(),
             options: Options::default(),
+            left: None,
+            completed: None,
         }
     }
 
@@ -158,6 +165,8 @@ impl Sockets {
         let stream = self.stream(fd)?;
         let v6_only = stream.options.v6_only();
         let wanted = to_bind(stream.domain, v6_only, name)?;
+        self.give_up_port(fd)?;
+        let stream = self.stream(fd)?;
         if stream.state != StreamState::Fresh {
             return Err(self.bound_already(wanted));
         }
@@ -167,6 +176,22 @@ impl Sockets {
         stream.bound = Some(wanted);
         stream.state = StreamState::Bound(id);
         stream.options.on_bound(wanted.ip());
+        Ok(())
+    }
+
+    /// A connection that is over has no port any more, unless the program bound it: the socket is as new, but for what is
+    /// still to be told of it.
+    fn give_up_port(&mut self, fd: i32) -> Result<(), Errno> {
+        let stream = self.stream(fd)?;
+        let Some(id) = stream.connection().filter(|_| stream.bound.is_none()) else {
+            return Ok(());
+        };
+        if self.stack.tcp_state(id)? != TcpState::Closed {
+            return Ok(());
+        }
+        let error = self.stack.take_error(id)?;
+        self.disconnect(self.stack.latest_time(), fd)?;
+        self.stream_mut(fd)?.left = error.map(Errno::from);
         Ok(())
     }
 
@@ -212,9 +237,14 @@ impl Sockets {
         self.owners.insert(id, fd);
         self.apply_options(now, fd, id)?;
         let stream = self.stream_mut(fd)?;
+        stream.left = None;
         stream.state = StreamState::Connecting(id);
         stream.shut = Shut::default();
-        Err(Errno::EINPROGRESS)
+        // It may wait for the data that is to go with the SYN.
+        match self.stack.readiness(id)?.connecting {
+            true => Err(Errno::EINPROGRESS),
+            false => Ok(()),
+        }
     }
 
     /// Says how a connection attempt went.
@@ -222,7 +252,11 @@ impl Sockets {
         if self.stack.readiness(id)?.connecting {
             return Err(Errno::EALREADY);
         }
-        if self.stack.tcp_state(id)? != TcpState::Closed {
+        let state = self.stack.tcp_state(id)?;
+        if state == TcpState::SynSent {
+            return Err(Errno::EISCONN);
+        }
+        if state != TcpState::Closed {
             self.stream_mut(fd)?.state = StreamState::Connected(id);
             return Ok(());
         }
@@ -243,6 +277,13 @@ impl Sockets {
         stream.shut = Shut::default();
         if let Some(id) = id {
             self.owners.remove(&id);
+            // Who ends a connection before its time is told that it was reset, as its peer is.
+            let is_over = |state| {
+                use TcpState::{Closed, Closing, LastAck, TimeWait};
+                matches!(state, Closed | TimeWait | LastAck | Closing)
+            };
+            let early = self.stack.tcp_state(id).is_ok_and(|state| !is_over(state));
+            self.stream_mut(fd)?.left = early.then_some(Errno::ECONNRESET);
             match state {
                 StreamState::Listening(_) => self.stack.close(now, id),
                 _ => self.stack.abort(now, id),

@@ -4,10 +4,33 @@ use core::time::Duration;
 
 use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
 
-use crate::Errno;
+use crate::{Errno, Sockets};
 
 /// What stands before the names of TCP's variables, if somebody writes it.
 const PREFIXES: [&str; 2] = ["net.ipv4.", "net/ipv4/"];
+
+impl Sockets {
+    /// Sets a variable of the stack or of its descriptors: those of [`set`], and `net.core.rmem_max`, `net.core.wmem_max` and
+    /// `net.core.somaxconn`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`].
+    pub fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Errno> {
+        let limits = &mut self.limits;
+        match name.replace('/', ".").as_str() {
+            "net.core.rmem_max" => limits.receive_buffer = number(value)? as usize,
+            "net.core.wmem_max" => limits.send_buffer = number(value)? as usize,
+            "net.core.somaxconn" => limits.backlog = number(value)? as usize,
+            _ => {
+                let mut config = self.stack.tcp_config().clone();
+                set(&mut config, name, value)?;
+                self.stack.set_tcp_config(config);
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Sets the variable `name` of `tcp` to `value`, both as Linux writes them: `tcp_rmem` to `4096 131072 6291456`. The name
 /// may begin with `net.ipv4.`.
@@ -53,6 +76,12 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
         "tcp_base_mss" => {
             tcp.base_mss = u16::try_from(number(value)?).map_err(|_| Errno::EINVAL)?;
         }
+        "tcp_notsent_lowat" => {
+            // The greatest number means none, and so does 0, with which nothing could be written.
+            let most = number(value)?;
+            tcp.not_sent_low_water = (most != 0 && most != u32::MAX).then_some(most);
+        }
+        "tcp_slow_start_after_idle" => tcp.slow_start_after_idle = flag(value)?,
         "tcp_rmem" => tcp.receive_buffer = middle(value)?,
         "tcp_wmem" => tcp.send_buffer = middle(value)?,
         _ => return Err(Errno::ENOENT),

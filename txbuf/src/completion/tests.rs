@@ -155,3 +155,26 @@ fn every_message_comes_exactly_once_from_many_threads() {
         assert!(seen.iter().all(|&times| times == 1));
     }
 }
+
+#[test]
+fn a_number_that_was_not_used_comes_again() {
+    for order in [Order::Stream, Order::Datagram] {
+        let mut completions = Completions::new(order, 100);
+        let mut tokens = tokens(&mut completions, 3);
+        let latest = tokens.pop().unwrap();
+        let earlier = tokens.pop().unwrap();
+        assert!(completions.revoke(latest));
+        assert_eq!(completions.outstanding(), 2);
+        let again = completions.token().unwrap();
+        assert_eq!(again.id(), 2);
+        // One that somebody else holds too, and one that is not the latest.
+        let held = again.clone();
+        assert!(!completions.revoke(again));
+        drop(tokens);
+        assert_eq!(completions.poll(), done(0, 0, false));
+        assert!(!completions.revoke(earlier));
+        drop(held);
+        assert_eq!(completions.poll(), done(1, 2, false));
+        assert_eq!(completions.outstanding(), 0);
+    }
+}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include "netstack.h"
 
 /* In <netinet/tcp.h>, which does not go together with <linux/tcp.h>. */

@@ -45,7 +45,7 @@ impl DatagramSocket {
     /// Without a queue of errors only a connected socket is told, only about its peer, and only of errors that trying
     /// again cannot mend (RFC 1122 section 4.1.3.3, RFC 8085 section 5.2).
     pub(crate) fn hears_of(&self, to: SocketAddr, error: &IcmpError) -> bool {
-        self.errors.wanted || self.peer == Some(to) && error.is_hard()
+        self.errors.wanted || self.peer == Some(to) && (error.is_hard() || self.is_too_long(error))
     }
 
     /// Takes in an ICMP error. `start` is what it quotes of the payload.
@@ -58,11 +58,19 @@ impl DatagramSocket {
         if !self.hears_of(report.to, error) {
             return Reported::Ignored;
         }
-        self.error = Some(meaning(error));
+        self.error = Some(match self.is_too_long(error) {
+            true => ConnectionError::TooLong,
+            false => meaning(error),
+        });
         if !self.errors.wanted {
             return Reported::Told;
         }
         self.queue_error(report, start)
+    }
+
+    /// Whether an error says that a datagram was too long which must not be cut.
+    fn is_too_long(&self, error: &IcmpError) -> bool {
+        self.settings.dont_fragment && matches!(error, IcmpError::TooBig { .. })
     }
 
     /// Queues what this host itself has to say about a datagram that could not be sent.

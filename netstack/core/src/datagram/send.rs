@@ -99,7 +99,7 @@ impl DatagramSocket {
             iface: self.device.or(control.iface).or(iface),
             hop_limit: control.hop_limit.unwrap_or(hop_limit),
             traffic_class: control.traffic_class.unwrap_or(settings.traffic_class),
-            dont_fragment: settings.dont_fragment,
+            dont_fragment: control.dont_fragment.unwrap_or(settings.dont_fragment),
         };
         Ok((to, marking))
     }

@@ -11,7 +11,9 @@ use super::errors::ErrorQueue;
 use super::receive::Incoming;
 use super::send::Outgoing;
 use crate::ip::{HOP_LIMIT, IPV4_HEADER, IPV6_HEADER, IfaceId, icmp};
-use crate::socket::{ConnectionError, OptionError, SocketError, SocketOption, canonical, mapped};
+use crate::socket::{
+    ConnectionError, OptionError, Sees, SocketError, SocketOption, canonical, mapped,
+};
 use crate::udp::UDP_HEADER;
 
 /// How much a socket may hold, in bytes of payload plus a fixed overhead for each datagram.
@@ -47,7 +49,10 @@ pub(crate) enum Kind {
         with_header: bool,
     },
     /// Whole IP packets of an interface, those of others included.
-    Packet,
+    Packet {
+        /// Which of them are received.
+        sees: Sees,
+    },
 }
 
 impl Kind {
@@ -62,7 +67,7 @@ impl Kind {
     /// Bytes of all headers that the stack puts in front of a payload to `to`.
     pub(crate) fn headers(self, to: SocketAddr) -> usize {
         match (self, to) {
-            (Kind::Packet, _) => 0,
+            (Kind::Packet { .. }, _) => 0,
             (Kind::Raw { with_header, .. }, _) if with_header => 0,
             (_, SocketAddr::V4(_)) => IPV4_HEADER + self.header(),
             (_, SocketAddr::V6(_)) => IPV6_HEADER + self.header(),
@@ -82,7 +87,7 @@ impl Kind {
             Kind::Raw { with_header, .. } => {
                 !with_header || starts_with(IPV4_HEADER).is_some_and(|first| first >> 4 == 4)
             }
-            Kind::Packet => {
+            Kind::Packet { .. } => {
                 starts_with(IPV4_HEADER).is_some_and(|first| matches!(first >> 4, 4 | 6))
             }
         }
@@ -168,6 +173,14 @@ impl DatagramSocket {
         self.dual = dual;
         self.device = device;
         self
+    }
+
+    /// Binds it, or takes that back, with what was received before.
+    pub(crate) fn bind(&mut self, local: SocketAddr, dual: bool, device: Option<IfaceId>) {
+        self.local = local;
+        self.bound = local;
+        self.dual = dual;
+        self.device = device;
     }
 
     /// What it is bound to; the address is unspecified if it takes datagrams for all of the host's.

@@ -22,6 +22,32 @@ pub struct BindOptions {
     pub device: Option<IfaceId>,
 }
 
+/// Which packets of an interface a packet socket sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sees {
+    /// All, those that leave too (`ETH_P_ALL`).
+    #[default]
+    All,
+    /// Those of IPv4 that arrive (`ETH_P_IP`).
+    ArrivingV4,
+    /// Those of IPv6 that arrive (`ETH_P_IPV6`).
+    ArrivingV6,
+    /// None: the socket only sends.
+    Nothing,
+}
+
+impl Sees {
+    /// Whether a packet of IPv4 or IPv6, which arrives or leaves, is seen.
+    pub(crate) fn has(self, is_v4: bool, outgoing: bool) -> bool {
+        match self {
+            Sees::All => true,
+            Sees::ArrivingV4 => is_v4 && !outgoing,
+            Sees::ArrivingV6 => !is_v4 && !outgoing,
+            Sees::Nothing => false,
+        }
+    }
+}
+
 /// An address in the form in which packets have it.
 pub(crate) fn canonical(address: IpAddr) -> IpAddr {
     match address {

@@ -22,6 +22,9 @@ pub enum ConnectionError {
     /// The network says that the peer cannot be reached.
     #[error("host unreachable")]
     Unreachable,
+    /// A datagram that may not be fragmented was longer than its path takes.
+    #[error("message too long")]
+    TooLong,
     /// This side gave the connection up.
     #[error("connection aborted")]
     Aborted,

@@ -89,6 +89,8 @@ pub struct SendControl<'a> {
     pub hop_limit: Option<u8>,
     /// DSCP and ECN of a datagram (`IP_TOS`, `IPV6_TCLASS`); `None` for those of the socket.
     pub traffic_class: Option<u8>,
+    /// Whether a datagram is never fragmented (`IPV6_DONTFRAG`); `None` for what the socket has.
+    pub dont_fragment: Option<bool>,
 }
 
 impl SendControl<'_> {

@@ -5,7 +5,7 @@ mod error;
 mod message;
 mod report;
 
-pub use binding::BindOptions;
+pub use binding::{BindOptions, Sees};
 pub(crate) use binding::{canonical, mapped};
 pub use error::{
     AcceptError, BindError, ConnectError, ConnectionError, GroupError, ListenError, OptionError,
@@ -116,7 +116,8 @@ pub enum SocketOption {
     /// hears of it; it never makes segments longer.
     MaxSegment(u16),
     /// How many bytes may wait to be sent for the first time (`TCP_NOTSENT_LOWAT`): beyond, a socket is not writable.
-    /// What is written later can so be newer. `None` for as many as the send buffer holds.
+    /// What is written later can so be newer. `None` for what
+    /// [`TcpConfig::not_sent_low_water`](crate::TcpConfig) says.
     NotSentLowWater(Option<usize>),
     /// Ask a silent peer whether it is there (`SO_KEEPALIVE`); `None` stops it.
     KeepAlive(Option<KeepAlive>),

@@ -1,5 +1,6 @@
 //! Errors that a datagram socket keeps for who wants to read them (`IP_RECVERR`).
 
+use super::Arrival;
 use crate::Instant;
 use std::net::{IpAddr, SocketAddr};
 
@@ -29,6 +30,8 @@ pub struct ErrorReport {
     pub info: u32,
     /// The host or router that sent the message; this host's address in a local report, if it is known.
     pub offender: Option<IpAddr>,
+    /// How the message came; `None` in a local report.
+    pub arrival: Option<Arrival>,
     /// When it came, by the time that the stack was told.
     pub time: Instant,
 }

@@ -31,6 +31,16 @@ impl Stack {
         Ok(completions.token()?)
     }
 
+    /// Takes back the number of the socket's latest message, of which nothing was sent, if nobody has another clone of its
+    /// token. Otherwise says no, and the message is reported.
+    pub fn revoke_token(&mut self, socket: SocketId, token: Token) -> bool {
+        let completions = self.table.completions_mut(socket);
+        match completions.map(Option::as_mut) {
+            Ok(Some(completions)) => completions.revoke(token),
+            _ => false,
+        }
+    }
+
     /// The next range of the socket's messages that are complete, or `None` when there is none yet; then a
     /// completed event follows. In order on a stream, as they come on a datagram socket.
     ///

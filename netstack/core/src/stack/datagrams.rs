@@ -58,8 +58,12 @@ impl Stack {
         control: &SendControl<'_>,
     ) -> Result<usize, SendError> {
         let socket = self.table.datagram(id)?;
-        if let (Kind::Packet, Some(iface)) = (socket.kind, socket.device) {
+        if let Kind::Packet { .. } = socket.kind {
+            let iface = control.iface.or(socket.device).ok_or(SendError::NoRoute)?;
             return self.packet_queue(id, iface, from, control);
+        }
+        if socket.kind == Kind::Udp && socket.local().port() == 0 {
+            return Err(SocketError::NotConnected.into());
         }
         let (kind, local) = (socket.kind, socket.local().ip());
         let (to, marking) = socket.addressed(control)?;
@@ -117,6 +121,7 @@ impl Stack {
             code,
             info: u32::try_from(path).unwrap_or(u32::MAX),
             offender,
+            arrival: None,
             time: self.now,
         };
         let Ok(entry) = self.table.datagram_mut(id) else {
@@ -284,7 +289,7 @@ impl Stack {
                 return ip_output::complete(payload.ok_or(NoRoom)?, src, ident);
             }
             // Those go out as they are, past all this.
-            Kind::Packet => return Err(NoRoom),
+            Kind::Packet { .. } => return Err(NoRoom),
         };
         let count = packet.meta.gso.map_or(1, |gso| {
             let len = packet.len().saturating_sub(gso.headers.into());
@@ -316,7 +321,7 @@ impl Stack {
     ) {
         // From here on only what was lent or given for the message holds its completion up.
         drop(outgoing.token);
-        if let (Kind::Packet, Some(iface)) = (kind, outgoing.marking.iface) {
+        if let (Kind::Packet { .. }, Some(iface)) = (kind, outgoing.marking.iface) {
             return self.packet_output(iface, outgoing.payload);
         }
         let Some(way) = self.datagram_way(now, local, outgoing.to, outgoing.marking) else {
@@ -338,22 +343,28 @@ impl Stack {
             return;
         };
         let (kind, local) = (entry.socket.kind, entry.socket.local());
-        let loops = entry.socket.loops_multicast();
         if let Some(peer) = entry.socket.peer() {
             self.gateways.remove_udp(&FlowKey::new(local, peer), id);
         }
         self.leave_groups(now, id);
-        while let Ok(entry) = self.table.datagram_mut(id)
-            && let Some(outgoing) = entry.socket.pop_outgoing()
-        {
-            self.hand_over(now, kind, local, outgoing, loops);
-        }
+        self.flush_datagrams(now, id);
         match kind {
             Kind::Udp => self.ports.udp.release(local.port(), id),
             Kind::Ping => self.ports.ping.release(local.port(), id),
-            Kind::Raw { .. } | Kind::Packet => self.stop_observing(id),
+            Kind::Raw { .. } | Kind::Packet { .. } => self.stop_observing(id),
         }
         self.table.remove(id);
+    }
+
+    /// Hands what a socket was given to send to the interfaces.
+    pub(super) fn flush_datagrams(&mut self, now: Instant, id: SocketId) {
+        while let Ok(entry) = self.table.datagram_mut(id)
+            && let Some(outgoing) = entry.socket.pop_outgoing()
+        {
+            let (kind, local) = (entry.socket.kind, entry.socket.local());
+            let loops = entry.socket.loops_multicast();
+            self.hand_over(now, kind, local, outgoing, loops);
+        }
     }
 
     /// Queues a datagram for a socket. Returns how many it were.

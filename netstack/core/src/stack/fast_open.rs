@@ -3,12 +3,13 @@
 use super::Stack;
 use crate::Instant;
 use crate::ip::IfaceId;
-use crate::socket::{ConnectionError, SocketId};
+use crate::socket::{ConnectionError, SocketId, canonical};
 use crate::tcp::connection::Connection;
 use crate::tcp::fast_open::cache::Known;
 use crate::tcp::fast_open::{self, Cookie, FastOpen, RESET_LINGERS};
 use crate::tcp::handshake::{Agreed, Origin};
 use crate::tcp::segment::Segment;
+use std::net::IpAddr;
 use txbuf::Span;
 
 /// What a listener does about the Fast Open option and the data of a SYN.
@@ -138,6 +139,18 @@ impl Stack {
             }
             Known::Nothing => connection.offer(Some(Cookie::WANTED), 0, false),
         }
+    }
+
+    /// Whether the SYN of a connection to `peer` would carry data, as far as is known now.
+    pub fn can_fast_open(&self, peer: IpAddr) -> bool {
+        let wanted = self.tcp_config.fast_open;
+        let known = self.cookies.lookup(self.now, canonical(peer));
+        wanted.has(FastOpen::CLIENT)
+            && match known {
+                Known::Failed => false,
+                Known::Cookie(..) => true,
+                Known::Nothing => wanted.has(FastOpen::CLIENT_WITHOUT_COOKIE),
+            }
     }
 
     /// Keeps what the handshake of a connection showed.

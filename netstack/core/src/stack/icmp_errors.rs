@@ -3,10 +3,10 @@
 use super::Stack;
 use super::tcp_ingress::segment_size;
 use crate::Instant;
-use crate::ip::IpHeader;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::quote::Quoted;
-use crate::socket::{ConnectionError, ErrorOrigin, ErrorReport};
+use crate::ip::{IfaceId, IpHeader};
+use crate::socket::{Arrival, ConnectionError, ErrorOrigin, ErrorReport};
 use crate::storage;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::seq::Seq;
@@ -25,9 +25,9 @@ pub(super) struct Notice {
 }
 
 impl Notice {
-    /// The error that `packet`, with the header `header`, is.
+    /// The error that `packet`, with the header `header`, is, which came by `iface`.
     pub(super) fn new(
-        now: Instant,
+        (now, iface): (Instant, IfaceId),
         header: &IpHeader,
         error: IcmpError,
         quoted: Quoted,
@@ -55,6 +55,14 @@ impl Notice {
                 code: start[1],
                 info,
                 offender: Some(header.src),
+                arrival: Some(Arrival {
+                    to: header.dst,
+                    iface,
+                    hop_limit: header.hop_limit,
+                    traffic_class: header.traffic_class,
+                    time: now,
+                    outgoing: false,
+                }),
                 time: now,
             },
             packet,

@@ -175,7 +175,8 @@ impl Stack {
             IcmpIn::EchoRequest => self.answer_echo(now, iface, header, packet),
             IcmpIn::EchoReply => self.ping_input(now, iface, header, packet),
             IcmpIn::Error(error, quoted) => {
-                self.icmp_error_input(now, Notice::new(now, header, error, quoted, packet));
+                let notice = Notice::new((now, iface), header, error, quoted, packet);
+                self.icmp_error_input(now, notice);
             }
             IcmpIn::GroupQuery => self.group_query(now, iface, header, &packet),
             IcmpIn::Dropped(reason) => reason.count(&mut self.counters.ip),

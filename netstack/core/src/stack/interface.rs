@@ -47,6 +47,11 @@ impl Interface {
         }
     }
 
+    /// The name that it was given.
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
     /// The largest packet on the wire.
     pub(super) fn mtu(&self) -> usize {
         self.config.mtu

@@ -22,6 +22,7 @@ mod binding;
 mod completions;
 mod config;
 mod datagrams;
+mod devices;
 mod echo;
 mod egress;
 mod events;

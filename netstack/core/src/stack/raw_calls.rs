@@ -10,7 +10,7 @@ use crate::ip::icmp;
 use crate::ip::input::RawHeader;
 use crate::ip::pseudo::{self, Trust};
 use crate::ip::{IfaceId, IpHeader};
-use crate::socket::{Arrival, BindError, BindOptions, SendControl, SendError, SocketId};
+use crate::socket::{Arrival, BindError, BindOptions, Sees, SendControl, SendError, SocketId};
 use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, SocketAddr};
 use txbuf::{IovIter, NoRoom, Packet, Span};
@@ -61,24 +61,74 @@ impl Stack {
         Ok(id)
     }
 
-    /// Opens a packet socket (`AF_PACKET`) on `iface`: it receives every packet that its device delivers, before
-    /// anything else sees it, and every packet that leaves by it, last of all, its own among them
+    /// Gives a raw socket another address that it sends from and receives for.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::NotAvailable`] when the address is not this stack's or of the other version, or the handle is not that
+    /// of a raw socket.
+    pub fn raw_bind(&mut self, socket: SocketId, local: IpAddr) -> Result<(), BindError> {
+        let is_ours = local.is_unspecified() || self.addresses.owns(local);
+        let entry = self.table.datagram_mut(socket);
+        match entry.map(|entry| &mut entry.socket) {
+            Ok(raw)
+                if is_ours
+                    && matches!(raw.kind, Kind::Raw { .. })
+                    && raw.local().is_ipv4() == local.is_ipv4() =>
+            {
+                raw.bind(SocketAddr::new(local, 0), false, raw.device);
+                Ok(())
+            }
+            _ => Err(BindError::NotAvailable),
+        }
+    }
+
+    /// Opens a packet socket (`AF_PACKET`) on `iface`, or on all interfaces: it receives what it `sees` of the packets that
+    /// its device delivers, before anything else sees them, and of those that leave by it, last of all, its own among them
     /// ([`Arrival::outgoing`]). Messages are IP packets without link header; they may be super-packets, whose checksum the
-    /// device has not made yet. What is sent leaves as it is.
+    /// device has not made yet. What is sent leaves as it is, of a socket on all interfaces by the one that
+    /// [`SendControl::iface`] names.
     ///
     /// # Errors
     ///
     /// [`BindError::NotAvailable`] when there is no such interface.
-    pub fn packet_open(&mut self, iface: IfaceId) -> Result<SocketId, BindError> {
-        if self.interface(iface).is_none() {
+    pub fn packet_open(
+        &mut self,
+        iface: Option<IfaceId>,
+        sees: Sees,
+    ) -> Result<SocketId, BindError> {
+        if iface.is_some_and(|iface| self.interface(iface).is_none()) {
             return Err(BindError::NotAvailable);
         }
         let any = SocketAddr::new(IpAddr::from([0; 4]), 0);
-        let socket = DatagramSocket::new(Kind::Packet, any, DatagramLimits::default())
-            .of(false, Some(iface));
+        let kind = Kind::Packet { sees };
+        let socket = DatagramSocket::new(kind, any, DatagramLimits::default()).of(false, iface);
         let id = self.add_datagram(socket);
         self.observers.taps.push(id);
         Ok(id)
+    }
+
+    /// Moves a packet socket to another interface, or to all, and has it see other packets. What it received stays.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::NotAvailable`] when there is no such interface, or the handle is not that of a packet socket.
+    pub fn packet_bind(
+        &mut self,
+        socket: SocketId,
+        iface: Option<IfaceId>,
+        sees: Sees,
+    ) -> Result<(), BindError> {
+        let exists = iface.is_none_or(|iface| self.interface(iface).is_some());
+        let entry = self.table.datagram_mut(socket);
+        match entry.map(|entry| &mut entry.socket) {
+            Ok(tap) if exists && matches!(tap.kind, Kind::Packet { .. }) => {
+                tap.kind = Kind::Packet { sees };
+                tap.device = iface;
+                Ok(())
+            }
+            _ => Err(BindError::NotAvailable),
+        }
     }
 
     /// Forgets a socket that is closed.
@@ -123,15 +173,19 @@ impl Stack {
     }
 
     fn show(&mut self, now: Instant, iface: IfaceId, packet: &Packet, outgoing: bool) {
+        let header = RawHeader::of(packet);
+        let is_v4 = header.src.is_ipv4();
         let on = |id: &SocketId| {
             let socket = self.table.datagram(*id);
-            socket.is_ok_and(|socket| socket.device == Some(iface))
+            socket.is_ok_and(|socket| {
+                socket.device.is_none_or(|device| device == iface)
+                    && matches!(socket.kind, Kind::Packet { sees } if sees.has(is_v4, outgoing))
+            })
         };
         let taps: Vec<SocketId> = self.observers.taps.iter().copied().filter(on).collect();
         if taps.is_empty() {
             return;
         }
-        let header = RawHeader::of(packet);
         let delivery = Delivery {
             from: SocketAddr::new(header.src, 0),
             arrival: Arrival {

@@ -426,8 +426,9 @@ impl Stack {
             SocketOption::MaxSegment(most) => connection.limit_mss(most),
             SocketOption::NotSentLowWater(Some(0)) => return Err(OptionError::Invalid),
             SocketOption::NotSentLowWater(most) => {
-                let most = most.and_then(|most| u32::try_from(most).ok());
-                connection.snd.not_sent_most = most.unwrap_or(u32::MAX);
+                let default = self.tcp_config.not_sent_most();
+                connection.snd.not_sent_most =
+                    most.map_or(default, |most| u32::try_from(most).unwrap_or(u32::MAX));
                 connection.note_room();
             }
             SocketOption::KeepAlive(keep_alive) => {

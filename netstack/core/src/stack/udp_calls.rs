@@ -10,7 +10,7 @@ use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::{IfaceId, IpHeader, forward};
 use crate::socket::{BindError, BindOptions, ConnectError, SocketError, SocketId};
 use crate::udp::input;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use txbuf::Packet;
 
 impl Stack {
@@ -34,14 +34,67 @@ impl Stack {
         local: SocketAddr,
         options: &BindOptions,
     ) -> Result<SocketId, BindError> {
+        let socket = self.udp_open();
+        match self.udp_bind_on(socket, local, options) {
+            Ok(()) => Ok(socket),
+            Err(error) => {
+                self.table.remove(socket);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a datagram socket that has no port: it can join groups and be [bound](Self::udp_bind_on), and nothing else.
+    pub fn udp_open(&mut self) -> SocketId {
+        let unbound = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        let limits = DatagramLimits::default();
+        self.add_datagram(DatagramSocket::new(Kind::Udp, unbound, limits))
+    }
+
+    /// Binds a datagram socket that has no port; otherwise as [`udp_bind_with`](Self::udp_bind_with).
+    ///
+    /// # Errors
+    ///
+    /// As for [`udp_bind_with`](Self::udp_bind_with), and the socket is as it was; [`BindError::NotAvailable`] also when the
+    /// handle is not that of such a socket.
+    pub fn udp_bind_on(
+        &mut self,
+        socket: SocketId,
+        local: SocketAddr,
+        options: &BindOptions,
+    ) -> Result<(), BindError> {
+        let unbound = |udp: &DatagramSocket| udp.kind == Kind::Udp && udp.local().port() == 0;
+        if !self.table.datagram(socket).is_ok_and(unbound) {
+            return Err(BindError::NotAvailable);
+        }
         let (port, mut holder) = self.claim(|ports| &ports.udp, local, options, true)?;
-        let bound = SocketAddr::new(holder.address, port);
-        let dual = options.dual && local.is_ipv6();
-        let socket = DatagramSocket::new(Kind::Udp, bound, DatagramLimits::default())
-            .of(dual, options.device);
-        holder.id = self.add_datagram(socket);
+        holder.id = socket;
+        if let Ok(entry) = self.table.datagram_mut(socket) {
+            let bound = SocketAddr::new(holder.address, port);
+            let dual = options.dual && local.is_ipv6();
+            entry.socket.bind(bound, dual, options.device);
+        }
         self.ports.udp.bind(port, holder);
-        Ok(holder.id)
+        Ok(())
+    }
+
+    /// Takes the port of a datagram socket back, and the peer, if it has one. What was to be sent is handed to the
+    /// interfaces before; what was received stays, and so do groups.
+    ///
+    /// # Errors
+    ///
+    /// The handle is not that of such a socket, or it is that of a gateway's flow, which has its peer for good.
+    pub fn udp_unbind(&mut self, now: Instant, socket: SocketId) -> Result<(), SocketError> {
+        self.udp_disconnect(socket)?;
+        self.flush_datagrams(now, socket);
+        let udp = &mut self.table.datagram_mut(socket)?.socket;
+        if udp.kind != Kind::Udp {
+            return Err(SocketError::WrongKind);
+        }
+        let (local, device) = (udp.local(), udp.device);
+        udp.bind(SocketAddr::new(local.ip(), 0), false, device);
+        self.ports.udp.release(local.port(), socket);
+        Ok(())
     }
 
     /// Puts a datagram socket into the table.
@@ -74,12 +127,15 @@ impl Stack {
             Kind::Udp if remote.port() == 0 => return Err(invalid),
             Kind::Udp => {}
             Kind::Ping | Kind::Raw { .. } => remote.set_port(0),
-            Kind::Packet => return Err(invalid),
+            Kind::Packet { .. } => return Err(invalid),
         }
         if !names_one_host(remote.ip()) {
             return Err(invalid);
         }
-        let (local, device) = (udp.bound(), udp.device);
+        let (kind, local, device) = (udp.kind, udp.bound(), udp.device);
+        if kind == Kind::Udp && local.port() == 0 {
+            return Err(ConnectError::NotAvailable);
+        }
         if udp.peer() != Some(remote) && self.is_udp_flow(socket) {
             return Err(invalid);
         }
@@ -120,7 +176,7 @@ impl Stack {
         let space = match udp.socket.kind {
             Kind::Udp => &mut self.ports.udp,
             Kind::Ping => &mut self.ports.ping,
-            Kind::Raw { .. } | Kind::Packet => return,
+            Kind::Raw { .. } | Kind::Packet { .. } => return,
         };
         if let Some(holder) = space.holder_mut(port, id) {
             (holder.address, holder.peer) = (local, peer);

@@ -198,10 +198,12 @@ impl Connection {
         let queue = SendQueue::new(ctx.pools, origin.iss + 1, send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         let control = congestion::control(config.congestion, mss);
+        let mut snd = Sender::new(origin.iss, mss, queue, control, ctx.now);
+        snd.not_sent_most = config.not_sent_most();
         Connection {
             state: State::SynSent,
             flow: origin.flow,
-            snd: Sender::new(origin.iss, mss, queue, control, ctx.now),
+            snd,
             rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),
             timestamps: None,

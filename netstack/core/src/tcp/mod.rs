@@ -65,6 +65,13 @@ pub struct TcpConfig {
     /// The segment size, options included, that such a search begins with (Linux's `tcp_base_mss`). Over IPv6 at least the
     /// 1220 bytes that every path takes.
     pub base_mss: u16,
+    /// How many bytes of a connection may wait to be sent for the first time before it is not writable, where the
+    /// application does not say ([`NotSentLowWater`](crate::SocketOption::NotSentLowWater); Linux's `tcp_notsent_lowat`).
+    /// `None` for as many as the send buffer holds.
+    pub not_sent_low_water: Option<u32>,
+    /// Whether a connection that sent nothing for a retransmission timeout begins with a small window again (RFC 5681,
+    /// 4.1; Linux's `tcp_slow_start_after_idle`).
+    pub slow_start_after_idle: bool,
     /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
     /// three minutes of RFC 9293, 3.8.3.
     // req: MUST-23
@@ -107,6 +114,8 @@ impl Default for TcpConfig {
             congestion: Congestion::default(),
             mtu_probing: MtuProbing::default(),
             base_mss: 1024,
+            not_sent_low_water: None,
+            slow_start_after_idle: true,
             syn_retries: 7,
             synack_retries: 5,
             syn_backlog: 1024,
@@ -126,6 +135,11 @@ impl Default for TcpConfig {
 const FIRST_BUFFER: usize = 256 << 10;
 
 impl TcpConfig {
+    /// How many bytes may wait to be sent for the first time, where nothing is said of a connection.
+    pub(crate) fn not_sent_most(&self) -> u32 {
+        self.not_sent_low_water.unwrap_or(u32::MAX)
+    }
+
     /// Bytes that a buffer begins with which comes to hold `most`.
     pub(crate) fn first_buffer(&self, most: usize) -> usize {
         match self.autotuning {

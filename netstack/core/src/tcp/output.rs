@@ -196,7 +196,9 @@ impl Connection {
             let fin_unsent = self.snd.fin_seq() == Some(nxt);
             return fin_unsent.then(|| self.send_at(ctx, nxt, 0));
         }
-        self.snd.restart_after_idle(ctx.now);
+        if ctx.config.slow_start_after_idle {
+            self.snd.restart_after_idle(ctx.now);
+        }
         match self.path_turn(ctx.now) {
             None => {}
             Some(Turn::Wait) => return None,

@@ -6,6 +6,7 @@ use netstack_core::SocketId;
 
 use super::Options;
 use super::table::find_for;
+use crate::datagram::Kind;
 use crate::files::Object;
 use crate::info::{
     congestion_info_bytes, meminfo_bytes, tcp_info_bytes, tcp_info_of_no_connection,
@@ -28,6 +29,8 @@ struct Asked {
     connection: Option<SocketId>,
     listens: bool,
     is_stream: bool,
+    kind: i32,
+    protocol: i32,
     domain: i32,
 }
 
@@ -49,6 +52,10 @@ impl Sockets {
             libc::SOL_SOCKET => self.read_socket(fd, &asked, name)?,
             libc::IPPROTO_TCP if asked.is_stream => self.read_tcp(&asked, name)?,
             _ => None,
+        };
+        let value = match value {
+            Some(value) => Some(value),
+            None => self.read_interface(fd, (level, name), into.len())?,
         };
         let value = match value {
             Some(value) => value,
@@ -77,6 +84,8 @@ impl Sockets {
                 connection: stream.connection(),
                 listens: stream.is_listening(),
                 is_stream: true,
+                kind: libc::SOCK_STREAM,
+                protocol: libc::IPPROTO_TCP,
                 domain: stream.domain.number(),
             },
             Object::Datagram(datagram) => Asked {
@@ -85,7 +94,23 @@ impl Sockets {
                 connection: None,
                 listens: false,
                 is_stream: false,
+                kind: match datagram.kind {
+                    Kind::Raw(_) => libc::SOCK_RAW,
+                    Kind::Udp | Kind::Ping => libc::SOCK_DGRAM,
+                },
+                protocol: datagram.protocol(),
                 domain: datagram.domain.number(),
+            },
+            Object::Packet(packet) => Asked {
+                options: packet.options.clone(),
+                id: Some(packet.id),
+                connection: None,
+                listens: false,
+                is_stream: false,
+                kind: packet.kind,
+                // Linux says what it is bound to with its name only.
+                protocol: 0,
+                domain: libc::AF_PACKET,
             },
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         })
@@ -94,12 +119,14 @@ impl Sockets {
     fn read_socket(&mut self, fd: i32, asked: &Asked, name: i32) -> Result<Option<Vec<u8>>, Errno> {
         let options = &asked.options;
         Ok(Some(match name {
-            libc::SO_TYPE if asked.is_stream => int(libc::SOCK_STREAM),
-            libc::SO_TYPE => int(libc::SOCK_DGRAM),
-            libc::SO_PROTOCOL if asked.is_stream => int(libc::IPPROTO_TCP),
-            libc::SO_PROTOCOL => int(libc::IPPROTO_UDP),
+            libc::SO_TYPE => int(asked.kind),
+            libc::SO_PROTOCOL => int(asked.protocol),
             libc::SO_DOMAIN => int(asked.domain),
             libc::SO_ACCEPTCONN => int(i32::from(asked.listens)),
+            libc::SO_ERROR if self.stream(fd).is_ok_and(|stream| stream.left.is_some()) => {
+                let left = self.stream_mut(fd)?.left.take();
+                int(left.map_or(0, Errno::raw))
+            }
             libc::SO_ERROR => {
                 let error = asked.id.and_then(|id| self.stack.take_error(id).ok());
                 int(error.flatten().map_or(0, |error| Errno::from(error).raw()))
@@ -187,17 +214,17 @@ impl Sockets {
 
 /// What a socket says to an option that it has not: that of a level which is none of its own gets as far as IP.
 fn unknown(asked: &Asked, level: i32) -> Errno {
-    let transport = match asked.is_stream {
-        true => libc::IPPROTO_TCP,
-        false => libc::IPPROTO_UDP,
+    let transport = match asked.protocol {
+        protocol @ (libc::IPPROTO_TCP | libc::IPPROTO_UDP) => protocol,
+        _ => libc::SOL_SOCKET,
     };
     let own = [libc::SOL_SOCKET, libc::IPPROTO_IP, transport].contains(&level);
-    match own || asked.domain == libc::AF_INET6 {
+    match own || asked.domain != libc::AF_INET {
         true => Errno::ENOPROTOOPT,
         false => Errno::EOPNOTSUPP,
     }
 }
 
-fn int(value: i32) -> Vec<u8> {
+pub(super) fn int(value: i32) -> Vec<u8> {
     value.to_ne_bytes().to_vec()
 }

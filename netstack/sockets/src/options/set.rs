@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use netstack_core::{Instant, OptionError, SocketError, SocketOption, TcpState};
+use netstack_core::{Instant, OptionError, SocketError, SocketId, SocketOption, TcpState};
 
 use super::table::{TABLE, Takes, find_for};
 use super::{Options, concerns, half};
+use crate::address::Domain;
+use crate::datagram::{Kind, Port};
 use crate::files::{File, Object};
 use crate::stream::{Stream, StreamState};
 use crate::{Errno, Sockets};
@@ -31,6 +33,9 @@ impl Sockets {
         name: i32,
         value: &[u8],
     ) -> Result<(), Errno> {
+        if self.set_interface(now, fd, (level, name), value)? {
+            return Ok(());
+        }
         let limits = self.limits;
         let state = self.connection_state(fd);
         let over = state == Some(TcpState::Closed);
@@ -86,7 +91,7 @@ impl Sockets {
         match (meaning, id) {
             // The SYN left long ago: it is kept for the next connection.
             (Some(SocketOption::FastOpenConnect(_)), _) if over => Ok(()),
-            (Some(option), Some(id)) if concerns(level, self.is_on_v4(id)) => {
+            (Some(option), Some(id)) if self.concerns(fd, id, (level, name)) => {
                 match self.stack.set_option(now, id, option) {
                     // It is kept for the connection that there will be, or means nothing for this kind of socket.
                     Err(OptionError::Socket(SocketError::WrongKind)) => Ok(()),
@@ -94,6 +99,14 @@ impl Sockets {
                 }
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether an option of a level means something now: to a stream by what it sends, to others by what they are.
+    fn concerns(&self, fd: i32, id: SocketId, option: (i32, i32)) -> bool {
+        match self.files.get(fd).map(|file| &file.object) {
+            Ok(Object::Datagram(datagram)) => concerns(option, datagram.domain == Domain::V4),
+            _ => concerns(option, self.is_on_v4(id)),
         }
     }
 
@@ -107,13 +120,14 @@ fn is_stream(file: &File) -> bool {
     matches!(file.object, Object::Stream(_))
 }
 
-fn options_mut(file: &mut File) -> Result<(&mut Options, Option<netstack_core::SocketId>), Errno> {
+pub(super) fn options_mut(file: &mut File) -> Result<(&mut Options, Option<SocketId>), Errno> {
     match &mut file.object {
         Object::Stream(stream) => {
             let id = stream.id();
             Ok((&mut stream.options, id))
         }
         Object::Datagram(datagram) => Ok((&mut datagram.options, datagram.id)),
+        Object::Packet(packet) => Ok((&mut packet.options, Some(packet.id))),
         Object::Epoll(_) => Err(Errno::ENOTSOCK),
     }
 }
@@ -135,6 +149,7 @@ fn set_number(
         libc::IPPROTO_IP => number_or_byte(value),
         _ => number(value)?,
     };
+    refused(file, level, name)?;
     let late = match (level, name) {
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) => has_port(&file.object),
         (libc::IPPROTO_TCP, libc::TCP_FASTOPEN) => connected,
@@ -166,15 +181,40 @@ fn set_number(
     };
     let (options, _) = options_mut(file)?;
     options.store(at, value);
+    options.settle_stamps(level, name);
     Ok(options.meaning(entry))
+}
+
+/// Options that are there, but not for this socket.
+fn refused(file: &File, level: i32, name: i32) -> Result<(), Errno> {
+    match (level, name, &file.object) {
+        (libc::SOL_SOCKET, libc::SO_ZEROCOPY, Object::Stream(_)) => Ok(()),
+        (libc::SOL_SOCKET, libc::SO_ZEROCOPY, Object::Datagram(datagram))
+            if datagram.kind == Kind::Udp =>
+        {
+            Ok(())
+        }
+        (libc::SOL_SOCKET, libc::SO_ZEROCOPY, _) => Err(Errno::EOPNOTSUPP),
+        (libc::IPPROTO_IP, libc::IP_MULTICAST_TTL, Object::Stream(_)) => Err(Errno::EINVAL),
+        (libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS, Object::Stream(_)) => {
+            Err(Errno::ENOPROTOOPT)
+        }
+        (libc::IPPROTO_IP, libc::IP_HDRINCL, Object::Datagram(datagram))
+            if matches!(datagram.kind, Kind::Raw(_)) =>
+        {
+            Ok(())
+        }
+        (libc::IPPROTO_IP, libc::IP_HDRINCL, _) => Err(Errno::ENOPROTOOPT),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a socket has a port, by being bound or otherwise.
 fn has_port(object: &Object) -> bool {
     match object {
         Object::Stream(stream) => stream.state != StreamState::Fresh,
-        Object::Datagram(datagram) => datagram.id.is_some(),
-        Object::Epoll(_) => false,
+        Object::Datagram(datagram) => datagram.port != Port::None,
+        Object::Packet(_) | Object::Epoll(_) => false,
     }
 }
 
@@ -190,7 +230,7 @@ fn set_linger(options: &mut Options, value: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-fn number(value: &[u8]) -> Result<i32, Errno> {
+pub(super) fn number(value: &[u8]) -> Result<i32, Errno> {
     let bytes = value.first_chunk().ok_or(Errno::EINVAL)?;
     Ok(i32::from_ne_bytes(*bytes))
 }

@@ -1,5 +1,7 @@
 //! Options whose value is a number.
 
+use crate::address::Domain;
+use crate::datagram::Kind;
 use crate::files::Object;
 
 /// Whose option it is.
@@ -7,7 +9,10 @@ use crate::files::Object;
 pub(super) enum Of {
     All,
     Streams,
-    Datagrams,
+    /// UDP.
+    Udp,
+    /// Every socket of IP but raw ones of IPv6.
+    Inet,
     /// Sockets of IPv6.
     V6,
 }
@@ -65,6 +70,10 @@ pub(super) static TABLE: &[Entry] = &[
     entry(SOCKET, libc::SO_BROADCAST, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_OOBINLINE, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_RCVLOWAT, Of::All, Takes::LowWater, 1),
+    entry(SOCKET, libc::SO_TIMESTAMP, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_TIMESTAMPNS, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_ZEROCOPY, Of::All, Takes::Range(0, 1), 0),
+    entry(SOCKET, libc::SO_SELECT_ERR_QUEUE, Of::All, Takes::Flag, 0),
     entry(TCP, libc::TCP_NODELAY, Of::Streams, Takes::Flag, 0),
     entry(TCP, libc::TCP_CORK, Of::Streams, Takes::Flag, 0),
     entry(TCP, libc::TCP_QUICKACK, Of::Streams, Takes::Flag, 1),
@@ -77,11 +86,27 @@ pub(super) static TABLE: &[Entry] = &[
     entry(TCP, libc::TCP_INQ, Of::Streams, Takes::Range(0, 1), 0),
     entry(TCP, libc::TCP_FASTOPEN, Of::Streams, Takes::Range(0, i32::MAX), 0),
     entry(TCP, libc::TCP_FASTOPEN_CONNECT, Of::Streams, Takes::Range(0, 1), 0),
-    entry(UDP, libc::UDP_SEGMENT, Of::Datagrams, Takes::Range(0, 65_535), 0),
-    entry(UDP, libc::UDP_GRO, Of::Datagrams, Takes::Flag, 0),
-    entry(IP, libc::IP_TTL, Of::All, Takes::Octet(1), 64),
-    entry(IP, libc::IP_TOS, Of::All, Takes::Byte, 0),
+    entry(UDP, libc::UDP_SEGMENT, Of::Udp, Takes::Range(0, 65_535), 0),
+    entry(UDP, libc::UDP_GRO, Of::Udp, Takes::Flag, 0),
+    entry(IP, libc::IP_PKTINFO, Of::Inet, Takes::Flag, 0),
+    entry(IP, libc::IP_RECVTTL, Of::Inet, Takes::Flag, 0),
+    entry(IP, libc::IP_RECVTOS, Of::Inet, Takes::Flag, 0),
+    entry(IP, libc::IP_RECVERR, Of::Inet, Takes::Flag, 0),
+    entry(IP, libc::IP_MTU_DISCOVER, Of::Inet, Takes::Range(0, 5), 1),
+    entry(IP, libc::IP_MULTICAST_TTL, Of::Inet, Takes::Octet(0), 1),
+    entry(IP, libc::IP_MULTICAST_LOOP, Of::Inet, Takes::Flag, 1),
+    entry(IP, libc::IP_HDRINCL, Of::Inet, Takes::Flag, 0),
+    entry(IP, libc::IP_TTL, Of::Inet, Takes::Octet(1), 64),
+    entry(IP, libc::IP_TOS, Of::Inet, Takes::Byte, 0),
     entry(IPV6, libc::IPV6_V6ONLY, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_RECVPKTINFO, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_RECVHOPLIMIT, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_RECVTCLASS, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_RECVERR, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_MTU_DISCOVER, Of::V6, Takes::Range(0, 5), 1),
+    entry(IPV6, libc::IPV6_DONTFRAG, Of::V6, Takes::Flag, 0),
+    entry(IPV6, libc::IPV6_MULTICAST_HOPS, Of::V6, Takes::Octet(0), 1),
+    entry(IPV6, libc::IPV6_MULTICAST_LOOP, Of::V6, Takes::Range(0, 1), 1),
     entry(IPV6, libc::IPV6_UNICAST_HOPS, Of::V6, Takes::Octet(1), 64),
     entry(IPV6, libc::IPV6_TCLASS, Of::V6, Takes::Octet(0), 0),
 ];
@@ -96,16 +121,21 @@ pub(super) fn find(level: i32, name: i32) -> Option<usize> {
 /// Likewise, if a socket has it.
 pub(super) fn find_for(object: &Object, level: i32, name: i32) -> Option<usize> {
     let at = find(level, name)?;
-    let (is_stream, domain) = match object {
-        Object::Stream(stream) => (true, stream.domain),
-        Object::Datagram(datagram) => (false, datagram.domain),
+    let (kind, domain) = match object {
+        Object::Stream(stream) => (None, Some(stream.domain)),
+        Object::Datagram(datagram) => (Some(datagram.kind), Some(datagram.domain)),
+        Object::Packet(_) => (None, None),
         Object::Epoll(_) => return None,
     };
     let has = match TABLE.get(at)?.of {
         Of::All => true,
-        Of::Streams => is_stream,
-        Of::Datagrams => !is_stream,
-        Of::V6 => domain.number() == libc::AF_INET6,
+        Of::Streams => matches!(object, Object::Stream(_)),
+        Of::Udp => kind == Some(Kind::Udp),
+        Of::Inet => match kind {
+            Some(Kind::Raw(_)) => domain == Some(Domain::V4),
+            _ => domain.is_some(),
+        },
+        Of::V6 => domain == Some(Domain::V6),
     };
     has.then_some(at)
 }

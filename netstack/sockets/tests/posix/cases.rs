@@ -7,8 +7,8 @@ pub(crate) struct Made {
     pub(crate) fd: i32,
     others: Vec<i32>,
     /// A port that nobody has, and one that somebody listens on or has datagrams sent to.
-    free: u16,
-    taken: u16,
+    pub(crate) free: u16,
+    pub(crate) taken: u16,
 }
 
 impl Made {
@@ -24,9 +24,9 @@ pub(crate) type Probe = (&'static str, fn(&mut dyn Host, &Made) -> String);
 
 /// What brings a socket into a state.
 pub(crate) struct Maker<'a> {
-    host: &'a mut dyn Host,
-    others: Vec<i32>,
-    port: u16,
+    pub(crate) host: &'a mut dyn Host,
+    pub(crate) others: Vec<i32>,
+    pub(crate) port: u16,
 }
 
 /// Makes a socket in a state, with ports from `port` on.
@@ -53,7 +53,7 @@ const DGRAM: i32 = libc::SOCK_DGRAM;
 const UNSPEC: [u8; 16] = [0; 16];
 
 impl Maker<'_> {
-    fn local(&self, domain: i32, offset: u16) -> Vec<u8> {
+    pub(crate) fn local(&self, domain: i32, offset: u16) -> Vec<u8> {
         let ip = if domain == V4 {
             "10.9.9.1"
         } else {
@@ -62,7 +62,7 @@ impl Maker<'_> {
         name(&format!("{ip}:{}", self.port + offset))
     }
 
-    fn bound(&mut self, domain: i32, kind: i32, offset: u16) -> Result<i32> {
+    pub(crate) fn bound(&mut self, domain: i32, kind: i32, offset: u16) -> Result<i32> {
         let fd = self.host.socket(domain, kind, 0)?;
         let local = self.local(domain, offset);
         self.host.bind(fd, &local)?;
@@ -76,7 +76,7 @@ impl Maker<'_> {
     }
 
     /// Client and server; the listener is among the others.
-    fn pair(&mut self, domain: i32) -> Result<(i32, i32)> {
+    pub(crate) fn pair(&mut self, domain: i32) -> Result<(i32, i32)> {
         let listener = self.listener(domain)?;
         self.others.push(listener);
         let client = self.host.socket(domain, STREAM, 0)?;
@@ -86,7 +86,7 @@ impl Maker<'_> {
         Ok((client, self.host.accept(listener)?))
     }
 
-    fn client(&mut self) -> Result<i32> {
+    pub(crate) fn client(&mut self) -> Result<i32> {
         let (client, server) = self.pair(V4)?;
         self.others.push(server);
         Ok(client)
@@ -113,7 +113,7 @@ impl Maker<'_> {
         Ok(fd)
     }
 
-    fn datagrams(&mut self, domain: i32) -> Result<i32> {
+    pub(crate) fn datagrams(&mut self, domain: i32) -> Result<i32> {
         let other = self.bound(domain, DGRAM, 0)?;
         self.others.push(other);
         let fd = self.bound(domain, DGRAM, 1)?;
@@ -284,7 +284,7 @@ pub(crate) static STATES: &[State] = &[
     ("epoll", |m| m.host.epoll()),
 ];
 
-fn show<T: core::fmt::Debug>(result: Result<T>) -> String {
+pub(crate) fn show<T: core::fmt::Debug>(result: Result<T>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
         Err(errno) => match netstack_sockets::Errno::from_raw(errno).name() {
@@ -295,7 +295,7 @@ fn show<T: core::fmt::Debug>(result: Result<T>) -> String {
 }
 
 /// A name without the numbers of ports, which differ.
-fn show_name(name: Result<Vec<u8>>) -> String {
+pub(crate) fn show_name(name: Result<Vec<u8>>) -> String {
     show(name.map(|mut name| {
         let port = name.get(2..4).is_some_and(|port| port != [0, 0]);
         if let Some(place) = name.get_mut(2..4) {

@@ -9,6 +9,16 @@ use txbuf::{IovIter, Offloads};
 /// A value or an errno.
 pub(crate) type Result<T> = core::result::Result<T, i32>;
 
+/// What was received.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) returned: usize,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) name: Vec<u8>,
+    pub(crate) control: Vec<u8>,
+    pub(crate) flags: i32,
+}
+
 pub(crate) trait Host {
     /// A case is over: nothing of it is to be left behind.
     fn forget(&mut self);
@@ -22,6 +32,17 @@ pub(crate) trait Host {
     fn send(&mut self, fd: i32, bytes: &[u8], flags: i32, name: Option<&[u8]>) -> Result<usize>;
     /// What is returned, and the bytes.
     fn receive(&mut self, fd: i32, len: usize, flags: i32) -> Result<(usize, Vec<u8>)>;
+    /// As `send`, with control messages.
+    fn send_message(
+        &mut self,
+        fd: i32,
+        bytes: &[u8],
+        name: Option<&[u8]>,
+        control: &[u8],
+        flags: i32,
+    ) -> Result<usize>;
+    /// With room for `room` bytes of control messages.
+    fn receive_message(&mut self, fd: i32, len: usize, room: usize, flags: i32) -> Result<Message>;
     fn own_name(&mut self, fd: i32) -> Result<Vec<u8>>;
     fn peer_name(&mut self, fd: i32) -> Result<Vec<u8>>;
     fn get(&mut self, fd: i32, level: i32, name: i32, len: usize) -> Result<Vec<u8>>;
@@ -131,6 +152,41 @@ impl Host for OnStack {
         let received = self.told(done)?;
         buffer.truncate(received.taken);
         Ok((received.bytes, buffer))
+    }
+
+    fn send_message(
+        &mut self,
+        fd: i32,
+        bytes: &[u8],
+        name: Option<&[u8]>,
+        control: &[u8],
+        flags: i32,
+    ) -> Result<usize> {
+        let head = MessageHead {
+            name,
+            control,
+            token: None,
+        };
+        let done = self
+            .sockets
+            .sendmsg(fd, &mut IovIter::bytes(bytes), &head, flags);
+        self.told(done)
+    }
+
+    fn receive_message(&mut self, fd: i32, len: usize, room: usize, flags: i32) -> Result<Message> {
+        let mut buffer = vec![0; len];
+        let done = self
+            .sockets
+            .recvmsg(fd, &mut IovIter::buffer(&mut buffer), room, flags);
+        let received = self.told(done)?;
+        buffer.truncate(received.taken);
+        Ok(Message {
+            returned: received.bytes,
+            bytes: buffer,
+            name: received.name.map(|name| name.to_vec()).unwrap_or_default(),
+            control: received.control,
+            flags: received.flags,
+        })
     }
 
     fn own_name(&mut self, fd: i32) -> Result<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! The kernel's sockets.
 
-use crate::host::{Host, Result};
+use crate::host::{Host, Message, Result};
 use std::io;
 
 /// The kernel, in the network namespace of the calling thread.
@@ -12,6 +12,18 @@ fn told(value: i64) -> Result<i64> {
         return Ok(value);
     }
     Err(io::Error::last_os_error().raw_os_error().unwrap_or(0))
+}
+
+fn vector(bytes: &[u8]) -> libc::iovec {
+    libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    }
+}
+
+fn empty() -> libc::msghdr {
+    // SAFETY: a structure of numbers and pointers, for which all zeroes mean nothing.
+    unsafe { std::mem::zeroed() }
 }
 
 fn len_of(bytes: &[u8]) -> libc::socklen_t {
@@ -83,6 +95,57 @@ impl Host for OnKernel {
         };
         buffer.truncate(taken);
         Ok((got, buffer))
+    }
+
+    fn send_message(
+        &mut self,
+        fd: i32,
+        bytes: &[u8],
+        name: Option<&[u8]>,
+        control: &[u8],
+        flags: i32,
+    ) -> Result<usize> {
+        let mut vector = vector(bytes);
+        let mut message = empty();
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        if let Some(name) = name {
+            message.msg_name = name.as_ptr().cast_mut().cast();
+            message.msg_namelen = len_of(name);
+        }
+        message.msg_control = control.as_ptr().cast_mut().cast();
+        message.msg_controllen = control.len();
+        // SAFETY: all that the message points to is alive and as long as is said, and only read.
+        let sent = unsafe { libc::sendmsg(fd, &raw const message, flags | libc::MSG_NOSIGNAL) };
+        told(sent as i64).map(|sent| sent as usize)
+    }
+
+    fn receive_message(&mut self, fd: i32, len: usize, room: usize, flags: i32) -> Result<Message> {
+        let (mut buffer, mut name, mut control) = (vec![0; len], vec![0u8; 128], vec![0u8; room]);
+        let mut vector = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: len,
+        };
+        let mut message = empty();
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        message.msg_name = name.as_mut_ptr().cast();
+        message.msg_namelen = len_of(&name);
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = room;
+        // SAFETY: all that the message points to is alive, as long as is said, and nobody else's.
+        let got = unsafe { libc::recvmsg(fd, &raw mut message, flags) };
+        let returned = told(got as i64)? as usize;
+        buffer.truncate(returned);
+        name.truncate(message.msg_namelen as usize);
+        control.truncate(message.msg_controllen);
+        Ok(Message {
+            returned,
+            bytes: buffer,
+            name,
+            control,
+            flags: message.msg_flags,
+        })
     }
 
     fn own_name(&mut self, fd: i32) -> Result<Vec<u8>> {

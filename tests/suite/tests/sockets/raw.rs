@@ -1,7 +1,7 @@
 //! Sockets below the transports.
 
 use super::*;
-use netstack_core::BindError;
+use netstack_core::{BindError, Sees};
 use std::net::IpAddr;
 use suite::wire::{Icmp, Ip, ip4, ip6, packet};
 
@@ -110,9 +110,17 @@ fn raw_icmp_gets_what_is_answered_too_and_its_checksum_made() {
 fn a_packet_socket_sees_what_comes_and_what_goes() {
     let mut lab = Lab::default();
     let iface = lab.host.iface;
-    let tap = lab.host.stack.packet_open(iface).expect("an interface");
+    let tap = lab
+        .host
+        .stack
+        .packet_open(Some(iface), Sees::All)
+        .expect("an interface");
     let other = second_interface(&mut lab);
-    let quiet = lab.host.stack.packet_open(other).expect("an interface");
+    let quiet = lab
+        .host
+        .stack
+        .packet_open(Some(other), Sees::All)
+        .expect("an interface");
     let (src, dst) = (Lab::neighbour(false), Lab::address(false));
     let ping = Icmp::echo_request(src, dst, 5, 1, vec![1; 600]).to_packet();
     let foreign = datagram("10.0.0.77:9", b"not for this host").to_packet();
@@ -144,7 +152,7 @@ fn a_packet_socket_sees_what_comes_and_what_goes() {
         SendControl::default(),
     );
     assert_eq!(refused, Err(SendError::InvalidMessage));
-    let nowhere = lab.host.stack.packet_open(IfaceId::new(9));
+    let nowhere = lab.host.stack.packet_open(Some(IfaceId::new(9)), Sees::All);
     assert_eq!(nowhere.err(), Some(BindError::NotAvailable));
 }
 
@@ -152,7 +160,11 @@ fn a_packet_socket_sees_what_comes_and_what_goes() {
 fn observers_are_bounded_and_count_what_they_miss() {
     let mut lab = Lab::default();
     let iface = lab.host.iface;
-    let tap = lab.host.stack.packet_open(iface).expect("an interface");
+    let tap = lab
+        .host
+        .stack
+        .packet_open(Some(iface), Sees::All)
+        .expect("an interface");
     let raw = open(&mut lab, 17, "0.0.0.0");
     let packet = datagram("10.0.0.1:53", &[7; 1_400]).to_packet();
     for _ in 0..2_000 {

@@ -468,6 +468,7 @@ fn without_memory_nothing_is_queued() {
 
 fn about(to: SocketAddr) -> ErrorReport {
     ErrorReport {
+        arrival: None,
         to,
         origin: ErrorOrigin::Icmp,
         kind: 3,

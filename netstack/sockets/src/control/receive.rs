@@ -1,0 +1,98 @@
+//! Control messages of what is received: how a datagram came.
+
+use core::time::Duration;
+use std::net::{IpAddr, Ipv4Addr};
+
+use netstack_core::{Arrival, Instant, Stack};
+
+use super::Writer;
+use crate::address::Domain;
+use crate::interfaces::number_of;
+use crate::options::Options;
+
+/// When something came, if the program wants to know: to the microsecond or the nanosecond.
+pub(crate) fn tell_time(writer: &mut Writer, options: &Options, epoch: Duration, time: Instant) {
+    let since = epoch.saturating_add(time.since(Instant::ZERO));
+    let seconds = i64::try_from(since.as_secs())
+        .unwrap_or(i64::MAX)
+        .to_ne_bytes();
+    let (name, part) = if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) {
+        (libc::SO_TIMESTAMPNS, since.subsec_nanos())
+    } else if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP) {
+        (libc::SO_TIMESTAMP, since.subsec_micros())
+    } else {
+        return;
+    };
+    let part = i64::from(part).to_ne_bytes();
+    writer.push(libc::SOL_SOCKET, name, &[seconds, part].concat());
+}
+
+/// What the program wants to know of how a datagram came: of IPv4 by the options of IPv4, whatever the socket is.
+/// `answers` says where an answer would come from, if it is one to be answered.
+pub(crate) fn tell_arrival(
+    writer: &mut Writer,
+    (options, domain): (&Options, Domain),
+    arrival: &Arrival,
+    answers: impl FnOnce() -> Ipv4Addr,
+) {
+    let to = arrival.to.to_canonical();
+    let number = number_of(arrival.iface);
+    if domain == Domain::V6 && options.flag(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) {
+        let octets = match to {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        let info = [octets.as_slice(), &number.to_ne_bytes()].concat();
+        writer.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
+    }
+    match to {
+        IpAddr::V4(to) => tell_v4(writer, options, (to, number), arrival, answers),
+        IpAddr::V6(_) => {
+            let limit = i32::from(arrival.hop_limit).to_ne_bytes();
+            let class = i32::from(arrival.traffic_class).to_ne_bytes();
+            for (option, kind, value) in [
+                (libc::IPV6_RECVHOPLIMIT, libc::IPV6_HOPLIMIT, limit),
+                (libc::IPV6_RECVTCLASS, libc::IPV6_TCLASS, class),
+            ] {
+                if options.flag(libc::IPPROTO_IPV6, option) {
+                    writer.push(libc::IPPROTO_IPV6, kind, &value);
+                }
+            }
+        }
+    }
+}
+
+/// Where an answer to what came so comes from: the address that it was sent to, or if that is one of many the first
+/// of the interface.
+pub(crate) fn answers_from(arrival: &Arrival, stack: &Stack) -> Ipv4Addr {
+    let v4 = |address| match address {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(_) => None,
+    };
+    let to = arrival.to.to_canonical();
+    let own = stack.interface_of(to).and(v4(to));
+    let mut all = stack.addresses(arrival.iface);
+    own.or_else(|| all.find_map(|cidr| v4(IpAddr::from(cidr.address()))))
+        .unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
+fn tell_v4(
+    writer: &mut Writer,
+    options: &Options,
+    (to, number): (Ipv4Addr, u32),
+    arrival: &Arrival,
+    answers: impl FnOnce() -> Ipv4Addr,
+) {
+    let wants = |name| options.flag(libc::IPPROTO_IP, name);
+    if wants(libc::IP_PKTINFO) {
+        let info = [number.to_ne_bytes(), answers().octets(), to.octets()].concat();
+        writer.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+    }
+    if wants(libc::IP_RECVTTL) {
+        let limit = i32::from(arrival.hop_limit).to_ne_bytes();
+        writer.push(libc::IPPROTO_IP, libc::IP_TTL, &limit);
+    }
+    if wants(libc::IP_RECVTOS) {
+        writer.push(libc::IPPROTO_IP, libc::IP_TOS, &[arrival.traffic_class]);
+    }
+}
