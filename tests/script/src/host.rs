@@ -1,6 +1,8 @@
 //! What a script is played against: a host that takes packets and calls, and sends packets.
 
 pub(crate) mod live;
+#[cfg(feature = "smoltcp")]
+pub(crate) mod smoltcp;
 pub(crate) mod stack;
 
 use std::collections::BTreeMap;

@@ -23,6 +23,8 @@ mod play;
 mod report;
 mod run;
 mod show;
+#[cfg(feature = "smoltcp")]
+mod smoltcp;
 mod wire;
 mod workers;
 
@@ -31,3 +33,5 @@ pub use live::{LIVE_JOBS, run_live};
 pub use parse::parse;
 pub use report::{Failure, Outcome};
 pub use run::{Options, find, load, run_all, run_file, run_script};
+#[cfg(feature = "smoltcp")]
+pub use smoltcp::{Tried, run_smoltcp};

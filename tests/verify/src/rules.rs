@@ -6,6 +6,7 @@
 mod ack;
 mod close;
 mod congestion;
+mod delayed;
 mod echo;
 mod ecn;
 mod file;
@@ -16,12 +17,19 @@ mod icmp;
 mod ip4;
 mod ip6;
 mod isn;
+mod labels;
 mod link;
 mod multicast;
 mod neighbour;
+mod offsets;
+mod owed;
 mod path;
 mod probe;
+mod push;
 mod quote;
+mod recent;
+mod recovery;
+mod reopening;
 mod reset;
 mod retransmit;
 mod sack;
@@ -56,15 +64,23 @@ pub(crate) static GROUPS: &[&[&Rule]] = &[
     neighbour::RULES,
     multicast::RULES,
     tcp_format::RULES,
+    push::RULES,
+    labels::RULES,
     handshake::RULES,
     isn::RULES,
+    offsets::RULES,
     sequence::RULES,
     reset::RULES,
+    owed::RULES,
     ack::RULES,
+    delayed::RULES,
+    reopening::RULES,
     sack::RULES,
     retransmit::RULES,
+    recovery::RULES,
     congestion::RULES,
     timestamps::RULES,
+    recent::RULES,
     probe::RULES,
     close::RULES,
     ecn::RULES,
@@ -120,11 +136,13 @@ pub(crate) use neighbour::Arp;
 #[derive(Default)]
 pub(crate) struct Hosts {
     isn: isn::State,
+    offsets: offsets::State,
 }
 
 impl Hosts {
     pub(crate) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
         self.isn.judge(view, out);
+        self.offsets.judge(view, out);
     }
 }
 
@@ -134,14 +152,21 @@ pub(crate) struct Connection {
     handshake: handshake::State,
     sequence: sequence::State,
     reset: reset::State,
+    owed: owed::State,
     ack: ack::State,
+    delayed: delayed::State,
+    reopening: reopening::State,
     sack: sack::State,
     retransmit: retransmit::State,
+    recovery: recovery::State,
     congestion: congestion::State,
     timestamps: timestamps::State,
+    recent: recent::State,
     probe: probe::State,
     close: close::State,
     ecn: ecn::State,
+    push: push::State,
+    labels: labels::State,
 }
 
 impl Connection {
@@ -151,19 +176,28 @@ impl Connection {
         self.handshake.judge(view, out);
         self.sequence.judge(view, out);
         self.reset.judge(view, out);
+        self.owed.judge(view, out);
         self.ack.judge(view, out);
+        self.delayed.judge(view, out);
+        self.reopening.judge(view, out);
         self.sack.judge(view, out);
         self.retransmit.judge(view, out);
+        self.recovery.judge(view, out);
         self.congestion.judge(view, out);
         self.timestamps.judge(view, out);
+        self.recent.judge(view, out);
         self.probe.judge(view, out);
         self.close.judge(view, out);
         self.ecn.judge(view, out);
+        self.push.judge(view, out);
+        self.labels.judge(view, out);
     }
 
     /// Judges what can only be said at the end of a connection, or of the capture, at `now`.
     pub(crate) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
         self.sequence.end(flow, out);
+        self.owed.end(flow, now, out);
+        self.delayed.end(flow, out);
         self.retransmit.end(flow, now, out);
         self.close.end(flow, now, out);
     }

@@ -7,6 +7,8 @@ mod capture;
 mod craft;
 #[path = "mutations/datagrams.rs"]
 mod datagrams;
+#[path = "mutations/exchanges.rs"]
+mod exchanges;
 #[path = "mutations/losses.rs"]
 mod losses;
 #[path = "mutations/packets.rs"]
@@ -19,10 +21,13 @@ mod talk;
 mod talks;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
 use std::io::Cursor;
+use std::path::{Path, PathBuf};
 
 use capture::Capture;
-use pcap_verify::{Options, catalogue, check_reader_with};
+use pcap_verify::{Options, catalogue, check_file, check_reader_with};
 
 /// One change.
 pub(crate) struct Case {
@@ -53,6 +58,11 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         .iter()
         .chain(datagrams::CASES)
         .chain(packets::CASES)
+}
+
+/// The written conversations with what breaks them.
+fn talks() -> impl Iterator<Item = &'static talks::Talk> {
+    talks::TALKS.iter().chain(exchanges::TALKS)
 }
 
 type Counts = BTreeMap<&'static str, u64>;
@@ -96,7 +106,7 @@ fn each_change_is_seen_and_nothing_else() {
 #[test]
 fn each_change_of_a_conversation_is_seen_and_nothing_else() {
     let mut failed = Vec::new();
-    for talk in talks::TALKS {
+    for talk in talks() {
         let mut segments = (talk.good)();
         let before = broken(&talk::capture(&segments));
         if !before.is_empty() {
@@ -118,9 +128,72 @@ fn conversations_that_are_right_say_nothing() {
     }
 }
 
+/// Findings in what is good: captures of Linux, and conversations before they are broken.
+fn false_positives() -> Counts {
+    let mut counts = Counts::new();
+    let mut add = |found: &Counts| {
+        for (id, count) in found {
+            *counts.entry(id).or_default() += count;
+        }
+    };
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let entries = fs::read_dir(directory).unwrap();
+    let paths: BTreeSet<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    for path in paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "pcapng"))
+    {
+        add(&check_file(path).unwrap().counts);
+    }
+    for (_, talk) in talks::RIGHT {
+        add(&broken(&talk::capture(&talk())));
+    }
+    for talk in talks() {
+        add(&broken(&talk::capture(&(talk.good)())));
+    }
+    counts
+}
+
+/// For each rule, how many changes were made that break it, how many of them it was reported of, and how often it was
+/// reported where nothing is wrong.
+#[test]
+fn the_table_of_rules_says_what_was_found() {
+    let mut rows: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    let mut tell = |rule: &'static str, before: &Counts, after: &Counts| {
+        let is_new = after.get(rule) > before.get(rule);
+        let row = rows.entry(rule).or_default();
+        *row = [row[0] + 1, row[1] + u64::from(is_new)];
+    };
+    for case in cases() {
+        let mut capture = Capture::load(case.capture);
+        let before = broken(&capture);
+        (case.change)(&mut capture);
+        tell(case.rule, &before, &broken(&capture));
+    }
+    for talk in talks() {
+        let mut segments = (talk.good)();
+        let before = broken(&talk::capture(&segments));
+        (talk.change)(&mut segments);
+        segments.sort_by_key(|segment| segment.micros);
+        tell(talk.rule, &before, &broken(&talk::capture(&segments)));
+    }
+    let good = false_positives();
+    let mut table = String::from("rule\tchanges\tdetected\tfalse_positives\n");
+    for (rule, [changes, detected]) in rows {
+        let wrongly = good.get(rule).copied().unwrap_or(0);
+        writeln!(table, "{rule}\t{changes}\t{detected}\t{wrongly}").unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("detected.tsv");
+    if std::env::var_os("RECORD_DETECTED").is_some() {
+        fs::write(&path, &table).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == table, "run this with RECORD_DETECTED=1:\n{table}");
+}
+
 #[test]
 fn every_rule_is_shown() {
-    let talks = talks::TALKS.iter().map(|talk| talk.rule);
+    let talks = talks().map(|talk| talk.rule);
     let shown: BTreeSet<&str> = cases().map(|case| case.rule).chain(talks).collect();
     let unshown: Vec<&str> = catalogue()
         .map(|rule| rule.id)

@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use packet_script::{Options, Outcome, load, run_file};
+use packet_script::{Options, Outcome, Tried, load, run_file, run_smoltcp};
 
 use super::status::{Proof, Status};
-use super::{Table, records};
+use super::{Table, judge, records};
 
 /// What became of the scripts that rows name.
 #[derive(Debug, Default)]
@@ -17,12 +17,16 @@ pub struct Played {
     scripts: BTreeMap<String, Script>,
     /// The version of Linux, if scripts were held against it.
     kernel: Option<String>,
+    /// The rules of the judge.
+    rules: judge::Rows,
 }
 
 #[derive(Debug)]
 struct Script {
     ours: bool,
     kernel: Kernel,
+    /// What became of it against smoltcp.
+    smoltcp: String,
     /// Captures by the version of IP.
     captures: Vec<(u8, Vec<u8>)>,
 }
@@ -60,6 +64,7 @@ impl Played {
         options.captures = Some(folder.clone());
         let mut played = Played {
             kernel: recorded.first().map(|row| field(row, "kernel")),
+            rules: judge::rules(workspace)?,
             ..Played::default()
         };
         for name in scripts(status) {
@@ -74,12 +79,30 @@ impl Played {
                     Some(false) => Kernel::Fails,
                     None => Kernel::Apart(difference(&path)),
                 },
+                smoltcp: tried(&path),
                 captures: captures(&folder)?,
             };
             fs::remove_dir_all(&folder)?;
             played.scripts.insert(name, script);
         }
         Ok(played)
+    }
+}
+
+impl Played {
+    /// How many scripts smoltcp can play, and how many of those hold.
+    fn against_smoltcp(&self) -> String {
+        let all = self.scripts.len();
+        let count = |test: fn(&str) -> bool| {
+            let said = self.scripts.values().map(|script| script.smoltcp.as_str());
+            said.filter(|said| test(said)).count()
+        };
+        let cannot = count(|said| said.contains("cannot run"));
+        let holds = count(|said| said == "holds");
+        format!(
+            " Of {all} scripts it can play {}; {holds} hold.",
+            all - cannot
+        )
     }
 }
 
@@ -114,6 +137,22 @@ fn difference(path: &Path) -> String {
     }
 }
 
+/// How smoltcp does, over each version of IP that the script is for.
+fn tried(path: &Path) -> String {
+    let outcomes = match run_smoltcp(path) {
+        Ok(outcomes) => outcomes,
+        Err(failure) => return failure.what,
+    };
+    let said = outcomes.into_iter().map(|outcome| match outcome {
+        Tried::Holds => "holds".to_owned(),
+        Tried::Fails(failure) => format!("fails: line {}: {}", failure.line, failure.what),
+        Tried::Cannot(what) => format!("cannot run: {what}"),
+        Tried::Panics => "panics".to_owned(),
+    });
+    let distinct: BTreeSet<String> = said.collect();
+    distinct.into_iter().collect::<Vec<_>>().join("; ")
+}
+
 fn captures(folder: &Path) -> io::Result<Vec<(u8, Vec<u8>)>> {
     let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut files = files.collect::<io::Result<Vec<PathBuf>>>()?;
@@ -141,14 +180,16 @@ pub fn page(status: &Status<'_>, played: &Played) -> String {
         "<h1>Requirements</h1>\n<p>Made by <code>cargo run --release -p suite --bin requirements -- --html \
          docs/requirements.html</code>, which plays each script that is named here and keeps its capture. The kernel's \
          results ({kernel}) are those of <code>RECORD_KERNEL=1 cargo test -p packet-script --test linux</code>. Tests \
-         that are no scripts run in CI. smoltcp has no column: scripts call sockets as Linux has them, and a host of \
-         such sockets over smoltcp does not exist here; what both stacks do together is tested by \
-         <code>smoltcp_interop</code>.</p>\n<pre>{}</pre>",
-        escaped(&status.summary())
+         that are no scripts run in CI. smoltcp plays each script when the page is made, as far as its sockets have what \
+         the script calls; otherwise it says what it cannot be asked for. It is held against the exact options and \
+         times of the script, so that what fails need not be against the row.{against}</p>\n<pre>{}</pre>",
+        escaped(&status.summary()),
+        against = played.against_smoltcp()
     );
     for table in status.tables() {
         section(&mut html, table, status, played);
     }
+    judge::table(&mut html, &played.rules);
     html.push_str("</body></html>\n");
     html
 }
@@ -156,7 +197,7 @@ pub fn page(status: &Status<'_>, played: &Played) -> String {
 fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Played) {
     let _ = writeln!(
         html,
-        "<h2>{}</h2>\n<table><tr><th>id<th>level<th>requirement<th>shown by<th>this stack<th>Linux<th>capture</tr>",
+        "<h2>{}</h2>\n<table><tr><th>id<th>level<th>requirement<th>shown by<th>this stack<th>Linux<th>smoltcp<th>capture</tr>",
         table.name
     );
     for row in &table.rows {
@@ -166,12 +207,12 @@ fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Playe
             Proof::Waived(waiver) => (
                 waiver.class.as_str(),
                 format!(
-                    "<td>{}<td>{}<td><td>",
+                    "<td>{}<td>{}<td><td><td>",
                     escaped(&waiver.reason),
                     waiver.class
                 ),
             ),
-            Proof::Open => ("open", "<td><td>open<td><td>".to_owned()),
+            Proof::Open => ("open", "<td><td>open<td><td><td>".to_owned()),
         };
         let _ = writeln!(
             html,
@@ -187,7 +228,8 @@ fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Playe
 /// The cells of a row that tests show.
 fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
     let names: Vec<String> = tests.iter().map(|test| escaped(test)).collect();
-    let (mut ours, mut linux, mut links) = (true, BTreeSet::new(), String::new());
+    let (mut ours, mut links) = (true, String::new());
+    let (mut linux, mut smoltcp) = (BTreeSet::new(), BTreeSet::new());
     for name in tests.iter().filter_map(|test| script_of(test)) {
         let Some(script) = played.scripts.get(&name) else {
             continue;
@@ -198,6 +240,7 @@ fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
             Kernel::Fails => "FAILS".to_owned(),
             Kernel::Apart(why) => format!("not asked: {}", escaped(why)),
         });
+        smoltcp.insert(escaped(&script.smoltcp));
         let short = name
             .rsplit('/')
             .next()
@@ -213,14 +256,15 @@ fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
         }
     }
     format!(
-        "<td>{}<td>{}<td>{}<td>{links}",
+        "<td>{}<td>{}<td>{}<td>{}<td>{links}",
         names.join("<br>"),
         if ours { "holds" } else { "FAILS" },
-        linux.into_iter().collect::<Vec<_>>().join("<br>")
+        linux.into_iter().collect::<Vec<_>>().join("<br>"),
+        smoltcp.into_iter().collect::<Vec<_>>().join("<br>")
     )
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

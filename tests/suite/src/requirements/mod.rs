@@ -3,6 +3,7 @@
 
 mod annotations;
 mod html;
+mod judge;
 mod sample;
 mod status;
 mod users;
@@ -19,7 +20,7 @@ pub use status::{Proof, Status};
 pub use users::{User, users};
 
 /// The tables, in the order in which the status lists them.
-const TABLES: [&str; 4] = ["rfc9293", "tcp-extensions", "ip-udp-icmp", "wire-rules"];
+const TABLES: [&str; 3] = ["rfc9293", "tcp-extensions", "ip-udp-icmp"];
 
 /// Per cent of the MUST, SHOULD and MAY rows of a table that a test shows or a waiver speaks for, at the least.
 const GOALS: [(&str, [usize; 3]); 3] = [
@@ -36,7 +37,7 @@ const MOST_WAIVED: usize = 10;
 pub struct Row {
     /// Which no other row of any table has.
     pub id: String,
-    /// MUST, SHOULD or MAY, with or without NOT; for a rule its severity.
+    /// MUST, SHOULD or MAY, with or without NOT.
     pub level: String,
     /// What is required.
     pub text: String,
@@ -96,8 +97,8 @@ pub fn tables() -> io::Result<Vec<Table>> {
             .map(|mut row| {
                 Ok(Row {
                     id: take(&mut row, &["id"])?,
-                    level: take(&mut row, &["level", "severity"])?,
-                    text: take(&mut row, &["requirement", "rule"])?,
+                    level: take(&mut row, &["level"])?,
+                    text: take(&mut row, &["requirement"])?,
                 })
             })
             .collect::<io::Result<_>>()?;

@@ -8,6 +8,8 @@ use crate::track::{Data, View};
 
 /// A delayed acknowledgement may wait no longer than this.
 const DELAY: u64 = 500 * MS;
+/// What arrived longer ago than this has been answered.
+const ANSWERED: u64 = 200 * MS;
 /// Equal acknowledgements in turn that make a war.
 const WAR: u32 = 6;
 
@@ -17,6 +19,7 @@ rules! {
     SLOW_DUP = Warning "W-ACK-04", "5681 section 4.2", "What comes out of order is acknowledged at once" [time near whole];
     SLOW_FILL = Warning "W-ACK-05", "5681 section 4.2", "What fills a hole is acknowledged at once" [time near whole];
     NUMBER = Error "W-ACK-07", "9293 section 3.10.7.4", "A pure acknowledgement has the next sequence number of its sender" [near whole];
+    TWIN = Warning "W-ACK-08", "9293 section 3.8.6.3", "An acknowledgement is not sent again when nothing has arrived since" [time near whole wire];
     WAR_RULE = Error "W-ACK-09", "9293; 5961", "Two sides do not answer acknowledgements with acknowledgements" [whole];
 }
 
@@ -29,6 +32,17 @@ pub(super) struct State {
     war: u32,
     /// A number beyond what its side was seen to send, and the packet.
     ahead: [Option<(Seq, u64)>; 2],
+    /// The last pure acknowledgement of each side.
+    said: [Option<Said>; 2],
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Said {
+    seq: Seq,
+    number: Seq,
+    window: u16,
+    has_ece: bool,
+    blocks: Vec<(Seq, Seq)>,
 }
 
 #[derive(Clone, Copy)]
@@ -56,8 +70,10 @@ impl State {
             self.judge_number(view, out);
         }
         if tcp.is_pure_ack() && !tcp.flags.syn {
+            self.judge_twin(view, out);
             self.judge_count(view, out);
         } else {
+            self.said[me] = None;
             self.war = 0;
         }
         if tcp.flags.ack {
@@ -158,6 +174,36 @@ impl State {
                 format_args!(
                     "an acknowledgement with number {}, the next is {nxt}",
                     tcp.seq
+                ),
+            );
+        }
+    }
+
+    fn judge_twin(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        let said = Said {
+            seq: tcp.seq,
+            number: tcp.ack_number,
+            window: tcp.window,
+            has_ece: tcp.flags.ece,
+            blocks: tcp.options.sack().to_vec(),
+        };
+        let before = self.said[me].replace(said);
+        let (Some(own), Some(heard)) = (view.me().last, view.peer().last) else {
+            return;
+        };
+        let is_answer =
+            heard.packet > own.packet || view.now().saturating_sub(heard.time) < ANSWERED;
+        let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
+        if before == self.said[me] && !is_answer && !is_probe {
+            out.add(
+                &TWIN,
+                view.scope(),
+                &[view.number(), own.packet],
+                format_args!(
+                    "{} is acknowledged again, and nothing has arrived for {:.0} ms",
+                    tcp.ack_number,
+                    ms(view.now().saturating_sub(heard.time))
                 ),
             );
         }

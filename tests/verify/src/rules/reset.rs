@@ -1,13 +1,22 @@
 //! Resets.
 
 use crate::out::Out;
+use crate::parse::MS;
+use crate::parse::seq::Seq;
 use crate::rule::rules;
 use crate::track::View;
+
+use super::owed::is_established;
+
+/// What was sent this shortly after a packet passed may have been sent before that arrived.
+const CROSSING: u64 = 5 * MS;
 
 rules! {
     UNKNOWN = Error "W-TCPHS-06", "9293 section 3.10.7.1", "A RST without ACK has the number that was acknowledged" [whole near];
     IN_REPLY = Error "W-TCPHS-07", "9293 section 3.5.2", "A RST is not answered with a RST" [whole near];
     SYN_ANSWER = Warning "W-TCPSEQ-12", "5961 section 4", "A SYN on an established connection is answered with an acknowledgement" [whole near];
+    STRAY = Error "W-TCPSEQ-15", "5961 section 3.2", "A RST outside the window draws nothing" [time near whole];
+    IGNORED = Error "W-TS-08", "7323 section 5.2", "A RST is taken whatever its timestamp" [time near whole];
     ABORT = Warning "W-CLOSE-05", "9293 section 3.10.5", "An abort has the next number, or the one last acknowledged" [whole near];
 }
 
@@ -17,6 +26,10 @@ pub(super) struct State {
     unanswered: [u32; 2],
     /// A SYN reached an established connection on this side, in this packet.
     stray_syn: [Option<u64>; 2],
+    /// The last that reached each side was a RST outside its window: when, and in which packet.
+    stray_rst: [Option<(u64, u64)>; 2],
+    /// A RST at the next number, whose timestamp was old, reached each side.
+    late_rst: [Option<(u64, u64)>; 2],
 }
 
 impl State {
@@ -35,18 +48,71 @@ impl State {
                 ),
             );
         }
+        self.judge_after(view, out);
         if tcp.flags.rst {
             self.judge_rst(view, out);
         } else {
             self.unanswered[1 - me] += 1;
         }
         self.unanswered[me] = 0;
-        let is_established = view.flow.halves.iter().all(|half| {
-            let syn = half.syn.as_ref().map(|syn| syn.seq);
-            half.una.zip(syn).is_some_and(|(una, syn)| una.after(syn))
-        });
-        if view.facts.is_stray_syn && is_established && !view.flow.is_over() {
+        self.note(view);
+        if view.facts.is_stray_syn && is_established(view.flow) && !view.flow.is_over() {
             self.stray_syn[1 - me] = Some(view.number());
+        }
+    }
+
+    /// What a side sends after a RST that it was to ignore, or was not to.
+    fn judge_after(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        let is_same = view.me().acked.is_some_and(|last| {
+            tcp.is_pure_ack() && last.number == tcp.ack_number && last.window == tcp.window
+        });
+        let stray = self.stray_rst[me].take();
+        if let Some((time, packet)) = stray
+            && is_same
+            && view.now().saturating_sub(time) < CROSSING
+        {
+            out.add(
+                &STRAY,
+                view.scope(),
+                &[view.number(), packet],
+                format_args!("an acknowledgement in reply to a RST outside the window"),
+            );
+        }
+        let Some((time, packet)) = self.late_rst[me].take() else {
+            return;
+        };
+        let is_later = view.now().saturating_sub(time) >= CROSSING;
+        if !tcp.flags.rst && !tcp.flags.syn && (is_same || is_later) {
+            out.add(
+                &IGNORED,
+                view.scope(),
+                &[view.number(), packet],
+                format_args!("the connection goes on after a RST with an old timestamp"),
+            );
+        }
+    }
+
+    /// Looks at a RST as the other side has to.
+    fn note(&mut self, view: &View<'_, '_>) {
+        let (tcp, peer, other) = (view.tcp, view.peer(), 1 - view.facts.me);
+        self.stray_rst[other] = None;
+        let (Some(acked), Some(edge)) = (peer.acked, peer.last_edge) else {
+            return;
+        };
+        let is_over = peer.rst.is_some() || peer.fin.is_some() && view.me().fin.is_some();
+        let owes = view.me().arrived.to() != Some(acked.number);
+        if !tcp.flags.rst || is_over || owes || !is_established(view.flow) {
+            return;
+        }
+        let place = Some((view.now(), view.number()));
+        let stamps = tcp.options.timestamps.zip(peer.echo);
+        if tcp.seq == acked.number {
+            if stamps.is_some_and(|(own, echo)| Seq(own.value).before(Seq(echo))) {
+                self.late_rst[other] = place;
+            }
+        } else if tcp.seq.before(acked.number) || tcp.seq.after(edge) {
+            self.stray_rst[other] = place;
         }
     }
 

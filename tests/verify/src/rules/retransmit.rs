@@ -14,6 +14,7 @@ rules! {
     NOT_FIRST = Error "W-RTX-03", "6298 section 5.4; 9293", "What a timer sends again begins with the first unacknowledged byte" [time near whole];
     HASTY = Warning "W-RTX-06", "5681 section 3.2; 8985", "Nothing is sent again on fewer than three duplicate acknowledgements or SACK" [time near whole];
     NEEDLESS = Warning "W-RTX-07", "9293 section 3.8", "What is acknowledged is not sent again" [near whole];
+    SAME_ID = Note "W-IP4-11", "6864 section 4.3", "What is sent again and may be fragmented has another identification" [near whole];
     LOST_FIN = Error "W-RTX-10", "9293 section 3.6", "A FIN that is not acknowledged is sent again" [time near whole];
 }
 
@@ -30,6 +31,7 @@ impl State {
         };
         let (mine, number) = (view.me(), view.number());
         let numbers = &[number, again.last_packet];
+        judge_id(view, out);
         if again.acked && !again.heard {
             // The acknowledgement came with what its receiver had to drop.
             return;
@@ -101,6 +103,32 @@ impl State {
     }
 }
 
+fn judge_id(view: &View<'_, '_>, out: &mut Out) {
+    let (tcp, ip) = (view.tcp, &view.packet.ip);
+    let before = view.me().sent.overlapping(tcp.seq, tcp.end()).next();
+    if let Some(sent) = before
+        && ip.is_v4()
+        && !ip.dont_fragment
+        && sent.ip_id.map(u32::from) == Some(ip.id)
+    {
+        out.add(
+            &SAME_ID,
+            view.scope(),
+            &[view.number(), sent.last_packet],
+            format_args!("sent again with the identification {:#06x}", ip.id),
+        );
+    }
+}
+
+/// Whether something is sent again after a silence of both sides.
+pub(super) fn is_after_silence(view: &View<'_, '_>, again: Retransmission) -> bool {
+    let quiet = [view.me().last, view.peer().last]
+        .iter()
+        .flatten()
+        .all(|last| view.now().saturating_sub(last.time) >= MIN_RTO);
+    quiet && again.since >= MIN_RTO
+}
+
 /// What is sent again after a silence, so by a timer; says whether it is. `before` is what one sent last.
 fn judge_timer(
     view: &View<'_, '_>,
@@ -113,11 +141,7 @@ fn judge_timer(
         .peer()
         .last
         .is_some_and(|last| last.time > again.last_time);
-    let quiet = [mine.last, view.peer().last]
-        .iter()
-        .flatten()
-        .all(|last| view.now().saturating_sub(last.time) >= MIN_RTO);
-    let is_timer = quiet && again.since >= MIN_RTO && !heard;
+    let is_timer = is_after_silence(view, again) && !heard;
     if is_timer && !again.at_una && !again.reaches_end {
         out.add(
             &NOT_FIRST,

@@ -13,6 +13,8 @@ rules! {
     UNSEEN = Error "W-SACK-05", "2018 section 4", "A block covers only what has arrived" [near whole];
     FIRST = Warning "W-SACK-06", "2018 section 4", "The first block holds what arrived last" [near whole time];
     DUPLICATE = Warning "W-SACK-07", "2883 section 4", "A block at or below the acknowledgement tells of a duplicate" [near whole];
+    TOLD_TWICE = Note "W-SACK-08", "2883 section 4", "A duplicate is told of once" [near whole];
+    RENEGED = Warning "W-SACK-09", "2018 section 8", "What was selectively acknowledged is kept" [near whole];
     RESENT = Warning "W-SACK-10", "6675 section 5", "What was selectively acknowledged is not sent again" [near];
     MISSING = Warning "W-SACK-11", "2018 section 4", "An acknowledgement while something is missing has SACK blocks" [near whole];
 }
@@ -21,6 +23,8 @@ rules! {
 pub(super) struct State {
     /// For each side, how much of its data was seen to arrive twice.
     again: [u64; 2],
+    /// For each side, how often the other told of a duplicate of its data.
+    told: [u64; 2],
     /// The last segment with data of each side: where, and whether it left a hole before it.
     last: [Option<(Seq, Seq)>; 2],
     /// Data that came since the other side's last acknowledgement.
@@ -45,6 +49,9 @@ impl State {
         } else if tcp.is_pure_ack() {
             self.judge_missing(view, out);
         }
+        if tcp.is_pure_ack() {
+            judge_kept(view, blocks, out);
+        }
         if tcp.flags.ack {
             self.since_ack[1 - me] = 0;
         }
@@ -59,7 +66,7 @@ impl State {
         judge_resent(view, out);
     }
 
-    fn judge_truth(&self, view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
+    fn judge_truth(&mut self, view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
         let (tcp, peer, other) = (view.tcp, view.peer(), 1 - view.facts.me);
         let Some(nxt) = peer.nxt else { return };
         let (left, right) = blocks[0];
@@ -95,6 +102,18 @@ impl State {
                 view.scope(),
                 &[view.number()],
                 format_args!("block {left} to {right} tells of a duplicate, none was seen"),
+            );
+        }
+        self.told[other] += u64::from(is_duplicate);
+        if is_duplicate && self.again[other] > 0 && self.told[other] > self.again[other] {
+            out.add(
+                &TOLD_TWICE,
+                view.scope(),
+                &[view.number()],
+                format_args!(
+                    "told of duplicates {} times, {} were seen",
+                    self.told[other], self.again[other]
+                ),
             );
         }
         let Some((seq, end)) = self.last[other].filter(|_| self.since_ack[other] == 1) else {
@@ -154,6 +173,31 @@ fn judge_form(view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
             );
             return;
         }
+    }
+}
+
+/// With two blocks or fewer there was room for one more.
+fn judge_kept(view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
+    let number = view.tcp.ack_number;
+    if blocks.len() > 2 || !view.agreed.is_some_and(|agreed| agreed.sack) {
+        return;
+    }
+    let is_told = |left: Seq, right: Seq| {
+        blocks
+            .iter()
+            .any(|&(l, r)| !left.max(number).before(l) && !right.after(r))
+    };
+    let islands = view.peer().sacked.islands().iter();
+    let lost = islands
+        .filter(|island| island.1.after(number))
+        .find(|island| !is_told(island.0, island.1));
+    if let Some((left, right)) = lost {
+        out.add(
+            &RENEGED,
+            view.scope(),
+            &[view.number()],
+            format_args!("{left} to {right} had been reported, and no block holds it now"),
+        );
     }
 }
 

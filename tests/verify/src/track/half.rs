@@ -77,7 +77,7 @@ pub(crate) struct Half {
     pub(crate) edge: Option<Seq>,
     pub(crate) last_edge: Option<Seq>,
     /// The largest window it has offered.
-    pub(super) window: u32,
+    pub(crate) window: u32,
     /// The last packet, the last one with new data, the last advance of `una`.
     pub(crate) last: Option<Mark>,
     pub(crate) last_new: Option<Mark>,

@@ -33,9 +33,15 @@ impl Ranges {
         self.islands.last().map(|&(_, right)| right).or(self.to)
     }
 
-    #[cfg(test)]
-    fn islands(&self) -> &[(Seq, Seq)] {
+    /// What is covered beyond the first byte that is not.
+    pub(crate) fn islands(&self) -> &[(Seq, Seq)] {
         &self.islands
+    }
+
+    /// How many bytes the islands have.
+    pub(crate) fn held(&self) -> u32 {
+        let lengths = self.islands.iter().map(|(left, right)| right.since(*left));
+        lengths.fold(0, |sum, length| sum.saturating_add(length.unsigned_abs()))
     }
 
     pub(crate) fn has_holes(&self) -> bool {

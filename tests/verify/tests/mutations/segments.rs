@@ -245,7 +245,7 @@ pub(crate) static CASES: &[Case] = &[
         insert(c, place, frame, Duration::from_nanos(1));
     }),
     case("W-TS-01", "bulk4", &[], |c| strip(c.find(5, data), 8)),
-    case("W-TS-02", "bulk4", &[], |c| {
+    case("W-TS-02", "bulk4", &["W-TS-07"], |c| {
         edit(c.find(5, data), |frame, _| {
             let at = frame.option(8).unwrap();
             let value = frame.u32(at);
@@ -295,13 +295,18 @@ pub(crate) static CASES: &[Case] = &[
             frame.put32(at + 4, right + 500_000);
         });
     }),
-    case("W-SACK-05", "lossy_receiver", &["W-SACK-07"], |c| {
-        edit(c.find(0, sack), |frame, _| {
-            let at = frame.option(5).unwrap();
-            let left = frame.u32(at);
-            frame.put32(at, left - 10);
-        });
-    }),
+    case(
+        "W-SACK-05",
+        "lossy_receiver",
+        &["W-SACK-07", "W-SACK-09"],
+        |c| {
+            edit(c.find(0, sack), |frame, _| {
+                let at = frame.option(5).unwrap();
+                let left = frame.u32(at);
+                frame.put32(at, left - 10);
+            });
+        },
+    ),
     case("W-SACK-07", "lossy_receiver", &[], |c| {
         edit(c.find(0, sack), |frame, at| {
             let ack = frame.u32(at + 8);
@@ -328,10 +333,35 @@ pub(crate) static CASES: &[Case] = &[
             frame.time += 700 * MS;
         }
     }),
-    case("W-RTX-07", "slow_start", &[], |c| {
+    case("W-RTX-07", "slow_start", &["W-TS-05"], |c| {
         let frame = c.frames[c.place(0, data)].clone();
         let place = c.place(40, data);
         insert(c, place, frame, Duration::from_nanos(1));
+    }),
+    case("W-IP4-11", "lossy_sender", &[], |c| {
+        let mut seen = std::collections::HashSet::new();
+        let again = c
+            .frames
+            .iter()
+            .position(|frame| data(frame) && !seen.insert(frame.seq()))
+            .unwrap();
+        let seq = c.frames[again].seq();
+        for frame in c
+            .frames
+            .iter_mut()
+            .filter(|frame| data(frame) && frame.seq() == seq)
+        {
+            let at = frame.ip;
+            frame.put16(at + 4, 0x7777);
+            frame.put16(at + 6, 0);
+            frame.mend();
+        }
+    }),
+    case("W-IP6-09", "bulk6", &[], |c| {
+        let frame = c.find(5, data);
+        let at = frame.ip;
+        frame.bytes[at + 3] ^= 0x55;
+        frame.mend();
     }),
     case("W-RTX-01", "slow_start", &[], |c| {
         let place = c.place(12, data);

@@ -14,7 +14,7 @@ pub(crate) struct Talk {
 }
 
 /// The handshake, and what comes after it.
-fn after_handshake(more: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
+pub(crate) fn after_handshake(more: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
     let mut all = vec![
         client(0.0, SYN, 0, 0, 0),
         server(0.5, SYN | ACK, 0, 1, 0),
@@ -25,7 +25,7 @@ fn after_handshake(more: impl IntoIterator<Item = Segment>) -> Vec<Segment> {
 }
 
 /// All segments in another style.
-fn styled(style: Style, mut segments: Vec<Segment>) -> Vec<Segment> {
+pub(crate) fn styled(style: Style, mut segments: Vec<Segment>) -> Vec<Segment> {
     for segment in &mut segments {
         segment.style = style;
     }
@@ -33,7 +33,7 @@ fn styled(style: Style, mut segments: Vec<Segment>) -> Vec<Segment> {
 }
 
 /// Another connection that is refused, so that the capture goes on until then.
-fn clock(ms: f64) -> [Segment; 2] {
+pub(crate) fn clock(ms: f64) -> [Segment; 2] {
     [
         client(ms, SYN, 0, 0, 0).port(9).start(77_777),
         Segment {
@@ -44,15 +44,24 @@ fn clock(ms: f64) -> [Segment; 2] {
 }
 
 /// `count` segments of 500 bytes from `seq` on, and the acknowledgement of them all.
-fn flight(ms: f64, seq: u32, count: u32) -> Vec<Segment> {
-    let data = |at: u32| client(ms + f64::from(at) / 1000.0, ACK, seq + 500 * at, 1, 500);
+pub(crate) fn flight(ms: f64, seq: u32, count: u32) -> Vec<Segment> {
+    let data = |at: u32| {
+        let push = if at + 1 == count { PSH } else { 0 };
+        client(
+            ms + f64::from(at) / 1000.0,
+            ACK | push,
+            seq + 500 * at,
+            1,
+            500,
+        )
+    };
     let mut all: Vec<Segment> = (0..count).map(data).collect();
     all.push(server(ms + 1.0, ACK, 1, seq + 500 * count, 0));
     all
 }
 
 /// Makes the flight that ends `segments` longer by `count`.
-fn lengthen(segments: &mut Vec<Segment>, count: u32) {
+pub(crate) fn lengthen(segments: &mut Vec<Segment>, count: u32) {
     let mut end = segments.pop().unwrap();
     let last = segments.last().unwrap().clone();
     for at in 1..=count {
@@ -66,7 +75,7 @@ fn lengthen(segments: &mut Vec<Segment>, count: u32) {
 }
 
 /// A segment, what was sent again at these times, and the acknowledgement. The capture is beside the client alone.
-fn timeouts(again: &[f64]) -> Vec<Segment> {
+pub(crate) fn timeouts(again: &[f64]) -> Vec<Segment> {
     let mut all = vec![
         client(0.0, SYN, 0, 0, 0),
         server(8.0, SYN | ACK, 0, 1, 0),
@@ -80,7 +89,7 @@ fn timeouts(again: &[f64]) -> Vec<Segment> {
 }
 
 /// Probes of a shut window at these times, each answered.
-fn probes(times: &[f64]) -> Vec<Segment> {
+pub(crate) fn probes(times: &[f64]) -> Vec<Segment> {
     let mut all = after_handshake([
         client(10.0, ACK, 1, 1, 500),
         server(10.5, ACK, 1, 501, 0).window(0),
@@ -458,7 +467,7 @@ pub(crate) static RIGHT: &[(&str, Conversation)] = &[
 ];
 
 /// Two segments beyond a hole each, and then what was missing.
-fn holes() -> Vec<Segment> {
+pub(crate) fn holes() -> Vec<Segment> {
     after_handshake([
         client(10.0, ACK, 1, 1, 500),
         server(10.5, ACK, 1, 501, 0),
@@ -474,7 +483,7 @@ fn holes() -> Vec<Segment> {
 }
 
 /// A segment every three seconds, with timestamps of a thousand ticks a second.
-fn stamped() -> Vec<Segment> {
+pub(crate) fn stamped() -> Vec<Segment> {
     let mut all = after_handshake([]);
     for at in 0..5u32 {
         all.extend(flight(10.0 + 3000.0 * f64::from(at), 1 + 500 * at, 1));
@@ -482,7 +491,7 @@ fn stamped() -> Vec<Segment> {
     stamped_by_time(all)
 }
 
-fn stamped_by_time(mut all: Vec<Segment>) -> Vec<Segment> {
+pub(crate) fn stamped_by_time(mut all: Vec<Segment>) -> Vec<Segment> {
     let mut last = [0u32; 2];
     for segment in &mut all {
         let value = 1000 + (segment.micros / 1000) as u32;
