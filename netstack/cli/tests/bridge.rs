@@ -227,6 +227,31 @@ fn captures_of_both_sides_and_a_report_for_programs() {
     }
 }
 
+#[test]
+fn a_side_that_is_down_is_said_and_the_router_answers_on_the_other() {
+    if !may_use_tun() {
+        return;
+    }
+    let joined = Joined::route("--json");
+    joined
+        .right
+        .exec("ip", &["link", "set", "tun0", "down"])
+        .fine();
+    joined.ping("-q -c 400 -i 0.002 -W 1 10.0.2.2");
+    let ended = joined.ping("-c 3 -i 0.2 -W 5 10.0.1.1");
+    ended.fine();
+    let report: serde_json::Value =
+        serde_json::from_str(joined.stop().lines().last().unwrap()).unwrap();
+    let right = &report["right"];
+    assert!(right["transmit_errors"].as_u64() > Some(0), "{report}");
+    assert_eq!(
+        report["left"]["transmit_errors"].as_u64(),
+        Some(0),
+        "{report}"
+    );
+    assert!(report["left"]["error"].is_null(), "{report}");
+}
+
 /// Whether this user could make private namespaces; the reason is said if not.
 fn is_private_possible(ended: &Ended) -> bool {
     let denied = ended.code == Some(2) && ended.err.contains("user namespace");
