@@ -293,6 +293,44 @@ fn private_namespaces_without_privilege() {
     assert_eq!(failed.code, Some(1), "{failed:?}");
 }
 
+/// Whether a process runs that has this among its words.
+fn is_running(word: &str) -> bool {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .any(|line| {
+            line.split(|byte| *byte == 0)
+                .any(|it| it == word.as_bytes())
+        })
+}
+
+#[test]
+fn what_commands_have_started_ends_with_the_bridge() {
+    if !may_use_tun() {
+        return;
+    }
+    let time = |number: u32| format!("86399.{}{number}", std::process::id());
+    // In a shell that stays, in one that has gone, and in a session of its own.
+    let [stays, gone, apart] = [1, 2, 3].map(time);
+    let left = format!("sleep {gone} & setsid sleep {apart} & sleep 0.3");
+    let right = format!("sleep {stays}; true");
+    let bridge = [
+        "bridge",
+        "--private",
+        "--right-cmd",
+        &right,
+        "--left-cmd",
+        &left,
+    ];
+    let ended = run(Command::new(NETSTACK).args(bridge));
+    if !is_private_possible(&ended) {
+        return;
+    }
+    ended.fine();
+    for word in [&stays, &gone, &apart] {
+        assert!(!is_running(word), "sleep {word}");
+    }
+}
+
 #[test]
 fn what_cannot_be_joined_is_said() {
     netstack("bridge --left tun0").refused(&["--right"]);
