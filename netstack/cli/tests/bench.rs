@@ -41,6 +41,7 @@ fn every_case_works_with_every_subject() {
             assert!(has(case, subject), "{case} {subject}");
         }
     }
+    assert!(has("in-1", "copying") && has("out-1", "copying"));
     for case in ["in-1", "out-1", "crr", "udp-bulk"] {
         assert!(has(case, "ceiling") && has(case, "ceiling-plain"), "{case}");
     }
