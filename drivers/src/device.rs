@@ -156,8 +156,14 @@ device_counters! {
     /// Received super-packets dropped because their offload header names another kind than theirs, or an unknown one.
     rx_bad_gso_kind: dropped,
     /// Received super-packets dropped because a length does not fit: that of the headers in the offload header, or that
-    /// of the packet in its IP header.
+    /// of the packet in its IP or UDP header.
     rx_bad_gso_length: dropped,
+    /// Received fragments dropped because they were said to be super-packets, or to have a checksum to complete.
+    rx_bad_gso_fragment: dropped,
+    /// Received super-packets dropped because the checksum of their IPv4 header was wrong: their segments' would be right.
+    rx_bad_gso_header_checksum: dropped,
+    /// Received super-packets dropped because they had a TCP flag that is for one segment alone: SYN, RST or URG.
+    rx_bad_gso_flags: dropped,
     /// Received super-packets dropped because no sender makes segments that small: of nothing, or of less than any TCP
     /// segment has.
     rx_bad_gso_size: dropped,

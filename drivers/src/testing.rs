@@ -7,5 +7,5 @@ mod script;
 
 pub(crate) use loan::Loan;
 pub(crate) use machine::{netns_or_skip, skip, wait_readable};
-pub(crate) use packets::{Spec, V4, Wire, parse, pool, udp};
+pub(crate) use packets::{Spec, V4, Wire, parse, pool, pool_of, udp};
 pub(crate) use script::Scripted;

@@ -35,7 +35,8 @@ pub use open::{Backend, LinkKind, TunConfig};
 /// pieces is copied together before. What lies in the memory of a device is dropped and counted.
 ///
 /// With offload (`TunConfig::offload`) what the kernel would cut and sum it leaves alone, in both directions: neither
-/// side touches payload but for the one copy at the device. The pool's segments must then hold 64 KiB.
+/// side touches payload but for the one copy at the device. The pool's segments must then be of 128 KiB at
+/// least: room for two of the longest, so that short packets lie densely, and what holds one pins at most as much again.
 pub struct Tun {
     channel: Channel,
 }

@@ -70,7 +70,9 @@ impl Delay {
         let due = due.max(now);
         if self.dice.happens(self.reorder) {
             self.reordered += 1;
-            return due.max(self.last) + self.dice.time_up_to(self.hold);
+            return due
+                .max(self.last)
+                .saturating_add(self.dice.time_up_to(self.hold));
         }
         self.last = self.last.max(due);
         self.last

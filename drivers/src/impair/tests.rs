@@ -381,3 +381,16 @@ proptest! {
         prop_assert_eq!(out.len() as u64, 200 + of("duplicated") - of("lost") - of("dropped"));
     }
 }
+
+#[test]
+fn the_longest_delay_is_never_over() {
+    let config = Impairments {
+        delay: Duration::MAX,
+        reorder: Chance::per_mille(1000),
+        ..Impairments::default()
+    };
+    let (mut pipeline, mut out) = (config.pipeline(1, 0), VecDeque::new());
+    pipeline.push(MS, numbered(1, 100), &mut out);
+    assert_eq!(pipeline.poll_at(), Some(Duration::MAX));
+    assert!(out.is_empty());
+}

@@ -9,7 +9,7 @@ use txbuf::{Chain, Ledger, Offloads, Packet};
 
 use super::{Clock, Tap, TapConfig};
 use crate::memory::{self, MemoryConfig};
-use crate::testing::{Scripted, Spec, parse, pool, skip, udp};
+use crate::testing::{Scripted, Spec, parse, pool, pool_of, skip, udp};
 use crate::{Device, Edge};
 
 mod files;
@@ -240,7 +240,8 @@ fn a_stalled_writer_costs_captures_but_no_packets_and_pins_little() {
 #[test]
 fn the_queue_is_bounded_in_bytes() {
     let ledger = Ledger::new();
-    let pool = pool(&ledger);
+    // A segment for each super-packet, and little more.
+    let pool = pool_of(&ledger, 64 << 10);
     let (file, go_on) = stalling();
     let config = TapConfig {
         queue_bytes: 1 << 20,

@@ -16,10 +16,15 @@ pub(crate) const V6: [[u8; 16]; 2] = [
 
 /// A pool as a device would have it.
 pub(crate) fn pool(ledger: &Ledger) -> Pool {
+    pool_of(ledger, 128 << 10)
+}
+
+/// A pool with segments of so many bytes.
+pub(crate) fn pool_of(ledger: &Ledger, segment: usize) -> Pool {
     Pool::new(
         ledger,
         PoolConfig {
-            segment: 64 << 10,
+            segment,
             limit: 16 << 20,
             keep: 4,
         },

@@ -44,6 +44,9 @@ pub(super) struct Sent {
 impl Channel {
     /// Sends packets from the front of `from` by one system call, up to the next that needs a look of its own. `None`
     /// when that would be fewer than two, or cannot be done: then they are to be sent one by one.
+    ///
+    /// The writes do not depend on each other. One that failed while others behind it passed (the kernel had no memory for
+    /// it, say) stays and leaves after them: then packets change their order.
     pub(super) fn write_batch<P: Outgoing>(&mut self, from: &mut VecDeque<P>) -> Option<Sent> {
         if from.len() < 2 {
             return None;

@@ -111,12 +111,17 @@ impl Channel {
             changes,
             batches,
         } = opened;
-        let longest = if agreement.is_some() { LONGEST } else { mtu };
-        // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel.
-        if pool.segment() <= longest {
+        // One byte more than the MTU, so that a longer packet shows instead of being cut short by the kernel. Where packets
+        // are of very different lengths, a segment is for two of the longest: each read asks for the room of one, and
+        // what no longer has that room would otherwise be all that is behind the first packet, however short it is.
+        let (longest, least) = match agreement {
+            Some(_) => (LONGEST, 2 * (LONGEST + 1)),
+            None => (mtu, mtu + 1),
+        };
+        if pool.segment() < least {
             return Err(TunError::ArenaTooSmall {
                 name,
-                mtu: longest,
+                least,
                 segment: pool.segment(),
             });
         }

@@ -133,13 +133,13 @@ pub enum TunError {
     NoRing(io::Error),
     /// The pool for received packets has segments that are too small.
     #[error(
-        "device {name} has an MTU of {mtu}, but the pool for received packets has segments of {segment} bytes: use segments larger than the MTU"
+        "device {name} needs a pool for received packets with segments of {least} bytes or more, and this one's have {segment}: make one with larger segments"
     )]
     ArenaTooSmall {
         /// The name of the device.
         name: String,
-        /// Its MTU.
-        mtu: usize,
+        /// What its segments must hold: a packet of the MTU and a byte; with offload two super-packets of 64 KiB.
+        least: usize,
         /// The pool's segment size.
         segment: usize,
     },

@@ -403,7 +403,7 @@ fn a_busy_device_and_a_device_of_another_kind_are_refused() {
     );
     assert!(matches!(
         Tun::open(&config("tun3"), &narrow),
-        Err(TunError::ArenaTooSmall { mtu: 1500, .. })
+        Err(TunError::ArenaTooSmall { least: 1501, .. })
     ));
 }
 

@@ -4,6 +4,8 @@
 //! starts and lies, counted from what follows the header: an IP packet, or a frame. Twelve have a number of buffers
 //! behind them, which says nothing where a packet is one read or one write.
 
+mod headers;
+
 use txbuf::{Checksum, Gso, GsoKind, Meta, Packet};
 
 use crate::DeviceCounters;
@@ -21,8 +23,6 @@ const GSO_UDP: u8 = 5;
 /// A flag beside the type: the first segment carries CWR, the others do not (RFC 3168).
 const GSO_ECN: u8 = 0x80;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const TCP_CHECKSUM_AT: u16 = 16;
 const UDP_CHECKSUM_AT: u16 = 6;
 /// The flag of RFC 3168 in byte 13 of a TCP header.
@@ -44,6 +44,12 @@ pub(super) enum Lie {
     Size,
     /// Segments of more than the MTU.
     TooBig,
+    /// Segments, or a checksum to complete, of what is itself a part of a datagram.
+    Fragment,
+    /// Segments of a packet whose IPv4 header is damaged.
+    HeaderChecksum,
+    /// Segments with flags that are for one alone.
+    Flags,
 }
 
 impl Lie {
@@ -55,6 +61,9 @@ impl Lie {
             Lie::Length => &mut counters.rx_bad_gso_length,
             Lie::Size => &mut counters.rx_bad_gso_size,
             Lie::TooBig => &mut counters.rx_too_big,
+            Lie::Fragment => &mut counters.rx_bad_gso_fragment,
+            Lie::HeaderChecksum => &mut counters.rx_bad_gso_header_checksum,
+            Lie::Flags => &mut counters.rx_bad_gso_flags,
         } += 1;
     }
 }
@@ -117,48 +126,17 @@ pub(super) fn decode(
     }
     let start = word(6).checked_sub(link as u16).ok_or(Lie::ChecksumPlace)?;
     let offset = word(8);
-    let headers = transport_headers(packet, usize::from(start), offset)?;
+    let headers = headers::transport(packet, usize::from(start), offset)?;
     meta.checksum = Checksum::Partial { start, offset };
     if kind != GSO_NONE {
         let kind = kind_of(packet, kind, offset)?;
         check_lengths(packet, headers, usize::from(word(2)), link)?;
         meta.gso = segmentation(packet, kind, word(4), headers, mtu)?;
+        if meta.gso.is_some() {
+            headers::check_template(packet, usize::from(start), kind)?;
+        }
     }
     Ok(meta)
-}
-
-/// Bytes of headers of a packet whose transport header starts at `start` and has its checksum at `offset`.
-fn transport_headers(packet: &mut Packet, start: usize, offset: u16) -> Result<usize, Lie> {
-    let first = byte(packet, 0)?;
-    let (protocol, least) = match first >> 4 {
-        4 => (byte(packet, 9)?, usize::from(first & 0x0f) * 4),
-        6 => (byte(packet, 6)?, 40),
-        _ => return Err(Lie::ChecksumPlace),
-    };
-    // IPv6 extension headers may stand between: then the offset alone tells the transport.
-    let extended = first >> 4 == 6 && start > least;
-    let fits = if extended {
-        start.is_multiple_of(2)
-    } else {
-        start == least && start >= 20
-    };
-    let is_tcp = offset == TCP_CHECKSUM_AT && (protocol == TCP || extended);
-    let is_udp = offset == UDP_CHECKSUM_AT && (protocol == UDP || extended);
-    if !fits || !(is_tcp || is_udp) {
-        return Err(Lie::ChecksumPlace);
-    }
-    let length = if is_tcp {
-        usize::from(byte(packet, start + 12)? >> 4) * 4
-    } else {
-        8
-    };
-    if is_tcp && length < 20 {
-        return Err(Lie::ChecksumPlace);
-    }
-    packet
-        .pull(start + length)
-        .map_err(|_| Lie::ChecksumPlace)?;
-    Ok(start + length)
 }
 
 fn kind_of(packet: &Packet, kind: u8, offset: u16) -> Result<GsoKind, Lie> {
@@ -218,11 +196,6 @@ fn segmentation(
         size,
         headers: headers as u16,
     }))
-}
-
-fn byte(packet: &mut Packet, at: usize) -> Result<u8, Lie> {
-    packet.pull(at + 1).map_err(|_| Lie::ChecksumPlace)?;
-    Ok(packet.headers()[at])
 }
 
 #[cfg(test)]

@@ -145,6 +145,9 @@ pub(crate) struct Serve {
     /// A service and its port: echo, discard, chargen or http; may be repeated
     #[arg(long, value_name = "NAME:PORT", value_delimiter = ',')]
     pub(crate) service: Vec<Service>,
+    /// Let discard and chargen copy what they receive and send, as a program with buffers of its own does
+    #[arg(long)]
+    pub(crate) copying: bool,
     /// Pass TCP connections to this port on to an address, which the stack reaches through the device; may be repeated
     #[arg(long, value_name = "PORT=ADDRESS:PORT", value_delimiter = ',')]
     pub(crate) proxy: Vec<Proxy>,

@@ -1,13 +1,14 @@
 //! `netstack bench`: this stack beside its peers.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::CommandFactory as _;
-use netstack_bench::{Options, Pin, Program, Report};
+use netstack_bench::{Options, Pin, Program, Report, Status};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::args::{Bench, BenchPart, Cli, PinName};
@@ -28,6 +29,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome, Failure> {
         Some(path) if !prints_json => create(Some(path), "--json")?,
         _ => None,
     };
+    check_apart(json.as_ref(), page.as_ref())?;
     let stop = stop_flag()?;
     let report =
         netstack_bench::run(&measured(options), &this_program()?, &stop).map_err(Failure::of)?;
@@ -68,9 +70,18 @@ fn outcome(report: &Report, check: bool) -> Outcome {
         let (case, subject) = (failed.case, failed.subject);
         output::complain(&format!("{case} with {subject} failed: {}", failed.why));
     }
-    for missed in report.missed().filter(|_| check) {
+    for verdict in report.verdicts.iter().filter(|_| check) {
+        let word = match verdict.status {
+            Status::Missed => "missed",
+            Status::NotMeasured => "not measured",
+            Status::LeftOut => {
+                output::complain(&format!("left out by the options: {}", verdict.demand));
+                continue;
+            }
+            Status::Met => continue,
+        };
         outcome = Outcome::Found;
-        output::complain(&format!("missed: {}", missed.demand));
+        output::complain(&format!("{word}: {}", verdict.demand));
     }
     outcome
 }
@@ -127,9 +138,14 @@ fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn create<'a>(path: Option<&'a Path>, option: &str) -> Result<Option<(File, &'a Path)>, Failure> {
+/// A file and its path.
+type Target<'a> = (File, &'a Path);
+
+/// Opens a file to be written. What is in it stays until there is something to write.
+fn create<'a>(path: Option<&'a Path>, option: &str) -> Result<Option<Target<'a>>, Failure> {
     let Some(path) = path else { return Ok(None) };
-    match File::create(path) {
+    let mut options = File::options();
+    match options.write(true).create(true).truncate(false).open(path) {
         Ok(file) => Ok(Some((file, path))),
         Err(error) => Err(Failure::new(format!(
             "cannot write {}: {error}; choose another file with {option}",
@@ -138,7 +154,24 @@ fn create<'a>(path: Option<&'a Path>, option: &str) -> Result<Option<(File, &'a 
     }
 }
 
+/// Two results do not fit one file.
+fn check_apart(one: Option<&Target<'_>>, other: Option<&Target<'_>>) -> Result<(), Failure> {
+    let place = |target: Option<&Target<'_>>| {
+        let found = target?.0.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some((found.dev(), found.ino()))
+    };
+    match (place(one), place(other)) {
+        (Some(one), Some(other)) if one == other => Err(Failure::new(
+            "--json and --html name the same file; choose another for one of them",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn save(file: &mut File, path: &Path, text: &str) -> Result<(), Failure> {
-    file.write_all(text.as_bytes())
+    let is_regular = file.metadata().is_ok_and(|found| found.is_file());
+    let emptied = if is_regular { file.set_len(0) } else { Ok(()) };
+    emptied
+        .and_then(|()| file.write_all(text.as_bytes()))
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
 }

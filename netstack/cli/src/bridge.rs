@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Carries packets until the end has come.
 pub(crate) fn run(options: &args::Bridge) -> Result<Outcome, Failure> {
+    options.network.check().map_err(Failure::new)?;
     let plans = if options.private {
         // While the process has one thread.
         private::enter(options)?

@@ -167,7 +167,7 @@ fn start(
         .configure(move |config| config.tcp.congestion = congestion)
         .interface(interface)
         .busy_poll(options.busy_poll.unwrap_or_default());
-    services::add(builder, services, &options.proxy)
+    services::add(builder, services, options)
         .start()
         .map_err(Failure::of)
 }

@@ -41,6 +41,7 @@ fn every_case_works_with_every_subject() {
             assert!(has(case, subject), "{case} {subject}");
         }
     }
+    assert!(has("in-1", "copying") && has("out-1", "copying"));
     for case in ["in-1", "out-1", "crr", "udp-bulk"] {
         assert!(has(case, "ceiling") && has(case, "ceiling-plain"), "{case}");
     }
@@ -118,11 +119,43 @@ fn a_demand_that_is_missed_is_named() {
         .filter(|verdict| verdict["status"] == "missed")
         .collect();
     assert_eq!(verdicts.len(), 3, "{ended:?}");
+    assert_eq!(verdicts[0]["status"], "left-out", "{ended:?}");
     assert_eq!(ended.code, Some(i32::from(!missed.is_empty())), "{ended:?}");
     for verdict in missed {
         let sentence = format!("missed: {}", verdict["demand"].as_str().unwrap());
         assert!(ended.err.contains(&sentence), "{ended:?}");
     }
+}
+
+#[test]
+fn a_demand_that_was_not_measured_is_not_met() {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let line = format!(
+        "bench --quick --only in-1 --check --peers {} --subjects",
+        dir.path().display()
+    );
+    let absent = netstack(&format!("{line} offload,gvisor"));
+    assert_eq!(absent.code, Some(1), "{absent:?}");
+    let sentence = "not measured: in-1 (free), offload: rate at least 2 of gvisor";
+    assert!(absent.err.contains(sentence), "{absent:?}");
+    let alone = netstack(&format!("{line} offload"));
+    alone.fine();
+    let sentence = "left out by the options: in-1 (free), offload: rate at least 2 of gvisor";
+    assert!(alone.err.contains(sentence), "{alone:?}");
+}
+
+#[test]
+fn a_result_replaces_a_file_only_when_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = dir.path().join("old.json");
+    std::fs::write(&old, "kept").unwrap();
+    let bench = |more: &str| netstack(&format!("bench --quick --json {} {more}", old.display()));
+    bench("--subjects nope").refused(&["no subject nope"]);
+    bench(&format!("--html {}", old.display())).refused(&["same file"]);
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "kept");
 }
 
 #[test]

@@ -227,6 +227,31 @@ fn captures_of_both_sides_and_a_report_for_programs() {
     }
 }
 
+#[test]
+fn a_side_that_is_down_is_said_and_the_router_answers_on_the_other() {
+    if !may_use_tun() {
+        return;
+    }
+    let joined = Joined::route("--json");
+    joined
+        .right
+        .exec("ip", &["link", "set", "tun0", "down"])
+        .fine();
+    joined.ping("-q -c 400 -i 0.002 -W 1 10.0.2.2");
+    let ended = joined.ping("-c 3 -i 0.2 -W 5 10.0.1.1");
+    ended.fine();
+    let report: serde_json::Value =
+        serde_json::from_str(joined.stop().lines().last().unwrap()).unwrap();
+    let right = &report["right"];
+    assert!(right["transmit_errors"].as_u64() > Some(0), "{report}");
+    assert_eq!(
+        report["left"]["transmit_errors"].as_u64(),
+        Some(0),
+        "{report}"
+    );
+    assert!(report["left"]["error"].is_null(), "{report}");
+}
+
 /// Whether this user could make private namespaces; the reason is said if not.
 fn is_private_possible(ended: &Ended) -> bool {
     let denied = ended.code == Some(2) && ended.err.contains("user namespace");
@@ -266,6 +291,44 @@ fn private_namespaces_without_privilege() {
     }
     let failed = with_tun_mode("666", &script("wire", "exit 3"));
     assert_eq!(failed.code, Some(1), "{failed:?}");
+}
+
+/// Whether a process runs that has this among its words.
+fn is_running(word: &str) -> bool {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .any(|line| {
+            line.split(|byte| *byte == 0)
+                .any(|it| it == word.as_bytes())
+        })
+}
+
+#[test]
+fn what_commands_have_started_ends_with_the_bridge() {
+    if !may_use_tun() {
+        return;
+    }
+    let time = |number: u32| format!("86399.{}{number}", std::process::id());
+    // In a shell that stays, in one that has gone, and in a session of its own.
+    let [stays, gone, apart] = [1, 2, 3].map(time);
+    let left = format!("sleep {gone} & setsid sleep {apart} & sleep 0.3");
+    let right = format!("sleep {stays}; true");
+    let bridge = [
+        "bridge",
+        "--private",
+        "--right-cmd",
+        &right,
+        "--left-cmd",
+        &left,
+    ];
+    let ended = run(Command::new(NETSTACK).args(bridge));
+    if !is_private_possible(&ended) {
+        return;
+    }
+    ended.fine();
+    for word in [&stays, &gone, &apart] {
+        assert!(!is_running(word), "sleep {word}");
+    }
 }
 
 #[test]

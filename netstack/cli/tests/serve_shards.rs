@@ -196,7 +196,7 @@ fn stack(space: &Space) -> Netstack {
     };
     let pool = || {
         let config = PoolConfig {
-            segment: 64 << 10,
+            segment: 128 << 10,
             limit: 64 << 20,
             keep: 8,
         };

@@ -152,7 +152,7 @@ fn stack(space: &Space, offload: bool) -> Netstack {
         ..TunConfig::new("tun0")
     };
     let memory = PoolConfig {
-        segment: 64 << 10,
+        segment: 128 << 10,
         limit: 16 << 20,
         keep: 4,
     };

@@ -237,3 +237,19 @@ fn verify_tells_good_from_bad_from_unreadable() {
     ))
     .refused(&["name one file"]);
 }
+
+#[test]
+fn a_queue_without_a_rate_is_refused() {
+    for (options, named) in [
+        ("--queue 10KiB", "--rate"),
+        ("--mark 10KiB", "--rate"),
+        ("--left-to-right queue=10KiB", "rate="),
+        (
+            "--right-to-left mark=10KiB --left-to-right rate=1mbit",
+            "--right-to-left",
+        ),
+    ] {
+        let line = format!("bridge --private {options} --left-cmd true");
+        netstack(&line).refused(&["queue in front of a rate", named]);
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::Options;
 use crate::case::Pin;
 use crate::report::Report;
 
@@ -208,8 +209,10 @@ pub enum Status {
     Met,
     /// It does not.
     Missed,
-    /// One side was not measured in this run.
+    /// One side was asked for and not measured: it is not here, this machine has too few cores for it, or it failed.
     NotMeasured,
+    /// One side was left out by the options.
+    LeftOut,
 }
 
 /// A demand and how it was met.
@@ -225,29 +228,54 @@ pub struct Verdict {
     pub status: Status,
 }
 
-/// Holds every demand about a case of this run against what was measured.
-pub(crate) fn judge(report: &Report) -> Vec<Verdict> {
-    let is_asked = |demand: &&Demand| {
-        report
-            .rows
-            .iter()
-            .any(|row| row.case == demand.case && row.pin == demand.pin)
-    };
+/// What was asked for. What is empty leaves nothing out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    cases: Vec<String>,
+    pins: Vec<Pin>,
+    subjects: Vec<String>,
+}
+
+impl Asked {
+    pub(crate) fn by(options: &Options) -> Asked {
+        Asked {
+            cases: options.cases.clone(),
+            pins: options.pins.clone(),
+            subjects: options.subjects.clone(),
+        }
+    }
+
+    fn has_case(&self, name: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|case| case == name)
+    }
+
+    fn has_pin(&self, pin: Pin) -> bool {
+        self.pins.is_empty() || self.pins.contains(&pin)
+    }
+
+    fn has_subject(&self, name: &str) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|subject| subject == name)
+    }
+}
+
+/// Holds every demand about a case that was asked for against what was measured.
+pub(crate) fn judge(report: &Report, asked: &Asked) -> Vec<Verdict> {
     DEMANDS
         .iter()
-        .filter(is_asked)
-        .map(|demand| demand.judge(report))
+        .filter(|demand| asked.has_case(demand.case) && asked.has_pin(demand.pin))
+        .map(|demand| demand.judge(report, asked))
         .collect()
 }
 
 impl Demand {
-    fn judge(&self, report: &Report) -> Verdict {
+    fn judge(&self, report: &Report, asked: &Asked) -> Verdict {
         let ours = self.median(report, self.case, self.subject);
         let (limit, by) = self.limit(report);
         let status = match (ours, limit) {
             (Some(ours), Some(limit)) if self.holds(ours, limit) => Status::Met,
             (Some(_), Some(_)) => Status::Missed,
-            _ => Status::NotMeasured,
+            _ if self.is_asked(asked) => Status::NotMeasured,
+            _ => Status::LeftOut,
         };
         Verdict {
             demand: format!(
@@ -272,6 +300,18 @@ impl Demand {
             limit,
             status,
         }
+    }
+
+    /// Whether the options leave neither side out.
+    fn is_asked(&self, asked: &Asked) -> bool {
+        let one_of = |names: &[&str]| names.iter().any(|name| asked.has_subject(name));
+        let other = match self.against {
+            Against::Number(_) => true,
+            Against::Best(names, _) => one_of(names),
+            Against::BestIn(case, names, _) => asked.has_case(case) && one_of(names),
+            Against::Lesser((one, _), (other, _)) => one_of(&[one]) && one_of(&[other]),
+        };
+        asked.has_subject(self.subject) && other
     }
 
     /// The number to reach or not to pass, if the other side was measured, and how it comes about.

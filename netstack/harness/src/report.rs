@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::case::Pin;
 use crate::cell::Cell;
-use crate::demand::{self, Status, Verdict};
+use crate::demand::{self, Asked, Verdict};
 use crate::probe::Core;
 use crate::stats::Summary;
 use crate::{BenchError, Options, Sample};
@@ -32,8 +32,10 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Measurements that came to nothing.
     pub failed: Vec<Failed>,
-    /// The demands about cases of this run.
+    /// The demands about cases that were asked for.
     pub verdicts: Vec<Verdict>,
+    #[serde(skip)]
+    asked: Asked,
 }
 
 /// A machine.
@@ -58,8 +60,10 @@ pub struct Row {
     pub pin: Pin,
     /// The subject's name.
     pub subject: &'static str,
-    /// Whether the rate is in Gbit/s; else it is in requests for each second.
+    /// Whether the rate is in Gbit/s; else it is in requests or packets for each second.
     pub is_bulk: bool,
+    /// Whether it is in packets.
+    pub is_forwarding: bool,
     /// One for each round that came to something.
     pub samples: Vec<Sample>,
     /// Medians of the samples.
@@ -69,8 +73,10 @@ pub struct Row {
 /// The samples of a row in short.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Medians {
-    /// Gbit/s, or requests for each second.
+    /// Gbit/s, or requests or packets for each second.
     pub rate: Summary,
+    /// Gbit/s of whole IP packets, where the rate is in packets.
+    pub bits: Option<Summary>,
     /// Microseconds.
     pub p50: Option<Summary>,
     /// Microseconds.
@@ -130,6 +136,7 @@ impl Report {
             skipped,
             failed: Vec::new(),
             verdicts: Vec::new(),
+            asked: Asked::by(options),
         }
     }
 
@@ -137,15 +144,9 @@ impl Report {
     pub(crate) fn finish(&mut self, rows: Vec<Row>) {
         self.rows = rows;
         for row in &mut self.rows {
-            row.medians = Medians::of(&row.samples, row.is_bulk);
+            row.medians = Medians::of(&row.samples, row.is_bulk, row.is_forwarding);
         }
-        self.verdicts = demand::judge(self);
-    }
-
-    /// The demands that were missed.
-    pub fn missed(&self) -> impl Iterator<Item = &Verdict> {
-        let is_missed = |verdict: &&Verdict| verdict.status == Status::Missed;
-        self.verdicts.iter().filter(is_missed)
+        self.verdicts = demand::judge(self, &self.asked);
     }
 
     /// The medians as tables of Markdown.
@@ -181,13 +182,18 @@ impl Row {
             pin: cell.pin,
             subject: cell.subject.name,
             is_bulk: cell.case.load.is_bulk(),
+            is_forwarding: cell.case.load.is_forwarding(),
             samples: Vec::new(),
             medians: None,
         }
     }
 
     fn unit(&self) -> &'static str {
-        if self.is_bulk { "Gbit/s" } else { "/s" }
+        match (self.is_bulk, self.is_forwarding) {
+            (true, _) => "Gbit/s",
+            (false, true) => "packets/s",
+            (false, false) => "/s",
+        }
     }
 
     fn cost_unit(&self) -> &'static str {
@@ -196,7 +202,7 @@ impl Row {
 }
 
 impl Medians {
-    fn of(samples: &[Sample], is_bulk: bool) -> Option<Medians> {
+    fn of(samples: &[Sample], is_bulk: bool, is_forwarding: bool) -> Option<Medians> {
         let all = |value: &dyn Fn(&Sample) -> f64| {
             Summary::of(&samples.iter().map(value).collect::<Vec<_>>())
         };
@@ -211,6 +217,10 @@ impl Medians {
         };
         Some(Medians {
             rate: all(&|sample| sample.rate)?,
+            bits: match is_forwarding {
+                true => all(&|sample| sample.bytes as f64 * 8e-9 / sample.seconds),
+                false => None,
+            },
             p50: latency(&|latency| latency.p50),
             p99: latency(&|latency| latency.p99),
             p999: latency(&|latency| latency.p999),

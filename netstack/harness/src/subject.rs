@@ -122,6 +122,13 @@ pub const SUBJECTS: &[Subject] = &[
         serves: everything,
     },
     Subject {
+        name: "copying",
+        about: "this stack, TUN with offload, services that copy what they receive and send",
+        link: SUPER,
+        start: Start::Serve(&["--offload", "--copying"]),
+        serves: one_stream,
+    },
+    Subject {
         name: "shards",
         about: "this stack, TUN with offload, two shards",
         link: SUPER,
@@ -266,6 +273,11 @@ pub(crate) fn onward(device: &str) -> String {
 
 pub(crate) fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     all.collect::<Vec<_>>().join(", ")
+}
+
+/// What shows the price of a copy beside `offload`.
+fn one_stream(load: Load) -> bool {
+    matches!(load, Load::Bulk { connections: 1, .. })
 }
 
 fn everything(load: Load) -> bool {

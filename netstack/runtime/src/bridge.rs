@@ -5,6 +5,9 @@
 //! (see [`Config::forward`](crate::Config::forward)): hop limits, routes, ICMP errors, fragmentation. In either
 //! direction packets may go through a pipeline of impairments ([`drivers::impair`]).
 //!
+//! A device that is behind for a moment is waited for: the other side is not read meanwhile. What has waited for a second
+//! is dropped and counted, and the other side is read on, by a router at once: it answers for itself too.
+//!
 //! Super-packets cross whole where both devices take them; else they are cut at the edge of the one that does not, or
 //! in front of the first impairment that counts packets.
 //!
@@ -90,6 +93,8 @@ pub struct BridgeReport {
 pub struct DirectionReport {
     /// Each counter of each impairment, by name.
     pub impairments: Vec<(&'static str, u64)>,
+    /// Packets dropped because their device took none for a second: it is down, or nobody reads what it has.
+    pub late_dropped: u64,
 }
 
 /// What a bridge leaves behind.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use netstack_core::Instant;
 
-pub(crate) use self::port::Port;
+pub(crate) use self::port::{LONGEST_WAIT, Port};
 use crate::clock::Clock;
 use crate::mailbox::Mail;
 use crate::netstack::Remains;

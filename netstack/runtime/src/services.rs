@@ -3,6 +3,7 @@
 //!
 //! They copy no payload: what `Echo` receives it sends again as it lies, `Discard` drops spans unread, all connections
 //! of `Chargen` send one and the same span, and `Proxy` moves what one connection received to what another sends.
+//! Discard and chargen that copy ([`Discard::copying`], [`Chargen::copying`]) show what that saves.
 
 use std::io;
 

@@ -3,17 +3,20 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::cidr;
-use netstack::bridge::BridgeEnd;
-use netstack::drivers::Device;
+use netstack::bridge::{BridgeEnd, BridgeReport};
 use netstack::drivers::impair::{Chance, Impairments};
 use netstack::drivers::memory::{EndConfig, MemoryConfig, MemoryEnd, raw_pair};
+use netstack::drivers::{Capabilities, Device, DeviceCounters};
 use netstack::net::{TcpListener, TcpStream};
-use netstack::txbuf::{Ledger, Offloads, Packet, Span, StableBytes};
+use netstack::txbuf::{Ledger, Offloads, Packet, Span, StableBytes, checksum};
 use netstack::{Bridge, Injector, Interface, Netstack, Passage, Verdict};
 
 const ALL: Offloads = Offloads {
@@ -136,6 +139,125 @@ fn a_device_that_is_behind_slows_the_other_side_and_loses_nothing() {
     });
     assert!(numbers.eq(0..5000));
     drop(bridge);
+}
+
+/// The end of a link that can be set down.
+struct Fallible(MemoryEnd, Arc<AtomicBool>);
+
+impl Device for Fallible {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn receive(&mut self, into: &mut Vec<Packet>, max: usize) -> io::Result<usize> {
+        self.0.receive(into, max)
+    }
+
+    fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        match self.1.load(Ordering::SeqCst) {
+            true => Err(io::ErrorKind::NetworkDown.into()),
+            false => self.0.transmit(from),
+        }
+    }
+
+    fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.poll_fd()
+    }
+
+    fn counters(&self) -> DeviceCounters {
+        self.0.counters()
+    }
+}
+
+/// Gives all of `waiting` to the bridge, which has to read it.
+#[track_caller]
+fn send_all(end: &mut MemoryEnd, mut waiting: VecDeque<Packet>) {
+    let deadline = Instant::now() + PATIENCE;
+    while !waiting.is_empty() {
+        assert!(Instant::now() < deadline, "{} are not read", waiting.len());
+        end.transmit(&mut waiting).expect("a link");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[track_caller]
+fn wait_for(bridge: &Bridge, what: &str, is_there: impl Fn(&BridgeReport) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_there(&bridge.report().expect("it runs")) {
+        assert!(Instant::now() < deadline, "{what}: {:?}", bridge.report());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_wire_drops_what_waited_too_long_and_delivers_what_did_not() {
+    let ((mut one, left), (right, mut other)) = (link(1500, PLAIN), link(1500, PLAIN));
+    let down = Arc::new(AtomicBool::new(true));
+    let right = Fallible(right, Arc::clone(&down));
+    let bridge = Bridge::wire(Interface::new("left", left), Interface::new("right", right))
+        .start()
+        .expect("a bridge");
+    let ledger = Ledger::new();
+    // Far more than there is room for: who sends it is not held up for good.
+    send_all(
+        &mut one,
+        (0..2000).map(|i| packet(&ledger, i, 200)).collect(),
+    );
+    wait_for(&bridge, "all are late", |report| {
+        report.directions[0].late_dropped == 2000
+    });
+    let end = bridge.report().expect("it runs").interfaces[1].clone();
+    assert!(end.transmit_errors > 1, "{end:?}");
+    down.store(false, Ordering::SeqCst);
+    send_all(
+        &mut one,
+        (2000..2010).map(|i| packet(&ledger, i, 200)).collect(),
+    );
+    let arrived = receive(&mut other, 10);
+    let first = arrived[0].to_vec().expect("readable");
+    assert_eq!(first[..4], 2000_u32.to_be_bytes());
+    assert_eq!(bridge.report().unwrap().directions[0].late_dropped, 2000);
+}
+
+/// An IPv4 packet whose rest is `payload`.
+fn ipv4(ledger: &Ledger, protocol: u8, to: [u8; 4], payload: &[u8]) -> Packet {
+    let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 1, 2];
+    bytes.extend(to);
+    bytes.extend(payload);
+    let length = bytes.len() as u16;
+    bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    let sum = !checksum::sum(&bytes[..20]);
+    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    Packet::from_span(Span::from_bytes(ledger, bytes.into()).expect("short"))
+}
+
+#[test]
+fn a_router_whose_one_side_is_down_hears_the_other_and_counts_what_is_late() {
+    let ((mut one, left), (right, mut other)) = (link(1500, PLAIN), link(1500, PLAIN));
+    let down = Arc::new(AtomicBool::new(true));
+    let left = Interface::new("left", left).address(cidr("10.0.1.1/24"));
+    let right = Interface::new("right", Fallible(right, Arc::clone(&down)));
+    let bridge = Bridge::route(left, right.address(cidr("10.0.2.1/24")))
+        .start()
+        .expect("a bridge");
+    let ledger = Ledger::new();
+    let across = |number: u32| ipv4(&ledger, 253, [10, 0, 2, 2], &[number as u8; 100]);
+    // More than lane and device have room for, and then the router itself is asked.
+    send_all(&mut one, (0..1000).map(across).collect());
+    let mut ask = vec![8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    let sum = !checksum::sum(&ask);
+    ask[2..4].copy_from_slice(&sum.to_be_bytes());
+    send_all(&mut one, [ipv4(&ledger, 1, [10, 0, 1, 1], &ask)].into());
+    let answer = receive(&mut one, 1)[0].to_vec().expect("readable");
+    assert_eq!((answer[9], answer[20], &answer[24..]), (1, 0, &ask[4..]));
+    wait_for(&bridge, "all that waited is late", |report| {
+        let router = report.router.as_ref().expect("a router");
+        router.ip.forward_queue_late + report.directions[0].late_dropped == 1000
+    });
+    down.store(false, Ordering::SeqCst);
+    send_all(&mut one, [across(77)].into());
+    let last = receive(&mut other, 1)[0].to_vec().expect("readable");
+    assert_eq!(last[20..], [77; 100]);
 }
 
 /// Moves bytes both ways between stacks on both sides, and checks them.

@@ -121,7 +121,13 @@ fn echo_does_not_hoard_for_a_client_that_does_not_read() {
 
 #[test]
 fn discard_takes_everything_and_says_nothing() {
-    let pair = serving(Discard::new([at(9)]));
+    for discard in [Discard::new([at(9)]), Discard::copying([at(9)])] {
+        discards(discard);
+    }
+}
+
+fn discards(discard: Discard) {
+    let pair = serving(discard);
     let mut client = TcpStream::connect(&pair.client, at(9)).unwrap();
     let buf = vec![7; 1 << 20];
     for _ in 0..32 {
@@ -138,7 +144,13 @@ fn discard_takes_everything_and_says_nothing() {
 
 #[test]
 fn chargen_sends_its_pattern_to_everybody() {
-    let pair = serving(Chargen::new([at(19)]));
+    for chargen in [Chargen::new([at(19)]), Chargen::copying([at(19)])] {
+        sends_its_pattern(chargen);
+    }
+}
+
+fn sends_its_pattern(chargen: Chargen) {
+    let pair = serving(chargen);
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {

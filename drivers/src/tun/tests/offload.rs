@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 
-use txbuf::{Ledger, Pool};
+use txbuf::{Ledger, Pool, PoolConfig};
 
 use super::{NO_PACKET_INFORMATION, WAIT, configured, receive_udp};
 use crate::netlink::{self, Netns};
@@ -129,4 +129,51 @@ fn attaching_with_offload_resets_a_persistent_device_too() {
     exchange(&netns, &mut device, &pool);
     drop(device);
     netlink::delete(Some(&netns), "tun0").unwrap();
+}
+
+/// A read has to have room for a super-packet, but what is short takes no more than its length: who holds many short
+/// packets holds at most as much again.
+#[test]
+fn short_packets_that_are_held_lie_side_by_side() {
+    let Some(netns) = netns_or_skip("short_packets_that_are_held_lie_side_by_side") else {
+        return;
+    };
+    let ledger = Ledger::new();
+    let pool = pool(&ledger);
+    let config = TunConfig {
+        offload: true,
+        ..configured(&netns, 1500)
+    };
+    let mut device = Tun::open(&config, &pool).unwrap();
+    let socket = netns.run(|| UdpSocket::bind(("0.0.0.0", 2000)));
+    let socket = socket.unwrap().unwrap();
+    let mut held = Vec::new();
+    for _ in 0..2000 {
+        socket.send_to(&[7; 1000], ("198.51.100.9", 3000)).unwrap();
+        held.push(receive_udp(&mut device, 3000));
+    }
+    let bytes: usize = held.iter().map(txbuf::Packet::len).sum();
+    let pinned = pool.in_use();
+    assert!(pinned <= 2 * bytes, "{pinned} bytes for {bytes}");
+    assert_eq!(device.counters().drops(), 0);
+}
+
+#[test]
+fn segments_for_one_super_packet_alone_are_refused() {
+    let Some(netns) = netns_or_skip("segments_for_one_super_packet_alone_are_refused") else {
+        return;
+    };
+    let config = TunConfig {
+        offload: true,
+        ..configured(&netns, 1500)
+    };
+    let narrow = PoolConfig {
+        segment: 64 << 10,
+        limit: 1 << 20,
+        keep: 0,
+    };
+    assert!(matches!(
+        Tun::open(&config, &Pool::new(&Ledger::new(), narrow)),
+        Err(TunError::ArenaTooSmall { least: 131_072, .. })
+    ));
 }

@@ -1,5 +1,7 @@
 use super::*;
+use crate::headers::{TCP, UDP};
 use proptest::prelude::*;
+use txbuf::checksum;
 
 /// Bytes of an Ethernet header.
 const LINK: usize = 14;
@@ -21,10 +23,22 @@ fn packet(v6: bool, protocol: u8, payload: usize) -> Packet {
         bytes[2..4].copy_from_slice(&(length as u16).to_be_bytes());
         bytes[9] = protocol;
     }
-    if protocol == TCP {
-        bytes[ip + 12] = 0x50;
+    match protocol {
+        TCP => bytes[ip + 12] = 0x50,
+        _ => bytes[ip + 4..ip + 6].copy_from_slice(&((length - ip) as u16).to_be_bytes()),
     }
+    seal(&mut packet);
     packet
+}
+
+/// Makes the checksum of an IPv4 header of 20 bytes right.
+fn seal(packet: &mut Packet) {
+    let bytes = packet.headers_mut();
+    if bytes[0] >> 4 == 4 {
+        bytes[10..12].fill(0);
+        let sum = !checksum::sum(&bytes[..20]);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
 }
 
 fn header(flags: u8, kind: u8, size: u16, start: u16, offset: u16) -> [u8; LONGEST] {
@@ -234,6 +248,86 @@ fn segments_with_cwr_say_so() {
         let kind = encode(&packet, 0)[1];
         assert_eq!(kind, GSO_TCP_V4 | if cwr { GSO_ECN } else { 0 });
     }
+}
+
+/// An IPv6 packet with a TCP header behind extension headers, of which `first` is the kind of the first; each says what
+/// follows.
+fn extended(first: u8, extensions: &[[u8; 8]]) -> Packet {
+    let mut packet = packet(true, TCP, 12 + 8 * extensions.len());
+    let bytes = packet.headers_mut();
+    bytes[6] = first;
+    for (at, extension) in (40..).step_by(8).zip(extensions) {
+        bytes[at..at + 8].copy_from_slice(extension);
+    }
+    bytes[40 + 8 * extensions.len() + 12] = 0x50;
+    packet
+}
+
+#[test]
+fn the_chain_of_ipv6_says_where_the_transport_is() {
+    let judge_at = |start, mut packet: Packet| {
+        let header = header(1, GSO_TCP_V6, 10, start, 16);
+        judge(&header, &mut packet).map(|meta| meta.gso.is_some())
+    };
+    let options = [TCP, 0, 1, 4, 0, 0, 0, 0];
+    let routing = [60, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(judge_at(48, extended(0, &[options])), Ok(true));
+    assert_eq!(judge_at(56, extended(43, &[routing, options])), Ok(true));
+    // The header says TCP: it is at 40 and nowhere else.
+    for start in [41, 42, 48] {
+        let wrong = judge_at(start, extended(TCP, &[options]));
+        assert_eq!(wrong, Err(Lie::ChecksumPlace), "{start}");
+    }
+    // What is behind is no TCP, or longer than the packet, or has no end.
+    for (first, extension) in [
+        (0, [UDP, 0, 0, 0, 0, 0, 0, 0]),
+        (0, [TCP, 200, 0, 0, 0, 0, 0, 0]),
+    ] {
+        let wrong = judge_at(48, extended(first, &[extension]));
+        assert_eq!(wrong, Err(Lie::ChecksumPlace));
+    }
+    let endless = extended(0, &[[0; 8]; 10]);
+    assert_eq!(judge_at(120, endless), Err(Lie::ChecksumPlace));
+    let fragment = extended(44, &[[TCP, 0, 0, 1, 0, 0, 0, 0]]);
+    assert_eq!(judge_at(48, fragment), Err(Lie::Fragment));
+}
+
+#[test]
+fn what_segments_would_make_right_has_to_be_right_before() {
+    let cut = |packet: &mut Packet, kind, offset| judge(&header(1, kind, 10, 20, offset), packet);
+    let mut damaged = packet(false, TCP, 40);
+    damaged.headers_mut()[10] ^= 1;
+    assert_eq!(cut(&mut damaged, GSO_TCP_V4, 16), Err(Lie::HeaderChecksum));
+    for flag in [0x02, 0x04, 0x20] {
+        let mut packet = packet(false, TCP, 40);
+        packet.headers_mut()[33] = 0x10 | flag;
+        assert_eq!(cut(&mut packet, GSO_TCP_V4, 16), Err(Lie::Flags), "{flag}");
+    }
+    for length in [0, 9, 47, 49] {
+        let mut packet = packet(false, UDP, 40);
+        packet.headers_mut()[25] = length;
+        assert_eq!(cut(&mut packet, GSO_UDP, 6), Err(Lie::Length), "{length}");
+    }
+    for pieces in [[0x20, 0], [0, 1]] {
+        let mut packet = packet(false, TCP, 40);
+        packet.headers_mut()[6..8].copy_from_slice(&pieces);
+        seal(&mut packet);
+        assert_eq!(cut(&mut packet, GSO_TCP_V4, 16), Err(Lie::Fragment));
+        let whole = header(1, 0, 0, 20, 16);
+        assert_eq!(judge(&whole, &mut packet), Err(Lie::Fragment), "its sum");
+    }
+    for lie in [Lie::Fragment, Lie::HeaderChecksum, Lie::Flags] {
+        let mut counters = DeviceCounters::default();
+        lie.count(&mut counters);
+        assert_eq!(counters.drops(), 1, "{lie:?}");
+    }
+    // A packet that is one segment is passed on as it is, and whoever it is for finds out.
+    let mut single = packet(false, TCP, 10);
+    single.headers_mut()[10] ^= 1;
+    assert_eq!(
+        cut(&mut single, GSO_TCP_V4, 16).map(|meta| meta.gso),
+        Ok(None)
+    );
 }
 
 proptest! {

@@ -118,7 +118,7 @@ pub(crate) struct Bridge {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The network between them")]
 pub(crate) struct Network {
-    /// Delay each packet
+    /// Delay each packet; at most 64 MiB are on their way at a time, what is more is dropped and counted
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub(crate) delay: Option<Duration>,
     /// Make the delay differ by up to this, in either direction; packets stay in order
@@ -197,6 +197,39 @@ impl FromStr for Setting {
 }
 
 impl Network {
+    /// Whether each option has something to act on.
+    ///
+    /// # Errors
+    /// In a sentence that says what to do.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let needs_rate = |what: &str, example: &str| {
+            Err(format!(
+                "{what} is about the queue in front of a rate, and there is none; add {example}"
+            ))
+        };
+        let is_rated = self
+            .impairments()
+            .map(|impairments| impairments.rate.is_some());
+        if is_rated == [false; 2] && (self.queue.is_some() || self.mark.is_some()) {
+            return needs_rate("--queue or --mark", "--rate, such as --rate 100mbit");
+        }
+        let sides = [
+            ("--left-to-right", &self.left_to_right),
+            ("--right-to-left", &self.right_to_left),
+        ];
+        for ((name, settings), is_rated) in sides.into_iter().zip(is_rated) {
+            let queues =
+                |setting: &Setting| matches!(setting, Setting::Queue(_) | Setting::Mark(_));
+            if !is_rated && settings.iter().any(queues) {
+                return needs_rate(
+                    &format!("queue= or mark= of {name}"),
+                    "rate=, such as rate=100mbit",
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// What happens from left to right and from right to left.
     pub(crate) fn impairments(&self) -> [Impairments; 2] {
         [&self.left_to_right, &self.right_to_left].map(|settings| {

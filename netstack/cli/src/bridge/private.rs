@@ -1,10 +1,14 @@
 //! Two network namespaces made on the spot, and the commands that run in them.
 
+use std::collections::HashSet;
+use std::fs;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use drivers::netlink::{self, Cidr, Netns};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
+};
 
 use super::side::{self, Plan};
 use crate::args::{Bridge, Mode};
@@ -125,6 +129,10 @@ impl Commands {
     /// # Errors
     /// A shell cannot be started.
     pub(super) fn start(&mut self) -> Result<(), Failure> {
+        if !self.are_none() {
+            // What a shell has started and left behind comes to this process, which ends it.
+            set_child_subreaper(Some(getpid())).map_err(Failure::of)?;
+        }
         for run in &mut self.list {
             let command = &mut run.command;
             let spawned = match &run.netns {
@@ -153,18 +161,23 @@ impl Commands {
         Ok(false)
     }
 
-    /// Ends what still runs, and says how the deciding one ended: if it failed, so has the bridge.
+    /// Ends what still runs, what the commands have started included, and says how the deciding one ended: if it failed,
+    /// so has the bridge.
     pub(super) fn end(&mut self) -> Outcome {
         let mut outcome = Outcome::Fine;
+        let mut children = Vec::new();
         for run in &mut self.list {
             let Some(mut child) = run.child.take() else {
                 continue;
             };
-            let ended = matches!(child.try_wait(), Ok(Some(status)) if !status.success());
-            if ended && run.decides {
+            let failed = matches!(child.try_wait(), Ok(Some(status)) if !status.success());
+            if failed && run.decides {
                 outcome = Outcome::Found;
             }
-            finish(&mut child);
+            children.push(child);
+        }
+        if !children.is_empty() {
+            end_descendants();
         }
         outcome
     }
@@ -176,19 +189,40 @@ impl Drop for Commands {
     }
 }
 
-/// Tells a process to end, and ends it if it does not.
-fn finish(child: &mut Child) {
-    let deadline = Instant::now() + GRACE;
-    if matches!(child.try_wait(), Ok(None)) {
-        // It has not been waited for, so that its number is its own.
-        let _ = kill_process(Pid::from_child(child), Signal::TERM);
-    }
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
+/// Tells every child to end, and every process that becomes one because its parent has ended; ends those that do not.
+fn end_descendants() {
+    let (begun, mut told) = (Instant::now(), HashSet::new());
+    loop {
+        let children = children();
+        let waited = begun.elapsed();
+        if children.is_empty() || waited > 2 * GRACE {
             return;
+        }
+        let is_over = waited > GRACE;
+        for child in children {
+            // None of them has been waited for, so that each number is its own.
+            if is_over || told.insert(child) {
+                let signal = if is_over { Signal::KILL } else { Signal::TERM };
+                let _ = kill_process(child, signal);
+            }
+            let _ = waitpid(Some(child), WaitOptions::NOHANG);
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// The children of this process, whichever thread has started them.
+fn children() -> Vec<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let lists = threads.filter_map(|thread| {
+        let thread = thread.ok()?.path();
+        fs::read_to_string(thread.join("children")).ok()
+    });
+    lists
+        .flat_map(|list| {
+            let numbers = list.split_whitespace();
+            let pids = numbers.filter_map(|number| Pid::from_raw(number.parse().ok()?));
+            pids.collect::<Vec<_>>()
+        })
+        .collect()
 }

@@ -68,38 +68,59 @@ impl Reporter {
             side.device
                 .iter()
                 .for_each(|(counter, value)| row(name, counter, value));
+            row(name, "receive_errors", side.receive_errors);
+            row(name, "transmit_errors", side.transmit_errors);
         }
         for (name, direction) in DIRECTIONS.iter().zip(&report.directions) {
             direction
                 .impairments
                 .iter()
                 .for_each(|(counter, value)| row(name, counter, *value));
+            row(name, "late_dropped", direction.late_dropped);
         }
         for (layer, name, value) in report.router.iter().flat_map(|router| router.iter()) {
             row(layer, name, value);
+        }
+        for (name, side) in self.names.iter().zip(&report.interfaces) {
+            if let Some(error) = &side.error {
+                let _ = writeln!(text, "  {name}: {error}");
+            }
         }
         text
     }
 
     fn object(&self, kind: &str, report: &BridgeReport) -> Value {
-        let all = |counters: &mut dyn Iterator<Item = (&'static str, u64)>| {
-            counters
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .collect::<Map<String, Value>>()
-        };
-        let [left, right] = &report.interfaces;
-        let [there, back] = &report.directions;
+        let [left, right] = report.interfaces.each_ref().map(|side| {
+            let errors = [
+                ("receive_errors", side.receive_errors),
+                ("transmit_errors", side.transmit_errors),
+            ];
+            let mut object = all(side.device.iter().chain(errors));
+            object["error"] = side.error.as_ref().map(ToString::to_string).into();
+            object
+        });
+        let [there, back] = report.directions.each_ref().map(|direction| {
+            let late = ("late_dropped", direction.late_dropped);
+            all(direction.impairments.iter().copied().chain([late]))
+        });
         let mut object = json!({
             "kind": kind,
             "seconds": self.started.elapsed().as_secs_f64(),
-            "left": all(&mut left.device.iter()),
-            "right": all(&mut right.device.iter()),
-            "left_to_right": all(&mut there.impairments.iter().copied()),
-            "right_to_left": all(&mut back.impairments.iter().copied()),
+            "left": left,
+            "right": right,
+            "left_to_right": there,
+            "right_to_left": back,
         });
         for (layer, name, value) in report.router.iter().flat_map(|router| router.iter()) {
             object["router"][layer][name] = value.into();
         }
         object
     }
+}
+
+fn all(counters: impl Iterator<Item = (&'static str, u64)>) -> Value {
+    counters
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect::<Map<String, Value>>()
+        .into()
 }

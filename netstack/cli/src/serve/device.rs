@@ -13,12 +13,14 @@ use crate::args::{Serve, TunName};
 use crate::capture_file::{CaptureFile, Place};
 use crate::failure::Failure;
 
-/// Room for the largest packet that a TUN device carries, and one byte to tell a longer one by.
-const SEGMENT: usize = 64 << 10;
+/// The longest packet that a TUN device carries, and one byte to tell a longer one by.
+const LONGEST: usize = 64 << 10;
+/// Room for two of them: short packets then fill more than half of each segment, whatever comes between.
+const SEGMENT: usize = 2 * LONGEST;
 /// The most memory that received packets may take.
 const RECEIVE_LIMIT: usize = 256 << 20;
 /// Idle segments that are kept.
-const RECEIVE_KEEP: usize = 64;
+const RECEIVE_KEEP: usize = 32;
 
 /// A device that is ready for the stack.
 pub(crate) struct Opened {
@@ -162,7 +164,7 @@ fn adopt_tun(
     let tun = match (&netns, options.mtu) {
         // The device cannot be looked up before its name is known, which the descriptor tells.
         (Some(netns), None) => {
-            let name = adopt(Some(SEGMENT - 1))?.name().to_owned();
+            let name = adopt(Some(LONGEST - 1))?.name().to_owned();
             let state = netlink::link_state(Some(netns), &name).map_err(Failure::of)?;
             adopt(Some(state.mtu as usize))?
         }

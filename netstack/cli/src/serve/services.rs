@@ -77,15 +77,17 @@ fn check_proxy(options: &Serve, proxy: &args::Proxy) -> Result<(), Failure> {
 }
 
 /// Adds each service that runs inside the loop. Http does not: it has a thread of its own.
-pub(super) fn add(builder: Builder, services: &[Service], proxies: &[args::Proxy]) -> Builder {
-    let builder = proxies.iter().fold(builder, |builder, proxy| {
+pub(super) fn add(builder: Builder, services: &[Service], options: &Serve) -> Builder {
+    let builder = options.proxy.iter().fold(builder, |builder, proxy| {
         builder.service(Proxy::new(everywhere(proxy.port), proxy.target))
     });
     services.iter().fold(builder, |builder, service| {
         let addresses = everywhere(service.port);
         match service.kind {
             ServiceKind::Echo => builder.service(Echo::new(addresses)),
+            ServiceKind::Discard if options.copying => builder.service(Discard::copying(addresses)),
             ServiceKind::Discard => builder.service(Discard::new(addresses)),
+            ServiceKind::Chargen if options.copying => builder.service(Chargen::copying(addresses)),
             ServiceKind::Chargen => builder.service(Chargen::new(addresses)),
             ServiceKind::Http => builder,
         }

@@ -1,10 +1,10 @@
-use super::{Status, Verdict, judge};
+use super::{Asked, Status, Verdict, judge};
 use crate::case::Pin;
 use crate::report::Report;
 use crate::report::testing::{report, row};
 
 fn verdict(report: &Report, words: &str) -> Verdict {
-    let mut all = judge(report).into_iter();
+    let mut all = judge(report, &Asked::default()).into_iter();
     let found = all.find(|verdict| verdict.demand.contains(words));
     found.unwrap_or_else(|| panic!("no demand {words:?}"))
 }
@@ -32,9 +32,43 @@ fn a_rate_has_to_reach_a_part_of_the_peers() {
 }
 
 #[test]
-fn only_cases_of_the_run_are_judged() {
-    let cells = vec![row("in-1", Pin::Two, "offload", true, &[8.0])];
-    assert_eq!(judge(&report(cells)), []);
+fn what_was_asked_for_and_not_measured_is_no_success() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let cells = vec![row("in-1", Pin::Free, "offload", true, &[8.0])];
+    let report = report(cells);
+    let statuses = |asked: &Asked| {
+        let verdicts = judge(&report, asked);
+        let all = verdicts.into_iter().map(|verdict| verdict.status);
+        all.collect::<Vec<_>>()
+    };
+    // Three of offload and one of plain.
+    let case = Asked {
+        cases: names(&["in-1"]),
+        ..Asked::default()
+    };
+    assert_eq!(statuses(&case), [Status::NotMeasured; 4]);
+    let one = Asked {
+        subjects: names(&["offload"]),
+        ..case.clone()
+    };
+    assert_eq!(statuses(&one), [Status::LeftOut; 4]);
+    let gvisor = Asked {
+        subjects: names(&["offload", "gvisor"]),
+        ..case.clone()
+    };
+    let [left, absent] = [Status::LeftOut, Status::NotMeasured];
+    assert_eq!(statuses(&gvisor), [left, absent, left, left]);
+    let elsewhere = Asked {
+        pins: vec![Pin::Two],
+        ..case
+    };
+    assert_eq!(statuses(&elsewhere), []);
+    // A machine with one core measures no row of these, and has not met the demand.
+    let two = Asked {
+        cases: names(&["fwd-64"]),
+        ..Asked::default()
+    };
+    assert_eq!(statuses(&two), [Status::NotMeasured; 2]);
 }
 
 #[test]

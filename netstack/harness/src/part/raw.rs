@@ -35,8 +35,8 @@ pub(super) struct Raw<'a> {
 pub(super) fn open(config: &TunConfig) -> Result<Opened, BenchError> {
     // The driver only opens the device: its pool stays empty.
     let storage = PoolConfig {
-        segment: 64 << 10,
-        limit: 64 << 10,
+        segment: 128 << 10,
+        limit: 128 << 10,
         keep: 1,
     };
     let pool = Pool::new(&Ledger::new(), storage);

@@ -73,6 +73,7 @@ fn what_is_not_here_is_skipped_with_a_reason() {
             "calls",
             "napi",
             "busy-poll",
+            "copying",
             "shards",
             "gvisor",
             "gvisor-plain",
@@ -80,8 +81,9 @@ fn what_is_not_here_is_skipped_with_a_reason() {
         ]
     );
     assert!(plan.skipped[2].why.contains("--busy-poll"));
-    assert!(plan.skipped[3].why.contains("--shards"));
-    assert!(plan.skipped[4].why.contains("/nonexistent/gv/gvpeer"));
+    assert!(plan.skipped[3].why.contains("--copying"));
+    assert!(plan.skipped[4].why.contains("--shards"));
+    assert!(plan.skipped[5].why.contains("/nonexistent/gv/gvpeer"));
     assert!(names(&plan).contains(&"in-1 free offload".to_owned()));
 }
 

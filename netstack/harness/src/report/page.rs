@@ -26,9 +26,9 @@ pub(super) fn write(report: &Report) -> Result<String, BenchError> {
 }
 
 fn is_ours(subject: &str) -> bool {
-    SUBJECTS
-        .iter()
-        .any(|known| known.name == subject && matches!(known.start, Start::Serve(_)))
+    SUBJECTS.iter().any(|known| {
+        known.name == subject && matches!(known.start, Start::Serve(_) | Start::Bridge(_))
+    })
 }
 
 fn fill(report: &Report, plots: &[String], to: &mut impl Write) -> fmt::Result {
@@ -84,14 +84,19 @@ fn demands(report: &Report, to: &mut impl Write) -> fmt::Result {
     }
     writeln!(
         to,
-        "<h2>Demands</h2><table><tr><th>demand</th><th>figure</th><th>limit</th><th></th></tr>"
+        "<h2>Demands</h2><p>Each names the subject that stands for this stack: <code>offload</code> where bulk is held \
+         against the ceiling, gVisor and veth, <code>plain</code> and <code>napi</code> beside smoltcp and a plain \
+         ceiling, <code>plain</code> for requests, <code>busy-poll</code> where it watches its device, \
+         <code>wire</code> and <code>router</code> beside a program that reads and writes. The other rows are judged \
+         by nothing.</p><table><tr><th>demand</th><th>figure</th><th>limit</th><th></th></tr>"
     )?;
     for verdict in &report.verdicts {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), short);
         let (class, word) = match verdict.status {
             Status::Met => ("", "met"),
             Status::Missed => (" class=\"missed\"", "missed"),
-            Status::NotMeasured => ("", "not measured"),
+            Status::NotMeasured => (" class=\"missed\"", "not measured"),
+            Status::LeftOut => ("", "left out"),
         };
         writeln!(
             to,
@@ -116,10 +121,15 @@ fn case(group: &[Row], plot: &str, to: &mut impl Write) -> fmt::Result {
         first.pin.name(),
         first.unit()
     )?;
+    let bits = if first.is_forwarding {
+        "<th>Gbit/s</th>"
+    } else {
+        ""
+    };
     writeln!(
         to,
-        "<table><tr><th>subject</th><th>p50 / p99 / p99.9 µs</th><th>CPU {}: user</th><th>system</th>\
-         <th>client</th><th>peak MiB</th><th>cores busy %</th><th>others %</th></tr>",
+        "<table><tr><th>subject</th>{bits}<th>p50 / p99 / p99.9 µs</th><th>CPU {}: user</th><th>system</th>\
+         <th>client</th><th>peak MiB</th><th>cores busy %</th><th>others %</th><th>dropped</th><th>sent again</th></tr>",
         first.cost_unit()
     )?;
     for row in group {
@@ -139,16 +149,23 @@ fn line(subject: &str, medians: &Medians, to: &mut impl Write) -> fmt::Result {
         .collect();
     let percent = |part: &f64| format!("{:.0}", part * 100.0);
     let cores: Vec<String> = medians.cores.iter().map(percent).collect();
+    let bits = medians
+        .bits
+        .map(|bits| format!("<td>{}</td>", short(bits.median)));
     writeln!(
         to,
-        "<tr><td>{subject}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+        "<tr><td>{subject}</td>{}<td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+         <td>{:.0}</td><td>{:.0}</td></tr>",
+        bits.unwrap_or_default(),
         times.join(" / "),
         span(medians.user),
         span(medians.system),
         span(medians.client),
         short(medians.peak_mib.median),
         cores.join(" "),
-        percent(&medians.others.median)
+        percent(&medians.others.median),
+        medians.dropped.median,
+        medians.retransmits.median
     )
 }
 

@@ -42,11 +42,11 @@ pub(crate) fn row(
         bytes: if is_bulk {
             (rate * 2e9 / 8.0) as u64
         } else {
-            0
+            (rate * 2.0 * 1500.0) as u64
         },
         operations: if is_bulk { 0 } else { (rate * 2.0) as u64 },
         errors: 0,
-        latency: (!is_bulk).then_some(Latency {
+        latency: (!is_bulk && !case.starts_with("fwd-")).then_some(Latency {
             p50: 1e6 / rate,
             p99: 2e6 / rate,
             p999: 3e6 / rate,
@@ -83,6 +83,7 @@ pub(crate) fn row(
         pin,
         subject,
         is_bulk,
+        is_forwarding: case.starts_with("fwd-"),
         samples: rates.iter().map(sample).collect(),
         medians: None,
     }

@@ -40,6 +40,7 @@ fn tables_of_markdown() {
         row("in-1", Pin::Free, "plain", true, &[8.0, 4.0, 16.0]),
         row("in-1", Pin::Free, "smoltcp", true, &[]),
         row("rr-1", Pin::One, "plain", false, &[50_000.0]),
+        row("fwd-1500", Pin::Two, "wire", false, &[250_000.0]),
     ])
     .to_text();
     for line in [
@@ -48,7 +49,9 @@ fn tables_of_markdown() {
         "| plain | 8.00 (4.00-16.0) | 0.250 | 0.500 | 0.500 | 8.00 | 100 40 | 5 | 3 | 1 |",
         "| smoltcp | failed | | | | | | | | |",
         "| plain | 50.0k (50.0k-50.0k) | 20.0 | 40.0 | 60.0 | 5.00 | 10.0 | 10.0 | 8.00 | 100 40 | 5 | 3 | 1 |",
-        "| in-1 (free), plain: rate at least 1.3 of smoltcp | 8.00 | - | not measured |",
+        "| subject | packets/s | Gbit/s | CPU µs each: user | system | client | peak MiB | cores busy % | others % | dropped | sent again |",
+        "| wire | 250k (250k-250k) | 3.00 | 1.00 | 2.00 | 2.00 | 8.00 | 100 40 | 5 | 3 | 1 |",
+        "| in-1 (free), plain: rate at least 1.3 of smoltcp | 8.00 | - | NOT MEASURED |",
         "SKIPPED gvisor: it is not <here>",
     ] {
         assert!(
@@ -72,10 +75,17 @@ fn a_page_that_needs_no_other_file() {
         row("in-1", Pin::Free, "plain", true, &[8.0, 4.0, 16.0]),
         row("in-1", Pin::Free, "smoltcp", true, &[6.0]),
         row("rr-1", Pin::One, "plain", false, &[]),
+        row("fwd-64", Pin::Two, "wire", false, &[1000.0]),
+        row("fwd-64", Pin::Two, "router", false, &[1000.0]),
+        row("fwd-64", Pin::Two, "bare", false, &[1000.0]),
     ])
     .to_page()
     .expect("a page");
-    assert_eq!(page.matches("<svg").count(), 2);
+    assert_eq!(page.matches("<svg").count(), 3);
+    // Both of this stack stand out beside `bare`, and `plain` beside `smoltcp`.
+    assert_eq!(page.matches("#0062B2").count(), 3, "{page}");
+    assert!(page.contains("<th>dropped</th><th>sent again</th>"));
+    assert!(page.contains("<td>3</td><td>1</td></tr>"));
     assert!(page.contains("8.00 (4.00-16.0)") && page.contains("it is not &lt;here&gt;"));
     for outside in ["<script", "<link", "href=", "src=", "url("] {
         assert!(!page.contains(outside), "{outside}");

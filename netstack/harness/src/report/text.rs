@@ -59,13 +59,14 @@ fn table(group: &[Row], to: &mut impl Write) -> fmt::Result {
     } else {
         ""
     };
+    let bits = if first.is_forwarding { " Gbit/s |" } else { "" };
     writeln!(
         to,
-        "| subject | {} |{latency} CPU {}: user | system | client | peak MiB | cores busy % | others % | dropped | sent again |",
+        "| subject | {} |{bits}{latency} CPU {}: user | system | client | peak MiB | cores busy % | others % | dropped | sent again |",
         first.unit(),
         first.cost_unit()
     )?;
-    let columns = if has_latency { 12 } else { 9 };
+    let columns = 9 + if has_latency { 3 } else { 0 } + usize::from(first.is_forwarding);
     writeln!(to, "|---|{}", "---:|".repeat(columns))?;
     for row in group {
         write!(to, "| {} |", row.subject)?;
@@ -80,6 +81,9 @@ fn table(group: &[Row], to: &mut impl Write) -> fmt::Result {
 
 fn cells(medians: &Medians, has_latency: bool, to: &mut impl Write) -> fmt::Result {
     write!(to, " {} |", span(medians.rate))?;
+    if let Some(bits) = medians.bits {
+        write!(to, " {} |", short(bits.median))?;
+    }
     if has_latency {
         for time in [medians.p50, medians.p99, medians.p999] {
             let time = time.map_or_else(String::new, |time| short(time.median));
@@ -113,7 +117,8 @@ fn demand(verdict: &Verdict, to: &mut impl Write) -> fmt::Result {
         match verdict.status {
             Status::Met => "met",
             Status::Missed => "MISSED",
-            Status::NotMeasured => "not measured",
+            Status::NotMeasured => "NOT MEASURED",
+            Status::LeftOut => "left out",
         }
     )
 }

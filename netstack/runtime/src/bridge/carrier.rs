@@ -77,12 +77,16 @@ impl Carrier {
     fn turn(&mut self) -> bool {
         let now = self.clock.now();
         let mut worked = false;
+        for (port, lane) in self.ports.iter_mut().zip(&mut self.lanes) {
+            lane.count_late(port.expire(now));
+            lane.expire(now, port.is_stuck(now));
+        }
         // Before anything is read: what the router still has goes first, and only what finds room is asked for.
         if let Some(stack) = &mut self.router {
             emit(now, stack, &self.ports, &mut self.lanes);
         }
         for from in SIDES {
-            if self.lanes[1 - from].has_room() {
+            if self.reads(from, now) {
                 worked |= self.ports[from].receive(now);
             }
         }
@@ -92,10 +96,24 @@ impl Carrier {
         }
         for (port, lane) in self.ports.iter_mut().zip(&mut self.lanes) {
             lane.poll(now);
-            worked |= port.pull(|| lane.pop());
+            if port.takes(now) {
+                worked |= port.pull(|| lane.pop());
+            }
             worked |= port.transmit(now);
         }
         worked
+    }
+
+    /// Whether to take packets of one side. While the device on the other is behind they wait where they are; but not
+    /// behind one that takes nothing, or nothing of this side would be heard any more. A router reads on at once, for
+    /// packets that are its own or go back, and has queues that drop; a wire when what waits is too old to be sent.
+    fn reads(&self, from: usize, now: Instant) -> bool {
+        let (port, lane) = (&self.ports[1 - from], &self.lanes[1 - from]);
+        lane.has_room()
+            || match &self.router {
+                Some(_) => !port.takes(now),
+                None => port.is_stuck(now),
+            }
     }
 
     fn rest(&self) {
@@ -104,8 +122,7 @@ impl Carrier {
         if !self.control.wants_something() && self.control.alarm.fall_asleep() {
             let now = self.clock.now();
             let timeout = self.wake_at(now).map(|at| at - now);
-            let readable = |side: &usize| self.lanes[1 - side].has_room();
-            let devices = SIDES.into_iter().filter(readable);
+            let devices = SIDES.into_iter().filter(|side| self.reads(*side, now));
             let devices = devices.filter_map(|side| self.ports[side].fd());
             sleep(&self.control.alarm, devices, timeout);
         }
@@ -164,10 +181,12 @@ fn route(now: Instant, stack: &mut Stack, ports: &mut [Port; 2], lanes: &mut [La
     emit(now, stack, ports, lanes);
 }
 
-/// Moves what the router sends to where it waits for the devices, as far as there is room.
+/// Moves what the router sends to where it waits for the devices, as far as there is room. For a device that takes
+/// nothing it waits in the router, which knows for how long.
 fn emit(now: Instant, stack: &mut Stack, ports: &[Port; 2], lanes: &mut [Lane; 2]) {
     for (port, lane) in ports.iter().zip(lanes) {
         while lane.has_room()
+            && port.takes(now)
             && let Some(packet) = stack.poll_transmit(now, port.id())
         {
             lane.push(now, packet);

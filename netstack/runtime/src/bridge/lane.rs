@@ -8,6 +8,7 @@ use netstack_core::Instant;
 use txbuf::Packet;
 
 use super::DirectionReport;
+use crate::event_loop::LONGEST_WAIT;
 
 /// Packets that wait for a device before nothing more is read for it.
 const ROOM: usize = 256;
@@ -16,18 +17,24 @@ const ROOM_BYTES: usize = 512 << 10;
 
 pub(super) struct Lane {
     pipeline: Option<Pipeline>,
-    /// What has come out and waits for the device.
-    ready: VecDeque<Packet>,
+    /// What the pipeline lets out. Empty between calls; kept for its allocation.
+    coming: VecDeque<Packet>,
+    /// What waits for the device, with the time at which it came.
+    ready: VecDeque<(Instant, Packet)>,
     /// Bytes of that.
     bytes: usize,
+    /// Packets that were dropped because they had waited too long.
+    late: u64,
 }
 
 impl Lane {
     pub(super) fn new(pipeline: Option<Pipeline>) -> Lane {
         Lane {
             pipeline,
+            coming: VecDeque::new(),
             ready: VecDeque::new(),
             bytes: 0,
+            late: 0,
         }
     }
 
@@ -37,17 +44,18 @@ impl Lane {
     }
 
     pub(super) fn push(&mut self, now: Instant, packet: Packet) {
-        let before = self.ready.len();
         match &mut self.pipeline {
-            Some(pipeline) => pipeline.push(since_start(now), packet, &mut self.ready),
-            None => self.ready.push_back(packet),
+            Some(pipeline) => {
+                pipeline.push(since_start(now), packet, &mut self.coming);
+                self.arrive(now);
+            }
+            None => self.wait(now, packet),
         }
-        self.count(before);
     }
 
     /// The next packet for the device.
     pub(super) fn pop(&mut self) -> Option<Packet> {
-        let packet = self.ready.pop_front()?;
+        let (_, packet) = self.ready.pop_front()?;
         self.bytes -= packet.len();
         Some(packet)
     }
@@ -57,15 +65,36 @@ impl Lane {
         if self.has_room()
             && let Some(pipeline) = &mut self.pipeline
         {
-            let before = self.ready.len();
-            pipeline.poll(since_start(now), &mut self.ready);
-            self.count(before);
+            pipeline.poll(since_start(now), &mut self.coming);
+            self.arrive(now);
         }
     }
 
-    /// Adds what has come out behind the first `before` packets.
-    fn count(&mut self, before: usize) {
-        self.bytes += self.ready.range(before..).map(Packet::len).sum::<usize>();
+    /// Drops and counts what has waited too long for the device. While that is `stuck`, what comes takes the place of
+    /// what came first.
+    pub(super) fn expire(&mut self, now: Instant, stuck: bool) {
+        while let Some((came, _)) = self.ready.front()
+            && (now.since(*came) > LONGEST_WAIT || stuck && !self.has_room())
+        {
+            self.pop();
+            self.late += 1;
+        }
+    }
+
+    /// Counts packets of this direction that waited too long elsewhere.
+    pub(super) fn count_late(&mut self, packets: usize) {
+        self.late += packets as u64;
+    }
+
+    fn arrive(&mut self, now: Instant) {
+        while let Some(packet) = self.coming.pop_front() {
+            self.wait(now, packet);
+        }
+    }
+
+    fn wait(&mut self, now: Instant, packet: Packet) {
+        self.bytes += packet.len();
+        self.ready.push_back((now, packet));
     }
 
     /// When something is due.
@@ -81,6 +110,7 @@ impl Lane {
                 .as_ref()
                 .map(Pipeline::counters)
                 .unwrap_or_default(),
+            late_dropped: self.late,
         }
     }
 }

@@ -19,6 +19,9 @@ const FULL_RETRY: Duration = Duration::from_millis(1);
 /// How soon to try a device again that failed, for example because somebody set its link down.
 const FAILED_RETRY: Duration = Duration::from_millis(100);
 
+/// A device that takes nothing for so long is down: who sent what waits for it will have sent it again.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// A device with its two bounded queues.
 pub(crate) struct Port {
     name: String,
@@ -33,6 +36,8 @@ pub(crate) struct Port {
     full: bool,
     /// The device failed, and is left alone until then.
     failed_until: Option<Instant>,
+    /// Since when it has taken nothing of what it was given.
+    stuck_since: Option<Instant>,
     error: Option<Arc<io::Error>>,
     receive_errors: u64,
     transmit_errors: u64,
@@ -53,6 +58,7 @@ impl Port {
             outbox: VecDeque::with_capacity(burst),
             full: false,
             failed_until: None,
+            stuck_since: None,
             error: None,
             receive_errors: 0,
             transmit_errors: 0,
@@ -106,14 +112,37 @@ impl Port {
         match self.device.transmit(&mut self.outbox) {
             Ok(taken) => {
                 self.full = !self.outbox.is_empty();
+                self.stuck_since = self.stuck_since.or(Some(now)).filter(|_| taken == 0);
                 taken > 0
             }
             Err(error) => {
                 self.transmit_errors += 1;
+                self.stuck_since.get_or_insert(now);
                 self.fail(now, error);
                 false
             }
         }
+    }
+
+    /// Whether the device is offered what is pulled now.
+    pub(crate) fn takes(&self, now: Instant) -> bool {
+        !self.full && self.failed_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether the device has taken nothing for longer than anything is to wait for it.
+    pub(crate) fn is_stuck(&self, now: Instant) -> bool {
+        self.stuck_since
+            .is_some_and(|since| now.since(since) > LONGEST_WAIT)
+    }
+
+    /// Drops what a device that is stuck was to send; returns how many packets. It is offered others then.
+    pub(crate) fn expire(&mut self, now: Instant) -> usize {
+        self.rests(now);
+        if !self.is_stuck(now) {
+            return 0;
+        }
+        self.full = false;
+        self.outbox.drain(..).count()
     }
 
     /// Whether everything that was pulled has left.

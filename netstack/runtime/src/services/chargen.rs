@@ -23,15 +23,26 @@ const CHUNK: usize = 1 << 20;
 /// Sends lines of changing characters without end, over TCP (RFC 864), and throws away what it receives.
 pub struct Chargen {
     endpoints: Endpoints,
+    copies: bool,
     /// `None` until the service starts.
-    pattern: Option<Span>,
+    pattern: Option<Pattern>,
     connections: HashMap<SocketId, Connection>,
+}
+
+/// What is sent again and again.
+enum Pattern {
+    /// One and the same storage for all connections.
+    Shared(Span),
+    /// Bytes that are copied into each connection's own.
+    Copied(Vec<u8>),
 }
 
 #[derive(Default)]
 struct Connection {
-    /// What is left of the pattern.
+    /// What is left of the pattern that is shared.
     pending: VecDeque<Span>,
+    /// How far a copy of it has got.
+    at: usize,
     /// The peer has ended its stream; that does not end ours.
     ended: bool,
 }
@@ -41,8 +52,17 @@ impl Chargen {
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Chargen {
             endpoints: Endpoints::new(addresses),
+            copies: false,
             pattern: None,
             connections: HashMap::new(),
+        }
+    }
+
+    /// As [`new`](Chargen::new), but what is sent is copied, as for a program that writes: to measure what that costs.
+    pub fn copying(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Chargen {
+            copies: true,
+            ..Chargen::new(addresses)
         }
     }
 
@@ -67,8 +87,13 @@ impl Service for Chargen {
     }
 
     fn on_start(&mut self, cx: &mut ServiceContext<'_>) -> io::Result<()> {
-        let pattern = Span::from_owner(cx.stack().ledger(), pattern()).map_err(io::Error::other)?;
-        self.pattern = Some(pattern);
+        self.pattern = Some(match self.copies {
+            true => Pattern::Copied(pattern()),
+            false => {
+                let ledger = cx.stack().ledger();
+                Pattern::Shared(Span::from_owner(ledger, pattern()).map_err(io::Error::other)?)
+            }
+        });
         self.endpoints.open_tcp(cx)
     }
 
@@ -84,7 +109,10 @@ impl Service for Chargen {
     }
 
     fn for_shard(&self) -> Option<Box<dyn Service>> {
-        Some(Box::new(Chargen::new(self.endpoints.addresses())))
+        Some(Box::new(Chargen {
+            copies: self.copies,
+            ..Chargen::new(self.endpoints.addresses())
+        }))
     }
 }
 
@@ -106,14 +134,23 @@ impl Connection {
         &mut self,
         cx: &mut ServiceContext<'_>,
         socket: SocketId,
-        pattern: &Span,
+        pattern: &Pattern,
     ) -> io::Result<()> {
+        let control = SendControl::default();
         loop {
-            if self.pending.is_empty() {
-                self.pending.push_back(pattern.clone());
+            match pattern {
+                Pattern::Shared(span) => {
+                    if self.pending.is_empty() {
+                        self.pending.push_back(span.clone());
+                    }
+                    cx.send(socket, &mut IovIter::spans(&mut self.pending), &control)?;
+                }
+                Pattern::Copied(bytes) => {
+                    let mut from = IovIter::bytes(&bytes[self.at..]);
+                    let sent = cx.send(socket, &mut from, &control)?;
+                    self.at = (self.at + sent) % bytes.len();
+                }
             }
-            let mut from = IovIter::spans(&mut self.pending);
-            cx.send(socket, &mut from, &SendControl::default())?;
         }
     }
 }

@@ -55,10 +55,9 @@ impl Bench {
         let mut packet = self.memory.received(bytes);
         let header = input::parse(&mut packet).unwrap();
         let info = header.fragment.unwrap();
-        let counters = &mut self.counters;
-        let result = self
-            .reassembly
-            .try_insert(self.now, &header, info, packet, counters);
+        let result =
+            self.reassembly
+                .try_insert(self.now, &header, info, packet, &mut self.counters);
         self.check();
         let reason = result.unwrap_err();
         reason.count(&mut self.counters);

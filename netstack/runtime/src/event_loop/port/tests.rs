@@ -7,7 +7,7 @@ use drivers::{Capabilities, Device, DeviceCounters};
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};
 use txbuf::{Offloads, Packet};
 
-use super::Port;
+use super::{LONGEST_WAIT, Port};
 
 const BURST: usize = 4;
 
@@ -92,6 +92,23 @@ fn nothing_is_pulled_while_the_device_is_full() {
         2 * BURST,
         "a burst at a time, and no packet was lost"
     );
+}
+
+#[test]
+fn what_waits_for_a_device_that_takes_nothing_is_dropped() {
+    let mut port = port(0, false);
+    let start = Instant::from_secs(1);
+    port.pull(|| Some(Packet::new()));
+    assert!(port.takes(start));
+    assert!(!port.transmit(start));
+    assert!(!port.takes(start));
+    let longest = start + LONGEST_WAIT;
+    assert!(!port.is_stuck(longest));
+    assert_eq!(port.expire(longest), 0);
+    let later = longest + Duration::from_nanos(1);
+    assert!(port.is_stuck(later));
+    assert_eq!(port.expire(later), BURST);
+    assert!(port.is_drained() && port.takes(later), "others are offered");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod options;
 
 use options::takes;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;

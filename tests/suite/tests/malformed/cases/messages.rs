@@ -114,35 +114,6 @@ fn icmp_quotes() -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     for v6 in [false, true] {
         let (src, dst) = (Lab::neighbour(v6), Lab::address(v6));
-        let kinds: &[(u8, u8)] = match v6 {
-            false => &[
-                (3, 0),
-                (3, 1),
-                (3, 2),
-                (3, 3),
-                (3, 4),
-                (3, 200),
-                (11, 0),
-                (11, 1),
-                (11, 9),
-                (12, 0),
-                (5, 0),
-                (4, 0),
-            ],
-            true => &[
-                (1, 0),
-                (1, 4),
-                (1, 200),
-                (2, 0),
-                (3, 0),
-                (3, 1),
-                (4, 0),
-                (4, 1),
-                (4, 2),
-                (100, 0),
-                (127, 0),
-            ],
-        };
         // What the stack might have sent: from its address, to the neighbour.
         let mut ours = syn(v6);
         core::mem::swap(&mut ours.src, &mut ours.dst);
@@ -176,7 +147,7 @@ fn icmp_quotes() -> Vec<Vec<u8>> {
             quotes.push(ip4(from, to, protocol::TCP, 1, 0x00ff, &[], &[0; 8]));
             quotes.push(ip4(from, to, protocol::TCP, 1, 0, &[1; 40], &[]));
         }
-        for kind in kinds {
+        for kind in error_kinds(v6) {
             for (word, quote) in quotes.iter().enumerate() {
                 let message = Icmp {
                     src,
@@ -190,6 +161,39 @@ fn icmp_quotes() -> Vec<Vec<u8>> {
         }
     }
     packets
+}
+
+/// Type and code of each error, and of some that nobody has defined.
+fn error_kinds(v6: bool) -> &'static [(u8, u8)] {
+    match v6 {
+        false => &[
+            (3, 0),
+            (3, 1),
+            (3, 2),
+            (3, 3),
+            (3, 4),
+            (3, 200),
+            (11, 0),
+            (11, 1),
+            (11, 9),
+            (12, 0),
+            (5, 0),
+            (4, 0),
+        ],
+        true => &[
+            (1, 0),
+            (1, 4),
+            (1, 200),
+            (2, 0),
+            (3, 0),
+            (3, 1),
+            (4, 0),
+            (4, 1),
+            (4, 2),
+            (100, 0),
+            (127, 0),
+        ],
+    }
 }
 
 /// Every protocol that the stack does not speak.
