@@ -86,6 +86,24 @@ pub enum When {
     },
 }
 
+impl When {
+    /// The latest time at which it can be over, if the event before was over at `base`.
+    pub(crate) fn latest(self, base: Duration) -> Duration {
+        match self {
+            When::At(at) | When::Between(_, at) => base.max(at),
+            When::After(after) | When::AfterBetween(_, after) => base + after,
+            When::Any => base,
+            When::Span { end, relative, .. } => {
+                if relative {
+                    base + end
+                } else {
+                    base.max(end)
+                }
+            }
+        }
+    }
+}
+
 /// What happens.
 #[derive(Clone, Debug)]
 pub enum Action {

@@ -162,6 +162,35 @@ fn calls_are_held_to_results_and_times() {
 }
 
 #[test]
+fn the_longest_statement_is_evaluated_in_a_small_stack() {
+    let sum = vec!["1"; 254].join("+");
+    let script = format!("{OPEN}+0 %{{ assert {sum} == 256 }}%\n");
+    let run = move || {
+        let script = parse(Path::new("a.pkt"), &script).expect("a script");
+        let failure = run_script(&script, &Options::default()).failure;
+        failure.expect("it is 254").what
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
+    let what = thread.expect("a thread").join().expect("no overflow");
+    assert!(what.ends_with("does not hold"), "{what}");
+}
+
+#[test]
+fn times_beyond_the_clock_are_refused_and_not_waited_for() {
+    let mut script = parse(
+        Path::new("a.pkt"),
+        "+1 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n",
+    )
+    .expect("a script");
+    script.events[0].when = packet_script::ast::When::At(std::time::Duration::MAX / 2);
+    let failure = run_script(&script, &Options::default()).failure;
+    assert_eq!(
+        failure.expect("no such time").what,
+        "the clock of the stack does not count so far"
+    );
+}
+
+#[test]
 fn a_capture_is_written_and_judged() {
     let captures = tempfile::tempdir().expect("a directory");
     let script = parse(Path::new("a.pkt"), OPEN).expect("a script");

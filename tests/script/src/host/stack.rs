@@ -98,7 +98,11 @@ impl Host for StackHost {
     }
 
     fn advance(&mut self, until: Duration) -> Result<(), String> {
-        let until = START + until;
+        let time = until;
+        let until = START + time;
+        if until - START != time {
+            return Err("the clock of the stack does not count so far".into());
+        }
         let had = (self.sent.len(), self.returned.is_some());
         loop {
             self.look()?;

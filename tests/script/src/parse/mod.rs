@@ -13,6 +13,7 @@ mod shell;
 mod time;
 
 use std::path::Path;
+use std::time::Duration;
 
 use winnow::LocatingSlice;
 use winnow::error::ErrMode;
@@ -84,8 +85,15 @@ fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Vec<Event>)> {
     skip(input)?;
     let settings = settings::settings(input)?;
     let mut events = Vec::new();
+    let mut latest = Duration::ZERO;
     while !input.as_ref().is_empty() {
-        events.push(event(input, text, &settings)?);
+        let begin = place(input);
+        let event = event(input, text, &settings)?;
+        latest = event.when.latest(latest);
+        if latest > time::LONGEST {
+            return refused(begin, "by this event more than a century has passed");
+        }
+        events.push(event);
     }
     Ok((settings, events))
 }
@@ -94,7 +102,7 @@ fn event(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Event
     let begin = place(input);
     let line = text.get(..begin).unwrap_or(text).matches('\n').count() + 1;
     let when = if looks_at(input, "`") || looks_at(input, "%{") {
-        When::After(std::time::Duration::ZERO)
+        When::After(Duration::ZERO)
     } else {
         time::when(input)?
     };
