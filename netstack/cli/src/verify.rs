@@ -65,6 +65,7 @@ fn options(args: &Verify) -> Options {
         VantageWord::Middle => Vantage::Middle,
     };
     options.beside.clone_from(&args.beside);
+    options.complete = args.complete;
     options.offload = match args.offload {
         OffloadWord::Auto => Offload::Auto,
         OffloadWord::Before => Offload::Before,

@@ -82,7 +82,7 @@ fn copy(
     loop {
         let captured = match source.step()? {
             Step::Packet(captured) => captured,
-            Step::Lost { .. } | Step::Other => continue,
+            Step::Lost { .. } | Step::Other | Step::Unreadable(_) => continue,
             Step::End | Step::Damaged(_) => break,
         };
         number += 1;

@@ -67,7 +67,7 @@ fn gather(mut source: Source<File>) -> Result<Flows, VerifyError> {
     loop {
         let captured = match source.step()? {
             Step::Packet(captured) => captured,
-            Step::Lost { .. } | Step::Other => continue,
+            Step::Lost { .. } | Step::Other | Step::Unreadable(_) => continue,
             Step::End | Step::Damaged(_) => return Ok(flows),
         };
         let Some(time) = captured.timestamp else {

@@ -37,7 +37,7 @@ use crate::rule::Rule;
 use crate::track::{Track, View};
 
 pub(crate) use file::Clocks;
-pub(crate) use file::{damaged, unreadable};
+pub(crate) use file::{damaged, skipped, unreadable};
 pub(crate) use tcp_format::unreadable as unreadable_tcp;
 
 /// The tables of all groups.
@@ -152,6 +152,9 @@ impl Connection {
         self.sequence.judge(view, out);
         self.reset.judge(view, out);
         self.ack.judge(view, out);
+        if sum != Sum::Wrong {
+            self.ack.wait(view);
+        }
         self.sack.judge(view, out);
         self.retransmit.judge(view, out);
         self.congestion.judge(view, out);
@@ -164,6 +167,7 @@ impl Connection {
     /// Judges what can only be said at the end of a connection, or of the capture, at `now`.
     pub(crate) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
         self.sequence.end(flow, out);
+        self.ack.end(flow, now, out);
         self.retransmit.end(flow, now, out);
         self.close.end(flow, now, out);
     }

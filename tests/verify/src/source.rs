@@ -73,6 +73,8 @@ pub(crate) enum Step<'a> {
     /// A block that is no packet.
     Other,
     End,
+    /// A block that cannot be understood; behind it the file goes on.
+    Unreadable(String),
     /// The file is damaged from here on.
     Damaged(String),
 }
@@ -132,7 +134,7 @@ impl<R: Read> Source<R> {
                 Some(Err(PcapNgReadError::Io(e))) => io_step(e),
                 Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
                 Some(Ok((raw, state))) => match raw.try_into_block(state) {
-                    Err(e) => Ok(Step::Damaged(chain(&e))),
+                    Err(e) => Ok(Step::Unreadable(chain(&e))),
                     Ok(block) => packet_of(block, state.interfaces()),
                 },
             },

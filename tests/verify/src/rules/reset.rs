@@ -1,13 +1,18 @@
 //! Resets.
 
 use crate::out::Out;
+use crate::parse::{MS, ms};
 use crate::rule::rules;
 use crate::track::View;
+
+/// What was sent this shortly after a RST passed may have left before it arrived.
+const ACCEPTED: u64 = 5 * MS;
 
 rules! {
     UNKNOWN = Error "W-TCPHS-06", "9293 section 3.10.7.1", "A RST without ACK has the number that was acknowledged" [whole near];
     IN_REPLY = Error "W-TCPHS-07", "9293 section 3.5.2", "A RST is not answered with a RST" [whole near];
     SYN_ANSWER = Warning "W-TCPSEQ-12", "5961 section 4", "A SYN on an established connection is answered with an acknowledgement" [whole near];
+    HEEDLESS = Error "J-RST-01", "9293 section 3.10.7.4", "Nothing is sent on a connection that a RST at the next number has ended" [time near whole];
     ABORT = Warning "W-CLOSE-05", "9293 section 3.10.5", "An abort has the next number, or the one last acknowledged" [whole near];
 }
 
@@ -17,11 +22,14 @@ pub(super) struct State {
     unanswered: [u32; 2],
     /// A SYN reached an established connection on this side, in this packet.
     stray_syn: [Option<u64>; 2],
+    /// A RST at exactly the next number reached each side, which ends the connection: when, and in which packet.
+    ended: [Option<(u64, u64)>; 2],
 }
 
 impl State {
     pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
         let (tcp, me) = (view.tcp, view.facts.me);
+        self.judge_ended(view, out);
         if let Some(syn) = self.stray_syn[me].take()
             && (tcp.flags.syn || tcp.flags.rst)
         {
@@ -47,6 +55,36 @@ impl State {
         });
         if view.facts.is_stray_syn && is_established && !view.flow.is_over() {
             self.stray_syn[1 - me] = Some(view.number());
+        }
+    }
+
+    /// What a side sends after a RST that it had to accept, and notes such a RST.
+    fn judge_ended(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        if let Some((time, packet)) = self.ended[me]
+            && view.now().saturating_sub(time) > ACCEPTED
+            && !tcp.flags.rst
+            && !tcp.flags.syn
+        {
+            out.add(
+                &HEEDLESS,
+                view.scope(),
+                &[view.number(), packet],
+                format_args!(
+                    "sent {:.1} ms after a RST at the next number",
+                    ms(view.now().saturating_sub(time))
+                ),
+            );
+            self.ended[me] = None;
+        }
+        let peer = view.peer();
+        let is_exact = view.me().arrived.to() == Some(tcp.seq)
+            && peer.acked.is_some_and(|acked| acked.number == tcp.seq)
+            && peer.last_edge.is_some_and(|edge| edge.after(tcp.seq));
+        // In TIME-WAIT it may be ignored (RFC 1337), and one with an old timestamp is another rule's.
+        let is_over = view.flow.halves.iter().all(|half| half.fin.is_some());
+        if tcp.flags.rst && is_exact && !is_over && tcp.options.timestamps.is_none() {
+            self.ended[1 - me] = Some((view.now(), view.number()));
         }
     }
 

@@ -321,7 +321,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(4);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-TS-03",
@@ -387,7 +387,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(6);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-CLOSE-06",
@@ -404,7 +404,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(6);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-ECN-03",
