@@ -15,6 +15,10 @@ pub struct Script {
     pub settings: Settings,
     /// Whether the script says `// runs: everywhere`, and so describes what every host does.
     pub everywhere: bool,
+    /// Why Linux does otherwise, as `// linux:` says.
+    pub linux: Option<String>,
+    /// Rules of the judge that the host may break here, and has to, as `// judge:` says.
+    pub excepted: Vec<String>,
     /// Whether the script says `// ip: both`, and so holds over IPv6 as over IPv4.
     pub both: bool,
     /// What happens.

@@ -144,6 +144,10 @@ impl Host for StackHost {
         let Some(machine) = self.machine.as_mut() else {
             return Err("there is no stack".into());
         };
+        let makes_one = matches!(op, Op::Socket { .. } | Op::Accept { .. });
+        if makes_one && self.sockets.table.contains_key(&made) {
+            return Err(format!("the descriptor {made} is open already"));
+        }
         let returned = self.sockets.call(&mut machine.stack, now, op, made)?;
         self.look()?;
         Ok(returned)
