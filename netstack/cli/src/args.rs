@@ -187,11 +187,14 @@ pub(crate) struct Verify {
     /// An address of the host beside which the capture was taken, instead of --vantage; may be given several times
     #[arg(long, value_name = "ADDRESS", conflicts_with = "vantage")]
     pub(crate) beside: Vec<IpAddr>,
+    /// The capture has every packet of the hosts beside which it was taken: what they acknowledge beyond is an error
+    #[arg(long, requires = "beside")]
+    pub(crate) complete: bool,
     /// Whether packets were captured before segmentation and checksums, or as on the wire
     #[arg(long, value_enum, default_value_t)]
     pub(crate) offload: OffloadWord,
     /// The MTU of the link, against which announced segment sizes are held
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..))]
     pub(crate) mtu: Option<u32>,
     /// Print one JSON object for each file, a line each
     #[arg(long, conflicts_with = "sarif")]

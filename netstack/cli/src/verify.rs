@@ -28,7 +28,13 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
                     pcap_verify::annotate(file, &report, copy).map_err(Failure::of)?;
                 }
                 if let Some(directory) = &args.plot {
-                    pcap_verify::plot(file, directory).map_err(Failure::of)?;
+                    let plotted = pcap_verify::plot(file, directory).map_err(Failure::of)?;
+                    if plotted.drawn < plotted.connections {
+                        output::complain(&format!(
+                            "only the first {} of {} connections are drawn",
+                            plotted.drawn, plotted.connections
+                        ));
+                    }
                 }
                 if !args.json && !args.sarif {
                     output::print(&format!("{}: {report}", file.display()))?;
@@ -59,6 +65,7 @@ fn options(args: &Verify) -> Options {
         VantageWord::Middle => Vantage::Middle,
     };
     options.beside.clone_from(&args.beside);
+    options.complete = args.complete;
     options.offload = match args.offload {
         OffloadWord::Auto => Offload::Auto,
         OffloadWord::Before => Offload::Before,

@@ -15,6 +15,10 @@ pub struct Script {
     pub settings: Settings,
     /// Whether the script says `// runs: everywhere`, and so describes what every host does.
     pub everywhere: bool,
+    /// Why Linux does otherwise, as `// linux:` says.
+    pub linux: Option<String>,
+    /// Rules of the judge that the host may break here, and has to, as `// judge:` says.
+    pub excepted: Vec<String>,
     /// Whether the script says `// ip: both`, and so holds over IPv6 as over IPv4.
     pub both: bool,
     /// What happens.
@@ -84,6 +88,24 @@ pub enum When {
         /// Whether both count from the event before.
         relative: bool,
     },
+}
+
+impl When {
+    /// The latest time at which it can be over, if the event before was over at `base`.
+    pub(crate) fn latest(self, base: Duration) -> Duration {
+        match self {
+            When::At(at) | When::Between(_, at) => base.max(at),
+            When::After(after) | When::AfterBetween(_, after) => base + after,
+            When::Any => base,
+            When::Span { end, relative, .. } => {
+                if relative {
+                    base + end
+                } else {
+                    base.max(end)
+                }
+            }
+        }
+    }
 }
 
 /// What happens.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::path::{Component, Path};
 use std::time::Duration;
 
 use pcap_file::DataLink;
@@ -26,6 +27,23 @@ pub(crate) struct Record {
     pub(crate) at: Duration,
     pub(crate) direction: Direction,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// What the capture of the script in the file `path` is called: all of its path, because scripts of one name lie in several
+/// folders. Hyphens stand for the folders, so that those of names are written otherwise.
+pub(crate) fn name(path: &Path) -> String {
+    let mut parts = Vec::new();
+    for component in path.with_extension("").components() {
+        match component {
+            Component::Normal(part) => {
+                let part = part.to_string_lossy();
+                parts.push(part.replace('%', "%25").replace('-', "%2d"));
+            }
+            Component::ParentDir => parts.push("%2e%2e".to_owned()),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+        }
+    }
+    parts.join("-")
 }
 
 /// Writes packets as pcapng of raw IP, with nanoseconds and directions.
@@ -57,3 +75,6 @@ pub(crate) fn write<W: Write>(file: W, records: &[Record]) -> Result<(), PcapNgW
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ const TRIES: u32 = 8;
 /// which the runner does not see. What is really late is late each time.
 const TRIES_FOR_TIME: u32 = 3;
 
+/// Who waits for longer than this in real time does not mean to.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// How many scripts are played at a time if nothing else is asked for.
 pub const LIVE_JOBS: NonZero<usize> = NonZero::new(5).unwrap();
 
@@ -104,10 +107,19 @@ fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
 }
 
 fn run_script(script: &Script, options: &Options) -> Result<(Played, Duration), String> {
+    if lasts(script) > LONGEST {
+        return Err("it takes more than an hour: run it in virtual time".into());
+    }
     let mut host = LiveHost::new(&script.settings)?;
     host.begin();
     let played = play(script, &mut host, options.allow_shell);
     Ok((played, host.stalled()))
+}
+
+/// When the last event of a script is over at the latest.
+fn lasts(script: &Script) -> Duration {
+    let whens = script.events.iter().map(|event| event.when);
+    whens.fold(Duration::ZERO, |base, when| when.latest(base))
 }
 
 fn unable(path: &Path, what: String) -> Failure {
@@ -120,3 +132,6 @@ fn unable(path: &Path, what: String) -> Failure {
         only_time: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

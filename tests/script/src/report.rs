@@ -1,5 +1,6 @@
 //! What became of scripts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// What the judge of captures found against the host's packets, where it was asked.
     pub findings: Vec<String>,
+    /// How often the judge found a rule broken by packets of the script, where it was asked.
+    pub of_script: BTreeMap<&'static str, u64>,
     /// What assertions printed.
     pub printed: Vec<String>,
     /// How much time of the script passed.
@@ -77,6 +80,7 @@ impl Outcome {
             "ok": self.is_fine(),
             "failure": failure,
             "findings": self.findings,
+            "found_in_script": self.of_script,
             "printed": self.printed,
             "seconds": self.took.as_secs_f64(),
             "packets": self.packets,

@@ -1,15 +1,16 @@
 //! Runs scripts from files, many at a time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use pcap_verify::{Options as JudgeOptions, Vantage};
+use pcap_verify::{Offload, Options as JudgeOptions};
 
 use crate::ast::Script;
-use crate::capture::{self, Direction, Record};
+use crate::capture::{self, Record};
 use crate::host::stack::StackHost;
 use crate::play::{Played, play};
 use crate::report::{Failure, Outcome};
@@ -28,7 +29,8 @@ pub struct Options {
     pub jobs: Option<NonZero<usize>>,
 }
 
-/// The scripts (`*.pkt`) that `paths` name: files as they are, of directories all below them, in the order of names.
+/// The scripts (`*.pkt`) that `paths` name: files as they are, of directories all below them, symbolic
+/// links to directories aside, in the order of names.
 ///
 /// # Errors
 ///
@@ -47,11 +49,15 @@ pub fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 fn descend(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(directory)?
-        .map(|entry| Ok(entry?.path()))
+        .map(|entry| {
+            let entry = entry?;
+            // Symbolic links to folders are not followed: they may go round in circles.
+            Ok((entry.path(), entry.file_type()?.is_dir()))
+        })
         .collect::<io::Result<Vec<_>>>()?;
     entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
+    for (entry, is_folder) in entries {
+        if is_folder {
             descend(&entry, found)?;
         } else if entry
             .extension()
@@ -132,13 +138,17 @@ pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Ou
         v6: script.settings.local.is_ipv6(),
         failure: played.failure,
         findings: Vec::new(),
+        of_script: BTreeMap::new(),
         printed: played.printed,
         took: played.took,
         packets: played.packets.len(),
     };
     if let Some(directory) = &options.captures {
         match keep(script, &played.packets, directory) {
-            Ok(findings) => outcome.findings = findings,
+            Ok(judged) => {
+                outcome.findings = judged.against_host;
+                outcome.of_script = judged.of_script;
+            }
             Err(why) => outcome.findings = vec![format!("no capture: {why}")],
         }
     }
@@ -151,59 +161,65 @@ pub(crate) fn failed(failure: Failure) -> Outcome {
         v6: false,
         failure: Some(failure),
         findings: Vec::new(),
+        of_script: BTreeMap::new(),
         printed: Vec::new(),
         took: std::time::Duration::ZERO,
         packets: 0,
     }
 }
 
-/// Writes the capture of a run, and says what the judge has against packets of the host.
-fn keep(script: &Script, packets: &[Record], directory: &Path) -> Result<Vec<String>, String> {
-    // Scripts of one name lie in several folders: the whole path is the name.
-    let name = script
-        .path
-        .with_extension("")
-        .to_string_lossy()
-        .replace(['/', '\\'], "-");
-    let name = name.trim_start_matches(['.', '-']);
+/// What the judge found in a capture.
+#[derive(Default)]
+struct Judged {
+    against_host: Vec<String>,
+    of_script: BTreeMap<&'static str, u64>,
+}
+
+/// Writes the capture of a run, and has it judged.
+fn keep(script: &Script, packets: &[Record], directory: &Path) -> Result<Judged, String> {
     let version = if script.settings.local.is_ipv6() {
         6
     } else {
         4
     };
+    let name = capture::name(&script.path);
     let path = directory.join(format!("{name}-ipv{version}.pcapng"));
     let mut bytes = Vec::new();
     capture::write(&mut bytes, packets).map_err(|error| error.to_string())?;
     fs::create_dir_all(directory)
         .and_then(|()| fs::write(&path, &bytes))
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    judge(script, packets, &bytes)
+    judge(script, &bytes)
 }
 
-fn judge(script: &Script, packets: &[Record], bytes: &[u8]) -> Result<Vec<String>, String> {
+/// The capture has everything that the host sent and was sent, as on the wire. Findings about the host are to be those
+/// that the script excepts; what is wrong with its own packets is only counted.
+fn judge(script: &Script, bytes: &[u8]) -> Result<Judged, String> {
     let mut options = JudgeOptions::default();
-    options.vantage = Vantage::Auto;
     options.beside = vec![script.settings.local];
+    options.complete = true;
+    options.offload = Offload::After;
     let report =
         pcap_verify::check_reader_with(bytes, &options).map_err(|error| error.to_string())?;
-    let waived = waived(&script.text);
-    let against_host = report.findings.iter().filter(|finding| {
-        let number = finding
-            .packets
-            .first()
-            .and_then(|number| usize::try_from(*number).ok());
-        let record = number.and_then(|number| packets.get(number.checked_sub(1)?));
-        let by_host = record.is_some_and(|record| record.direction == Direction::Sent);
-        by_host && !waived.contains(&finding.rule.id)
+    let mut judged = Judged::default();
+    let mut excepted: BTreeMap<&str, bool> = BTreeMap::new();
+    excepted.extend(script.excepted.iter().map(|id| (id.as_str(), false)));
+    for finding in &report.findings {
+        let by_script = finding
+            .accused
+            .is_some_and(|accused| accused != script.settings.local);
+        if by_script {
+            *judged.of_script.entry(finding.rule.id).or_default() += 1;
+        } else if let Some(is_used) = excepted.get_mut(finding.rule.id) {
+            *is_used = true;
+        } else {
+            judged.against_host.push(finding.to_string());
+        }
+    }
+    let unused = excepted.iter().filter(|(_, is_used)| !**is_used);
+    let unused = unused.map(|(id, _)| {
+        format!("`// judge: {id}` excepts what was not found: take it away, or write the reason why it should be")
     });
-    Ok(against_host.map(ToString::to_string).collect())
-}
-
-/// The rules that `// judge: ID, ID` lines of a script except, each with its reason beside it.
-fn waived(text: &str) -> Vec<&str> {
-    let lines = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("// judge:"));
-    let ids = lines.flat_map(|line| line.split([',', ' ']));
-    ids.filter(|id| !id.is_empty()).collect()
+    judged.against_host.extend(unused);
+    Ok(judged)
 }

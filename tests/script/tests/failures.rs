@@ -132,6 +132,10 @@ fn calls_are_held_to_results_and_times() {
             "the call `frobnicate` is not known here",
         ),
         (
+            "+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
+            "the descriptor 3 is open already",
+        ),
+        (
             "+0 listen(SOME_THING, 1) = 0",
             "the constant `SOME_THING` is not known here",
         ),
@@ -162,6 +166,35 @@ fn calls_are_held_to_results_and_times() {
 }
 
 #[test]
+fn the_longest_statement_is_evaluated_in_a_small_stack() {
+    let sum = vec!["1"; 254].join("+");
+    let script = format!("{OPEN}+0 %{{ assert {sum} == 256 }}%\n");
+    let run = move || {
+        let script = parse(Path::new("a.pkt"), &script).expect("a script");
+        let failure = run_script(&script, &Options::default()).failure;
+        failure.expect("it is 254").what
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
+    let what = thread.expect("a thread").join().expect("no overflow");
+    assert!(what.ends_with("does not hold"), "{what}");
+}
+
+#[test]
+fn times_beyond_the_clock_are_refused_and_not_waited_for() {
+    let mut script = parse(
+        Path::new("a.pkt"),
+        "+1 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n",
+    )
+    .expect("a script");
+    script.events[0].when = packet_script::ast::When::At(std::time::Duration::MAX / 2);
+    let failure = run_script(&script, &Options::default()).failure;
+    assert_eq!(
+        failure.expect("no such time").what,
+        "the clock of the stack does not count so far"
+    );
+}
+
+#[test]
 fn a_capture_is_written_and_judged() {
     let captures = tempfile::tempdir().expect("a directory");
     let script = parse(Path::new("a.pkt"), OPEN).expect("a script");
@@ -172,4 +205,38 @@ fn a_capture_is_written_and_judged() {
     let report =
         pcap_verify::check_file(&captures.path().join("a-ipv4.pcapng")).expect("a capture");
     assert_eq!(report.packets, 3);
+}
+
+#[test]
+fn findings_are_those_that_the_script_says() {
+    let captures = tempfile::tempdir().expect("a directory");
+    let mut options = Options::default();
+    options.captures = Some(captures.path().to_owned());
+    let found = |text: &str| {
+        let script = parse(Path::new("a.pkt"), text).expect("a script");
+        let outcome = run_script(&script, &options);
+        assert_eq!(outcome.failure, None, "{text}");
+        (outcome.findings, outcome.of_script)
+    };
+    let (findings, of_script) = found(&format!("// judge: W-RTX-01\n{OPEN}"));
+    assert_eq!(of_script.len(), 0);
+    assert!(findings[0].starts_with("`// judge: W-RTX-01` excepts what was not found"));
+    // What is wrong with the script's own packets is not the host's fault, and is told all the same.
+    let (findings, of_script) = found(&format!(
+        "{OPEN}+0 < . 1:1(0) ack 1 win 65535 urg 5\n+1 < . 1:1(0) ack 1 win 65535 urg 5\n"
+    ));
+    assert_eq!(findings, [""; 0]);
+    assert_eq!(of_script.get("W-TCPFMT-12"), Some(&2), "{of_script:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn folders_that_go_round_in_circles_are_searched_once() {
+    let folder = tempfile::tempdir().expect("a directory");
+    std::fs::write(folder.path().join("a.pkt"), OPEN).expect("a script");
+    for name in ["b", "c"] {
+        std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).expect("a link");
+    }
+    let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
+    assert_eq!(found, [folder.path().join("a.pkt")]);
 }

@@ -155,6 +155,12 @@ impl Scene {
         assert_eq!(ledger.live_nodes(), 0);
         let report = capture.finish().expect("the file could be written");
         let file = std::fs::read(path).expect("the capture");
+        let mut options = pcap_verify::Options::default();
+        options.beside = [false, true].map(|v6| World::address(0, v6, 0).ip()).into();
+        options.offload = pcap_verify::Offload::After;
+        options.complete = true;
+        let judged = pcap_verify::check_reader_with(&file[..], &options).expect("a capture");
+        assert!(judged.findings.is_empty(), "{judged}");
         let mut reader = PcapNgReader::new(&file[..]).expect("a capture");
         let mut packets = Vec::new();
         while let Some(block) = reader.next_block() {

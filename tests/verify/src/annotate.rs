@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -14,13 +14,15 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 
 use crate::report::Report;
-use crate::source::{Source, Step, VerifyError, chain};
+use crate::source::{Source, Step, VerifyError, chain, reopen};
 
 /// Writes the packets of the capture `from` to `to`, as pcapng with nanoseconds, with the findings of `report` as
-/// comments, which Wireshark shows. Only what is in [`Report::findings`] can be written.
+/// comments, which Wireshark shows. Only what is in [`Report::findings`] can be written. `to` appears, or takes the
+/// place of what it was, when all of it is written.
 ///
 /// # Errors
-/// When `from` cannot be read again or `to` cannot be written.
+/// When `from` cannot be read again or is no regular file, `to` cannot be written, is there and no regular file, or is
+/// `from` under whatever name. `to` is then what it was.
 pub fn annotate(from: &Path, report: &Report, to: &Path) -> Result<(), VerifyError> {
     let mut comments: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for finding in &report.findings {
@@ -36,23 +38,42 @@ pub fn annotate(from: &Path, report: &Report, to: &Path) -> Result<(), VerifyErr
             comments.entry(packet).or_default().push(comment);
         }
     }
-    let input = File::open(from).map_err(|source| VerifyError::Open {
-        path: from.to_owned(),
-        source,
-    })?;
+    let input = reopen(from)?;
     let failed = |why: String| VerifyError::Write {
         path: to.to_owned(),
         why,
     };
-    let file = File::create(to).map_err(|error| failed(error.to_string()))?;
-    let writer = PcapNgWriter::new(BufWriter::new(file)).map_err(|error| failed(chain(&error)))?;
-    copy(Source::open(input)?, &comments, writer, &failed)
+    // Behind a symbolic link is what is to be written.
+    let real = fs::canonicalize(to).unwrap_or_else(|_| to.to_owned());
+    if let Ok(old) = fs::metadata(&real) {
+        if !old.is_file() {
+            return Err(failed("it is no regular file".into()));
+        }
+        if same_file::is_same_file(from, &real).map_err(|error| failed(error.to_string()))? {
+            return Err(failed("it is the capture itself; name another file".into()));
+        }
+    }
+    let folder = real
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(|error| failed(error.to_string()))?;
+    let writer =
+        PcapNgWriter::new(BufWriter::new(file.as_file())).map_err(|error| failed(chain(&error)))?;
+    copy(Source::open(input)?, &comments, writer, &failed)?;
+    file.persist(&real)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(())
 }
 
 fn copy(
     mut source: Source<File>,
     comments: &BTreeMap<u64, Vec<String>>,
-    mut writer: PcapNgWriter<BufWriter<File>>,
+    mut writer: PcapNgWriter<BufWriter<&File>>,
     failed: &dyn Fn(String) -> VerifyError,
 ) -> Result<(), VerifyError> {
     // Interfaces are numbered anew, in the order in which packets name them.
@@ -61,7 +82,7 @@ fn copy(
     loop {
         let captured = match source.step()? {
             Step::Packet(captured) => captured,
-            Step::Lost { .. } | Step::Other => continue,
+            Step::Lost { .. } | Step::Other | Step::Unreadable(_) => continue,
             Step::End | Step::Damaged(_) => break,
         };
         number += 1;

@@ -59,6 +59,9 @@ pub fn check_reader_with<R: Read>(reader: R, options: &Options) -> Result<Report
             Step::Packet(captured) => judge.packet(&captured),
             Step::Lost { interface, packets } => judge.losses.note(interface, packets),
             Step::Other => {}
+            Step::Unreadable(why) => {
+                rules::skipped(judge.out.report.packets, &why, &mut judge.out);
+            }
             Step::End => break,
             Step::Damaged(why) => {
                 rules::damaged(judge.out.report.packets, &why, &mut judge.out);
@@ -86,6 +89,7 @@ impl<'o> Judge<'o> {
             options,
             out: Out {
                 report: Report::default(),
+                sender: None,
             },
             clocks: Clocks::default(),
             losses: Losses::default(),
@@ -98,6 +102,7 @@ impl<'o> Judge<'o> {
 
     fn packet(&mut self, captured: &Captured<'_>) {
         let out = &mut self.out;
+        out.sender = None;
         out.report.packets += 1;
         out.report.bytes += captured.original_len;
         let number = out.report.packets;
@@ -134,6 +139,7 @@ impl<'o> Judge<'o> {
                 return;
             }
         };
+        out.sender = Some(ip.source);
         let packet = Packet {
             number,
             now: self.now,
@@ -152,6 +158,7 @@ impl<'o> Judge<'o> {
     }
 
     fn end(mut self) -> Report {
+        self.out.sender = None;
         self.packets.end(self.now, &mut self.out);
         self.flows.end(self.now, &mut self.out);
         let mut report = self.out.report;

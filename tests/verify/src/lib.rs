@@ -34,7 +34,7 @@ mod track;
 pub use annotate::annotate;
 pub use check::{check_file, check_file_with, check_reader, check_reader_with};
 pub use options::{Offload, Options, Vantage};
-pub use plot::plot;
+pub use plot::{Plotted, plot};
 pub use report::{Finding, KEPT_FINDINGS, Report, to_json, to_sarif};
 pub use rule::{Needs, Rule, Severity, catalogue};
 pub use source::VerifyError;

@@ -38,6 +38,9 @@ pub struct Options {
     /// judged from the place of that one of its ends which has such an address, and `vantage` does not count. What is
     /// said here is believed, also of a host that seems to lose packets between itself and the capture.
     pub beside: Vec<IpAddr>,
+    /// Whether the capture has every packet of the hosts in `beside`. What such a host acknowledges and the capture has
+    /// not, it has not received; otherwise the capture is taken to lack it, and to be no proof of what was done.
+    pub complete: bool,
     /// Whether packets are as on the wire.
     pub offload: Offload,
     /// The MTU of the link, if announced segment sizes are to be held against it.

@@ -1,10 +1,20 @@
 //! Where rules put what they find, and what decides whether it may be said.
 
 use std::fmt::Arguments;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::report::{Finding, Report};
 use crate::rule::{Needs, Rule};
+
+/// Whom a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accused {
+    /// Who sent the packet that is being judged.
+    Sender,
+    Host(IpAddr),
+    /// Nobody whose address a packet has, such as a router.
+    Unknown,
+}
 
 /// What the place and kind of the capture allow to be said about the host under judgement.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +22,15 @@ pub(crate) struct Scope {
     /// The capture's own qualities, in the terms of what rules need.
     pub(crate) has: Needs,
     pub(crate) flow: Option<(SocketAddr, SocketAddr)>,
+    pub(crate) accused: Accused,
 }
 
 impl Scope {
+    /// The same about another.
+    pub(crate) fn against(self, accused: Accused) -> Scope {
+        Scope { accused, ..self }
+    }
+
     /// One packet without a history.
     pub(crate) fn of_packet(timed: bool) -> Scope {
         Scope {
@@ -25,6 +41,7 @@ impl Scope {
                 whole: true,
             },
             flow: None,
+            accused: Accused::Sender,
         }
     }
 
@@ -39,6 +56,8 @@ impl Scope {
 /// The report as rules see it.
 pub(crate) struct Out {
     pub(crate) report: Report,
+    /// Who sent the packet that is being judged.
+    pub(crate) sender: Option<IpAddr>,
 }
 
 impl Out {
@@ -58,6 +77,11 @@ impl Out {
             rule,
             packets: packets.to_vec(),
             flow: scope.flow,
+            accused: match scope.accused {
+                Accused::Sender => self.sender,
+                Accused::Host(host) => Some(host),
+                Accused::Unknown => None,
+            },
             sentence: sentence.to_string(),
         });
     }

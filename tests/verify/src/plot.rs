@@ -10,32 +10,47 @@ use std::path::Path;
 use crate::parse::ip::Ip;
 use crate::parse::link;
 use crate::parse::tcp::Segment;
-use crate::source::{Source, Step, VerifyError};
+use crate::source::{Source, Step, VerifyError, reopen};
 use series::Flows;
 
+/// How much of a capture was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plotted {
+    /// Connections that have a graph.
+    pub drawn: usize,
+    /// Connections of the capture; at most 65,536 are told apart.
+    pub connections: usize,
+}
+
 /// Draws the TCP connections of the capture `from` into `directory`, which is made: one SVG for each, and `index.html`.
-/// The first 64 connections are drawn, each with a bounded number of points. Returns how many there were.
+/// The first 64 connections are drawn, each with a bounded number of points.
 ///
 /// # Errors
-/// When `from` cannot be read or `directory` not be written.
-pub fn plot(from: &Path, directory: &Path) -> Result<usize, VerifyError> {
+/// When `from` cannot be read or is no regular file, or `directory` not be written.
+pub fn plot(from: &Path, directory: &Path) -> Result<Plotted, VerifyError> {
     let failed = |why: String| VerifyError::Write {
         path: directory.to_owned(),
         why,
     };
-    let input = File::open(from).map_err(|source| VerifyError::Open {
-        path: from.to_owned(),
-        source,
-    })?;
-    let flows = gather(Source::open(input)?)?;
+    let flows = gather(Source::open(reopen(from)?)?)?;
     fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
     let mut index = String::from(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Connections</title>\n",
     );
+    let plotted = Plotted {
+        drawn: flows.list.len(),
+        connections: flows.list.len() + flows.others.len(),
+    };
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        index,
+        "<p>{} of {} connections</p>",
+        plotted.drawn, plotted.connections
+    );
     for (at, flow) in flows.list.iter().enumerate() {
         let name = format!("flow-{at}.svg");
         draw::draw(flow, &directory.join(&name)).map_err(|error| failed(error.to_string()))?;
-        // Writing to a string cannot fail.
         let _ = writeln!(
             index,
             "<h2>{} and {}</h2>\n<img src=\"{name}\" alt=\"\">",
@@ -44,7 +59,7 @@ pub fn plot(from: &Path, directory: &Path) -> Result<usize, VerifyError> {
     }
     index.push_str("</html>\n");
     fs::write(directory.join("index.html"), index).map_err(|error| failed(error.to_string()))?;
-    Ok(flows.list.len())
+    Ok(plotted)
 }
 
 fn gather(mut source: Source<File>) -> Result<Flows, VerifyError> {
@@ -52,7 +67,7 @@ fn gather(mut source: Source<File>) -> Result<Flows, VerifyError> {
     loop {
         let captured = match source.step()? {
             Step::Packet(captured) => captured,
-            Step::Lost { .. } | Step::Other => continue,
+            Step::Lost { .. } | Step::Other | Step::Unreadable(_) => continue,
             Step::End | Step::Damaged(_) => return Ok(flows),
         };
         let Some(time) = captured.timestamp else {

@@ -5,7 +5,7 @@ mod sarif;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::rule::{Rule, Severity, catalogue};
 
@@ -25,6 +25,8 @@ pub struct Finding {
     pub packets: Vec<u64>,
     /// The two ends of the conversation, where it belongs to one.
     pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// The host that broke the rule, where a packet names it: by what it sent, or by what it did not send.
+    pub accused: Option<IpAddr>,
     /// What is wrong, in words and numbers.
     pub sentence: String,
 }

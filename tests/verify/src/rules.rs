@@ -45,7 +45,7 @@ use crate::rule::Rule;
 use crate::track::{Track, View};
 
 pub(crate) use file::Clocks;
-pub(crate) use file::{damaged, unreadable};
+pub(crate) use file::{damaged, skipped, unreadable};
 pub(crate) use tcp_format::unreadable as unreadable_tcp;
 
 /// The tables of all groups.
@@ -180,6 +180,9 @@ impl Connection {
         self.ack.judge(view, out);
         self.delayed.judge(view, out);
         self.reopening.judge(view, out);
+        if sum != Sum::Wrong {
+            self.ack.wait(view);
+        }
         self.sack.judge(view, out);
         self.retransmit.judge(view, out);
         self.recovery.judge(view, out);
@@ -198,6 +201,7 @@ impl Connection {
         self.sequence.end(flow, out);
         self.owed.end(flow, now, out);
         self.delayed.end(flow, out);
+        self.ack.end(flow, now, out);
         self.retransmit.end(flow, now, out);
         self.close.end(flow, now, out);
     }

@@ -1,8 +1,9 @@
 //! Packets out of a pcap or pcapng file, one at a time.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pcap_file::DataLink;
@@ -72,6 +73,8 @@ pub(crate) enum Step<'a> {
     /// A block that is no packet.
     Other,
     End,
+    /// A block that cannot be understood; behind it the file goes on.
+    Unreadable(String),
     /// The file is damaged from here on.
     Damaged(String),
 }
@@ -131,7 +134,7 @@ impl<R: Read> Source<R> {
                 Some(Err(PcapNgReadError::Io(e))) => io_step(e),
                 Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
                 Some(Ok((raw, state))) => match raw.try_into_block(state) {
-                    Err(e) => Ok(Step::Damaged(chain(&e))),
+                    Err(e) => Ok(Step::Unreadable(chain(&e))),
                     Ok(block) => packet_of(block, state.interfaces()),
                 },
             },
@@ -200,6 +203,23 @@ fn is_known(link: DataLink) -> Result<(), VerifyError> {
         | DataLink::LINUX_SLL2 => Ok(()),
         other => Err(VerifyError::Link(other.into())),
     }
+}
+
+/// Opens a capture that was read before, to read it once more.
+///
+/// # Errors
+/// When it cannot be opened, or is a pipe or the like, which gives what it has only once.
+pub(crate) fn reopen(path: &Path) -> Result<File, VerifyError> {
+    let failed = |source| VerifyError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    // Looked at before it is opened: opening a pipe waits for who writes.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        let why = "it is no regular file, and cannot be read twice";
+        return Err(failed(io::Error::other(why)));
+    }
+    File::open(path).map_err(failed)
 }
 
 /// An error and its causes on one line.

@@ -7,7 +7,7 @@ mod view;
 
 use std::net::SocketAddr;
 
-use crate::out::Scope;
+use crate::out::{Accused, Scope};
 use crate::parse::Packet;
 use crate::parse::seq::Seq;
 use crate::parse::tcp::Segment;
@@ -34,6 +34,8 @@ pub(crate) struct Track {
     pub(crate) previous: Option<Previous>,
     /// Bytes were acknowledged that the capture has not.
     pub(crate) gaps: bool,
+    /// The capture is said to have every packet.
+    complete: bool,
     vantage: Vantage,
     /// Which sides the capture is said to have been taken beside, if that was said.
     beside: Option<[bool; 2]>,
@@ -84,6 +86,7 @@ impl Track {
             from_start: false,
             previous: None,
             gaps: false,
+            complete: options.complete && ends.iter().any(|end| options.beside.contains(&end.ip())),
             vantage: options.vantage,
             beside: (!options.beside.is_empty())
                 .then(|| ends.map(|end| options.beside.contains(&end.ip()))),
@@ -157,7 +160,21 @@ impl Track {
                 whole: !self.gaps,
             },
             flow: Some((self.ends[0], self.ends[1])),
+            accused: Accused::Host(self.ends[side].ip()),
         }
+    }
+
+    /// Whether `tcp`, of `side`, acknowledges what was not seen to reach it.
+    pub(crate) fn acks_unseen(&self, side: usize, tcp: &Segment<'_>) -> bool {
+        let theirs = &self.halves[1 - side];
+        tcp.flags.ack
+            && theirs.nxt.is_some_and(|nxt| !tcp.ack_number.after(nxt))
+            && !theirs.arrived.covers_to(tcp.ack_number)
+    }
+
+    /// Whether the capture has all that reached `side`, and all that it sent.
+    pub(crate) fn is_complete(&self, side: usize) -> bool {
+        self.complete && self.near(side)
     }
 
     pub(crate) fn is_reset(&self) -> bool {
@@ -219,12 +236,10 @@ impl Track {
         me: usize,
         budget: &mut Budget,
     ) {
+        let is_unseen = self.acks_unseen(me, tcp);
         let (mine, theirs) = two(&mut self.halves, me);
-        if let Some(nxt) = theirs.nxt
-            && !tcp.ack_number.after(nxt)
-            && !theirs.arrived.covers_to(tcp.ack_number)
-        {
-            self.gaps = true;
+        if is_unseen {
+            self.gaps |= !self.complete;
             theirs.arrived.advance(tcp.ack_number);
         }
         let taken = mine.arrived.to();

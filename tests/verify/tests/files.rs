@@ -404,3 +404,31 @@ fn what_fuzzing_found_is_judged_without_panic() {
         ));
     }
 }
+
+#[test]
+fn a_record_that_cannot_be_read_hides_no_other() {
+    let mut wrong = udp4(b"x");
+    let last = wrong.len() - 1;
+    wrong[last] ^= 1;
+    let packets: Vec<Stamped> = [udp4(b"x"), udp4(b"y"), wrong]
+        .into_iter()
+        .map(|packet| (Duration::from_secs(1), packet))
+        .collect();
+    let mut bytes = pcapng(InterfaceTsResolution::NANO, DataLink::RAW, &packets);
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut places = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        if word(&bytes, at) == 6 {
+            places.push(at);
+        }
+        at += word(&bytes, at + 4) as usize;
+    }
+    // The second says that it was shorter than what is there of it.
+    let place = places[1] + 24;
+    bytes[place..place + 4].copy_from_slice(&5u32.to_le_bytes());
+    let report = check_reader(&bytes[..]).unwrap();
+    assert_eq!(report.packets, 2);
+    assert_eq!(report.counts.get("J-FILE-01"), Some(&1), "{report}");
+    assert_eq!(report.counts.get("W-UDP-01"), Some(&1), "{report}");
+}

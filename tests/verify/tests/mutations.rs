@@ -3,6 +3,8 @@
 
 #[path = "mutations/capture.rs"]
 mod capture;
+#[path = "mutations/complete.rs"]
+mod complete;
 #[path = "mutations/craft.rs"]
 mod craft;
 #[path = "mutations/datagrams.rs"]
@@ -27,7 +29,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use capture::Capture;
-use pcap_verify::{Options, catalogue, check_file, check_reader_with};
+use pcap_verify::{Offload, Options, catalogue, check_file, check_reader_with};
 
 /// One change.
 pub(crate) struct Case {
@@ -70,12 +72,22 @@ type Counts = BTreeMap<&'static str, u64>;
 fn broken(capture: &Capture) -> Counts {
     let mut options = Options::default();
     options.mtu = Some(600);
-    let report = check_reader_with(Cursor::new(capture.write()), &options).unwrap();
-    report
-        .counts
-        .iter()
-        .map(|(id, count)| (*id, *count))
-        .collect()
+    counts(capture, &options)
+}
+
+/// What is broken by the server of a written conversation, of which the capture has everything.
+fn broken_by_server(segments: &[talk::Segment]) -> Counts {
+    let mut options = Options::default();
+    options.beside = vec![talk::SERVER.into()];
+    options.complete = true;
+    options.offload = Offload::After;
+    counts(&talk::capture(segments), &options)
+}
+
+fn counts(capture: &Capture, options: &Options) -> Counts {
+    let report = check_reader_with(Cursor::new(capture.write()), options).unwrap();
+    let counts = report.counts.iter();
+    counts.map(|(id, count)| (*id, *count)).collect()
 }
 
 /// What is wrong with what a change brought about, which is to be `rule`, and nothing beyond `also`.
@@ -118,6 +130,38 @@ fn each_change_of_a_conversation_is_seen_and_nothing_else() {
         failed.extend(wrong((talk.rule, talk.also), &before, &after));
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn what_a_host_does_not_do_is_seen_where_the_capture_is_complete() {
+    let mut failed = Vec::new();
+    for talk in complete::TALKS {
+        let mut segments = (talk.good)();
+        let before = broken_by_server(&segments);
+        if !before.is_empty() {
+            failed.push(format!("{}: the good one has {before:?}", talk.rule));
+        }
+        (talk.change)(&mut segments);
+        segments.sort_by_key(|segment| segment.micros);
+        let after = broken_by_server(&segments);
+        failed.extend(wrong((talk.rule, talk.also), &before, &after));
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_finding_names_the_host_that_is_to_blame() {
+    let mut segments = (complete::TALKS[2].good)();
+    (complete::TALKS[2].change)(&mut segments);
+    let mut options = Options::default();
+    options.beside = vec![talk::SERVER.into()];
+    let bytes = talk::capture(&segments).write();
+    let report = check_reader_with(Cursor::new(bytes), &options).unwrap();
+    // The packet to look at is the client's, and it is the server that does not answer.
+    assert!(!report.findings.is_empty());
+    for finding in &report.findings {
+        assert_eq!(finding.accused, Some(talk::SERVER.into()), "{finding}");
+    }
 }
 
 #[test]
@@ -193,7 +237,7 @@ fn the_table_of_rules_says_what_was_found() {
 
 #[test]
 fn every_rule_is_shown() {
-    let talks = talks().map(|talk| talk.rule);
+    let talks = talks().chain(complete::TALKS).map(|talk| talk.rule);
     let shown: BTreeSet<&str> = cases().map(|case| case.rule).chain(talks).collect();
     let unshown: Vec<&str> = catalogue()
         .map(|rule| rule.id)

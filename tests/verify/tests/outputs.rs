@@ -59,10 +59,44 @@ fn tshark_shows_findings_as_comments() {
 }
 
 #[test]
+fn a_copy_destroys_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = broken(directory.path());
+    let (bytes, report) = (std::fs::read(&path).unwrap(), check_file(&path).unwrap());
+    let link = directory.path().join("link.pcapng");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let hard = directory.path().join("hard.pcapng");
+    std::fs::hard_link(&path, &hard).unwrap();
+    for to in [&path, &link, &hard] {
+        let error = annotate(&path, &report, to).unwrap_err().to_string();
+        assert!(error.contains("the capture itself"), "{error}");
+    }
+    // What cannot be read twice is not, and what was there stays.
+    let there = directory.path().join("there.pcapng");
+    std::fs::write(&there, "kept").unwrap();
+    for from in ["/dev/null", "/dev/zero"] {
+        let error = annotate(Path::new(from), &report, &there).unwrap_err();
+        assert!(error.to_string().contains("read twice"), "{error}");
+        assert!(plot(Path::new(from), directory.path()).is_err());
+    }
+    assert!(annotate(&path, &report, Path::new("/dev/null")).is_err());
+    let no_capture = directory.path().join("no capture");
+    std::fs::write(&no_capture, "no capture, but long enough for a header").unwrap();
+    assert!(annotate(&no_capture, &report, &there).is_err());
+    assert_eq!(std::fs::read(&there).unwrap(), b"kept");
+    annotate(&path, &report, &there).unwrap();
+    assert_eq!(check_file(&there).unwrap().findings, report.findings);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    // Nothing half done is left behind: the capture, two links, the copy, and what is none.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
+}
+
+#[test]
 fn graphs_of_each_connection() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("graphs");
-    assert_eq!(plot(&capture("lossy_sender"), &place).unwrap(), 1);
+    let plotted = plot(&capture("lossy_sender"), &place).unwrap();
+    assert_eq!((plotted.drawn, plotted.connections), (1, 1));
     let picture = std::fs::read_to_string(place.join("flow-0.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("round-trip time"));
     assert!(

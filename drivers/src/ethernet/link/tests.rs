@@ -77,6 +77,7 @@ fn send(link: &mut Link, packet: Packet) -> Option<Frame> {
     link.output(SECOND, packet, &mut arena)
 }
 
+// req: RFC826-01
 #[test]
 fn two_links_find_each_other() {
     for six in [false, true] {
@@ -275,6 +276,7 @@ fn arp(operation: Operation, sender: u8, sender_mac: Mac, target: u8) -> Arp {
     }
 }
 
+// req: RFC826-02
 #[test]
 fn malformed_messages_change_nothing() {
     let mut link = link(1, A);
@@ -322,6 +324,7 @@ fn malformed_messages_change_nothing() {
     assert_eq!(link.ready().len(), 2);
 }
 
+// req: RFC4861-20
 #[test]
 fn who_looks_whether_an_address_is_free_is_told_and_not_remembered() {
     let mut link = link(1, A);

@@ -63,6 +63,7 @@ fn what_is_written_is_read_and_others_find_its_checksum_right() {
     }
 }
 
+// req: RFC4861-12, RFC4861-13, RFC4861-14
 #[test]
 fn what_breaks_a_rule_is_not_believed() {
     let cases: [(&str, Change); 10] = [
@@ -95,6 +96,7 @@ fn what_breaks_a_rule_is_not_believed() {
     }
 }
 
+// req: RFC4861-12, RFC4861-13
 #[test]
 fn rules_of_each_kind_are_kept() {
     let nobody = Ipv6Addr::UNSPECIFIED;
@@ -128,6 +130,7 @@ fn rules_of_each_kind_are_kept() {
     }
 }
 
+// req: RFC4861-38
 #[test]
 fn other_options_and_other_packets_are_passed_over() {
     let packet = changed(&message(Body::Solicitation), |bytes| {

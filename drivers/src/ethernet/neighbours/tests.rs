@@ -52,6 +52,7 @@ fn run(table: &mut Neighbours, end: Duration) -> Vec<(Duration, Option<Mac>)> {
     log
 }
 
+// req: RFC1122link-02, RFC4861-18
 #[test]
 fn who_does_not_answer_is_asked_three_times_and_given_up() {
     let mut table = table();
@@ -71,6 +72,7 @@ fn who_does_not_answer_is_asked_three_times_and_given_up() {
     assert_eq!(asked(&mut table), [None]);
 }
 
+// req: RFC1122link-03, RFC4861-17
 #[test]
 fn what_waits_leaves_in_order_and_the_oldest_gives_way() {
     let mut table = table();
@@ -102,6 +104,7 @@ fn all_that_wait_are_bounded_together() {
 }
 
 /// RFC 4861, 7.3.3: reachable, stale, delay, probe, and gone.
+// req: RFC1122link-01, RFC4861-32, RFC4861-33
 #[test]
 fn who_falls_silent_is_asked_by_name_and_forgotten() {
     let mut table = table();
@@ -127,6 +130,7 @@ fn who_falls_silent_is_asked_by_name_and_forgotten() {
     assert_eq!(table.address_of(start + SECOND * 60, address(1)), None);
 }
 
+// req: RFC4861-27
 #[test]
 fn who_answers_a_probe_is_reachable_for_half_a_minute_or_so() {
     let mut table = table();
@@ -184,6 +188,7 @@ fn what_an_advertisement_changes() {
     }
 }
 
+// req: RFC4861-25
 #[test]
 fn nobody_is_remembered_who_was_not_asked_for() {
     let mut table = table();
@@ -192,6 +197,7 @@ fn nobody_is_remembered_who_was_not_asked_for() {
     assert!(table.entries.is_empty());
 }
 
+// req: RFC4861-21
 #[test]
 fn a_question_tells_an_address_to_whoever_looks_for_it() {
     let mut table = table();

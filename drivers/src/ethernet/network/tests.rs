@@ -12,6 +12,7 @@ fn networks() -> Networks {
     Networks::new(&own, &gateways)
 }
 
+// req: RFC1122-48, RFC1122-49
 #[test]
 fn the_longest_prefix_tells_the_neighbour() {
     let networks = networks();

@@ -98,7 +98,11 @@ impl Host for StackHost {
     }
 
     fn advance(&mut self, until: Duration) -> Result<(), String> {
-        let until = START + until;
+        let time = until;
+        let until = START + time;
+        if until - START != time {
+            return Err("the clock of the stack does not count so far".into());
+        }
         let had = (self.sent.len(), self.returned.is_some());
         loop {
             self.look()?;
@@ -140,6 +144,10 @@ impl Host for StackHost {
         let Some(machine) = self.machine.as_mut() else {
             return Err("there is no stack".into());
         };
+        let makes_one = matches!(op, Op::Socket { .. } | Op::Accept { .. });
+        if makes_one && self.sockets.table.contains_key(&made) {
+            return Err(format!("the descriptor {made} is open already"));
+        }
         let returned = self.sockets.call(&mut machine.stack, now, op, made)?;
         self.look()?;
         Ok(returned)

@@ -16,6 +16,10 @@ use crate::ast::{Operator, Statement, Term};
 /// Parentheses within parentheses: beyond, a script is taken for a mistake.
 const DEPTH: usize = 32;
 
+/// Operands, and words of texts, of one statement. What is longer is no assertion that somebody wrote, and trees of
+/// terms are as deep as they are long.
+const WORDS: usize = 256;
+
 const FUNCTIONS: [&str; 4] = ["abs", "min", "max", "str"];
 
 /// Operators by how tightly they bind; comparisons stand between the first two and the others.
@@ -91,6 +95,12 @@ fn moved(error: ErrMode<Fault>, by: usize) -> ErrMode<Fault> {
 }
 
 fn statement(input: &mut Input<'_>, line: usize, whole: &str) -> Parsed<Statement> {
+    if words(whole) > WORDS {
+        return refused(
+            place(input),
+            format!("this statement has more than {WORDS} operands and words"),
+        );
+    }
     let read = if take_word(input, "assert")? {
         let begin = place(input);
         let condition = term(input, DEPTH)?;
@@ -132,6 +142,14 @@ fn statement(input: &mut Input<'_>, line: usize, whole: &str) -> Parsed<Statemen
     } else {
         expected(input, "the end of the statement")
     }
+}
+
+/// Words and quotation marks: each operand has one at least.
+fn words(statement: &str) -> usize {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let words = statement.split(|c| !is_of_word(c));
+    let quotes = statement.matches(['"', '\'']).count();
+    words.filter(|word| !word.is_empty()).count() + quotes
 }
 
 fn term(input: &mut Input<'_>, depth: usize) -> Parsed<Term> {

@@ -8,11 +8,13 @@ mod code;
 mod input;
 mod options;
 mod packet;
+mod remarks;
 mod settings;
 mod shell;
 mod time;
 
 use std::path::Path;
+use std::time::Duration;
 
 use winnow::LocatingSlice;
 use winnow::error::ErrMode;
@@ -20,6 +22,7 @@ use winnow::error::ErrMode;
 use crate::ast::{Action, Event, Script, Settings, When};
 use crate::error::ParseError;
 use input::{Fault, Input, Parsed, Problem, expected, looks_at, place, refused, skip, take, until};
+use remarks::Remarks;
 
 /// Reads the script `text`, which stands in the file `path`.
 ///
@@ -42,20 +45,17 @@ pub fn parse(path: &Path, text: &str) -> Result<Script, ParseError> {
         };
         ParseError::at(path.to_owned(), text, fault.at, what)
     });
-    let (settings, events) = read?;
+    let (settings, remarks, events) = read?;
     Ok(Script {
         path: path.to_owned(),
         text: text.to_owned(),
         settings,
-        everywhere: says(text, "// runs: everywhere"),
-        both: says(text, "// ip: both"),
+        everywhere: remarks.everywhere,
+        linux: remarks.linux,
+        excepted: remarks.excepted,
+        both: remarks.both,
         events,
     })
-}
-
-/// Whether a line of the script is this remark.
-fn says(text: &str, remark: &str) -> bool {
-    text.lines().any(|line| line.trim() == remark)
 }
 
 /// What stands at byte `at`, for a message.
@@ -80,21 +80,32 @@ fn found(text: &str, at: usize) -> String {
     format!("`{word}`")
 }
 
-fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Vec<Event>)> {
+fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Remarks, Vec<Event>)> {
+    let remarks = remarks::remarks(text)?;
     skip(input)?;
     let settings = settings::settings(input)?;
     let mut events = Vec::new();
+    let mut latest = Duration::ZERO;
     while !input.as_ref().is_empty() {
-        events.push(event(input, text, &settings)?);
+        let begin = place(input);
+        let event = event(input, text, &settings)?;
+        latest = event.when.latest(latest);
+        if latest > time::LONGEST {
+            return refused(begin, "by this event more than a century has passed");
+        }
+        events.push(event);
     }
-    Ok((settings, events))
+    if events.is_empty() {
+        return refused(text.len(), "nothing happens in this script");
+    }
+    Ok((settings, remarks, events))
 }
 
 fn event(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Event> {
     let begin = place(input);
     let line = text.get(..begin).unwrap_or(text).matches('\n').count() + 1;
     let when = if looks_at(input, "`") || looks_at(input, "%{") {
-        When::After(std::time::Duration::ZERO)
+        When::After(Duration::ZERO)
     } else {
         time::when(input)?
     };

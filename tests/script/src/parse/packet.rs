@@ -6,7 +6,7 @@ use super::input::{
     Input, Parsed, expected, looks_at, need, number, place, refused, skip, take, take_word, word,
 };
 use super::options;
-use crate::ast::{Body, Class, Icmp, IpSpec, Packet, Quote, Segment, Settings};
+use crate::ast::{Body, Class, Icmp, IpSpec, Packet, Quote, Segment, Settings, TcpOption};
 use crate::names;
 
 /// Flags by their letters, and their bits in the header.
@@ -52,7 +52,27 @@ pub(super) fn packet(input: &mut Input<'_>, settings: &Settings, outbound: bool)
     } else {
         Body::Tcp(segment(input, outbound)?)
     };
+    let room = 65_535 - if settings.local.is_ipv4() { 20 } else { 0 };
+    if length(&body) > room {
+        return refused(
+            begin,
+            format!("there is no such packet: IP carries at most {room} bytes here"),
+        );
+    }
     Ok(Packet { ip, body })
+}
+
+/// What IP has to carry. A quote is cut to what fits when it is sent.
+fn length(body: &Body) -> usize {
+    match body {
+        Body::Udp(len) => 8 + usize::from(*len),
+        Body::Tcp(segment) => {
+            let options = segment.options.as_deref().unwrap_or_default();
+            let options: usize = options.iter().map(TcpOption::size).sum();
+            20 + options + segment.len as usize
+        }
+        Body::Icmp(_) => 0,
+    }
 }
 
 /// What stands in brackets about the IP header.

@@ -22,6 +22,9 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "verbose",
 ];
 
+/// Nothing that a script waits for is so inexact.
+const MOST_TOLERANCE: Duration = Duration::from_secs(3600);
+
 /// Reads all such lines.
 pub(super) fn settings(input: &mut Input<'_>) -> Parsed<Settings> {
     let mut given = Vec::new();
@@ -68,7 +71,12 @@ fn set(settings: &mut Settings, begin: usize, name: &str, value: &str) -> Parsed
         "remote_ip" => settings.remote = address(settings, begin, value)?,
         "bind_port" => settings.bind_port = of(begin, name, value)?,
         "connect_port" => settings.connect_port = of(begin, name, value)?,
-        "tolerance_usecs" => settings.tolerance = Duration::from_micros(of(begin, name, value)?),
+        "tolerance_usecs" => {
+            settings.tolerance = Duration::from_micros(of(begin, name, value)?);
+            if settings.tolerance > MOST_TOLERANCE {
+                return refused(begin, "a tolerance is an hour at most");
+            }
+        }
         "mtu" => {
             settings.mtu = of(begin, name, value)?;
             if !(68..=65535).contains(&settings.mtu) {

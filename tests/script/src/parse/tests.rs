@@ -240,8 +240,64 @@ fn errors_name_the_place_and_what_was_expected() {
             "2~1 > . 1:1(0)",
             "a.pkt:1:1: this range of time ends before it begins",
         ),
+        (
+            "0 < udp (65535)",
+            "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
+        ),
+        (
+            "0 < S 0:65500(65500) win 1 <mss 1000>",
+            "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
+        ),
+        ("", "a.pkt:1:1: nothing happens in this script"),
+        (
+            "// ip : both\n0 close(3) = 0",
+            "a.pkt:1:1: this remark is written `// ip: `",
+        ),
+        (
+            "0 close(3) = 0\n  // ip: ipv6\n",
+            "a.pkt:2:3: of versions of IP only `// ip: both` can be said",
+        ),
+        (
+            "// judge: W-RTX-01, W-RTX-1\n0 close(3) = 0",
+            "a.pkt:1:1: the judge has no rule `W-RTX-1`",
+        ),
+        (
+            "// runs: everywhere\n// linux: not there\n0 close(3) = 0",
+            "a.pkt:1:1: a script that runs everywhere cannot say why Linux differs",
+        ),
+        (
+            "+4294967295 close(3) = 0",
+            "a.pkt:1:1: by this event more than a century has passed",
+        ),
+        (
+            "+1576800000 close(3) = 0\n+1576800000...1576800001 close(3) = 0",
+            "a.pkt:2:1: by this event more than a century has passed",
+        ),
+        (
+            "--tolerance_usecs=18446744073709551615",
+            "a.pkt:1:1: a tolerance is an hour at most",
+        ),
     ] {
         assert_eq!(error(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_statement_is_as_long_as_somebody_writes_it() {
+    for (one, operator) in [
+        ("1", "+"),
+        ("(1)", "*"),
+        ("x", " or "),
+        ("\"\"", "=="),
+        ("-1", " and "),
+    ] {
+        let of = |count: usize| {
+            let terms = vec![one; count].join(operator);
+            parse(Path::new("a.pkt"), &format!("0 %{{ assert {terms} }}%"))
+        };
+        assert!(of(60).is_ok(), "{operator}");
+        let why = of(20_000).expect_err("much too long").what;
+        assert_eq!(why, "this statement has more than 256 operands and words");
     }
 }
 

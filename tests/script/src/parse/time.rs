@@ -8,6 +8,9 @@ use winnow::prelude::*;
 use super::input::{Input, Parsed, expected, place, refused, skip, take};
 use crate::ast::When;
 
+/// A script lasts a century at most: clocks count nanoseconds, and end after some.
+pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// The time of an event.
 pub(super) fn when(input: &mut Input<'_>) -> Parsed<When> {
     if take(input, "*")? {

@@ -87,6 +87,13 @@ fn what_stands_below_an_annotation_says_what_it_is() {
         "// req: A-1\n#[tokio::test(flavor = \"multi_thread\")]\nasync fn also() {}\n";
     let found = scanned("netstack/runtime/src/x/tests.rs", asynchronous);
     assert_eq!(found[0].above, Above::Test("also".to_owned()));
+    for ignored in ["#[test]\n#[ignore]\n", "#[ignore = \"slow\"]\n#[test]\n"] {
+        let found = scanned(
+            "drivers/tests/x.rs",
+            &format!("// req: A-1\n{ignored}fn x() {{}}\n"),
+        );
+        assert_eq!(found[0].above, Above::Nothing);
+    }
     let ordinary = scanned("drivers/tests/x.rs", "// req: A-1\nfn helper() {}\n");
     assert_eq!(ordinary[0].above, Above::Nothing);
 }
@@ -173,7 +180,7 @@ fn the_page_has_a_line_for_each_row() {
     let status = Status::new(&tables, &annotations, &waivers).unwrap();
     let page = super::page(&status, &super::Played::default());
     for wanted in [
-        "<td id=\"A-1\">A-1<td>MUST<td><td>tests/x/tests/y.rs::shows<td>holds",
+        "<td id=\"A-1\">A-1<td>MUST<td><td>tests/x/tests/y.rs::shows<td>tested in CI",
         "<td id=\"A-2\">A-2<td>MUST NOT<td><td><td>open",
         "<td id=\"B-1\">B-1<td>MAY<td><td>because<td>absent",
     ] {

@@ -1,6 +1,6 @@
 //! The points of the graphs, gathered packet by packet.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use crate::parse::ip::Ip;
@@ -8,6 +8,8 @@ use crate::parse::seq::Seq;
 use crate::parse::tcp::Segment;
 
 const FLOWS: usize = 64;
+/// Connections beyond those that are told apart when they are counted.
+const COUNTED: usize = 65_536 - FLOWS;
 /// Points of one line; when there are more, every other one goes.
 const POINTS: usize = 4000;
 /// Sendings that wait for their acknowledgement.
@@ -43,11 +45,11 @@ impl Line {
 /// What one side sent, and what the other said of it.
 #[derive(Default)]
 pub(super) struct Side {
-    first: Option<Seq>,
-    highest: Option<Seq>,
+    /// After the last number it has used, and how far that is from its first: numbers begin again every 4 GiB.
+    highest: Option<(Seq, u64)>,
     scale: u32,
     waiting: VecDeque<(Seq, f64)>,
-    bytes: f64,
+    bytes: u64,
     pub(super) sent: Line,
     pub(super) again: Line,
     pub(super) acked: Line,
@@ -56,6 +58,15 @@ pub(super) struct Side {
     pub(super) window: Line,
     pub(super) rtt: Line,
     pub(super) received: Line,
+}
+
+impl Side {
+    /// How far `number` is from the first number; 0 for what is before it.
+    fn place(&self, number: Seq) -> u64 {
+        self.highest.map_or(0, |(highest, place)| {
+            place.saturating_add_signed(number.since(highest).into())
+        })
+    }
 }
 
 pub(super) struct Flow {
@@ -68,6 +79,8 @@ pub(super) struct Flow {
 #[derive(Default)]
 pub(super) struct Flows {
     pub(super) list: Vec<Flow>,
+    /// Those that were too many to be drawn.
+    pub(super) others: HashSet<(u32, SocketAddr, SocketAddr)>,
 }
 
 impl Flows {
@@ -88,7 +101,12 @@ impl Flows {
                 });
                 self.list.len() - 1
             }
-            None => return,
+            None => {
+                if self.others.len() < COUNTED {
+                    self.others.insert((interface, from.min(to), from.max(to)));
+                }
+                return;
+            }
         };
         let flow = &mut self.list[at];
         let me = usize::from(flow.ends[0] != from);
@@ -112,18 +130,18 @@ impl Flow {
         }
         let window = u32::from(tcp.window) << if tcp.flags.syn { 0 } else { mine.scale };
         mine.window.push(at, f64::from(window));
-        let first = *mine.first.get_or_insert(tcp.seq);
+        let (highest, _) = *mine.highest.get_or_insert((tcp.seq, 0));
         if tcp.seq_len() > 0 {
             let end = tcp.end();
-            let place = f64::from(end.since(first));
-            if mine.highest.is_none_or(|highest| end.after(highest)) {
-                mine.highest = Some(end);
-                mine.sent.push(at, place);
+            let place = mine.place(end);
+            if end.after(highest) {
+                mine.highest = Some((end, place));
+                mine.sent.push(at, place as f64);
                 if mine.waiting.len() < WAITING {
                     mine.waiting.push_back((end, at));
                 }
             } else {
-                mine.again.push(at, place);
+                mine.again.push(at, place as f64);
                 // A repeated segment's acknowledgement tells no time.
                 mine.waiting.clear();
             }
@@ -131,13 +149,13 @@ impl Flow {
         if !tcp.flags.ack {
             return;
         }
-        if let Some(first) = theirs.first {
-            let acked = f64::from(tcp.ack_number.since(first));
-            theirs.acked.push(at, acked);
-            theirs.edge.push(at, acked + f64::from(window));
+        if theirs.highest.is_some() {
+            let acked = theirs.place(tcp.ack_number);
+            theirs.acked.push(at, acked as f64);
+            theirs.edge.push(at, acked as f64 + f64::from(window));
             if acked > theirs.bytes {
                 theirs.bytes = acked;
-                theirs.received.push(at, acked);
+                theirs.received.push(at, acked as f64);
             }
         }
         let mut sent_at = None;
@@ -152,3 +170,6 @@ impl Flow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ fn finding(finding: &Finding) -> Value {
         "title": finding.rule.title,
         "packets": finding.packets,
         "flow": finding.flow.map(|(a, b)| [a.to_string(), b.to_string()]),
+        "accused": finding.accused.map(|host| host.to_string()),
         "sentence": finding.sentence,
     })
 }

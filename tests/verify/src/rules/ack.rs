@@ -1,10 +1,10 @@
 //! When and how acknowledgements are sent.
 
-use crate::out::Out;
+use crate::out::{Out, Scope};
 use crate::parse::seq::Seq;
 use crate::parse::{MS, ms};
-use crate::rule::rules;
-use crate::track::{Data, View};
+use crate::rule::{Rule, rules};
+use crate::track::{Data, Track, View};
 
 /// A delayed acknowledgement may wait no longer than this.
 const DELAY: u64 = 500 * MS;
@@ -20,6 +20,7 @@ rules! {
     SLOW_FILL = Warning "W-ACK-05", "5681 section 4.2", "What fills a hole is acknowledged at once" [time near whole];
     NUMBER = Error "W-ACK-07", "9293 section 3.10.7.4", "A pure acknowledgement has the next sequence number of its sender" [near whole];
     TWIN = Warning "W-ACK-08", "9293 section 3.8.6.3", "An acknowledgement is not sent again when nothing has arrived since" [time near whole wire];
+    UNRECEIVED = Error "J-ACK-01", "9293 section 3.4", "Nothing is acknowledged that has not arrived" [near whole];
     WAR_RULE = Error "W-ACK-09", "9293; 5961", "Two sides do not answer acknowledgements with acknowledgements" [whole];
 }
 
@@ -53,6 +54,31 @@ struct Waiting {
     hurry: Option<Hurry>,
 }
 
+impl Waiting {
+    /// The rule that says how soon it is to be acknowledged, and how soon that is.
+    fn rule(self) -> (&'static Rule, u64) {
+        match self.hurry {
+            None => (&LATE, DELAY),
+            Some(Hurry::OutOfOrder) => (&SLOW_DUP, 30 * MS),
+            Some(Hurry::Fills) => (&SLOW_FILL, 30 * MS),
+        }
+    }
+
+    fn is_overdue(self, now: u64) -> bool {
+        now.saturating_sub(self.since) > self.rule().1
+    }
+
+    fn tell(self, scope: Scope, now: u64, out: &mut Out) {
+        let waited = now.saturating_sub(self.since);
+        out.add(
+            self.rule().0,
+            scope,
+            &[self.packet],
+            format_args!("not acknowledged in {:.1} ms", ms(waited)),
+        );
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hurry {
     OutOfOrder,
@@ -62,6 +88,7 @@ enum Hurry {
 impl State {
     pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
         let (tcp, me) = (view.tcp, view.facts.me);
+        self.judge_overdue(view, out);
         if tcp.flags.rst {
             self.waiting = [None; 2];
             return;
@@ -78,16 +105,32 @@ impl State {
         }
         if tcp.flags.ack {
             self.judge_delay(view, out);
+            judge_unreceived(view, out);
         }
         self.arrivals[1 - me] =
             self.arrivals[1 - me].saturating_add(1 + 2 * u32::from(tcp.seq_len() > 0));
-        if tcp.seq_len() > 0 && !tcp.flags.syn && !view.facts.is_stray_syn {
-            self.wait(view);
+    }
+
+    /// At the end of a connection, or of the capture, at `now`: what was not acknowledged until then.
+    pub(super) fn end(&mut self, flow: &Track, now: u64, out: &mut Out) {
+        for side in 0..2 {
+            let late = self.waiting[side].filter(|waiting| waiting.is_overdue(now));
+            if let Some(waiting) = late.filter(|_| !flow.is_reset()) {
+                waiting.tell(flow.scope(1 - side, true), now, out);
+            }
         }
     }
 
-    fn wait(&mut self, view: &View<'_, '_>) {
-        let me = view.facts.me;
+    /// Remembers when a segment that is to be acknowledged arrived. One that is damaged is not.
+    pub(super) fn wait(&mut self, view: &View<'_, '_>) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        if tcp.flags.rst || tcp.seq_len() == 0 || tcp.flags.syn || view.facts.is_stray_syn {
+            return;
+        }
+        // Who has not spoken may have no connection at all.
+        if view.peer().packets == 0 {
+            return;
+        }
         // What is dropped is challenged at most now and then (RFC 5961, 7).
         if view.flow.drops(me, view.tcp) {
             return;
@@ -123,20 +166,29 @@ impl State {
         let Some(waiting) = self.waiting[other].take() else {
             return;
         };
-        let delay = view.now().saturating_sub(waiting.since);
-        let numbers = &[view.number(), waiting.packet];
-        let (rule, most) = match waiting.hurry {
-            None => (&LATE, DELAY),
-            Some(Hurry::OutOfOrder) => (&SLOW_DUP, 30 * MS),
-            Some(Hurry::Fills) => (&SLOW_FILL, 30 * MS),
-        };
-        if delay > most {
+        if waiting.is_overdue(view.now()) {
+            let delay = view.now().saturating_sub(waiting.since);
             out.add(
-                rule,
+                waiting.rule().0,
                 view.scope(),
-                numbers,
+                &[view.number(), waiting.packet],
                 format_args!("acknowledged after {:.1} ms", ms(delay)),
             );
+        }
+    }
+
+    /// What should have been acknowledged before this segment, which does not do so.
+    fn judge_overdue(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let me = view.facts.me;
+        let answers = view.tcp.flags.ack && !view.tcp.flags.rst;
+        for side in 0..2 {
+            let is_answered_now = side != me && answers;
+            let late = self.waiting[side].filter(|waiting| waiting.is_overdue(view.now()));
+            if let Some(waiting) = late.filter(|_| !is_answered_now) {
+                self.waiting[side] = None;
+                let scope = view.flow.scope(1 - side, view.packet.timed);
+                waiting.tell(scope, view.now(), out);
+            }
         }
     }
 
@@ -243,5 +295,25 @@ impl State {
             }
             self.arrivals[me] = self.arrivals[me].saturating_sub(1).min(16);
         }
+    }
+}
+
+/// Where the capture has all that arrived, what it has not did not.
+fn judge_unreceived(view: &View<'_, '_>, out: &mut Out) {
+    let (flow, me) = (view.flow, view.facts.me);
+    // What came before the SYN was no part of the connection.
+    let syn = view.peer().syn.as_ref();
+    let is_of_data = syn.is_none_or(|syn| view.tcp.ack_number.after(syn.seq.plus(1)));
+    if is_of_data && flow.is_complete(me) && flow.acks_unseen(me, view.tcp) {
+        let from = view.peer().arrived.to().unwrap_or_default();
+        out.add(
+            &UNRECEIVED,
+            view.scope(),
+            &[view.number()],
+            format_args!(
+                "{} is acknowledged, and what begins at {from} has not arrived",
+                view.tcp.ack_number
+            ),
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::icmp;
 use crate::bounded::Bounded;
-use crate::out::{Out, Scope};
+use crate::out::{Accused, Out, Scope};
 use crate::parse::ip::{Ip, is_unicast};
 use crate::parse::{Packet, SEC, ms, u16_at};
 use crate::rule::rules;
@@ -141,7 +141,7 @@ impl State {
             if !request.answered && self.answering.contains(&key.to) {
                 out.add(
                     &UNANSWERED,
-                    Scope::of_packet(request.timed),
+                    Scope::of_packet(request.timed).against(Accused::Host(key.to)),
                     &[request.number],
                     format_args!(
                         "{} answers others, but not this in {:.0} ms",

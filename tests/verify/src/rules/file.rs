@@ -29,6 +29,16 @@ pub(crate) fn damaged(number: u64, why: &str, out: &mut Out) {
     );
 }
 
+/// Reports that a record behind packet `number` cannot be read, and the next one can.
+pub(crate) fn skipped(number: u64, why: &str, out: &mut Out) {
+    out.add(
+        &DAMAGED,
+        Scope::of_packet(true),
+        &[number],
+        format_args!("a record after this packet cannot be read: {why}"),
+    );
+}
+
 /// Reports a packet without a header to speak of.
 pub(crate) fn unreadable(number: u64, why: &Unreadable, out: &mut Out) {
     let scope = Scope::of_packet(true);

@@ -7,7 +7,7 @@ use etherparse::ip_number;
 
 use super::ip4::SOURCE_ROUTES;
 use crate::bounded::Bounded;
-use crate::out::{Out, Scope};
+use crate::out::{Accused, Out, Scope};
 use crate::parse::ip::Ip;
 use crate::parse::{Packet, SEC, u16_at};
 use crate::rule::rules;
@@ -99,7 +99,7 @@ impl State {
                 {
                     out.add(
                         &FRAGMENTED,
-                        Scope::of_packet(packet.timed),
+                        Scope::of_packet(packet.timed).against(Accused::Unknown),
                         &[packet.number, entered.number],
                         format_args!(
                             "a packet that came in whole goes out in fragments with ID {:#x}",
@@ -149,7 +149,7 @@ fn identity(ip: &Ip<'_>) -> u64 {
 }
 
 fn judge_crossing(packet: &Packet<'_>, entered: &Entered, left: &Entered, out: &mut Out) {
-    let scope = Scope::of_packet(packet.timed);
+    let scope = Scope::of_packet(packet.timed).against(Accused::Unknown);
     let numbers = &[left.number, entered.number];
     let ip = &packet.ip;
     let (before, after) = (entered.hop_limit, left.hop_limit);
@@ -190,7 +190,7 @@ fn judge_crossing(packet: &Packet<'_>, entered: &Entered, left: &Entered, out: &
 }
 
 fn judge_addresses(packet: &Packet<'_>, numbers: &[u64], out: &mut Out) {
-    let scope = Scope::of_packet(packet.timed);
+    let scope = Scope::of_packet(packet.timed).against(Accused::Unknown);
     let (source, destination) = (packet.ip.source, packet.ip.destination);
     let stays_on_link = match destination {
         IpAddr::V4(to) => to.is_broadcast() || to.octets()[..3] == [224, 0, 0],

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use etherparse::ip_number;
 
 use crate::bounded::Bounded;
-use crate::out::{Out, Scope};
+use crate::out::{Accused, Out, Scope};
 use crate::parse::ip::{Fragment, Ip};
 use crate::parse::{Packet, SEC, ms};
 use crate::rule::rules;
@@ -226,7 +226,7 @@ impl Datagram {
         }
         out.add(
             &INCOMPLETE,
-            Scope::of_packet(self.timed),
+            Scope::of_packet(self.timed).against(Accused::Unknown),
             &[self.first_packet],
             format_args!(
                 "{} fragments came in {:.0} s, not all",

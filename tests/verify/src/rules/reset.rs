@@ -1,8 +1,8 @@
 //! Resets.
 
 use crate::out::Out;
-use crate::parse::MS;
 use crate::parse::seq::Seq;
+use crate::parse::{MS, ms};
 use crate::rule::rules;
 use crate::track::View;
 
@@ -17,6 +17,7 @@ rules! {
     SYN_ANSWER = Warning "W-TCPSEQ-12", "5961 section 4", "A SYN on an established connection is answered with an acknowledgement" [whole near];
     STRAY = Error "W-TCPSEQ-15", "5961 section 3.2", "A RST outside the window draws nothing" [time near whole];
     IGNORED = Error "W-TS-08", "7323 section 5.2", "A RST is taken whatever its timestamp" [time near whole];
+    HEEDLESS = Error "J-RST-01", "9293 section 3.10.7.4", "Nothing is sent on a connection that a RST at the next number has ended" [time near whole];
     ABORT = Warning "W-CLOSE-05", "9293 section 3.10.5", "An abort has the next number, or the one last acknowledged" [whole near];
 }
 
@@ -30,11 +31,14 @@ pub(super) struct State {
     stray_rst: [Option<(u64, u64)>; 2],
     /// A RST at the next number, whose timestamp was old, reached each side.
     late_rst: [Option<(u64, u64)>; 2],
+    /// A RST at exactly the next number reached each side, which ends the connection: when, and in which packet.
+    ended: [Option<(u64, u64)>; 2],
 }
 
 impl State {
     pub(super) fn judge(&mut self, view: &View<'_, '_>, out: &mut Out) {
         let (tcp, me) = (view.tcp, view.facts.me);
+        self.judge_ended(view, out);
         if let Some(syn) = self.stray_syn[me].take()
             && (tcp.flags.syn || tcp.flags.rst)
         {
@@ -113,6 +117,36 @@ impl State {
             }
         } else if tcp.seq.before(acked.number) || tcp.seq.after(edge) {
             self.stray_rst[other] = place;
+        }
+    }
+
+    /// What a side sends after a RST that it had to accept, and notes such a RST.
+    fn judge_ended(&mut self, view: &View<'_, '_>, out: &mut Out) {
+        let (tcp, me) = (view.tcp, view.facts.me);
+        if let Some((time, packet)) = self.ended[me]
+            && view.now().saturating_sub(time) > CROSSING
+            && !tcp.flags.rst
+            && !tcp.flags.syn
+        {
+            out.add(
+                &HEEDLESS,
+                view.scope(),
+                &[view.number(), packet],
+                format_args!(
+                    "sent {:.1} ms after a RST at the next number",
+                    ms(view.now().saturating_sub(time))
+                ),
+            );
+            self.ended[me] = None;
+        }
+        let peer = view.peer();
+        let is_exact = view.me().arrived.to() == Some(tcp.seq)
+            && peer.acked.is_some_and(|acked| acked.number == tcp.seq)
+            && peer.last_edge.is_some_and(|edge| edge.after(tcp.seq));
+        // In TIME-WAIT it may be ignored (RFC 1337), and one with an old timestamp is another rule's.
+        let is_over = view.flow.halves.iter().all(|half| half.fin.is_some());
+        if tcp.flags.rst && is_exact && !is_over && tcp.options.timestamps.is_none() {
+            self.ended[1 - me] = Some((view.now(), view.number()));
         }
     }
 

@@ -11,12 +11,37 @@ const KEPT: usize = 64 << 20;
 /// Bytes that one side of one connection may keep.
 const KEPT_OF_ONE: usize = 4 << 20;
 
-/// How much payload may still be kept.
-pub(crate) struct Budget(usize);
+/// Segments that all connections together may remember, the last few of each aside.
+const REMEMBERED: usize = 1 << 18;
+/// So many each side of a connection may remember whatever the others do.
+const ALWAYS: usize = 16;
+/// A sending that repeats more segments than this makes one of them: going through them each time would take longer with
+/// each.
+const JOINED: usize = 64;
+
+/// How much may still be kept, of all connections.
+pub(crate) struct Budget {
+    /// Of payload.
+    bytes: usize,
+    /// Segments. May be overdrawn by those that are always remembered.
+    segments: isize,
+}
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget(KEPT)
+        Budget {
+            bytes: KEPT,
+            segments: REMEMBERED as isize,
+        }
+    }
+}
+
+impl Budget {
+    /// What `sent` kept may be kept of others; how much that is.
+    fn take_back(&mut self, sent: &Sent) -> usize {
+        let kept = sent.data.as_ref().map_or(0, |data| data.len());
+        self.bytes += kept;
+        kept
     }
 }
 
@@ -72,6 +97,7 @@ impl SentList {
     pub(crate) fn send(&mut self, sending: Sending<'_>, budget: &mut Budget) {
         let Sending { seq, end, .. } = sending;
         let mut at = self.list.partition_point(|sent| !sent.end.after(seq));
+        self.join(at, end, budget);
         let mut from = seq;
         while from.before(end) {
             match self.list.get_mut(at) {
@@ -93,8 +119,35 @@ impl SentList {
             }
             at += 1;
         }
-        if self.list.len() > LIMIT {
+        while self.list.len() > LIMIT || budget.segments < 0 && self.list.len() > ALWAYS {
             self.pop(budget);
+        }
+    }
+
+    /// Makes one of the segments from place `at` on that end by `end`, if they are many.
+    fn join(&mut self, at: usize, end: Seq, budget: &mut Budget) {
+        let until = self.list.partition_point(|sent| !sent.end.after(end));
+        if until.saturating_sub(at) <= JOINED {
+            return;
+        }
+        let mut joined: Option<Sent> = None;
+        for sent in self.list.drain(at..until) {
+            budget.segments += 1;
+            self.kept -= budget.take_back(&sent);
+            joined = Some(match joined {
+                None => Sent { data: None, ..sent },
+                Some(first) => Sent {
+                    end: sent.end,
+                    last: first.last.max(sent.last),
+                    last_packet: first.last_packet.max(sent.last_packet),
+                    times: first.times.max(sent.times),
+                    ..first
+                },
+            });
+        }
+        if let Some(joined) = joined {
+            budget.segments -= 1;
+            self.list.insert(at, joined);
         }
     }
 
@@ -120,9 +173,8 @@ impl SentList {
 
     fn pop(&mut self, budget: &mut Budget) -> Option<Sent> {
         let sent = self.list.pop_front()?;
-        let kept = sent.data.as_ref().map_or(0, |data| data.len());
-        self.kept -= kept;
-        budget.0 += kept;
+        budget.segments += 1;
+        self.kept -= budget.take_back(&sent);
         Some(sent)
     }
 }
@@ -144,12 +196,13 @@ impl Sending<'_> {
         let place = |number: Seq| usize::try_from(number.since(self.seq)).unwrap_or(0);
         let bytes = self.payload.get(place(from)..).unwrap_or_default();
         let bytes = &bytes[..bytes.len().min(place(until) - place(from))];
-        let fits = *kept + bytes.len() <= KEPT_OF_ONE && bytes.len() <= budget.0;
+        let fits = *kept + bytes.len() <= KEPT_OF_ONE && bytes.len() <= budget.bytes;
         let data = (fits && !bytes.is_empty()).then(|| Box::from(bytes));
         if data.is_some() {
             *kept += bytes.len();
-            budget.0 -= bytes.len();
+            budget.bytes -= bytes.len();
         }
+        budget.segments -= 1;
         Sent {
             seq: from,
             end: until,
@@ -165,3 +218,6 @@ impl Sending<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use pcap_file::DataLink;
 use crate::capture::{Capture, Frame, SYN};
 
 const CLIENT: [u8; 4] = [10, 7, 0, 1];
-const SERVER: [u8; 4] = [10, 7, 0, 2];
+pub(crate) const SERVER: [u8; 4] = [10, 7, 0, 2];
 const CLIENT_START: u32 = 0x1234_5678;
 const SERVER_START: u32 = 0x7abc_def0;
 

@@ -330,7 +330,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(4);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-TS-03",
@@ -396,7 +396,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(6);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-CLOSE-06",
@@ -413,7 +413,7 @@ pub(crate) static TALKS: &[Talk] = &[
         change: |talk| {
             talk.remove(6);
         },
-        also: &[],
+        also: &["W-ACK-01"],
     },
     Talk {
         rule: "W-ECN-03",

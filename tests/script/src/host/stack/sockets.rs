@@ -19,13 +19,13 @@ use crate::pattern;
 /// All descriptors, and the call that waits.
 #[derive(Default)]
 pub(super) struct Sockets {
-    table: BTreeMap<i64, Socket>,
+    pub(super) table: BTreeMap<i64, Socket>,
     waiting: Option<Waiting>,
     /// The connection that was made last.
     current: Option<SocketId>,
 }
 
-struct Socket {
+pub(super) struct Socket {
     kind: Kind,
     nonblocking: bool,
     /// What was set before there was a connection; those of a listener pass on.
