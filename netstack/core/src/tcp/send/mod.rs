@@ -86,6 +86,8 @@ pub(crate) struct Sender {
     pub(crate) una: Seq,
     /// SND.NXT: behind the highest sequence number ever sent.
     pub(crate) nxt: Seq,
+    /// Bytes of data acknowledged cumulatively.
+    pub(crate) acked: u64,
     /// SND.WND, in bytes.
     wnd: u32,
     /// The largest window the peer ever offered.
@@ -148,6 +150,7 @@ impl Sender {
             iss,
             una: iss,
             nxt: iss,
+            acked: 0,
             wnd: 0,
             max_wnd: 0,
             wl1: Seq(0),
@@ -582,3 +585,6 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
