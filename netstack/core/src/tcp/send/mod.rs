@@ -293,7 +293,7 @@ impl Sender {
 
     /// Nothing leaves now: where neither windows nor losses are why, the application is.
     pub(crate) fn on_nothing_to_send(&mut self) {
-        if !self.is_model_based() || self.unsent() >= self.mss || self.board.next_lost().is_some() {
+        if !self.is_model_based() || self.unsent() >= self.mss || self.board.totals().lost > 0 {
             return;
         }
         let (pipe, window) = (self.pipe(), self.congestion.window());
@@ -319,7 +319,7 @@ impl Sender {
     /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
     // req: RFC5681-01, RFC7323-15, MUST-34, SHLD-15, RFC6675-05, RFC5681-02, RFC5681-26
     pub(crate) fn usable(&self) -> usize {
-        if self.ecn.is_held() {
+        if self.ecn.is_held() || self.board.is_full() {
             return 0;
         }
         let window = self.wnd().saturating_sub(self.nxt.since(self.una));
@@ -371,10 +371,11 @@ impl Sender {
         if self.frto.allowance().is_some() {
             return None;
         }
-        let (seq, len) = self.board.next_lost()?;
+        let largest = self.largest();
+        let (seq, len) = self.board.next_lost(largest)?;
         let window = self.wnd().saturating_sub(seq.since(self.una));
         let room = self.allowance().saturating_sub(self.pipe());
-        let len = self.filled(seq, len).min(self.largest()).min(window);
+        let len = self.filled(seq, len).min(largest).min(window);
         if len <= room {
             return (len > 0).then_some((seq, len));
         }
@@ -427,11 +428,11 @@ impl Sender {
             tally.retransmits += again.div_ceil(mss) as u64;
             tally.retransmitted += again as u64;
             self.forget_path_probe(seq, until);
-            self.board.on_resend(now, seq, until);
+            self.board.on_resend(now, seq, until, mss);
             self.undo.on_resend(now, again);
         }
         if end.after(self.nxt) {
-            self.board.on_send(now, self.nxt, end);
+            self.board.on_send(now, self.nxt, end, self.mss);
             self.frto.on_send(end.since(self.nxt));
             self.nxt = end;
             if self.nxt.since(self.una) + self.mss > self.congestion.window() {
