@@ -97,6 +97,8 @@ pub(crate) struct Connection {
     pub(crate) cork: bool,
     /// What most connections do without.
     pub(crate) extras: Option<Box<Extras>>,
+    /// What the peer said of its timeout before anybody asked, as the option says it; zero for nothing.
+    pub(super) told_timeout: u16,
     /// What the application said last: more will follow (`MSG_MORE`).
     pub(crate) more: bool,
     /// RCV.NXT when a segment left last (Last.ACK.sent of RFC 7323).
@@ -208,6 +210,7 @@ impl Connection {
             nodelay: false,
             cork: false,
             extras: None,
+            told_timeout: 0,
             more: false,
             last_ack: Seq(0),
             quiet_until: Instant::ZERO,

@@ -14,7 +14,13 @@ use core::time::Duration;
 
 impl Connection {
     pub(super) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
+        let told = Told::from_field(self.told_timeout);
+        self.extras.get_or_insert_with(|| {
+            let mut extras = Box::<Extras>::default();
+            told.into_iter()
+                .for_each(|told| extras.user_timeout.hear(told));
+            extras
+        })
     }
 
     /// Starts or stops asking whether the peer is there.
@@ -63,7 +69,11 @@ impl Connection {
     // req: RFC5482-03
     pub(super) fn hear_user_timeout(&mut self, segment: &Segment) {
         if let Some(told) = segment.options.user_timeout {
-            self.extras_mut().user_timeout.hear(told);
+            // A peer alone does not make a connection larger.
+            match &mut self.extras {
+                Some(extras) => extras.user_timeout.hear(told),
+                None => self.told_timeout = told.field(),
+            }
         }
     }
 
