@@ -122,7 +122,7 @@ fn a_maximum_segment_size_holds_both_ways_when_it_comes_before_the_syn() {
     let option = SocketOption::MaxSegment(700);
     let now = lab.now;
     lab.host.stack.set_option(now, socket, option).expect("TCP");
-    let syn = suite::wire::Tcp::parse(&lab.sent()[0]).expect("a SYN");
+    let syn = Tcp::parse(&lab.sent()[0]).expect("a SYN");
     assert_eq!(syn.options[..4], [2, 4, 2, 188], "{:?}", syn.options);
 
     let mut remote = established();
@@ -182,7 +182,7 @@ fn a_user_timeout_option_of_the_peer_has_no_effect() {
     let mut syn = Remote::syn(local, stack, &Offer::default());
     syn.options = [&[28, 4, 0x80, 1][..], &syn.options].concat();
     lab.inject(&syn.to_packet());
-    let answer = suite::wire::Tcp::parse(&lab.sent()[0]).expect("a SYN-ACK");
+    let answer = Tcp::parse(&lab.sent()[0]).expect("a SYN-ACK");
     assert_eq!(answer.ack, syn.end());
     assert!(!answer.options.contains(&28), "{:?}", answer.options);
 }
