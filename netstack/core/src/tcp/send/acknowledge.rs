@@ -178,6 +178,13 @@ impl Sender {
         }
     }
 
+    /// Bytes of data sent so far, the first time or again.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        let sent = self.nxt.earlier(self.queue.end());
+        let outstanding = sent.since(self.first_data()) as u64;
+        self.acked + outstanding + self.tally().retransmitted
+    }
+
     /// Has what is remembered of numbers follow SND.UNA or end: half a circle later they would seem to lie ahead.
     fn carry_along(&mut self) {
         self.small = self.small.later(self.una - 1);

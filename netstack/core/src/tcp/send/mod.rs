@@ -519,6 +519,11 @@ impl Sender {
         self.pacer.get_or_insert_default()
     }
 
+    /// The rate that the application has set, if any.
+    pub(crate) fn pacing_limit(&self) -> Option<u64> {
+        self.pacer.as_ref()?.limit()
+    }
+
     /// Until when nothing leaves that can wait.
     #[inline]
     pub(crate) fn paced_until(&self, now: Instant) -> Option<Instant> {
