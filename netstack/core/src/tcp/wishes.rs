@@ -23,7 +23,8 @@ impl Connection {
         })
     }
 
-    /// Starts or stops asking whether the peer is there.
+    /// Starts or stops asking whether the peer is there: until then nobody does.
+    // req: MAY-5, MUST-24, MUST-25
     pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
         let extras = self.extras_mut();
         extras.keep_alive = keep_alive;

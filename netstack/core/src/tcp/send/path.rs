@@ -188,7 +188,7 @@ impl Sender {
     }
 
     /// Everything before SND.UNA is acknowledged, a probe perhaps with it.
-    // req: RFC4821-03
+    // req: RFC4821-03, RFC8899-15
     pub(super) fn judge_path_probe(&mut self, now: Instant) {
         let una = self.una;
         let Some(search) = self.search_mut() else {
