@@ -234,6 +234,7 @@ impl Connection {
             .without(Flags::PSH | Flags::FIN | Flags::ECE | Flags::CWR);
         let news = segment.ack.after(self.snd.una) && segment.ack.at_or_before(self.snd.nxt);
         if repeated && plain == Flags::ACK && news && self.state.is_synchronized() {
+            self.snd.update_window(segment);
             self.advance(ctx, segment);
         }
     }

@@ -474,7 +474,9 @@ impl Sender {
     /// Returns whether it changed.
     // req: MUST-1, U-22, MUST-34, SHLD-15, RFC7323-07, RFC7323-12
     pub(crate) fn update_window(&mut self, segment: &Segment) -> bool {
-        let newer = self.wl1.before(segment.seq)
+        // Nobody takes an acknowledgement back: one that says more left later, whatever number it has.
+        let newer = segment.ack.after(self.una)
+            || self.wl1.before(segment.seq)
             || (self.wl1 == segment.seq && self.wl2.at_or_before(segment.ack));
         if !newer {
             return false;

@@ -4,6 +4,8 @@ use super::*;
 use crate::Pools;
 use crate::tcp::congestion::control;
 use crate::tcp::options::SackBlock;
+use crate::tcp::reset;
+use crate::tcp::segment::{Flags, Segment};
 use bytes::Bytes;
 use core::time::Duration;
 use txbuf::{IovIter, Ledger, Span};
@@ -74,6 +76,26 @@ impl Long {
         }
         assert!(self.sender.acked >= 2 << 32);
     }
+}
+
+#[test]
+fn the_window_of_what_acknowledges_more_counts_though_its_number_is_old() {
+    let mut long = Long::new(true);
+    long.send(3 * MSS);
+    let una = long.sender.una;
+    let segment = |seq, ack, window| Segment {
+        window,
+        ..reset::bare(1, 2, Seq(seq), ack, Flags::ACK)
+    };
+    assert!(long.sender.update_window(&segment(900, una, 60_000)));
+    // What was sent again, and so left later.
+    assert!(
+        long.sender
+            .update_window(&segment(500, una + 2 * MSS, 30_000))
+    );
+    assert_eq!(long.sender.wnd(), 30_000);
+    long.acknowledge(2 * MSS, &[]);
+    assert!(!long.sender.update_window(&segment(400, una, 60_000)));
 }
 
 #[test]
