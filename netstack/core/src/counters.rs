@@ -298,7 +298,7 @@ counters! {
         in_resets,
         /// Challenge acknowledgements sent (RFC 5961).
         out_challenges,
-        /// Challenge acknowledgements not sent because one had just been.
+        /// Challenge acknowledgements not sent because one had just been, or too many of all connections.
         challenges_withheld,
         /// Segments beyond a hole.
         in_out_of_order,

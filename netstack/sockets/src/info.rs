@@ -81,11 +81,14 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     for (at, value) in [
         (104, info.pacing_rate.unwrap_or(u64::MAX)),
-        (112, info.pacing_rate.unwrap_or(u64::MAX)),
+        (112, info.pacing_limit.unwrap_or(u64::MAX)),
+        (120, info.bytes_acked),
+        (128, info.bytes_received),
         (160, info.delivery_rate),
         (168, micros(info.busy)),
         (176, micros(info.window_limited)),
         (184, micros(info.buffer_limited)),
+        (200, info.bytes_sent),
         (208, info.bytes_retransmitted),
     ] {
         out.put(at, value.to_ne_bytes());

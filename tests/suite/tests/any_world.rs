@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use netstack_core::{Congestion, Ecn, TcpConfig};
-use suite::sim::{Bottleneck, Impairment, Transfer, WorldConfig};
+use suite::sim::{Bottleneck, Bursts, Impairment, Transfer, WorldConfig};
 
 /// As many as `SEEDS` says; a failure is repeated with `FIRST_SEED` set to its seed and `SEEDS` to 1.
 #[test]
@@ -15,8 +15,16 @@ fn a_thousand_worlds_of_any_kind_lose_nothing() {
     for seed in first..first + number("SEEDS", 1_000) {
         let config = any_world(seed);
         let v6 = seed % 2 == 1 && config.mtu >= 1280;
-        let mut world = Transfer::run(&config, v6, 30_000 + draw(seed, 16, 100_000));
+        let mut world = Transfer::run(&config, v6, size(seed));
         assert_eq!(world.live_nodes(), 0, "seed {seed}");
+    }
+}
+
+/// Bytes each way: in every fiftieth world many, for what shows only after a while.
+fn size(seed: u64) -> u64 {
+    match seed % 50 {
+        7 => 1_000_000 + draw(seed, 16, 3_000_000),
+        _ => 30_000 + draw(seed, 16, 100_000),
     }
 }
 
@@ -31,10 +39,16 @@ fn any_world(seed: u64) -> WorldConfig {
     tcp.ecn = [Ecn::Off, Ecn::Accept, Ecn::Offer][draw(seed, 6, 3) as usize];
     tcp.send_buffer = 10_000 << draw(seed, 7, 8);
     tcp.receive_buffer = 10_000 << draw(seed, 8, 8);
+    let mtu = [576, 1280, 1500, 9000][draw(seed, 9, 4) as usize];
+    // What every path takes, at least.
+    let narrow = [576, 1280][seed as usize % 2] + draw(seed, 17, 500) as usize;
+    let squeezed = draw(seed, 18, 4) == 0 && narrow < mtu;
+    let millis = |which, most| Duration::from_millis(draw(seed, which, most));
     WorldConfig {
         seed,
-        mtu: [576, 1280, 1500, 9000][draw(seed, 9, 4) as usize],
+        mtu,
         tcp,
+        squeeze: squeezed.then(|| (millis(19, 2_000), narrow)),
         impairment: Impairment {
             delay: Duration::from_micros(100 << draw(seed, 10, 11)),
             bottleneck: Some(Bottleneck {
@@ -46,6 +60,12 @@ fn any_world(seed: u64) -> WorldConfig {
             duplicate: draw(seed, 13, 50) as u32,
             reorder: draw(seed, 14, 200) as u32,
             corrupt: draw(seed, 15, 20) as u32,
+            bursts: (draw(seed, 20, 3) == 0).then(|| Bursts {
+                begin: 1 + draw(seed, 21, 20) as u32,
+                last: Duration::from_millis(1) + millis(22, 100),
+                loss: 500 + draw(seed, 23, 500) as u32,
+            }),
+            blackout: (draw(seed, 24, 4) == 0).then(|| (millis(25, 3_000), millis(26, 20_000))),
         },
         ..WorldConfig::default()
     }

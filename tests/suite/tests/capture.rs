@@ -111,6 +111,7 @@ fn bad_link(corrupt: u32) -> WorldConfig {
         duplicate: 20,
         reorder: 20,
         corrupt,
+        ..Impairment::default()
     };
     WorldConfig {
         seed: 11,
@@ -166,6 +167,8 @@ const LINK: Impairment = Impairment {
     duplicate: 0,
     reorder: 0,
     corrupt: 0,
+    bursts: None,
+    blackout: None,
 };
 
 /// Links that are bad in one way each.

@@ -203,6 +203,7 @@ fn datagrams_arrive_whole_or_not_at_all() {
             duplicate: 50,
             reorder: 200,
             corrupt: 5,
+            ..Impairment::default()
         };
         let v6 = seed % 2 == 1;
         let config = WorldConfig {

@@ -10,6 +10,8 @@ const BAD_LINK: Impairment = Impairment {
     duplicate: 20,
     reorder: 20,
     corrupt: 10,
+    bursts: None,
+    blackout: None,
 };
 
 /// What both ends have seen of a bad link.

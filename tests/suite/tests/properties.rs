@@ -96,6 +96,7 @@ fn impairment(loss: u32, reorder: u32) -> Impairment {
         duplicate: reorder / 2,
         reorder,
         corrupt: loss / 4,
+        ..Impairment::default()
     }
 }
 

@@ -12,6 +12,8 @@ const CLEAN: Impairment = Impairment {
     duplicate: 0,
     reorder: 0,
     corrupt: 0,
+    bursts: None,
+    blackout: None,
 };
 const BAD: Impairment = Impairment {
     delay: Duration::from_millis(5),
@@ -20,6 +22,8 @@ const BAD: Impairment = Impairment {
     duplicate: 20,
     reorder: 20,
     corrupt: 10,
+    bursts: None,
+    blackout: None,
 };
 const SEEDS: u64 = 20;
 const BULK: u64 = 150_000;

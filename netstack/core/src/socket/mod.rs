@@ -124,7 +124,9 @@ pub enum SocketOption {
     /// Bytes that the socket may hold for sending (`SO_SNDBUF`, without Linux's doubling). It is not tuned from then on.
     SendBuffer(usize),
     /// Bytes that the socket may hold for reading (`SO_RCVBUF`, without Linux's doubling). It is not tuned from then on;
-    /// what the peer was promised stays promised.
+    /// what the peer was promised stays promised. Before the SYN of a connection has left, that announces no more, and what
+    /// it takes to offer all of it; afterwards, and on connections that a peer opens, no window is larger than
+    /// [`TcpConfig::receive_buffer`](crate::TcpConfig::receive_buffer) could be said to be.
     ReceiveBuffer(usize),
     /// The rate that packets leave no faster than, in bytes of payload a second (`SO_MAX_PACING_RATE`); `None` for none.
     /// Congestion control may want less.

@@ -14,6 +14,7 @@ macro_rules! tcp_context {
             pools: &$stack.pools,
             arena_pressed: $stack.pressure.is_on(),
             counters: &mut $stack.counters.tcp,
+            challenges: &mut $stack.challenges,
         }
     };
 }
@@ -76,6 +77,7 @@ use crate::ip::route::{Route, Routes};
 use crate::random::Random;
 use crate::socket::Event;
 use crate::tcp::TcpConfig;
+use crate::tcp::challenge::Challenges;
 use crate::tcp::fast_open::cache::Cookies;
 
 use crate::doorbell::Doorbell;
@@ -135,6 +137,7 @@ pub struct Stack {
     pmtu: PmtuCache,
     reassembly: Reassembly,
     limiter: ErrorLimiter,
+    challenges: Challenges,
     table: Table,
     ports: Ports,
     searches: Searches,
@@ -169,6 +172,7 @@ impl Stack {
             small: Chain::arena(&pools.small),
             secret: Secret::new(&mut random),
             limiter: ErrorLimiter::new(LimitConfig::default(), &mut random),
+            challenges: Challenges::new(config.seed),
             table: Table::new(&mut random),
             idents: Idents::new(&mut random),
             ports: Ports::new(),

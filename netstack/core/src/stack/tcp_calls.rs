@@ -443,7 +443,7 @@ impl Stack {
                 return Err(OptionError::Invalid);
             }
             SocketOption::SendBuffer(limit) => connection.snd.queue.set_limit(limit),
-            SocketOption::ReceiveBuffer(limit) => connection.rcv.set_limit(limit),
+            SocketOption::ReceiveBuffer(limit) => connection.set_receive_limit(limit),
             SocketOption::PacingRate(Some(0)) => return Err(OptionError::Invalid),
             SocketOption::PacingRate(limit) => connection.snd.pacer_mut().set_limit(limit),
             SocketOption::Congestion(algorithm) => connection.snd.set_congestion(now, algorithm),

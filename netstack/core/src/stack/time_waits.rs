@@ -163,7 +163,8 @@ impl Stack {
             return;
         };
         let (iface, marks) = (entry.iface, entry.marks);
-        let heard = entry.time_wait.input(now, segment, &mut self.counters.tcp);
+        let (counters, challenges) = (&mut self.counters.tcp, &mut self.challenges);
+        let heard = entry.time_wait.input(now, segment, counters, challenges);
         let (flow, answer) = (entry.time_wait.flow, entry.time_wait.acknowledgement(now));
         if heard == Heard::Restart {
             let ends = now + self.tcp_config.time_wait;

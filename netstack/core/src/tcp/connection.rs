@@ -4,7 +4,7 @@ use super::congestion;
 use super::extras::Extras;
 use super::fast_open::Cookie;
 use super::flow::FlowKey;
-use super::handshake::{Agreed, Origin};
+use super::handshake::{Agreed, Origin, syn_window};
 use super::recv::Receiver;
 use super::recv::window::scale_for;
 use super::segment::Segment;
@@ -97,6 +97,8 @@ pub(crate) struct Connection {
     pub(crate) cork: bool,
     /// What most connections do without.
     pub(crate) extras: Option<Box<Extras>>,
+    /// What the peer said of its timeout before anybody asked, as the option says it; zero for nothing.
+    pub(super) told_timeout: u16,
     /// What the application said last: more will follow (`MSG_MORE`).
     pub(crate) more: bool,
     /// RCV.NXT when a segment left last (Last.ACK.sent of RFC 7323).
@@ -112,6 +114,8 @@ pub(crate) struct Connection {
     pub(crate) path_mss: u16,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
+    /// The window that it announces.
+    pub(super) syn_window: u16,
     /// Whether the peer's SYN said that it does not scale windows.
     pub(crate) unscaled: bool,
     /// Whether our SYN left without the bits of ECN.
@@ -210,6 +214,7 @@ impl Connection {
             nodelay: false,
             cork: false,
             extras: None,
+            told_timeout: 0,
             more: false,
             last_ack: Seq(0),
             quiet_until: Instant::ZERO,
@@ -219,6 +224,7 @@ impl Connection {
             receive_mss: origin.receive_mss,
             path_mss: origin.mss,
             our_scale,
+            syn_window: syn_window(config) as u16,
             unscaled: false,
             plain_syn: false,
             early: false,
@@ -469,6 +475,16 @@ impl Connection {
         self.path_mss = mss;
         let mss = self.without_options(usize::from(mss));
         self.snd.reduce_path(mss);
+    }
+
+    /// Sets how many bytes may wait to be read. A SYN that has not left yet announces no more than that, and a scale that
+    /// can say it.
+    pub(crate) fn set_receive_limit(&mut self, limit: usize) {
+        if self.is_unsent() {
+            self.our_scale = self.our_scale.max(scale_for(limit));
+            self.syn_window = u16::try_from(limit).unwrap_or(u16::MAX);
+        }
+        self.rcv.set_limit(limit);
     }
 
     /// The largest segment that the path takes, as far as is known.

@@ -64,10 +64,18 @@ pub struct TcpInfo {
     pub retransmits: u64,
     /// The rate that packets leave no faster than, in bytes a second, if one is set.
     pub pacing_rate: Option<u64>,
+    /// Of that, what the application has set.
+    pub pacing_limit: Option<u64>,
     /// What arrived in the latest whole round trip, in bytes a second.
     pub delivery_rate: u64,
     /// Bytes sent again.
     pub bytes_retransmitted: u64,
+    /// Bytes of data sent, the first time or again.
+    pub bytes_sent: u64,
+    /// Bytes of data acknowledged cumulatively.
+    pub bytes_acked: u64,
+    /// Bytes of data received in order.
+    pub bytes_received: u64,
     /// How long there was something to send or outstanding, up to the latest change of that.
     pub busy: Duration,
     /// Of that, how long the peer's window held it back.
@@ -140,8 +148,12 @@ impl TcpInfo {
             ecn: false,
             retransmits: 0,
             pacing_rate: None,
+            pacing_limit: None,
             delivery_rate: 0,
             bytes_retransmitted: 0,
+            bytes_sent: 0,
+            bytes_acked: 0,
+            bytes_received: 0,
             busy: Duration::ZERO,
             window_limited: Duration::ZERO,
             buffer_limited: Duration::ZERO,
@@ -197,8 +209,12 @@ impl Connection {
             ecn: self.snd.may_be_marked(),
             retransmits: tally.retransmits,
             pacing_rate: self.snd.pacing_rate(),
+            pacing_limit: self.snd.pacing_limit(),
             delivery_rate: self.snd.delivery_rate(),
             bytes_retransmitted: tally.retransmitted,
+            bytes_sent: self.snd.bytes_sent(),
+            bytes_acked: self.snd.acked,
+            bytes_received: self.rcv.received(),
             busy: held.busy,
             window_limited: held.by_window,
             buffer_limited: held.by_buffer,

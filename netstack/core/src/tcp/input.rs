@@ -199,7 +199,8 @@ impl Connection {
         }
         ctx.counters.in_out_of_window += 1;
         self.heed_old(ctx, segment);
-        if len > 0 {
+        // Beyond the window, or so far before it that nobody sends it again, is a guess.
+        if len > 0 && segment.seq.at_or_after(self.oldest()) && segment.seq.before(edge) {
             // An old segment again: the peer lacks our acknowledgement.
             // req: RFC2883-03
             self.note_duplicate(segment.seq, (segment.seq + segment.len).earlier(nxt));
@@ -214,12 +215,17 @@ impl Connection {
         Step::Done
     }
 
+    /// Where what the peer may send again begins, at the earliest: a window before what is expected.
+    fn oldest(&self) -> Seq {
+        let (nxt, edge) = (self.rcv.nxt, self.rcv.window.edge());
+        nxt - edge.since(nxt).max(usize::from(u16::MAX))
+    }
+
     /// What a segment that was received before acknowledges counts, as far as it is news: it may be all that is left of
     /// many acknowledgements. One without data was overtaken by others that say more. For who guesses from outside, such
     /// numbers are as hard to hit as those in the window.
     fn heed_old(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
-        let (nxt, edge) = (self.rcv.nxt, self.rcv.window.edge());
-        let oldest = nxt - edge.since(nxt).max(usize::from(u16::MAX));
+        let (nxt, oldest) = (self.rcv.nxt, self.oldest());
         let repeated = segment.seq_len() > 0
             && segment.end().at_or_before(nxt)
             && segment.seq.at_or_after(oldest);
@@ -228,6 +234,7 @@ impl Connection {
             .without(Flags::PSH | Flags::FIN | Flags::ECE | Flags::CWR);
         let news = segment.ack.after(self.snd.una) && segment.ack.at_or_before(self.snd.nxt);
         if repeated && plain == Flags::ACK && news && self.state.is_synchronized() {
+            self.snd.update_window(segment);
             self.advance(ctx, segment);
         }
     }
@@ -508,10 +515,10 @@ impl Connection {
     /// Eighth: the FIN, when everything before it is there.
     // req: U-24, U-25, U-26
     fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        // A FIN that data has overrun was a lie, and not one to be met again when the numbers come round.
+        self.rcv.fin.take_if(|fin| fin.before(self.rcv.nxt));
         if segment.flags.has(Flags::FIN) && self.state.may_receive() {
-            // A FIN that data has overrun was a lie.
-            let known = self.rcv.fin.filter(|fin| fin.at_or_after(self.rcv.nxt));
-            self.rcv.fin = known.or(Some(segment.seq + segment.len));
+            self.rcv.fin = self.rcv.fin.or(Some(segment.seq + segment.len));
             self.rcv.ack.demand();
         }
         if self.rcv.fin != Some(self.rcv.nxt) || !self.state.may_receive() {
@@ -530,7 +537,7 @@ impl Connection {
     /// Answers something doubtful with an acknowledgement, but not too often (RFC 5961, 7).
     // req: RFC5961-09
     fn challenge(&mut self, ctx: &mut Context<'_>) {
-        if ctx.now < self.quiet_until {
+        if ctx.now < self.quiet_until || !ctx.challenges.allow(ctx.now) {
             ctx.counters.challenges_withheld += 1;
             return;
         }

@@ -4,7 +4,7 @@ use super::cookie;
 use crate::Instant;
 use crate::ip::output::Marks;
 use crate::socket::SocketId;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 /// What a listener holds. Half-open connections themselves stand in the stack's table; here they are
@@ -22,8 +22,10 @@ pub(crate) struct Listener {
     syn_backlog: usize,
     /// Half-open connections.
     half_open: usize,
-    /// Connections that wait to be accepted.
-    ready: VecDeque<SocketId>,
+    /// Connections that wait to be accepted, by the order in which they came, and the place of each: any may end before.
+    ready: BTreeMap<u64, SocketId>,
+    places: BTreeMap<SocketId, u64>,
+    came: u64,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
     /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
@@ -47,7 +49,9 @@ impl Listener {
             backlog,
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
-            ready: VecDeque::new(),
+            ready: BTreeMap::new(),
+            places: BTreeMap::new(),
+            came: 0,
             cookies_until: None,
             early_most: 0,
             early: 0,
@@ -137,12 +141,16 @@ impl Listener {
 
     /// An established connection waits.
     pub(crate) fn push(&mut self, id: SocketId) {
-        self.ready.push_back(id);
+        self.ready.insert(self.came, id);
+        self.places.insert(id, self.came);
+        self.came += 1;
     }
 
     /// The connection that waits longest.
     pub(crate) fn pop(&mut self) -> Option<SocketId> {
-        self.ready.pop_front()
+        let (_, id) = self.ready.pop_first()?;
+        self.places.remove(&id);
+        Some(id)
     }
 
     /// Whether a connection waits.
@@ -152,6 +160,11 @@ impl Listener {
 
     /// Takes `id` out of the queue: it ended before it was accepted.
     pub(crate) fn forget(&mut self, id: SocketId) {
-        self.ready.retain(|waiting| *waiting != id);
+        if let Some(place) = self.places.remove(&id) {
+            self.ready.remove(&place);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! 3.10.7; one goes out through its output. [`send`] and [`recv`] hold what each direction knows,
 //! [`congestion`] how much may be in flight, [`listen`] and [`handshake`] what precedes a connection.
 
+pub(crate) mod challenge;
 pub(crate) mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cookie;
@@ -209,4 +210,5 @@ pub(crate) struct Context<'a> {
     /// Whether what a device receives into is near its cap.
     pub(crate) arena_pressed: bool,
     pub(crate) counters: &'a mut TcpCounters,
+    pub(crate) challenges: &'a mut challenge::Challenges,
 }

@@ -41,6 +41,7 @@ impl Connection {
         let mut agreed = Agreed::from_syn(&segment, is_v4, offset, ctx.config);
         // Ends that open at once do not tell each other.
         agreed.ecn &= has_ack;
+        agreed.window = usize::from(self.syn_window);
         self.agree(&agreed, ctx);
         self.hear_user_timeout(&segment);
         // The window of a SYN is never scaled (RFC 7323, 2.2).

@@ -2,7 +2,6 @@
 
 use super::Context;
 use super::connection::Connection;
-use super::handshake::syn_window;
 use super::options::{Options, Timestamps, USER_TIMEOUT_LEN};
 use super::segment::{ECT, Flags, Segment};
 use super::send::Turn;
@@ -108,7 +107,7 @@ impl Connection {
                 (false, true) => Flags::SYN | Flags::ECE | Flags::CWR,
                 (false, false) => Flags::SYN,
             },
-            window: syn_window(ctx.config) as u16,
+            window: self.syn_window,
             options,
             len,
             ecn: 0,

@@ -2,6 +2,7 @@
 //! (RFC 9293, 3.10.7.4) and to know a new connection when it comes (RFC 6191).
 
 use super::TcpConfig;
+use super::challenge::Challenges;
 use super::connection::Connection;
 use super::flow::FlowKey;
 use super::input::CHALLENGE_INTERVAL;
@@ -111,6 +112,7 @@ impl TimeWait {
         now: Instant,
         segment: &Segment,
         counters: &mut TcpCounters,
+        challenges: &mut Challenges,
     ) -> Heard {
         if segment.flags.has(Flags::RST) {
             counters.in_resets_ignored += 1;
@@ -123,7 +125,7 @@ impl TimeWait {
             };
             if (val.wrapping_sub(recent) as i32) < 0 {
                 counters.in_paws += 1;
-                return self.challenge(now, counters);
+                return self.challenge(now, counters, challenges);
             }
         }
         if !self.accepts(segment) {
@@ -131,17 +133,17 @@ impl TimeWait {
             let repeated = segment.flags.has(Flags::FIN) && segment.end() == self.rcv_nxt;
             return match repeated {
                 true => Heard::Restart,
-                false => self.challenge(now, counters),
+                false => self.challenge(now, counters, challenges),
             };
         }
         if segment.flags.has(Flags::SYN) {
-            return self.challenge(now, counters);
+            return self.challenge(now, counters, challenges);
         }
         if !segment.flags.has(Flags::ACK) {
             counters.in_bad_flags += 1;
         } else if segment.ack.after(self.snd_nxt) {
             counters.in_bad_ack += 1;
-            return self.challenge(now, counters);
+            return self.challenge(now, counters, challenges);
         } else if segment.len > 0 {
             counters.in_after_fin += 1;
         }
@@ -157,8 +159,13 @@ impl TimeWait {
     }
 
     /// Answers something doubtful, but not too often (RFC 5961, 7).
-    fn challenge(&mut self, now: Instant, counters: &mut TcpCounters) -> Heard {
-        if now < self.quiet_until {
+    fn challenge(
+        &mut self,
+        now: Instant,
+        counters: &mut TcpCounters,
+        challenges: &mut Challenges,
+    ) -> Heard {
+        if now < self.quiet_until || !challenges.allow(now) {
             counters.challenges_withheld += 1;
             return Heard::Nothing;
         }

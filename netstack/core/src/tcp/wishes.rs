@@ -14,10 +14,17 @@ use core::time::Duration;
 
 impl Connection {
     pub(super) fn extras_mut(&mut self) -> &mut Extras {
-        self.extras.get_or_insert_default()
+        let told = Told::from_field(self.told_timeout);
+        self.extras.get_or_insert_with(|| {
+            let mut extras = Box::<Extras>::default();
+            told.into_iter()
+                .for_each(|told| extras.user_timeout.hear(told));
+            extras
+        })
     }
 
-    /// Starts or stops asking whether the peer is there.
+    /// Starts or stops asking whether the peer is there: until then nobody does.
+    // req: MAY-5, MUST-24, MUST-25
     pub(crate) fn set_keep_alive(&mut self, now: Instant, keep_alive: Option<KeepAlive>) {
         let extras = self.extras_mut();
         extras.keep_alive = keep_alive;
@@ -63,7 +70,11 @@ impl Connection {
     // req: RFC5482-03
     pub(super) fn hear_user_timeout(&mut self, segment: &Segment) {
         if let Some(told) = segment.options.user_timeout {
-            self.extras_mut().user_timeout.hear(told);
+            // A peer alone does not make a connection larger.
+            match &mut self.extras {
+                Some(extras) => extras.user_timeout.hear(told),
+                None => self.told_timeout = told.field(),
+            }
         }
     }
 

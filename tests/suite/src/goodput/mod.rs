@@ -5,7 +5,7 @@
 
 mod ends;
 
-use crate::sim::{Bottleneck, Direction, Impairment};
+use crate::sim::{Arrival, Bottleneck, Direction, Impairment};
 use core::fmt;
 use core::time::Duration;
 use ends::End;
@@ -201,9 +201,9 @@ impl Network {
         let end = &mut self.pairs[number][from];
         end.work();
         for packet in end.sent(self.now) {
-            for (delay, packet) in self.directions[from].carry(self.now, packet) {
+            for Arrival { after, packet, .. } in self.directions[from].carry(self.now, packet) {
                 self.sent += 1;
-                let arrival = (self.now + delay, self.sent);
+                let arrival = (self.now + after, self.sent);
                 self.flying.insert(arrival, (number, 1 - from, packet));
             }
         }

@@ -1,7 +1,7 @@
 //! Our stack and smoltcp, one link, one clock.
 
 use super::host::SmolHost;
-use crate::sim::{Direction, Host, WorldConfig};
+use crate::sim::{Arrival, Direction, Host, WorldConfig};
 use core::time::Duration;
 use netstack_core::Instant;
 use std::collections::BTreeMap;
@@ -89,10 +89,10 @@ impl PeerWorld {
             {
                 continue;
             }
-            for (delay, packet) in self.directions[from].carry(self.now, packet) {
+            for Arrival { after, packet, .. } in self.directions[from].carry(self.now, packet) {
                 self.sent += 1;
                 self.flying
-                    .insert((self.now + delay, self.sent), (1 - from, packet));
+                    .insert((self.now + after, self.sent), (1 - from, packet));
             }
         }
     }

@@ -22,6 +22,31 @@ pub struct Impairment {
     pub reorder: u32,
     /// Damaged by a burst of at most 15 bits, which the Internet checksum always detects.
     pub corrupt: u32,
+    /// Times in which much is lost.
+    pub bursts: Option<Bursts>,
+    /// From when, and for how long, nothing arrives.
+    pub blackout: Option<(Duration, Duration)>,
+}
+
+/// Loss in bursts, after Gilbert and Elliott: a link is good or bad.
+#[derive(Clone, Copy, Debug)]
+pub struct Bursts {
+    /// The probability that a packet finds it turned bad.
+    pub begin: u32,
+    /// How long it is.
+    pub last: Duration,
+    /// The probability that a packet is lost meanwhile.
+    pub loss: u32,
+}
+
+/// What arrives at the other end.
+pub struct Arrival {
+    /// How long after it left.
+    pub after: Duration,
+    /// The packet, a mark perhaps set.
+    pub packet: Packet,
+    /// Whether it is as it was but for that.
+    pub intact: bool,
 }
 
 /// The rate of a link, and the queue in front of it: what finds it full is lost.
@@ -40,6 +65,8 @@ pub struct Direction {
     impairment: Impairment,
     /// Until when the link is busy with what it has taken.
     busy: Instant,
+    /// Until when it is bad.
+    bad: Instant,
     random: ChaCha8Rng,
     /// Where damaged copies live: apart from the stacks' own storage.
     ledger: Ledger,
@@ -51,23 +78,24 @@ impl Direction {
         Direction {
             impairment,
             busy: Instant::ZERO,
+            bad: Instant::ZERO,
             random: ChaCha8Rng::seed_from_u64(seed),
             ledger: Ledger::new(),
         }
     }
 
-    /// What arrives of `packet`, which leaves `now`, at the other end, and after what time.
+    /// What arrives of `packet`, which leaves `now`.
     ///
     /// # Panics
     ///
     /// When the packet lies in memory that cannot be read, or is empty.
-    pub fn carry(&mut self, now: Instant, packet: Packet) -> Vec<(Duration, Packet)> {
+    pub fn carry(&mut self, now: Instant, packet: Packet) -> Vec<Arrival> {
         let waiting = self.busy.since(now);
         let Some(wait) = self.queue(now, packet.len()) else {
             return Vec::new();
         };
         let packet = self.mark(waiting, packet);
-        if self.happens(self.impairment.loss) {
+        if self.is_dark(now) || self.is_lost_in_burst(now) || self.happens(self.impairment.loss) {
             return Vec::new();
         }
         let copies = 1 + usize::from(self.happens(self.impairment.duplicate));
@@ -77,12 +105,16 @@ impl Direction {
             if self.happens(self.impairment.reorder) {
                 delay += self.impairment.delay * (1 + self.random.next_u32() % 5);
             }
-            let packet = if self.happens(self.impairment.corrupt) {
-                self.damage(&packet)
-            } else {
-                packet.clone()
+            let intact = !self.happens(self.impairment.corrupt);
+            let packet = match intact {
+                true => packet.clone(),
+                false => self.damage(&packet),
             };
-            arrivals.push((delay, packet));
+            arrivals.push(Arrival {
+                after: delay,
+                packet,
+                intact,
+            });
         }
         arrivals
     }
@@ -119,6 +151,24 @@ impl Direction {
         let mut marked = Packet::from_span(span);
         marked.meta = packet.meta;
         marked
+    }
+
+    fn is_dark(&self, now: Instant) -> bool {
+        let dark = |(from, lasts)| {
+            let since = now.since(Instant::ZERO);
+            since >= from && since < from + lasts
+        };
+        self.impairment.blackout.is_some_and(dark)
+    }
+
+    fn is_lost_in_burst(&mut self, now: Instant) -> bool {
+        let Some(bursts) = self.impairment.bursts else {
+            return false;
+        };
+        if now >= self.bad && self.happens(bursts.begin) {
+            self.bad = now + bursts.last;
+        }
+        now < self.bad && self.happens(bursts.loss)
     }
 
     fn happens(&mut self, per_mille: u32) -> bool {

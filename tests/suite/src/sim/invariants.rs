@@ -1,7 +1,12 @@
 //! What must hold of a connection at every step, whatever the network does.
 
 use super::host::Host;
-use netstack_core::{SocketId, TcpInfo};
+use netstack_core::{Congestion, SocketId, TcpInfo};
+
+/// Two segments of storage that are not full.
+const SEGMENTS: usize = 128 << 10;
+/// The largest step of a scaled window.
+const ROUNDING: usize = 1 << 14;
 
 /// Watches one connection.
 #[derive(Debug, Default)]
@@ -10,6 +15,9 @@ pub struct Invariants {
     /// The congestion window, or what was in the network where that was more, when recovery began: the window is reduced
     /// at once, what is in the network as it arrives.
     peak: usize,
+    /// The most that was ever outstanding, and the longest segment.
+    most: usize,
+    longest: usize,
 }
 
 impl Invariants {
@@ -22,8 +30,11 @@ impl Invariants {
         let Ok(info) = host.stack.tcp_info(socket) else {
             return;
         };
+        self.most = self.most.max(info.outstanding);
+        self.longest = self.longest.max(info.send_mss);
         self.check_sums(&info);
         self.check_window(&info);
+        self.check_memory(&info);
         if !info.in_recovery {
             self.peak = info.congestion_window.max(info.in_network);
         }
@@ -39,10 +50,33 @@ impl Invariants {
         );
     }
 
+    /// What waits: no more than it may.
+    fn check_memory(&self, info: &TcpInfo) {
+        // A SYN and a FIN have numbers too.
+        assert!(
+            info.outstanding + info.unsent <= info.send_buffer + 2,
+            "{info:#?}"
+        );
+        assert!(
+            info.send_storage <= 4 * info.send_buffer + SEGMENTS,
+            "{info:#?}"
+        );
+        // What the SYN has promised stays promised, and an edge that was told is rounded up.
+        let promised = info.receive_buffer.max(usize::from(u16::MAX)) + ROUNDING;
+        assert!(info.unread + info.out_of_order <= promised, "{info:#?}");
+    }
+
     /// The congestion window: never below a segment, and never exceeded by what leaves, but for the segments that are
     /// to leave whatever it says (the first repetition, limited transmit, a probe).
     fn check_window(&self, info: &TcpInfo) {
         assert!(info.congestion_window >= info.send_mss, "{info:#?}");
+        // A window grows by what is acknowledged, while half of it is (RFC 7661): it is never far beyond what was used. A
+        // model may think more of its path.
+        let bound = 5 * self.most + 20 * self.longest;
+        assert!(
+            info.congestion_window <= bound || info.congestion == Congestion::Bbr,
+            "{bound}: {info:#?}"
+        );
         let Some(before) = &self.before else { return };
         let exempt = 3 * info.send_mss + 2;
         let window = info.congestion_window.max(before.congestion_window);
@@ -50,7 +84,9 @@ impl Invariants {
         // Without selective acknowledgements nobody knows what has left the network: duplicates inflate the window, and
         // what they let out is there when recovery has just ended.
         let blind = (info.in_recovery || before.in_recovery) && !info.sack;
-        let grew = info.in_network > before.in_network && !blind;
+        // What was taken for lost and was not is in the network after all, and has not left anew.
+        let taken_back = info.undone > before.undone || info.reneged > before.reneged;
+        let grew = info.in_network > before.in_network && !blind && !taken_back;
         assert!(
             !grew || info.in_network <= most || before.send_mss != info.send_mss,
             "in the network {}, then {}: {info:#?}",

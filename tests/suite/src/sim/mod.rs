@@ -4,10 +4,11 @@ mod app;
 mod host;
 mod impair;
 mod invariants;
+mod observer;
 mod world;
 
 pub use app::{Transfer, pattern};
 pub use host::Host;
-pub use impair::{Bottleneck, Direction, Impairment};
+pub use impair::{Arrival, Bottleneck, Bursts, Direction, Impairment};
 pub use invariants::Invariants;
 pub use world::{World, WorldConfig};

@@ -1,13 +1,15 @@
 //! Two hosts, one link, one clock.
 
 use super::host::Host;
-use super::impair::{Direction, Impairment};
+use super::impair::{Arrival, Direction, Impairment};
+use super::observer::{Observer, Seen};
+use crate::wire::Icmp;
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use netstack_core::{Instant, TcpConfig};
 use std::collections::{BTreeMap, hash_map::DefaultHasher};
 use std::net::{IpAddr, SocketAddr};
-use txbuf::{Offloads, Packet};
+use txbuf::{Checksum, Ledger, Offloads, Packet, Span};
 
 /// How to build a world.
 #[derive(Clone, Debug)]
@@ -20,6 +22,9 @@ pub struct WorldConfig {
     pub offloads: Offloads,
     /// What the link does, in both directions.
     pub impairment: Impairment,
+    /// From when on, and what, the path between the devices takes that is less than they do; who sends more hears of it
+    /// (RFC 1191, RFC 8201).
+    pub squeeze: Option<(Duration, usize)>,
     /// What both stacks' connections start with.
     pub tcp: TcpConfig,
 }
@@ -50,6 +55,7 @@ impl Default for WorldConfig {
             mtu: 1500,
             offloads: Offloads::default(),
             impairment,
+            squeeze: None,
             tcp: TcpConfig::default(),
         }
     }
@@ -57,6 +63,15 @@ impl Default for WorldConfig {
 
 /// Says of a packet whether it is lost.
 type Filter = Box<dyn FnMut(Instant, &Packet) -> bool>;
+
+/// A packet on its way.
+struct Flying {
+    to: usize,
+    packet: Packet,
+    /// The segment that it was when it left.
+    seen: Option<Seen>,
+    intact: bool,
+}
 
 /// Two hosts on a link. The first has 10.0.0.1 and fd00::1, the second 10.0.0.2 and fd00::2.
 pub struct World {
@@ -67,7 +82,11 @@ pub struct World {
     directions: [Direction; 2],
     filters: [Option<Filter>; 2],
     /// Packets on their way, by arrival time and a running number that keeps their order.
-    flying: BTreeMap<(Instant, u64), (usize, Packet)>,
+    flying: BTreeMap<(Instant, u64), Flying>,
+    observer: Observer,
+    squeeze: Option<(Instant, usize)>,
+    /// What an answer from the way takes.
+    delay: Duration,
     sent: u64,
     /// What everything random here follows from.
     pub(super) seed: u64,
@@ -89,6 +108,9 @@ impl World {
             directions: [direction(1), direction(2)],
             filters: [None, None],
             flying: BTreeMap::new(),
+            observer: Observer::new(config.seed),
+            squeeze: config.squeeze.map(|(at, mtu)| (Instant::ZERO + at, mtu)),
+            delay: config.impairment.delay,
             sent: 0,
             seed: config.seed,
             trace: DefaultHasher::new(),
@@ -141,8 +163,11 @@ impl World {
         while let Some(entry) = self.flying.first_entry()
             && entry.key().0 <= self.now
         {
-            let (to, packet) = entry.remove();
-            self.hosts[to].receive(self.now, packet);
+            let arrived = entry.remove();
+            if let Some(seen) = &arrived.seen {
+                self.observer.on_arrive(arrived.to, seen, arrived.intact);
+            }
+            self.hosts[arrived.to].receive(self.now, arrived.packet);
         }
         for host in &mut self.hosts {
             host.pass_time(self.now);
@@ -176,19 +201,69 @@ impl World {
     fn transmit(&mut self, from: usize) {
         for packet in self.hosts[from].sent(self.now) {
             self.sent += 1;
-            packet.to_vec().expect("readable").hash(&mut self.trace);
+            let bytes = packet.to_vec().expect("readable");
+            bytes.hash(&mut self.trace);
             self.now.as_nanos().hash(&mut self.trace);
+            let seen = self.observer.on_send(from, &bytes);
+            if self.is_too_big(from, &bytes) {
+                continue;
+            }
             if self.filters[from]
                 .as_mut()
                 .is_some_and(|lost| lost(self.now, &packet))
             {
                 continue;
             }
-            for (delay, packet) in self.directions[from].carry(self.now, packet) {
-                self.sent += 1;
-                self.flying
-                    .insert((self.now + delay, self.sent), (1 - from, packet));
+            for Arrival {
+                after,
+                packet,
+                intact,
+            } in self.directions[from].carry(self.now, packet)
+            {
+                let seen = seen.clone();
+                self.fly(
+                    after,
+                    Flying {
+                        to: 1 - from,
+                        packet,
+                        seen,
+                        intact,
+                    },
+                );
             }
         }
+    }
+
+    fn fly(&mut self, after: Duration, flying: Flying) {
+        self.sent += 1;
+        self.flying.insert((self.now + after, self.sent), flying);
+    }
+
+    /// Whether a packet does not fit the path; then its sender will hear of that.
+    fn is_too_big(&mut self, from: usize, packet: &[u8]) -> bool {
+        let v6 = packet[0] >> 4 == 6;
+        let whole = v6 || packet[6] & 0x40 != 0;
+        let takes = match self.squeeze {
+            Some((at, mtu)) if self.now >= at && whole && packet.len() > mtu => mtu,
+            _ => return false,
+        };
+        let error = Icmp {
+            src: World::address(1 - from, v6, 0).ip(),
+            dst: World::address(from, v6, 0).ip(),
+            kind: if v6 { (2, 0) } else { (3, 4) },
+            word: takes as u32,
+            payload: packet[..packet.len().min(500)].to_vec(),
+        };
+        let span = Span::from_bytes(&Ledger::new(), error.to_packet().into());
+        let mut packet = Packet::from_span(span.expect("a packet is short"));
+        packet.meta.checksum = Checksum::Complete;
+        let flying = Flying {
+            to: from,
+            packet,
+            seen: None,
+            intact: true,
+        };
+        self.fly(2 * self.delay, flying);
+        true
     }
 }

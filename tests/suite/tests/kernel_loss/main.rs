@@ -12,6 +12,7 @@ mod transfer;
 
 use host::Host;
 use path::{Far, Path};
+use silence::Lateness;
 use std::time::Duration;
 use transfer::{Side, Transfer, transfer};
 
@@ -59,7 +60,9 @@ fn both_ways(percent: f64, delay: Duration, bytes: u64) {
     .enumerate()
     {
         let path = Path::new(Far::Stack, percent, delay, number as u64);
+        let lateness = Lateness::watch();
         let Transfer { elapsed } = transfer(&path, opens, sends, bytes);
+        let late = lateness.worst();
         let capture = path.end();
         println!(
             "{percent} %: {:?} opens, {:?} sends: {:.0} Mbit/s",
@@ -69,7 +72,7 @@ fn both_ways(percent: f64, delay: Duration, bytes: u64) {
         );
         // The kernel's own silences are the kernel's.
         if sends == Side::Far {
-            silence::explain(&capture);
+            silence::explain(&capture, late);
         }
     }
 }

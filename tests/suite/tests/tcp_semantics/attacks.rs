@@ -50,6 +50,68 @@ fn a_flood_of_guesses_is_challenged_twice_a_second() {
 }
 
 #[test]
+fn data_far_from_the_window_is_challenged_twice_a_second() {
+    let mut remote = established();
+    let mut answers = 0;
+    for i in 0..10_000u32 {
+        let away = [0x4000_0000, 0x7fff_0000, 0x9000_0000, 0xc000_0000][i as usize % 4];
+        let guess = Tcp {
+            seq: remote.nxt.wrapping_add(away + i),
+            ..remote.segment(ACK | PSH, b"x")
+        };
+        remote.inject(&guess);
+        answers += remote.sent().len();
+        remote.lab.pass(MILLISECOND);
+    }
+    assert!((19..=21).contains(&answers), "{answers} in ten seconds");
+    // What the peer may well have sent again is answered each time.
+    remote.send(ACK, b"data");
+    remote.sent();
+    for _ in 0..10 {
+        let again = Tcp {
+            seq: remote.nxt.wrapping_sub(4),
+            ..remote.segment(ACK, b"data")
+        };
+        remote.inject(&again);
+        assert_eq!(remote.one().ack, remote.nxt);
+    }
+}
+
+// req: RFC5961-09
+#[test]
+fn guesses_at_many_connections_are_challenged_within_a_limit_that_nobody_knows() {
+    let mut lab = Lab::default();
+    let local = SocketAddr::new(Lab::address(false), 80);
+    let stack = &mut lab.host.stack;
+    stack.tcp_listen(local, 4_000).expect("a free port");
+    let mut guesses = Vec::new();
+    for port in 10_000..12_000 {
+        let client = SocketAddr::new(Lab::neighbour(false), port);
+        lab.inject(&Remote::syn(client, local, &Offer::default()).to_packet());
+        let syn_ack = Tcp::parse(&lab.sent()[0]).expect("a segment");
+        let third = Remote::third(&syn_ack, b"");
+        lab.inject(&third.to_packet());
+        lab.sent();
+        guesses.push(Tcp {
+            seq: third.seq.wrapping_add(100),
+            flags: RST,
+            ..third
+        });
+    }
+    let mut counts = Vec::new();
+    for _ in 0..5 {
+        lab.pass(SECOND);
+        for guess in &guesses {
+            lab.inject(&guess.to_packet());
+        }
+        counts.push(lab.sent().len());
+    }
+    assert!(counts.iter().all(|count| (500..1_500).contains(count)));
+    counts.dedup();
+    assert!(counts.len() > 1, "{counts:?}");
+}
+
+#[test]
 fn what_is_rationed_for_one_connection_says_nothing_of_another() {
     // Who counts the challenges on a connection of their own learns of no guess that hit another one.
     let mut lab = Lab::default();
@@ -172,7 +234,7 @@ fn a_storm_of_scattered_blocks_costs_little_and_ends() {
     let flight = remote.sent();
     let (start, len) = (flight[0].seq, flight.len() * MSS);
     let mut random = ChaCha8Rng::seed_from_u64(3);
-    let (mut sent, round_trips) = (0, 20);
+    let (mut sent, mut packets, round_trips) = (0, 0, 20);
     for _ in 0..round_trips * 50 {
         let blocks: Vec<(u32, u32)> = (0..4)
             .map(|_| {
@@ -184,6 +246,8 @@ fn a_storm_of_scattered_blocks_costs_little_and_ends() {
         storm.options.extend(options::sack(&blocks));
         remote.inject(&storm);
         let again = remote.pass(MILLISECOND);
+        assert!(again.iter().all(|(_, again)| again.payload.len() == MSS));
+        packets += again.len();
         sent += again
             .iter()
             .map(|(_, again)| again.payload.len())
@@ -191,6 +255,7 @@ fn a_storm_of_scattered_blocks_costs_little_and_ends() {
     }
     // No more than an honest receiver that lost everything in each round trip would cause.
     assert!(sent <= round_trips * len, "{sent} bytes for {len}");
+    assert!(packets <= round_trips * flight.len(), "{packets} packets");
     let info = remote.info();
     assert!(info.in_network + info.sacked + info.lost == info.outstanding);
     // What it was for goes on as if nothing had been.

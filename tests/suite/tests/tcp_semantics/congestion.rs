@@ -101,7 +101,7 @@ fn more_duplicates_than_there_was_data_let_nothing_more_out() {
     assert!(sent <= 12, "{sent} segments for ten that left");
 }
 
-// req: RFC6582-01
+// req: RFC6582-01, RFC6582-02, RFC6675-10
 #[test]
 fn duplicates_of_the_end_of_a_recovery_begin_no_other() {
     let mut remote = established();
@@ -122,7 +122,7 @@ fn duplicates_of_the_end_of_a_recovery_begin_no_other() {
     assert_eq!(again.last().map(|s| s.seq), Some(next[0].end()), "a loss");
 }
 
-// req: RFC6582-02, RFC6582-07
+// req: RFC6582-07
 #[test]
 fn duplicates_of_what_left_before_a_timeout_begin_no_recovery() {
     let mut remote = established();

@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 use netstack_core::{Congestion, ConnectionError, OptionError, SocketOption, TcpState};
+use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, PSH};
+use suite::wire::{ACK, PSH, Tcp};
 
 const MSS: usize = 1460;
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,7 +123,7 @@ fn a_maximum_segment_size_holds_both_ways_when_it_comes_before_the_syn() {
     let option = SocketOption::MaxSegment(700);
     let now = lab.now;
     lab.host.stack.set_option(now, socket, option).expect("TCP");
-    let syn = suite::wire::Tcp::parse(&lab.sent()[0]).expect("a SYN");
+    let syn = Tcp::parse(&lab.sent()[0]).expect("a SYN");
     assert_eq!(syn.options[..4], [2, 4, 2, 188], "{:?}", syn.options);
 
     let mut remote = established();
@@ -182,7 +183,7 @@ fn a_user_timeout_option_of_the_peer_has_no_effect() {
     let mut syn = Remote::syn(local, stack, &Offer::default());
     syn.options = [&[28, 4, 0x80, 1][..], &syn.options].concat();
     lab.inject(&syn.to_packet());
-    let answer = suite::wire::Tcp::parse(&lab.sent()[0]).expect("a SYN-ACK");
+    let answer = Tcp::parse(&lab.sent()[0]).expect("a SYN-ACK");
     assert_eq!(answer.ack, syn.end());
     assert!(!answer.options.contains(&28), "{:?}", answer.options);
 }
@@ -254,4 +255,39 @@ fn rates_and_what_was_sent_again_are_told() {
     let info = remote.info();
     assert_eq!(info.bytes_retransmitted, 100 * info.retransmits);
     remote.send(ACK | PSH, b"");
+}
+
+#[test]
+fn a_receive_buffer_that_is_set_before_the_syn_leaves_is_what_that_announces() {
+    for limit in [4_096, 64 << 20] {
+        let mut lab = Lab::default();
+        let peer = SocketAddr::new(Lab::neighbour(false), 80);
+        let stack = &mut lab.host.stack;
+        let socket = stack.tcp_connect(lab.now, peer, None).expect("a route");
+        let option = SocketOption::ReceiveBuffer(limit);
+        stack.set_option(lab.now, socket, option).expect("TCP");
+        let syn = Tcp::parse(&lab.sent()[0]).expect("a segment");
+        assert_eq!(usize::from(syn.window), limit.min(65_535));
+        let scale = syn.window_scale().expect("scaled");
+        assert!(usize::from(u16::MAX) << scale >= limit, "{scale}");
+    }
+}
+
+#[test]
+fn bytes_are_counted_as_they_leave_and_arrive() {
+    let mut remote = established();
+    remote.write(&[1; 3 * MSS]);
+    let flight = remote.sent();
+    let info = remote.info();
+    let counts = (info.bytes_sent, info.bytes_acked, info.bytes_received);
+    assert_eq!(counts, (3 * MSS as u64, 0, 0));
+    remote.acknowledge(&flight[1]);
+    remote.pass(SECOND * 2);
+    remote.send(ACK, b"data");
+    let info = remote.info();
+    assert_eq!((info.bytes_acked, info.bytes_received), (2 * MSS as u64, 4));
+    assert_eq!(info.bytes_sent, 3 * MSS as u64 + info.bytes_retransmitted);
+    assert!(info.bytes_retransmitted >= MSS as u64);
+    set(&mut remote, SocketOption::PacingRate(Some(1_000_000))).expect("TCP");
+    assert_eq!(remote.info().pacing_limit, Some(1_000_000));
 }

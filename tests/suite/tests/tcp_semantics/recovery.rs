@@ -390,7 +390,7 @@ fn blocks_that_make_no_sense_change_nothing() {
     remote.nothing();
 }
 
-// req: RFC6675-10, RFC5681-21
+// req: RFC5681-21
 #[test]
 fn duplicates_without_blocks_mean_nothing_where_blocks_are_agreed() {
     let mut remote = established(true, None);

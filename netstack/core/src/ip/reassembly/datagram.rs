@@ -129,6 +129,7 @@ impl Datagram {
         if ends_wrong {
             return Err(Refusal::Whole(ReassemblyDrop::Inconsistent));
         }
+        // req: RFC3168-05
         let seen = self.ecn_seen | (1 << ecn);
         if seen & (1 << NOT_ECT) != 0 && seen & (1 << CONGESTION) != 0 {
             return Err(Refusal::Whole(ReassemblyDrop::BadEcn));
@@ -183,6 +184,7 @@ impl Datagram {
     /// Everything, if it makes one packet of a possible length.
     pub(super) fn into_whole(self) -> Option<Whole> {
         let head = self.head?;
+        // req: RFC3168-04
         let congestion = self.ecn_seen & (1 << CONGESTION) != 0;
         let header = if head.is_v4 {
             whole_v4(head.bytes, self.have, congestion)

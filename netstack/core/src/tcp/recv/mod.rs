@@ -49,6 +49,8 @@ pub(crate) struct Receiver {
     pub(crate) fin: Option<Seq>,
     queue: VecDeque<Span>,
     queued: usize,
+    /// Bytes of data received in order.
+    received: u64,
     limit: u32,
     /// Whether the application chose the limit.
     fixed: bool,
@@ -74,6 +76,7 @@ impl Receiver {
             fin: None,
             queue: VecDeque::new(),
             queued: 0,
+            received: 0,
             limit: bounded(limit),
             fixed: false,
             tuning: Tuning::default(),
@@ -95,6 +98,11 @@ impl Receiver {
     /// Bytes the application can read.
     pub(crate) fn queued(&self) -> usize {
         self.queued
+    }
+
+    /// Bytes of data received in order so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// Bytes of buffer left for what comes after RCV.NXT.
@@ -205,6 +213,7 @@ impl Receiver {
     }
 
     fn enqueue(&mut self, span: Span) {
+        self.received += span.len() as u64;
         self.queued += span.len();
         push_merged(&mut self.queue, span);
     }

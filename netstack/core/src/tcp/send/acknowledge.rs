@@ -120,7 +120,10 @@ impl Sender {
         let inside = |outer: &SackBlock| {
             first.left.at_or_after(outer.left) && first.right.at_or_before(outer.right)
         };
-        let valid = self.sack && first.left.before(first.right) && first.left.after(self.iss);
+        // What is older than a window cannot have been under way twice. Bounds on the circle move along.
+        let acked = usize::try_from(self.acked).unwrap_or(usize::MAX);
+        let oldest = self.first_data() - self.max_wnd().min(acked);
+        let valid = self.sack && first.left.before(first.right) && first.left.at_or_after(oldest);
         let repeats = first.right.at_or_before(ack.ack) || rest.first().is_some_and(inside);
         (valid && repeats).then_some(*first)
     }
@@ -138,9 +141,11 @@ impl Sender {
         if ack.ack.after(self.una) {
             // The SYN and the FIN have sequence numbers but are no data.
             let data = ack.ack.earlier(self.queue.end());
-            delivery.acked = data.since(self.una.later(self.iss + 1));
+            delivery.acked = data.since(self.first_data());
+            self.acked += delivery.acked as u64;
             delivery.advanced = true;
             self.una = ack.ack;
+            self.carry_along();
             self.queue.acknowledge(data);
             let (board, rack) = (&mut self.board, &mut self.rack);
             delivery.delivered = board.acknowledge(ack.ack, |sent| {
@@ -162,6 +167,31 @@ impl Sender {
             self.tally_mut().reneged += 1;
         }
         delivery
+    }
+
+    /// The first data that is not acknowledged: a SYN is none.
+    fn first_data(&self) -> Seq {
+        // Numbers come again after 4 GiB, the SYN does not.
+        match self.acked == 0 && self.una == self.iss {
+            true => self.iss + 1,
+            false => self.una,
+        }
+    }
+
+    /// Bytes of data sent so far, the first time or again.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        let sent = self.nxt.earlier(self.queue.end());
+        let outstanding = sent.since(self.first_data()) as u64;
+        self.acked + outstanding + self.tally().retransmitted
+    }
+
+    /// Has what is remembered of numbers follow SND.UNA or end: half a circle later they would seem to lie ahead.
+    fn carry_along(&mut self) {
+        self.small = self.small.later(self.una - 1);
+        self.recovery.carry(self.una);
+        self.undo.carry(self.una);
+        self.ecn.carry(self.una);
+        self.rack.carry(self.una);
     }
 
     /// The blocks that may be about something outstanding, in the order of their numbers: what one acknowledgement

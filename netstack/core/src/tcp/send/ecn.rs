@@ -45,6 +45,12 @@ impl EcnResponse {
         true
     }
 
+    /// Everything before `una` is acknowledged: past the window that was answered there is nothing to remember.
+    #[inline]
+    pub(crate) fn carry(&mut self, una: Seq) {
+        self.until.take_if(|until| una.after(*until));
+    }
+
     /// The window cannot be reduced any more.
     // req: RFC3168-15, RFC9438-12
     pub(crate) fn hold(&mut self) {

@@ -86,6 +86,8 @@ pub(crate) struct Sender {
     pub(crate) una: Seq,
     /// SND.NXT: behind the highest sequence number ever sent.
     pub(crate) nxt: Seq,
+    /// Bytes of data acknowledged cumulatively.
+    pub(crate) acked: u64,
     /// SND.WND, in bytes.
     wnd: u32,
     /// The largest window the peer ever offered.
@@ -148,6 +150,7 @@ impl Sender {
             iss,
             una: iss,
             nxt: iss,
+            acked: 0,
             wnd: 0,
             max_wnd: 0,
             wl1: Seq(0),
@@ -290,7 +293,7 @@ impl Sender {
 
     /// Nothing leaves now: where neither windows nor losses are why, the application is.
     pub(crate) fn on_nothing_to_send(&mut self) {
-        if !self.is_model_based() || self.unsent() >= self.mss || self.board.next_lost().is_some() {
+        if !self.is_model_based() || self.unsent() >= self.mss || self.board.totals().lost > 0 {
             return;
         }
         let (pipe, window) = (self.pipe(), self.congestion.window());
@@ -316,7 +319,7 @@ impl Sender {
     /// Bytes of new data that may leave now: what the peer's window and congestion control leave open.
     // req: RFC5681-01, RFC7323-15, MUST-34, SHLD-15, RFC6675-05, RFC5681-02, RFC5681-26
     pub(crate) fn usable(&self) -> usize {
-        if self.ecn.is_held() {
+        if self.ecn.is_held() || self.board.is_full() {
             return 0;
         }
         let window = self.wnd().saturating_sub(self.nxt.since(self.una));
@@ -368,10 +371,11 @@ impl Sender {
         if self.frto.allowance().is_some() {
             return None;
         }
-        let (seq, len) = self.board.next_lost()?;
+        let largest = self.largest();
+        let (seq, len) = self.board.next_lost(largest)?;
         let window = self.wnd().saturating_sub(seq.since(self.una));
         let room = self.allowance().saturating_sub(self.pipe());
-        let len = self.filled(seq, len).min(self.largest()).min(window);
+        let len = self.filled(seq, len).min(largest).min(window);
         if len <= room {
             return (len > 0).then_some((seq, len));
         }
@@ -424,11 +428,11 @@ impl Sender {
             tally.retransmits += again.div_ceil(mss) as u64;
             tally.retransmitted += again as u64;
             self.forget_path_probe(seq, until);
-            self.board.on_resend(now, seq, until);
+            self.board.on_resend(now, seq, until, mss);
             self.undo.on_resend(now, again);
         }
         if end.after(self.nxt) {
-            self.board.on_send(now, self.nxt, end);
+            self.board.on_send(now, self.nxt, end, self.mss);
             self.frto.on_send(end.since(self.nxt));
             self.nxt = end;
             if self.nxt.since(self.una) + self.mss > self.congestion.window() {
@@ -470,7 +474,9 @@ impl Sender {
     /// Returns whether it changed.
     // req: MUST-1, U-22, MUST-34, SHLD-15, RFC7323-07, RFC7323-12
     pub(crate) fn update_window(&mut self, segment: &Segment) -> bool {
-        let newer = self.wl1.before(segment.seq)
+        // Nobody takes an acknowledgement back: one that says more left later, whatever number it has.
+        let newer = segment.ack.after(self.una)
+            || self.wl1.before(segment.seq)
             || (self.wl1 == segment.seq && self.wl2.at_or_before(segment.ack));
         if !newer {
             return false;
@@ -513,6 +519,11 @@ impl Sender {
     /// What paces packets, from now on.
     pub(crate) fn pacer_mut(&mut self) -> &mut Pacer {
         self.pacer.get_or_insert_default()
+    }
+
+    /// The rate that the application has set, if any.
+    pub(crate) fn pacing_limit(&self) -> Option<u64> {
+        self.pacer.as_ref()?.limit()
     }
 
     /// Until when nothing leaves that can wait.
@@ -582,3 +593,6 @@ impl Sender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

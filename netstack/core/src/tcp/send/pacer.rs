@@ -34,6 +34,11 @@ impl Pacer {
         self.next = Instant::ZERO;
     }
 
+    /// The rate that the application has set, if any.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        (self.limit != UNLIMITED).then_some(self.limit)
+    }
+
     /// The rate in force where congestion control wants `wanted`.
     #[inline]
     pub(crate) fn rate(&self, wanted: Option<u64>) -> Option<u64> {

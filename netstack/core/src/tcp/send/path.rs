@@ -188,7 +188,7 @@ impl Sender {
     }
 
     /// Everything before SND.UNA is acknowledged, a probe perhaps with it.
-    // req: RFC4821-03
+    // req: RFC4821-03, RFC8899-15
     pub(super) fn judge_path_probe(&mut self, now: Instant) {
         let una = self.una;
         let Some(search) = self.search_mut() else {
@@ -206,7 +206,11 @@ impl Sender {
     /// Something was found lost. If it is the probe, whole and alone, then it was too long, and that is no congestion.
     // req: RFC4821-01, RFC4821-02, RFC8899-07
     pub(super) fn is_probe_lost(&mut self, now: Instant) -> bool {
-        let lost = self.board.next_lost();
+        let len = self.search().and_then(|search| search.probe);
+        let Some(len) = len.map(|probe| probe.len) else {
+            return false;
+        };
+        let lost = self.board.next_lost(len + 1);
         let all = self.board.totals().lost;
         // What steady congestion would let pass between two losses (RFC 4821, 7.6.2).
         let rounds = (self.congestion.window() / self.mss / 2).max(1);

@@ -8,7 +8,7 @@ use crate::time::Lapse;
 use core::time::Duration;
 
 /// Recoveries without a report of a duplicate after which the reordering window is small again.
-const PERSISTENCE: u32 = 16;
+const PERSISTENCE: u8 = 16;
 
 /// The state of RACK for one connection. Names are those of RFC 8985, 5.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(crate) struct Rack {
     fack: Seq,
     reordering_seen: bool,
     /// Until this is acknowledged, further reports of duplicates belong to the same round.
-    dsack_round: Option<Seq>,
+    dsack_round: Seq,
     multiplier: u32,
-    persist: u32,
+    persist: u8,
 }
 
 /// What [`Rack::detect`] found.
@@ -51,7 +51,7 @@ impl Rack {
             rtt: None,
             fack: iss,
             reordering_seen: false,
-            dsack_round: None,
+            dsack_round: iss,
             multiplier: 1,
             persist: PERSISTENCE,
         }
@@ -60,6 +60,12 @@ impl Rack {
     /// Whether segments were seen to overtake each other.
     pub(crate) fn reordering_seen(&self) -> bool {
         self.reordering_seen
+    }
+
+    /// RACK.reo_wnd_mult.
+    #[cfg(test)]
+    pub(crate) fn multiplier(&self) -> u32 {
+        self.multiplier
     }
 
     /// RACK.rtt: zero before the first.
@@ -104,11 +110,17 @@ impl Rack {
     /// (RFC 8985, 6.2, step 4).
     // req: RFC8985-06
     pub(crate) fn on_duplicate_report(&mut self, una: Seq, nxt: Seq) {
-        if self.dsack_round.is_none_or(|round| una.at_or_after(round)) {
-            self.dsack_round = Some(nxt);
+        if una.at_or_after(self.dsack_round) {
+            self.dsack_round = nxt;
             self.multiplier = self.multiplier.saturating_add(1);
             self.persist = PERSISTENCE;
         }
+    }
+
+    /// Everything before `una` is acknowledged: a round that is over follows it.
+    #[inline]
+    pub(crate) fn carry(&mut self, una: Seq) {
+        self.dsack_round = self.dsack_round.later(una);
     }
 
     /// What seemed lost was only overtaken.

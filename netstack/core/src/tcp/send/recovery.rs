@@ -48,6 +48,12 @@ impl Recovery {
         una.after(self.point)
     }
 
+    /// Everything before `una` is acknowledged: a point that lies behind follows it.
+    #[inline]
+    pub(crate) fn carry(&mut self, una: Seq) {
+        self.point = self.point.later(una - 1);
+    }
+
     /// Sequence numbers from `una` on that were out when the latest recovery began.
     // req: RFC9937-08
     pub(crate) fn flight(&self, una: Seq) -> usize {

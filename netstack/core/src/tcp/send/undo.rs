@@ -5,6 +5,9 @@
 use crate::Instant;
 use crate::tcp::seq::Seq;
 
+/// So much later nobody speaks of what was sent again: the largest window.
+const FAR: usize = 1 << 30;
+
 /// What was sent again in response to one congestion.
 #[derive(Debug, Default)]
 pub(crate) struct Undo {
@@ -70,6 +73,16 @@ impl Undo {
         };
         episode.answered = true;
         echoed.as_millis() < first.as_millis()
+    }
+
+    /// Everything before `una` is acknowledged: what that is far past is not reported as a duplicate any more.
+    #[inline]
+    pub(crate) fn carry(&mut self, una: Seq) {
+        if let Some(episode) = &self.episode
+            && una.since(episode.nxt) > FAR
+        {
+            self.episode = None;
+        }
     }
 
     /// There is nothing more to take back.

@@ -18,8 +18,9 @@ fn heard(segment: &Segment) -> (Heard, TcpCounters) {
         "10.0.0.2:2".parse().expect("literal"),
     );
     let mut counters = TcpCounters::default();
+    let mut challenges = Challenges::new([0; 32]);
     let now = Instant::from_secs(1);
-    let heard = TimeWait::new(flow).input(now, segment, &mut counters);
+    let heard = TimeWait::new(flow).input(now, segment, &mut counters, &mut challenges);
     (heard, counters)
 }
 
@@ -66,10 +67,11 @@ fn doubtful_segments_are_answered_at_most_twice_a_second() {
     );
     let mut time_wait = TimeWait::new(flow);
     let mut counters = TcpCounters::default();
+    let mut challenges = Challenges::new([0; 32]);
     let doubtful = segment(Flags::ACK, 9_000, 1_000, 0);
     let answers = (0..1_000).filter(|millis| {
         let now = Instant::from_millis(1_000 + *millis);
-        time_wait.input(now, &doubtful, &mut counters) == Heard::Answer
+        time_wait.input(now, &doubtful, &mut counters, &mut challenges) == Heard::Answer
     });
     assert_eq!(answers.count(), 2);
     assert_eq!(counters.challenges_withheld, 998);

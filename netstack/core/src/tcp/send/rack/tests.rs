@@ -11,7 +11,7 @@ fn at(millis: u64) -> Instant {
 fn board() -> (Rack, Scoreboard) {
     let mut board = Scoreboard::default();
     for i in 0..10 {
-        board.on_send(at(i), Seq(i as u32 * 100), Seq(i as u32 * 100 + 100));
+        board.on_send(at(i), Seq(i as u32 * 100), Seq(i as u32 * 100 + 100), 100);
     }
     (Rack::new(Seq(0)), board)
 }
@@ -44,7 +44,7 @@ fn what_was_sent_before_something_delivered_is_lost_after_the_window() {
     assert_eq!(found.wait, Some(MS * 9));
     let found = rack.detect(&mut board, at(52), window);
     assert_eq!(found.lost, Some((at(2), false)));
-    assert_eq!(board.next_lost(), Some((Seq(0), 300)));
+    assert_eq!(board.next_lost(usize::MAX), Some((Seq(0), 300)));
     assert_eq!(board.totals().lost, 300, "nothing beyond");
 }
 
@@ -93,16 +93,16 @@ fn reordering_is_noticed_and_reports_widen_the_window_for_a_while() {
 #[test]
 fn a_repetition_whose_original_arrived_tells_no_time() {
     let (mut rack, mut board) = board();
-    board.on_resend(at(45), Seq(0), Seq(100));
+    board.on_resend(at(45), Seq(0), Seq(100), 100);
     // The answer comes too soon, or echoes a timestamp from before.
     board.acknowledge(Seq(100), |sent| rack.on_delivered(at(50), sent, None, RTT));
     assert_eq!(rack.newest, None);
-    board.on_resend(at(45), Seq(100), Seq(200));
+    board.on_resend(at(45), Seq(100), Seq(200), 100);
     board.acknowledge(Seq(200), |sent| {
         rack.on_delivered(at(90), sent, Some(at(3)), RTT);
     });
     assert_eq!(rack.newest, None);
-    board.on_resend(at(45), Seq(200), Seq(300));
+    board.on_resend(at(45), Seq(200), Seq(300), 100);
     board.acknowledge(Seq(300), |sent| {
         rack.on_delivered(at(90), sent, Some(at(45)), RTT);
     });
@@ -115,20 +115,23 @@ fn a_lost_repetition_is_found_by_what_left_after_it() {
     let (mut rack, mut board) = board();
     sack(&mut rack, &mut board, at(43), 300);
     rack.detect(&mut board, at(43), Duration::ZERO);
-    board.on_resend(at(43), Seq(0), Seq(300));
-    board.on_send(at(44), Seq(1_000), Seq(1_100));
-    assert_eq!(board.next_lost(), None);
+    board.on_resend(at(43), Seq(0), Seq(300), 100);
+    board.on_send(at(44), Seq(1_000), Seq(1_100), 100);
+    assert_eq!(board.next_lost(usize::MAX), None);
     sack(&mut rack, &mut board, at(84), 1_000);
     let found = rack.detect(&mut board, at(84), Duration::ZERO);
     assert_eq!(found.lost, Some((at(43), true)));
-    assert_eq!(board.next_lost().map(|(seq, _)| seq), Some(Seq(0)));
+    assert_eq!(
+        board.next_lost(usize::MAX).map(|(seq, _)| seq),
+        Some(Seq(0))
+    );
 }
 
 // req: RFC8985-12
 #[test]
 fn a_timeout_gives_up_the_first_segment_and_what_is_old() {
     let (mut rack, mut board) = board();
-    board.on_send(at(200), Seq(1_000), Seq(1_100));
+    board.on_send(at(200), Seq(1_000), Seq(1_100), 100);
     sack(&mut rack, &mut board, at(43), 900);
     rack.mark_on_timeout(&mut board, at(220), RTT / 4, 100);
     assert_eq!(board.totals().lost, 900, "not what left just now");
@@ -142,7 +145,7 @@ fn what_left_is_told_apart_to_much_less_than_a_quarter_of_a_round_trip() {
     let mut board = Scoreboard::default();
     for i in 0..4 {
         let left = Seq(i * 100);
-        board.on_send(start + micros(100) * i, left, left + 100);
+        board.on_send(start + micros(100) * i, left, left + 100, 100);
     }
     let mut rack = Rack::new(Seq(0));
     let now = start + rtt + micros(200);

@@ -8,12 +8,15 @@ fn at(millis: u64) -> Instant {
 fn board() -> Scoreboard {
     let mut board = Scoreboard::default();
     for i in 0..10 {
-        board.on_send(at(i), Seq(i as u32 * 100), Seq(i as u32 * 100 + 100));
+        board.on_send(at(i), Seq(i as u32 * 100), Seq(i as u32 * 100 + 100), 100);
     }
     board
 }
 
 fn check(board: &Scoreboard) {
+    let mut sums = Sums::default();
+    board.sent.iter().for_each(|range| sums.add(range));
+    assert_eq!(sums, board.marks.sums(), "{board:?}");
     for (one, next) in board.sent.iter().zip(board.sent.iter().skip(1)) {
         assert_eq!(one.end, next.start, "{board:?}");
         assert!(!(one.sacked && next.sacked), "joined: {board:?}");
@@ -28,10 +31,13 @@ fn check(board: &Scoreboard) {
 #[test]
 fn what_left_at_one_time_is_one_range() {
     let mut board = Scoreboard::default();
-    board.on_send(at(1), Seq(0), Seq(64_000));
-    board.on_send(at(1), Seq(64_000), Seq(128_000));
-    board.on_send(at(2), Seq(128_000), Seq(129_000));
+    board.on_send(at(1), Seq(0), Seq(64_000), 1_000);
+    board.on_send(at(1), Seq(64_000), Seq(128_000), 1_000);
+    board.on_send(at(2), Seq(128_000), Seq(128_500), 1_000);
     assert_eq!(board.sent.len(), 2);
+    // Where a segment was short the next one does not begin where others would.
+    board.on_send(at(2), Seq(128_500), Seq(129_500), 1_000);
+    assert_eq!(board.sent.len(), 3);
     assert!(!board.is_marked());
 }
 
@@ -40,21 +46,22 @@ fn what_left_at_one_time_is_one_range() {
 fn sums_are_read_off_the_ranges() {
     let mut board = board();
     assert_eq!(board.sack(Seq(300), Seq(500), |_| ()), 200);
-    assert_eq!(board.sack(Seq(250), Seq(350), |_| ()), 50);
-    assert_eq!(board.sack(Seq(250), Seq(500), |_| ()), 0, "nothing new");
+    assert_eq!(board.sack(Seq(250), Seq(350), |_| ()), 0, "half a segment");
+    assert_eq!(board.sack(Seq(200), Seq(400), |_| ()), 100);
+    assert_eq!(board.sack(Seq(200), Seq(500), |_| ()), 0, "nothing new");
     assert_eq!(board.sack(Seq(700), Seq(800), |_| ()), 100);
     check(&board);
-    board.mark_lost(|sent| sent.end.at_or_before(Seq(250)));
+    board.mark_lost(|sent| sent.end.at_or_before(Seq(200)));
     let totals = board.totals();
     assert_eq!(
         (totals.sacked, totals.sacked_ranges, totals.lost),
-        (350, 2, 250)
+        (400, 2, 200)
     );
-    assert_eq!(board.next_lost(), Some((Seq(0), 250)));
-    board.on_resend(at(20), Seq(0), Seq(100));
+    assert_eq!(board.next_lost(usize::MAX), Some((Seq(0), 200)));
+    board.on_resend(at(20), Seq(0), Seq(100), 100);
     check(&board);
-    assert_eq!(board.next_lost(), Some((Seq(100), 150)));
-    assert_eq!(board.totals().lost, 150);
+    assert_eq!(board.next_lost(usize::MAX), Some((Seq(100), 100)));
+    assert_eq!(board.totals().lost, 100);
 }
 
 #[test]
@@ -83,7 +90,7 @@ fn nonsense_leaves_the_board_whole() {
         check(&board);
     }
     board.mark_first_lost(5_000);
-    board.on_resend(at(9), Seq(950), Seq(5_000));
+    board.on_resend(at(9), Seq(950), Seq(5_000), 100);
     board.acknowledge(Seq(400_000), |_| ());
     assert_eq!(Scoreboard::default().sack(Seq(1), Seq(2), |_| ()), 0);
 }
@@ -100,19 +107,86 @@ fn a_peer_that_threw_data_away_is_found_out() {
 }
 
 #[test]
-fn every_second_byte_costs_bounded_memory() {
+fn parts_of_segments_are_not_noted() {
     let mut board = Scoreboard::default();
-    board.on_send(at(0), Seq(0), Seq(1 << 20));
+    board.on_send(at(0), Seq(0), Seq(1 << 20), 1 << 10);
     for i in 0..1 << 17 {
-        board.sack(Seq(i * 4 + 1), Seq(i * 4 + 2), |_| ());
+        assert_eq!(board.sack(Seq(i * 4 + 1), Seq(i * 4 + 2), |_| ()), 0);
+    }
+    assert_eq!(board.sent.len(), 1);
+    assert_eq!(board.sack(Seq(1), Seq((3 << 10) - 1), |_| ()), 1 << 10);
+    assert!(board.is_sacked(Seq(1 << 10), Seq(2 << 10)));
+    // What is left of a segment is a range of its own, and what follows is cut where it was.
+    board.acknowledge(Seq((2 << 10) + 100), |_| ());
+    assert_eq!(board.sack(Seq(3 << 10), Seq(4 << 10), |_| ()), 1 << 10);
+    board.mark_first_lost(100);
+    assert_eq!(
+        board.next_lost(usize::MAX),
+        Some((Seq((2 << 10) + 100), 100))
+    );
+    check(&board);
+}
+
+#[test]
+fn every_second_segment_costs_bounded_memory() {
+    let mut board = Scoreboard::default();
+    board.on_send(at(0), Seq(0), Seq(1 << 20), 2);
+    for i in 0..1 << 17 {
+        board.sack(Seq(i * 8 + 2), Seq(i * 8 + 4), |_| ());
     }
     assert!(board.sent.len() <= MAX_RANGES);
     for i in 0..1_u32 << 17 {
         let start = Seq((1 << 20) + i);
-        board.on_send(at(1 + u64::from(i)), start, start + 1);
+        board.on_send(at(1 + u64::from(i)), start, start + 1, 2);
     }
     assert!(board.sent.len() <= MAX_RANGES);
     check(&board);
+}
+
+#[test]
+fn a_full_board_takes_nothing_that_it_could_not_tell_from_what_arrived() {
+    let mut board = Scoreboard::default();
+    for i in 0..MAX_RANGES as u32 {
+        board.on_send(at(i.into()), Seq(i), Seq(i + 1), 1);
+    }
+    assert!(!board.is_full(), "the newest can grow");
+    board.mark_lost(|_| true);
+    assert!(board.is_full());
+    board.acknowledge(Seq(1), |_| ());
+    assert!(!board.is_full());
+}
+
+/// How many ranges are looked at while a peer acknowledges every second of `segments` segments, four in one
+/// acknowledgement, and what is lost is sent again: in the whole storm, for each acknowledgement.
+fn storm(segments: u32) -> usize {
+    let mut board = Scoreboard::default();
+    board.on_send(at(0), Seq(0), Seq(segments * 100), 100);
+    let mut acknowledgements = 0;
+    for first in (1..segments - 8).step_by(8) {
+        for i in 0..4 {
+            let left = Seq((first + 2 * i) * 100);
+            board.sack(left, left + 100, |_| ());
+        }
+        let highest = Seq((first + 7) * 100);
+        // What RACK does.
+        board.mark_lost(|sent| sent.end.before(highest) && !sent.resent);
+        while let Some((seq, len)) = board.next_lost(1_000) {
+            assert_eq!(len % 100, 0, "whole segments");
+            board.on_resend(at(u64::from(first)), seq, seq + len, 100);
+        }
+        assert!(board.sent.len() <= segments as usize);
+        acknowledgements += 1;
+    }
+    check(&board);
+    board.visited.get() / acknowledgements
+}
+
+#[test]
+fn of_a_storm_every_acknowledgement_looks_at_the_ranges_once() {
+    for segments in [100, 1_000, 10_000] {
+        let visited = storm(segments);
+        assert!(visited <= segments as usize + 100, "{segments}: {visited}");
+    }
 }
 
 #[test]
@@ -131,7 +205,7 @@ fn random_treatment_keeps_order_and_sums() {
         match random(6) {
             0 | 1 if flight < 8_000 => {
                 let end = nxt + 1 + random(300) as usize;
-                board.on_send(at(i), nxt, end);
+                board.on_send(at(i), nxt, end, 100);
                 nxt = end;
             }
             2 if flight > 0 => {
@@ -142,8 +216,8 @@ fn random_treatment_keeps_order_and_sums() {
                 board.mark_lost(|sent| sent.at <= at(i.saturating_sub(60)));
             }
             4 => {
-                if let Some((seq, len)) = board.next_lost() {
-                    board.on_resend(at(i), seq, seq + len.min(150));
+                if let Some((seq, len)) = board.next_lost(usize::MAX) {
+                    board.on_resend(at(i), seq, seq + len.min(150), 100);
                 }
             }
             _ => {
@@ -159,5 +233,8 @@ fn random_treatment_keeps_order_and_sums() {
         assert_eq!(whole, nxt.since(una));
         let totals = board.totals();
         assert!(totals.sacked + totals.lost <= whole);
+        let lost = board.sent.iter().find(|range| range.lost);
+        let next = board.next_lost(usize::MAX).map(|(seq, _)| seq);
+        assert_eq!(next, lost.map(|range| range.start));
     }
 }
