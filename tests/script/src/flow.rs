@@ -5,12 +5,16 @@
 //! by one: whatever the host sent where the script says `TS val 100` is 100 from then on.
 
 use std::collections::HashMap;
+use std::mem;
 use std::net::SocketAddr;
 
 use crate::ast::TcpOption;
 
 /// The ports of the side that the script plays when it is a client.
 pub(crate) const FIRST_REMOTE_PORT: u16 = 40_000;
+
+/// By how many ticks a timestamp is only late and not another one.
+const LATE_TICKS: u32 = 10;
 
 /// One conversation.
 #[derive(Clone, Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct Flow {
     /// The script's own.
     remote_isn: Option<u32>,
     clock: HashMap<u32, u32>,
+    /// How many timestamps were some ticks later than they should have been, since that was asked.
+    late_ticks: usize,
     last: Option<(u32, u32)>,
 }
 
@@ -35,6 +41,7 @@ impl Flow {
             isn: None,
             remote_isn: None,
             clock: HashMap::new(),
+            late_ticks: 0,
             last: None,
         }
     }
@@ -78,7 +85,14 @@ impl Flow {
     pub(crate) fn learn_clock(&mut self, script: u32, live: u32) -> Option<u32> {
         self.last = Some((script, live));
         let known = *self.clock.entry(script).or_insert(live);
+        self.late_ticks += usize::from((1..=LATE_TICKS).contains(&live.wrapping_sub(known)));
         (known != live).then_some(known)
+    }
+
+    /// How many timestamps were a little late since the last call: of a host in real time the clock goes on between two
+    /// packets that the script has at one time.
+    pub(crate) fn take_late_ticks(&mut self) -> usize {
+        mem::take(&mut self.late_ticks)
     }
 
     /// A timestamp of the host as the script would have to echo it.

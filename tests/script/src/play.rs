@@ -260,7 +260,7 @@ impl<'a> Player<'a> {
             .take()
             .unwrap_or_else(|| self.flow_of(&seen, local));
         let mut wrong = matching::differences(expected, &seen, &mut flow, &self.packets);
-        let only_time = wrong.is_empty();
+        let only_time = wrong.len() == flow.take_late_ticks();
         if at + tolerance < earliest || at > latest + tolerance {
             let wanted = if earliest == latest {
                 seconds(earliest)

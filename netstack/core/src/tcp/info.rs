@@ -74,7 +74,7 @@ pub struct TcpInfo {
     pub bytes_sent: u64,
     /// Bytes of data acknowledged cumulatively.
     pub bytes_acked: u64,
-    /// Bytes of data received in order.
+    /// Bytes of data received in order; counted up to 256 TiB, and from zero again.
     pub bytes_received: u64,
     /// How long there was something to send or outstanding, up to the latest change of that.
     pub busy: Duration,
@@ -213,7 +213,7 @@ impl Connection {
             delivery_rate: self.snd.delivery_rate(),
             bytes_retransmitted: tally.retransmitted,
             bytes_sent: self.snd.bytes_sent(),
-            bytes_acked: self.snd.acked,
+            bytes_acked: self.snd.acked(),
             bytes_received: self.rcv.received(),
             busy: held.busy,
             window_limited: held.by_window,

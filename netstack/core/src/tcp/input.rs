@@ -515,16 +515,19 @@ impl Connection {
     /// Eighth: the FIN, when everything before it is there.
     // req: U-24, U-25, U-26
     fn check_fin(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        if !self.state.may_receive() {
+            return;
+        }
         // A FIN that data has overrun was a lie, and not one to be met again when the numbers come round.
         self.rcv.fin.take_if(|fin| fin.before(self.rcv.nxt));
-        if segment.flags.has(Flags::FIN) && self.state.may_receive() {
+        if segment.flags.has(Flags::FIN) {
             self.rcv.fin = self.rcv.fin.or(Some(segment.seq + segment.len));
             self.rcv.ack.demand();
         }
-        if self.rcv.fin != Some(self.rcv.nxt) || !self.state.may_receive() {
+        if self.rcv.fin != Some(self.rcv.nxt) {
             return;
         }
-        self.rcv.nxt += 1;
+        self.rcv.take_fin();
         self.note(|happened| happened.readable = true);
         match self.state {
             State::Established => self.state = State::CloseWait,

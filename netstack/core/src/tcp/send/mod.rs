@@ -86,8 +86,8 @@ pub(crate) struct Sender {
     pub(crate) una: Seq,
     /// SND.NXT: behind the highest sequence number ever sent.
     pub(crate) nxt: Seq,
-    /// Bytes of data acknowledged cumulatively.
-    pub(crate) acked: u64,
+    /// How often SND.UNA has gone round the circle.
+    laps: u32,
     /// SND.WND, in bytes.
     wnd: u32,
     /// The largest window the peer ever offered.
@@ -150,7 +150,7 @@ impl Sender {
             iss,
             una: iss,
             nxt: iss,
-            acked: 0,
+            laps: 0,
             wnd: 0,
             max_wnd: 0,
             wl1: Seq(0),

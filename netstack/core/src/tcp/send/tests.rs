@@ -74,7 +74,7 @@ impl Long {
             }
             look(self);
         }
-        assert!(self.sender.acked >= 2 << 32);
+        assert!(self.sender.acked() >= 2 << 32);
     }
 }
 
@@ -103,14 +103,14 @@ fn what_is_acknowledged_counts_all_the_way_round() {
     let mut long = Long::new(true);
     let mut acked = 0;
     long.go_round(|long| {
-        let gained = long.sender.acked - acked;
-        assert_eq!(gained, 1 << 28, "{} bytes", long.sender.acked);
+        let gained = long.sender.acked() - acked;
+        assert_eq!(gained, 1 << 28, "{} bytes", long.sender.acked());
         assert!(long.sender.delivery_rate() > 0);
         assert!(long.sender.congestion.window() >= STEP);
         // From the first window on again.
         long.sender.congestion.on_idle();
         assert!(long.sender.congestion.window() < STEP);
-        acked = long.sender.acked;
+        acked = long.sender.acked();
     });
 }
 
