@@ -275,9 +275,9 @@ rr-1 rr-1-spin rr-1k rr-64k (request and response), crr (connect, request, close
 udp-bulk-gso (there and back in super-packets), proxy (TCP passed on),
 fwd-64 fwd-512 fwd-1500 fwd-64k (carried from device to device).
 
-Subjects: offload plain calls busy-poll shards (this stack), ceiling ceiling-plain (no TCP), veth veth-plain (the
-kernel), smoltcp, gvisor gvisor-plain ipstack (built apart; see --peers); wire router (this stack's bridge) and
-bare (a program that reads and writes) carry packets.
+Subjects: offload copying plain calls napi busy-poll shards (this stack), ceiling ceiling-plain ceiling-napi (no
+TCP), veth veth-plain (the kernel), smoltcp, gvisor gvisor-plain ipstack (built apart; see --peers); wire router (this
+stack's bridge) and bare (a program that reads and writes) carry packets.
 
 Examples:
   netstack bench --html bench.html --json bench.json
