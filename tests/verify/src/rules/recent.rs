@@ -88,7 +88,9 @@ impl Side {
             return;
         }
         let acked = view.peer().acked.map(|ack| ack.number);
-        if tcp.seq_len() > 0 && acked == Some(tcp.end()) {
+        // A bare acknowledgement that later data has overtaken is not acceptable any more, but no harm either.
+        let overtaken = tcp.seq_len() == 0 && view.me().arrived.to() != Some(tcp.seq);
+        if overtaken || tcp.seq_len() > 0 && acked == Some(tcp.end()) {
             self.or = Some(value);
             return;
         }
