@@ -242,9 +242,7 @@ impl Track {
             self.gaps |= !self.complete;
             theirs.arrived.advance(tcp.ack_number);
         }
-        let taken = mine.arrived.to();
-        let is_old = taken.is_some_and(|to| tcp.seq.before(to) && !tcp.end().after(to));
-        let heard = !is_old && !theirs.drops(tcp, mine.window);
+        let heard = !mine.has_arrived(tcp) && !theirs.drops(tcp, mine.window);
         if heard {
             theirs.hears(tcp);
         }

@@ -88,9 +88,8 @@ impl Side {
             return;
         }
         let acked = view.peer().acked.map(|ack| ack.number);
-        // A bare acknowledgement that later data has overtaken is not acceptable any more, but no harm either.
-        let overtaken = tcp.seq_len() == 0 && view.me().arrived.to() != Some(tcp.seq);
-        if overtaken || tcp.seq_len() > 0 && acked == Some(tcp.end()) {
+        // All of it had arrived before: it is not acceptable any more (RFC 9293, 3.10.7.4), but no harm either.
+        if view.me().has_arrived(tcp) || tcp.seq_len() > 0 && acked == Some(tcp.end()) {
             self.or = Some(value);
             return;
         }

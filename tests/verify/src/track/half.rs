@@ -133,6 +133,12 @@ impl Half {
         }
     }
 
+    /// Whether all of this side's `tcp` lies before what the other had in order already.
+    pub(crate) fn has_arrived(&self, tcp: &Segment<'_>) -> bool {
+        let taken = self.arrived.to();
+        taken.is_some_and(|to| tcp.seq.before(to) && !tcp.end().after(to))
+    }
+
     /// Whether this side drops `tcp` of the other, which never offered a larger window than `window`: it is behind what
     /// was echoed (RFC 7323, 5.3), acknowledges what is too old (RFC 5961, 5.2), or is beyond the window that this side
     /// offers (RFC 9293, 3.10.7.4).
