@@ -10,6 +10,7 @@ mod testing;
 use std::ffi::{c_int, c_uint};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
+use arrayvec::ArrayVec;
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl, opcode};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -161,24 +162,28 @@ pub(crate) fn write_extents(
     front: [&[u8]; 2],
     extents: &[RawExtent<'_>],
 ) -> Result<usize> {
-    let vector = |base: *const u8, len| libc::iovec {
-        iov_base: base.cast_mut().cast(),
-        iov_len: len,
-    };
-    let mut vectors = [vector(std::ptr::null(), 0); 2 + EXTENTS];
-    let count = front.len() + extents.len();
-    let used = vectors.get_mut(..count).ok_or(Errno::INVAL)?;
-    let slices = front.iter().map(|part| vector(part.as_ptr(), part.len()));
-    let raw = extents
-        .iter()
-        .map(|extent| vector(extent.as_ptr(), extent.len()));
-    for (place, vector) in used.iter_mut().zip(slices.chain(raw)) {
-        *place = vector;
+    if extents.len() > EXTENTS {
+        return Err(Errno::INVAL);
     }
+    if let ([], []) = (front[0], extents) {
+        return rustix::io::write(fd, front[1]);
+    }
+    // What is empty costs the kernel as much as others.
+    let front = &front[usize::from(front[0].is_empty())..];
+    let slices = front.iter().map(|part| (part.as_ptr(), part.len()));
+    let raw = extents.iter().map(|extent| (extent.as_ptr(), extent.len()));
+    let vectors: ArrayVec<_, { 2 + EXTENTS }> = slices
+        .chain(raw)
+        .map(|(base, length)| libc::iovec {
+            iov_base: base.cast_mut().cast(),
+            iov_len: length,
+        })
+        .collect();
+    let count = vectors.len();
     // SAFETY: the kernel reads `count` vectors, which are there, and through them the bytes of slices and extents that
     // are borrowed for the call; `RawExtent` says that its bytes can be read as long as it lives. It writes to none,
     // and what others write meanwhile changes what is sent and nothing else.
-    let written = unsafe { libc::writev(fd.as_raw_fd(), used.as_ptr(), count as c_int) };
+    let written = unsafe { libc::writev(fd.as_raw_fd(), vectors.as_ptr(), count as c_int) };
     usize::try_from(written).map_err(|_| {
         let error = std::io::Error::last_os_error();
         Errno::from_io_error(&error).unwrap_or(Errno::IO)

@@ -60,7 +60,8 @@ pub(crate) struct Channel {
     arena: Chain,
     /// Bytes of headers that the last packet of some length had, and the next is taken to have.
     headers: usize,
-    /// Room for one packet: for reading when the pool is at its cap, for writing what has too many pieces.
+    /// Room for one packet and what is in front of it: for reading when the pool is at its cap, for writing what has too
+    /// many pieces or few bytes in some.
     scratch: Box<[u8]>,
     pub(super) batches: Batches,
     pub(crate) counters: DeviceCounters,
@@ -125,7 +126,7 @@ impl Channel {
                 segment: pool.segment(),
             });
         }
-        let scratch = vec![0; longest + 1].into_boxed_slice();
+        let scratch = vec![0; FRONT + longest + 1].into_boxed_slice();
         Ok(Channel {
             fd,
             kind,
@@ -149,14 +150,20 @@ impl Channel {
         let mut front = [0; headers::LONGEST];
         let guess = self.headers;
         let read = |room: &mut [u8], header: &mut [u8], front: &mut [u8]| {
-            let mut vectors = [
-                IoSliceMut::new(&mut header[..prefix]),
-                IoSliceMut::new(front),
-                IoSliceMut::new(room),
-            ];
-            rustix::io::readv(&self.fd, &mut vectors).map(|length| length.checked_sub(prefix))
+            // Empty ones cost the kernel as much as others.
+            let mut vectors: ArrayVec<_, 3> = [&mut header[..prefix], front, room]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .map(IoSliceMut::new)
+                .collect();
+            let read = match &mut vectors[..] {
+                [only] => rustix::io::read(&self.fd, &mut **only),
+                several => rustix::io::readv(&self.fd, several),
+            };
+            read.map(|length| length.checked_sub(prefix))
         };
-        let packet = match self.arena.reserve(self.scratch.len()) {
+        let longest = self.room();
+        let packet = match self.arena.reserve(longest) {
             Ok(mut room) => {
                 let Some(length) = read(&mut room, &mut header, &mut front[..guess])? else {
                     self.counters.rx_short += 1;
@@ -165,7 +172,7 @@ impl Channel {
                 let behind = length.saturating_sub(guess);
                 if length <= INLINE_MAX {
                     in_area(&front[..guess.min(length)], &room[..behind])
-                } else if length < self.scratch.len() {
+                } else if length < longest {
                     let byte = |at: usize| match at.checked_sub(guess) {
                         Some(at) => room[at],
                         None => front[at],
@@ -185,11 +192,11 @@ impl Channel {
             }
             // With the pool at its cap what fits a packet's own area is worth having: it may free memory.
             Err(_) => {
-                let Some(length) = read(&mut self.scratch, &mut header, &mut [])? else {
+                let Some(length) = read(&mut self.scratch[FRONT..], &mut header, &mut [])? else {
                     self.counters.rx_short += 1;
                     return Ok(None);
                 };
-                Packet::inline(&self.scratch[..length])
+                Packet::inline(&self.scratch[FRONT..][..length])
             }
         };
         let Some(mut packet) = packet else {
@@ -251,19 +258,27 @@ impl Channel {
             None => {}
         }
         let (header, prefix) = self.front_of(outgoing);
-        let written = match raw_payload(packet) {
-            Ok(extents) => {
+        // The kernel takes longer to follow pieces than it takes here to join so few bytes.
+        let pieces = match raw_payload(packet) {
+            Ok(extents) if length > INLINE_MAX || prefix == 0 && extents.is_empty() => {
+                Some(extents)
+            }
+            Ok(_) | Err(Obstacle::TooMany) => None,
+            Err(Obstacle::Unreadable) => return Ok(self.unreadable()),
+        };
+        let written = match pieces {
+            Some(extents) => {
                 let front = [&header[..prefix], packet.headers()];
                 sys::write_extents(self.fd.as_fd(), front, &extents)
             }
-            Err(Obstacle::TooMany) => match packet.copy_to(0, &mut self.scratch[..length]) {
-                Ok(_) => {
-                    let front = [&header[..prefix], &self.scratch[..length]];
-                    sys::write_extents(self.fd.as_fd(), front, &[])
+            None => {
+                let whole = &mut self.scratch[..prefix + length];
+                whole[..prefix].copy_from_slice(&header[..prefix]);
+                if packet.copy_to(0, &mut whole[prefix..]).is_err() {
+                    return Ok(self.unreadable());
                 }
-                Err(_) => return Ok(self.unreadable()),
-            },
-            Err(Obstacle::Unreadable) => return Ok(self.unreadable()),
+                rustix::io::write(&self.fd, whole)
+            }
         };
         match written {
             Ok(_) => {
@@ -300,6 +315,11 @@ impl Channel {
             .map_or(0, |agreement| agreement.header.length())
     }
 
+    /// One byte more than the longest packet has.
+    fn room(&self) -> usize {
+        self.scratch.len() - FRONT
+    }
+
     /// Bytes in front of each packet.
     fn prefix(&self) -> usize {
         self.vnet() + self.kind.front()
@@ -317,7 +337,7 @@ impl Channel {
         });
         if !self.takes(packet) {
             Some(Refusal::Unsupported)
-        } else if wire > self.mtu || length >= self.scratch.len() {
+        } else if wire > self.mtu || length >= self.room() {
             Some(Refusal::TooBig)
         } else {
             None

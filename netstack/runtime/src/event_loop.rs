@@ -41,18 +41,8 @@ pub(crate) struct EventLoop {
     retired: Vec<Box<dyn Service>>,
     /// How long to watch the devices before sleeping.
     busy_poll: Duration,
+    /// As the last turn, sleep or look at the devices had it.
     now: Instant,
-}
-
-/// How awake the loop is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The devices are read before the next turn.
-    Awake,
-    /// The next turn is the last look before sleeping. It need not read: a device with packets ends the sleep.
-    Drowsy,
-    /// The devices were read already.
-    Fed,
 }
 
 /// What a turn under the lock came to.
@@ -90,31 +80,27 @@ impl EventLoop {
     pub(crate) fn run(mut self) -> Remains {
         // Should a turn panic, nobody may be left waiting for a loop that is gone.
         let last_words = LastWords(Arc::clone(&self.shared));
-        let mut phase = Phase::Awake;
+        // Whether the devices were read already.
+        let mut fed = false;
         let finished = loop {
-            let received = match phase {
-                Phase::Awake => self.receive(),
-                Phase::Drowsy => false,
-                Phase::Fed => true,
-            };
+            let received = fed || self.receive();
+            if !received {
+                // This may be the last look before sleeping: from here on handles ring. A device that gets packets
+                // after it was read ends the sleep.
+                self.shared.alarm.prepare();
+            }
             let turn = self.turn();
             self.woken.drain(..).for_each(Waker::wake);
             self.retired.clear();
             let sent = self.transmit();
-            phase = match (turn, phase) {
-                (Turn::Ended(finished), _) => break finished,
-                (Turn::Idle(wake_at), Phase::Drowsy) if !sent => self.rest(wake_at),
-                (_, Phase::Drowsy) => {
-                    self.shared.alarm.awake();
-                    Phase::Awake
-                }
-                (Turn::Idle(_), _) if !received && !sent => {
-                    // From here on handles ring.
-                    self.shared.alarm.prepare();
-                    Phase::Drowsy
-                }
-                _ => Phase::Awake,
+            fed = match turn {
+                Turn::Ended(finished) => break finished,
+                Turn::Idle(wake_at) if !received && !sent => self.rest(wake_at),
+                _ => false,
             };
+            if !received {
+                self.shared.alarm.awake();
+            }
         };
         let state = self.shared.take_state();
         drop(last_words);
@@ -124,7 +110,6 @@ impl EventLoop {
     /// Takes a batch from each device; says whether there was one.
     fn receive(&mut self) -> bool {
         let _destructors = self.shared.defer();
-        self.now = self.clock.now();
         let mut any = false;
         for port in &mut self.ports {
             any |= port.receive(self.now);
@@ -204,18 +189,16 @@ impl EventLoop {
             .min()
     }
 
-    /// Waits for something to do: watching first, then asleep.
-    fn rest(&mut self, wake_at: Option<Instant>) -> Phase {
-        let phase = if self.watch(wake_at) {
-            Phase::Fed
-        } else {
-            if self.shared.alarm.fall_asleep() {
-                self.sleep(wake_at);
-            }
-            Phase::Awake
-        };
-        self.shared.alarm.awake();
-        phase
+    /// Waits for something to do: watching first, then asleep. True: packets came.
+    fn rest(&mut self, wake_at: Option<Instant>) -> bool {
+        if self.watch(wake_at) {
+            return true;
+        }
+        if self.shared.alarm.fall_asleep() {
+            self.sleep(wake_at);
+            self.now = self.clock.now();
+        }
+        false
     }
 
     /// Looks at the devices again and again, for as long as busy polling allows. True: packets came.
@@ -226,6 +209,7 @@ impl EventLoop {
         let until = self.clock.now() + self.busy_poll;
         let until = wake_at.map_or(until, |at| until.min(at));
         loop {
+            self.now = self.clock.now();
             if self.receive() {
                 return true;
             }

@@ -5,8 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use smallvec::SmallVec;
 
 use crate::alarm::Alarm;
+
+/// Descriptors for which sleeping allocates nothing.
+const USUAL: usize = 4;
 
 /// How long to sleep when there is no sleeping on descriptors.
 const BLIND: Duration = Duration::from_millis(10);
@@ -18,7 +22,7 @@ pub(crate) fn sleep<'a>(
     timeout: Option<Duration>,
 ) {
     let bell = alarm.fd();
-    let mut fds = vec![PollFd::new(&bell, PollFlags::IN)];
+    let mut fds = SmallVec::<[_; USUAL]>::from_iter([PollFd::new(&bell, PollFlags::IN)]);
     fds.extend(devices.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
     match rustix::event::poll(&mut fds, timeout.map(timespec).as_ref()) {
         Ok(_) if fds[0].revents().is_empty() => {}

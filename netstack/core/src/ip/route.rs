@@ -1,5 +1,6 @@
 //! The routing table: longest prefix match, one table for each IP version.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use prefix_trie::{Prefix, PrefixMap};
@@ -23,6 +24,9 @@ pub(crate) struct Route {
 pub(crate) struct Routes {
     v4: PrefixMap<V4Prefix, Route>,
     v6: PrefixMap<V6Prefix, Route>,
+    /// The last answer: packets to one destination come together, and a walk down the trie takes longer than a
+    /// comparison.
+    last: Cell<Option<(IpAddr, Option<Route>)>>,
 }
 
 impl Routes {
@@ -33,6 +37,7 @@ impl Routes {
 
     /// Sends what matches `cidr` (its host bits do not count) by `route`. Returns the route it replaces.
     pub(crate) fn add(&mut self, cidr: IpCidr, route: Route) -> Option<Route> {
+        self.last.set(None);
         match cidr {
             IpCidr::Ipv4(cidr) => self
                 .v4
@@ -46,6 +51,17 @@ impl Routes {
     /// The route of the longest prefix that holds `dst` (RFC 1812 section 5.2.4.3).
     // req: RFC1812-30
     pub(crate) fn lookup(&self, dst: IpAddr) -> Option<Route> {
+        match self.last.get() {
+            Some((last, route)) if last == dst => route,
+            _ => {
+                let route = self.walk(dst);
+                self.last.set(Some((dst, route)));
+                route
+            }
+        }
+    }
+
+    fn walk(&self, dst: IpAddr) -> Option<Route> {
         match dst {
             IpAddr::V4(dst) => self
                 .v4
