@@ -471,7 +471,9 @@ impl Connection {
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
         let echo = self.echo_age(ctx.now, segment);
-        self.rcv.tune(ctx.now, echo, ctx.config.receive_buffer);
+        let acknowledged = Some(self.snd.rtt.least()).filter(|least| !least.is_zero());
+        let most = ctx.config.receive_buffer;
+        self.rcv.tune(ctx.now, echo, acknowledged, most);
         if self.read_shut {
             ctx.counters.in_read_shut += 1;
             self.rcv.discard_read();
