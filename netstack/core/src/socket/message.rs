@@ -46,6 +46,10 @@ flags! {
         /// RFC 7413). The peer's application may get such data twice, if the network doubles the SYN: only where that
         /// does no harm. Means nothing where the stack does not do it, see [`FastOpen`](crate::FastOpen).
         FAST_OPEN = 4,
+        /// What is written is urgent, up to its end (`MSG_OOB`, RFC 9293, 3.8.5): the peer is told so with every segment
+        /// until it has all of it. It stays in the stream (RFC 6093), and nothing is sent out of its turn. Not for new
+        /// programs. Means nothing for datagrams.
+        OOB = 8,
     }
 }
 

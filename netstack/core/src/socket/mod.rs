@@ -79,6 +79,8 @@ pub struct Event {
     pub closed: bool,
     /// Messages may be complete; `poll_completion` says which.
     pub completed: bool,
+    /// The peer says that data is urgent, up to a mark that was not known; `tcp_urgent` says where that is.
+    pub urgent: bool,
 }
 
 /// An option of a socket.

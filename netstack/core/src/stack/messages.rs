@@ -2,8 +2,8 @@
 //! [`messages`](crate::messages).
 
 use super::Stack;
-use super::events::News;
 use super::table::Socket;
+use crate::news::News;
 use crate::socket::{
     ConnectionError, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags,
     SocketError, SocketId,
@@ -86,6 +86,9 @@ impl Stack {
         let taken = taken.map_err(|_| SendError::NoMemory)?;
         if taken == 0 && wanted > 0 {
             return Err(SendError::WouldBlock);
+        }
+        if taken > 0 && flags.has(SendFlags::OOB) {
+            connection.snd.mark_urgent();
         }
         self.settle(socket);
         Ok(taken)
