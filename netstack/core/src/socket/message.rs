@@ -130,6 +130,10 @@ pub struct Received {
     /// Bytes of payload of each datagram, if these are several of one sender; the last may have fewer. Only for who
     /// asked for that ([`SocketOption::UdpGro`](crate::SocketOption::UdpGro)).
     pub segment: Option<u16>,
+    /// When the last of the bytes of a stream could be read, by the time that the stack was told, if it came after the
+    /// application asked for that ([`SocketOption::ReceiveTimes`](crate::SocketOption::ReceiveTimes)). Of more than 1024
+    /// arrivals that wait to be read, the latest are told as one.
+    pub time: Option<Instant>,
     /// How the datagram arrived; `None` on a stream.
     pub arrival: Option<Arrival>,
 }

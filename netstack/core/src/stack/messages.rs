@@ -147,13 +147,16 @@ impl Stack {
                     return Err(RecvError::WouldBlock);
                 }
                 let acknowledged = connection.rcv.ack.due();
-                let bytes = connection.read(into, flags.has(RecvFlags::PEEK), &mut taking)?;
+                let peek = flags.has(RecvFlags::PEEK);
+                let bytes = connection.read(into, peek, &mut taking)?;
+                let time = connection.time_of(bytes, peek);
                 if connection.rcv.ack.due() != acknowledged {
                     self.settle(socket);
                 }
                 Ok(Received {
                     bytes,
                     len: bytes,
+                    time,
                     ..Received::default()
                 })
             }

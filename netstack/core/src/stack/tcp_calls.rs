@@ -406,6 +406,7 @@ impl Stack {
             }
             SocketOption::FastOpenConnect(false) => connection.open_plainly(),
             SocketOption::FastOpenConnect(true) => self.offer_fast_open(socket, true),
+            SocketOption::ReceiveTimes(keep) => connection.keep_times(keep),
             SocketOption::Linger(linger) => connection.set_linger(linger),
             SocketOption::AdvertiseUserTimeout(None) => connection.advertise_user_timeout(None),
             SocketOption::AdvertiseUserTimeout(Some(timeout)) => {

@@ -481,6 +481,7 @@ impl Connection {
         self.rcv.set_mss(self.rcv.mss().max(seen));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
+        self.note_time(ctx.now);
         let echo = self.echo_age(ctx.now, segment);
         self.rcv.tune(ctx.now, echo, ctx.config.receive_buffer);
         if self.read_shut {

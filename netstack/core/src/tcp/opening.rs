@@ -114,6 +114,7 @@ impl Connection {
             return;
         };
         self.rcv.accept(span, ctx.small);
+        self.note_time(ctx.now);
         self.last_ack = self.rcv.nxt;
         self.note(News::READABLE);
     }
