@@ -2,6 +2,7 @@
 
 pub mod cost;
 pub mod crowded;
+pub mod goodput;
 pub mod memory_link;
 pub mod rope;
 pub mod skb;

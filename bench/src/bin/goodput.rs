@@ -1,115 +1,95 @@
-//! Prints how fast one connection is over simulated paths, beside smoltcp on the same paths.
+//! How fast one connection is over simulated bad paths, beside smoltcp on the same paths, as a table of Markdown: means
+//! with the least and the greatest of all seeds.
 //!
-//! `goodput [SECONDS] [SEEDS] [MOST_MEGABITS] [--json]`: simulated seconds of each run (10), runs of each cell (3), and
-//! the fastest path (100). The full table: `goodput 60 10 1000`.
+//! All paths take hours. They can be measured in parts, each of which leaves lines of JSON, and shown together:
+//! `goodput --seconds 60 --seeds 10 --rates 1000 --json > part`, then `goodput --from part --from other --plot x.svg`.
 
-use core::time::Duration;
-use netstack_core::Congestion;
-use std::process::ExitCode;
-use suite::goodput::{Contender, Path, measure};
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-const CONTENDERS: [Contender; 5] = [
-    Contender::Ours(Congestion::Reno),
-    Contender::Smoltcp(Congestion::Reno),
-    Contender::Ours(Congestion::Cubic),
-    Contender::Smoltcp(Congestion::Cubic),
-    Contender::Ours(Congestion::Bbr),
-];
+use bench::goodput::{CONTENDERS, Cell, Quantity, plot, table};
+use clap::Parser;
 
+#[derive(Parser)]
+#[command(name = "goodput", about = "Goodput over simulated bad paths")]
 struct Options {
-    time: Duration,
+    /// Simulated seconds of each run
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Runs of each cell
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    most: u64,
+    /// Rates, in Mbit/s
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100])]
+    rates: Vec<u64>,
+    /// Round-trip times, in milliseconds
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 20, 100])]
+    rtts: Vec<u64>,
+    /// Data packets lost, of a thousand
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 10, 50])]
+    losses: Vec<u32>,
+    /// Jain's index of two connections on one path, in place of the goodput of one
+    #[arg(long)]
+    fairness: bool,
+    /// Lines of JSON in place of a table
+    #[arg(long)]
     json: bool,
+    /// Show what such lines say, and measure nothing
+    #[arg(long)]
+    from: Vec<PathBuf>,
+    /// Draw a picture into this file
+    #[arg(long)]
+    plot: Option<PathBuf>,
 }
 
-fn options() -> Result<Options, String> {
-    let (flags, numbers): (Vec<String>, Vec<String>) = std::env::args()
-        .skip(1)
-        .partition(|arg| arg.starts_with('-'));
-    if let Some(flag) = flags.iter().find(|flag| *flag != "--json") {
-        return Err(format!("{flag}: no such option; there is --json"));
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let cells = match options.from.is_empty() {
+        true => measured(&options)?,
+        false => read(&options.from)?,
+    };
+    if let Some(path) = &options.plot {
+        plot(&cells, path)?;
     }
-    let number = |at: usize, default: u64| match numbers.get(at) {
-        None => Ok(default),
-        Some(text) => match text.parse() {
-            Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("{text}: give a number above zero")),
-        },
-    };
-    Ok(Options {
-        time: Duration::from_secs(number(0, 10)?),
-        seeds: number(1, 3)?,
-        most: number(2, 100)?,
-        json: !flags.is_empty(),
-    })
-}
-
-fn paths(most: u64) -> impl Iterator<Item = Path> {
-    let rates = [10, 100, 1000]
-        .into_iter()
-        .filter(move |rate| *rate <= most);
-    rates.flat_map(|rate| {
-        [1, 20, 100].into_iter().flat_map(move |millis| {
-            [0, 1, 10, 50].into_iter().map(move |loss| Path {
-                rate: rate * 1_000_000,
-                rtt: Duration::from_millis(millis),
-                loss,
-                marks: false,
-            })
-        })
-    })
-}
-
-fn main() -> ExitCode {
-    let options = match options() {
-        Ok(options) => options,
-        Err(error) => {
-            eprintln!("goodput: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
     if !options.json {
-        print!("{:32}", "Mbit/s, mean (least-greatest)");
-        for contender in CONTENDERS {
-            print!("{:>26}", contender.to_string());
-        }
-        println!("{:>12}", "promised");
+        io::stdout().write_all(table(&cells).as_bytes())?;
     }
-    for path in paths(options.most) {
-        if !options.json {
-            print!("{:32}", path.to_string());
-        }
-        for contender in CONTENDERS {
-            let runs: Vec<f64> = (0..options.seeds)
-                .map(|seed| measure(contender, &path, options.time, seed).goodput / 1e6)
-                .collect();
-            report(&options, &path, contender, &runs);
-        }
-        if !options.json {
-            match path.loss {
-                0 => println!(),
-                _ => println!("{:12.1}", path.response() / 1e6),
+    Ok(())
+}
+
+fn measured(options: &Options) -> Result<Vec<Cell>, Box<dyn Error>> {
+    let quantity = match options.fairness {
+        true => Quantity::Fairness,
+        false => Quantity::Goodput,
+    };
+    let mut cells = Vec::new();
+    for rate in &options.rates {
+        for rtt in &options.rtts {
+            for loss in &options.losses {
+                for contender in CONTENDERS {
+                    let path = (*rate, *rtt, *loss);
+                    let (seconds, seeds) = (options.seconds, options.seeds);
+                    let cell = Cell::measure(quantity, contender, path, seconds, seeds);
+                    if options.json {
+                        writeln!(io::stdout(), "{}", cell.to_json())?;
+                    }
+                    cells.push(cell);
+                }
             }
         }
     }
-    ExitCode::SUCCESS
+    Ok(cells)
 }
 
-fn report(options: &Options, path: &Path, contender: Contender, runs: &[f64]) {
-    let mean = runs.iter().sum::<f64>() / runs.len() as f64;
-    let least = runs.iter().copied().fold(f64::INFINITY, f64::min);
-    let greatest = runs.iter().copied().fold(0.0, f64::max);
-    if options.json {
-        println!(
-            "{{\"rate\":{},\"rtt_ms\":{},\"loss_per_mille\":{},\"contender\":\"{contender}\",\"seconds\":{},\"mbits\":{runs:?}}}",
-            path.rate,
-            path.rtt.as_millis(),
-            path.loss,
-            options.time.as_secs(),
-        );
-    } else {
-        let text = format!("{mean:.1} ({least:.1}-{greatest:.1})");
-        print!("{text:>26}");
+fn read(files: &[PathBuf]) -> Result<Vec<Cell>, Box<dyn Error>> {
+    let mut cells = Vec::new();
+    for file in files {
+        for line in fs::read_to_string(file)?.lines() {
+            let cell = Cell::from_json(line);
+            cells.push(cell.ok_or_else(|| format!("{}: not a cell: {line}", file.display()))?);
+        }
     }
+    Ok(cells)
 }

@@ -57,6 +57,7 @@ mod ip;
 pub mod messages {
     #![doc = include_str!("messages.md")]
 }
+mod news;
 mod random;
 mod socket;
 mod stack;

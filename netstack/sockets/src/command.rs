@@ -20,7 +20,7 @@ pub enum Count {
     Outstanding,
     /// Of these, bytes of a stream that have not been sent yet (`SIOCOUTQNSD`).
     Unsent,
-    /// Whether reading is at the urgent mark (`SIOCATMARK`). This stack has no urgent data: never.
+    /// Whether reading is at the urgent mark (`SIOCATMARK`). Descriptors know of no urgent data: never.
     AtMark,
 }
 

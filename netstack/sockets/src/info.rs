@@ -1,6 +1,6 @@
 //! What sockets say of themselves in structures of Linux: `TCP_INFO`, `TCP_CC_INFO`, `SO_MEMINFO`.
 //!
-//! A field that the stack does not count is zero: segments in and out, bytes in and out, times of the latest segments.
+//! A field that the stack does not count is zero: segments in and out, times of the latest segments.
 
 use core::time::Duration;
 

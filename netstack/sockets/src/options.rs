@@ -157,6 +157,12 @@ impl Options {
                     (most != 0 && most != u32::MAX).then_some(most as usize),
                 )
             }
+            (libc::SOL_SOCKET, libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS) => {
+                SocketOption::ReceiveTimes(
+                    self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP)
+                        || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
+                )
+            }
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE)
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())

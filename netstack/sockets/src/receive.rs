@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use netstack_core::{RecvError, RecvFlags, SocketId, TcpState};
+use netstack_core::{Received, RecvError, RecvFlags, SocketId, TcpState};
 use txbuf::IovIter;
 
 use crate::address::SockAddr;
@@ -95,13 +95,17 @@ impl Sockets {
         } else {
             self.stack.receive_message(id, into, wanted)
         };
-        let bytes = match received {
-            Ok(received) => received.bytes,
+        let received = match received {
             // What a connection attempt failed with is told once; afterwards it is the end.
-            Err(RecvError::WouldBlock) if shut.read => 0,
-            Err(error) => return Err(error.into()),
+            Err(RecvError::WouldBlock) if shut.read => Received::default(),
+            received => received?,
         };
+        let bytes = received.bytes;
         let mut control = Writer::new(room);
+        if let Some(time) = received.time {
+            let options = &self.stream(fd)?.options;
+            tell_time(&mut control, options, self.limits.epoch, time);
+        }
         if inq {
             let left = self.unread(id);
             control.push(libc::IPPROTO_TCP, libc::TCP_CM_INQ, &left.to_ne_bytes());

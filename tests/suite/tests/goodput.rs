@@ -85,7 +85,7 @@ fn at_one_per_cent_loss_it_stays_there_for_a_minute() {
     let path = path(100, 20, 10);
     let minute = Duration::from_secs(60);
     let mean = |contender| mean_of(contender, &path, minute, 10);
-    for (algorithm, factor) in [(Congestion::Reno, 2.0), (Congestion::Cubic, 1.8)] {
+    for (algorithm, factor) in [(Congestion::Reno, 2.0), (Congestion::Cubic, 1.9)] {
         let ours = mean(Contender::Ours(algorithm));
         let smoltcp = mean(Contender::Smoltcp(algorithm));
         let promised = path.response();

@@ -328,6 +328,7 @@ fn who_lost_a_packet_to_an_estimate_known_already_sends_it_again_at_once() {
         ack: syn.end(),
         flags: ACK | suite::wire::SYN,
         window: 60_000,
+        urgent: 0,
         options: suite::wire::options::mss(1_440),
         payload: Vec::new(),
     };

@@ -240,6 +240,7 @@ impl DatagramSocket {
             ..front.arrival
         };
         let received = Received {
+            time: None,
             bytes,
             len,
             from: Some(self.shown(front.from)),

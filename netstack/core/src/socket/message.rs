@@ -46,6 +46,10 @@ flags! {
         /// RFC 7413). The peer's application may get such data twice, if the network doubles the SYN: only where that
         /// does no harm. Means nothing where the stack does not do it, see [`FastOpen`](crate::FastOpen).
         FAST_OPEN = 4,
+        /// What is written is urgent, up to its end (`MSG_OOB`, RFC 9293, 3.8.5): the peer is told so with every segment
+        /// until it has all of it. It stays in the stream (RFC 6093), and nothing is sent out of its turn. Not for new
+        /// programs. Means nothing for datagrams.
+        OOB = 8,
     }
 }
 
@@ -126,6 +130,10 @@ pub struct Received {
     /// Bytes of payload of each datagram, if these are several of one sender; the last may have fewer. Only for who
     /// asked for that ([`SocketOption::UdpGro`](crate::SocketOption::UdpGro)).
     pub segment: Option<u16>,
+    /// When the last of the bytes of a stream could be read, by the time that the stack was told, if it came after the
+    /// application asked for that ([`SocketOption::ReceiveTimes`](crate::SocketOption::ReceiveTimes)). Of more than 1024
+    /// arrivals that wait to be read, the latest are told as one.
+    pub time: Option<Instant>,
     /// How the datagram arrived; `None` on a stream.
     pub arrival: Option<Arrival>,
 }

@@ -79,6 +79,8 @@ pub struct Event {
     pub closed: bool,
     /// Messages may be complete; `poll_completion` says which.
     pub completed: bool,
+    /// The peer says that data is urgent, up to a mark that was not known; `tcp_urgent` says where that is.
+    pub urgent: bool,
 }
 
 /// An option of a socket.
@@ -115,6 +117,8 @@ pub enum SocketOption {
     /// The most bytes of a segment, headers not counted (`TCP_MAXSEG`), at least 88. Set before the SYN leaves, the peer
     /// hears of it; it never makes segments longer.
     MaxSegment(u16),
+    /// Note when bytes come, for [`Received::time`] (`SO_TIMESTAMPNS`). Of datagrams that is always known.
+    ReceiveTimes(bool),
     /// How many bytes may wait to be sent for the first time (`TCP_NOTSENT_LOWAT`): beyond, a socket is not writable.
     /// What is written later can so be newer. `None` for what
     /// [`TcpConfig::not_sent_low_water`](crate::TcpConfig) says.

@@ -1,8 +1,8 @@
 //! Telling applications which of their messages the stack needs no more. The doorbell says whose.
 
 use super::Stack;
-use super::events::News;
 use super::table::Socket;
+use crate::news::News;
 use crate::socket::{SocketError, SocketId, TokenError};
 use txbuf::{Completion, Completions, Order, Token};
 

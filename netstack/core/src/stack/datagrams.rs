@@ -2,7 +2,6 @@
 //! about them.
 
 use super::Stack;
-use super::events::News;
 use super::icmp_errors::Notice;
 use super::raw_calls;
 use super::turns::{Ready, Turn};
@@ -11,6 +10,7 @@ use crate::datagram::{DatagramDrop, DatagramSocket, Delivery, Kind, Marking, Out
 use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::output::{self as ip_output, OutHeader, push_header};
 use crate::ip::{IfaceId, icmp};
+use crate::news::News;
 use crate::socket::{
     ErrorOrigin, ErrorReport, Readiness, ReceivedError, RecvError, RecvFlags, SendControl,
     SendError, SocketError, SocketId,

@@ -5,13 +5,13 @@ pub(super) mod book;
 mod ingress;
 
 use super::Stack;
-use super::events::News;
 use super::table::Socket;
 use crate::Instant;
 use crate::ip::classify::names_one_host;
 use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::output::Marks;
 use crate::ip::{IfaceId, forward, icmp};
+use crate::news::News;
 use crate::socket::{AcceptError, SocketId};
 use crate::stack::ConfigError;
 use crate::tcp::flow::FlowKey;

@@ -2,8 +2,8 @@
 //! [`messages`](crate::messages).
 
 use super::Stack;
-use super::events::News;
 use super::table::Socket;
+use crate::news::News;
 use crate::socket::{
     ConnectionError, Received, RecvError, RecvFlags, SendControl, SendError, SendFlags,
     SocketError, SocketId,
@@ -87,6 +87,9 @@ impl Stack {
         if taken == 0 && wanted > 0 {
             return Err(SendError::WouldBlock);
         }
+        if taken > 0 && flags.has(SendFlags::OOB) {
+            connection.snd.mark_urgent();
+        }
         self.settle(socket);
         Ok(taken)
     }
@@ -144,13 +147,16 @@ impl Stack {
                     return Err(RecvError::WouldBlock);
                 }
                 let acknowledged = connection.rcv.ack.due();
-                let bytes = connection.read(into, flags.has(RecvFlags::PEEK), &mut taking)?;
+                let peek = flags.has(RecvFlags::PEEK);
+                let bytes = connection.read(into, peek, &mut taking)?;
+                let time = connection.time_of(bytes, peek);
                 if connection.rcv.ack.due() != acknowledged {
                     self.settle(socket);
                 }
                 Ok(Received {
                     bytes,
                     len: bytes,
+                    time,
                     ..Received::default()
                 })
             }

@@ -30,6 +30,13 @@ impl<T> Pages<T> {
         self.len
     }
 
+    /// No entry has this number or a higher one.
+    pub(super) fn numbers(&self) -> u32 {
+        let entries =
+            |(page, entries): (usize, &Slab<T>)| page * PAGE + entries.capacity().min(PAGE);
+        self.pages.iter().enumerate().next_back().map_or(0, entries) as u32
+    }
+
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         let (page, entry) = place(number);
         self.pages.get(page)?.get(entry)

@@ -13,6 +13,9 @@ use txbuf::{Account, Chain, Packet};
 /// because somebody else holds the storage, doubles it.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
+/// Sockets that are looked at in one go, and how soon it goes on: nobody waits for a walk over a million.
+const AT_ONCE: u32 = 4096;
+const BREATH: Duration = Duration::from_millis(1);
 
 /// The arenas of the devices, and how far their relief is.
 #[derive(Debug, Default)]
@@ -20,6 +23,9 @@ pub(super) struct Pressure {
     arenas: Vec<Account>,
     /// The slot to begin with, so that every socket has its turn.
     next: u32,
+    /// Slots that were looked at since all were, and whether any had something to copy.
+    looked: u32,
+    helped: bool,
     not_before: Instant,
     pause: Duration,
 }
@@ -35,6 +41,14 @@ impl Pressure {
     /// in.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.is_on().then_some(self.not_before)
+    }
+
+    /// All sockets were looked at, or it is no use: how long until the next look.
+    fn rest(&mut self) -> Duration {
+        let longer = (2 * self.pause).clamp(PAUSE, LONGEST);
+        self.pause = if self.helped { PAUSE } else { longer };
+        (self.looked, self.helped) = (0, false);
+        self.pause
     }
 }
 
@@ -62,23 +76,27 @@ impl Stack {
         if !self.pressure.is_on() || now < self.pressure.not_before {
             return;
         }
-        let before = self.counters.ip.evacuated_bytes;
-        let ids = self.table.ids();
-        let start = ids.partition_point(|id| id.index < self.pressure.next);
-        let (before_start, after) = ids.split_at(start);
-        for id in after.iter().chain(before_start) {
-            if !self.pressure.is_on() || self.pools.account.is_pressed() {
+        let slots = self.table.slots();
+        for _ in 0..AT_ONCE.min(slots) {
+            if !self.vacates_arenas() {
                 break;
             }
-            self.pressure.next = id.index + 1;
-            if let Ok(socket) = self.table.get_mut(*id) {
-                self.counters.ip.evacuated_bytes += evacuate(socket, &mut self.small) as u64;
+            let number = self.pressure.next % slots;
+            self.pressure.next = number + 1;
+            self.pressure.looked += 1;
+            if let Some(socket) = self.table.in_slot(number) {
+                let copied = evacuate(socket, &mut self.small) as u64;
+                self.counters.ip.evacuated_bytes += copied;
+                self.pressure.helped |= copied > 0;
             }
         }
-        let helped = self.counters.ip.evacuated_bytes > before;
-        let longer = (2 * self.pressure.pause).clamp(PAUSE, LONGEST);
-        self.pressure.pause = if helped { PAUSE } else { longer };
-        self.pressure.not_before = now + self.pressure.pause;
+        let whole = self.pressure.looked >= slots;
+        let pause = if whole || !self.vacates_arenas() {
+            self.pressure.rest()
+        } else {
+            BREATH
+        };
+        self.pressure.not_before = now + pause;
     }
 
     /// Whether what lies in an arena is copied before it is queued: one is near its cap, and the stack has storage.
@@ -110,3 +128,6 @@ fn evacuate(socket: &mut Socket, small: &mut Chain) -> usize {
         Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

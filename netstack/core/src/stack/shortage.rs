@@ -4,8 +4,8 @@
 //! them is then told that it may try again, and waits again if others were quicker.
 
 use super::Stack;
-use super::events::News;
 use crate::doorbell::Doorbell;
+use crate::news::News;
 use crate::socket::SocketId;
 use txbuf::Account;
 

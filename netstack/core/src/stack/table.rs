@@ -161,6 +161,16 @@ impl Table {
         self.iter().map(|(id, ..)| id).collect()
     }
 
+    /// Slots that there are, whether or not a socket is in them.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots.numbers()
+    }
+
+    /// The socket in the slot `number`.
+    pub(super) fn in_slot(&mut self, number: u32) -> Option<&mut Socket> {
+        self.slots.get_mut(number).map(|slot| &mut slot.socket)
+    }
+
     /// Every socket, with what copies are charged to that its reader keeps.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SocketId, &Socket, Option<&Account>)> {
         self.slots.iter().map(|(index, slot)| {

@@ -1,7 +1,6 @@
 //! What applications ask of TCP: listen, accept, connect, shut down, close.
 
 use super::Stack;
-use super::events::News;
 use super::flows::Flow;
 use super::table::Socket;
 use super::tcp_bind::{Bound, shown};
@@ -9,6 +8,7 @@ use crate::Instant;
 use crate::ip::classify::{may_be_destination, names_one_host};
 use crate::ip::output::Marks;
 use crate::ip::{HOP_LIMIT, IfaceId};
+use crate::news::News;
 use crate::socket::{
     AcceptError, BindOptions, ConnectError, ConnectionError, How, ListenError, OptionError,
     Readiness, SocketError, SocketId, SocketOption,
@@ -166,7 +166,7 @@ impl Stack {
         if matches!(how, How::Read | How::Both) {
             tcp.connection.read_shut = true;
             tcp.connection.rcv.discard_read();
-            tcp.connection.note(|happened| happened.readable = true);
+            tcp.connection.note(News::READABLE);
         }
         if matches!(how, How::Write | How::Both) {
             tcp.connection.shutdown_write();
@@ -406,6 +406,7 @@ impl Stack {
             }
             SocketOption::FastOpenConnect(false) => connection.open_plainly(),
             SocketOption::FastOpenConnect(true) => self.offer_fast_open(socket, true),
+            SocketOption::ReceiveTimes(keep) => connection.keep_times(keep),
             SocketOption::Linger(linger) => connection.set_linger(linger),
             SocketOption::AdvertiseUserTimeout(None) => connection.advertise_user_timeout(None),
             SocketOption::AdvertiseUserTimeout(Some(timeout)) => {
@@ -460,6 +461,18 @@ impl Stack {
     /// [`SocketError::WrongKind`] where the socket is no connection.
     pub fn tcp_info(&self, socket: SocketId) -> Result<TcpInfo, SocketError> {
         Ok(self.table.tcp(socket)?.connection.info())
+    }
+
+    /// Bytes of the stream from what is read next to the end of urgent data, some of which may not have arrived yet
+    /// (RFC 9293, 3.8.5); `None` where there is none or all of it was read, as `SIOCATMARK` tells. Urgent data is read
+    /// like any other (`SO_OOBINLINE`, RFC 6093, 5), and a reader that asks for more bytes passes its end.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::WrongKind`] where the socket is no connection.
+    // req: MUST-33
+    pub fn tcp_urgent(&self, socket: SocketId) -> Result<Option<usize>, SocketError> {
+        Ok(self.table.tcp(socket)?.connection.rcv.urgent())
     }
 
     /// The connections of the stack, held or not, for listings.

@@ -1,7 +1,6 @@
 //! A TCP segment finds its connection, its half-open connection, or its listener.
 
 use super::Stack;
-use super::events::News;
 use super::fast_open::{Early, Verdict};
 use super::flows::Flow;
 use super::schedule::Owner;
@@ -11,6 +10,7 @@ use crate::Instant;
 use crate::ip::classify::names_one_host;
 use crate::ip::output::Marks;
 use crate::ip::{IfaceId, IpHeader};
+use crate::news::News;
 use crate::socket::SocketId;
 use crate::tcp::connection::Connection;
 use crate::tcp::flow::FlowKey;
@@ -452,14 +452,7 @@ impl Stack {
             return;
         };
         let happened = tcp.connection.take_happened();
-        let news = News {
-            readable: happened.readable,
-            writable: happened.writable,
-            connected: happened.connected,
-            closed: happened.closed,
-            completed: false,
-        };
-        self.events.push(id, pending, news);
+        self.events.push(id, pending, happened);
         if tcp.connection.state == crate::tcp::TcpState::Closed {
             return self.finish(id);
         }

@@ -16,19 +16,11 @@ use super::time_wait;
 use super::timer::{Timer, Timers};
 use super::{Context, Ecn, TcpConfig};
 use crate::Instant;
+use crate::news::News;
 use crate::socket::ConnectionError;
 use crate::storage::Taking;
 use core::time::Duration;
 use txbuf::{CopyError, IovIter, NoMemory, Token};
-
-/// What happened to a connection that its owner wants to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Happened {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    pub(crate) connected: bool,
-    pub(crate) closed: bool,
-}
 
 /// The timestamps of a connection that agreed on them (RFC 7323).
 #[derive(Debug)]
@@ -124,7 +116,7 @@ pub(crate) struct Connection {
     pub(super) early: bool,
     /// Whether packets forbid fragmentation; false only where the path claims to take too little for that.
     pub(crate) dont_fragment: bool,
-    happened: Happened,
+    happened: News,
     /// The application was refused a write and waits for room.
     starved: bool,
     /// The application let go of its handle.
@@ -229,7 +221,7 @@ impl Connection {
             plain_syn: false,
             early: false,
             dont_fragment: origin.dont_fragment,
-            happened: Happened::default(),
+            happened: News::default(),
             starved: false,
             orphan: false,
             read_shut: false,
@@ -434,7 +426,7 @@ impl Connection {
         self.timers.stop_all();
         self.snd.queue.acknowledge(self.snd.queue.end());
         self.handshake_due = false;
-        self.happened.closed = true;
+        self.happened |= News::CLOSED;
         if self.orphan {
             self.rcv.discard();
         }
@@ -446,7 +438,7 @@ impl Connection {
         self.timers.stop_all();
         self.timers
             .set(Timer::Close, ctx.now + ctx.config.time_wait);
-        self.happened.closed = true;
+        self.happened |= News::CLOSED;
     }
 
     pub(crate) fn is_orphan(&self) -> bool {
@@ -518,12 +510,12 @@ impl Connection {
     }
 
     /// Notes an event for [`take_happened`](Self::take_happened).
-    pub(crate) fn note(&mut self, note: impl FnOnce(&mut Happened)) {
-        note(&mut self.happened);
+    pub(crate) fn note(&mut self, news: News) {
+        self.happened |= news;
     }
 
     /// What happened since the last call.
-    pub(crate) fn take_happened(&mut self) -> Happened {
+    pub(crate) fn take_happened(&mut self) -> News {
         core::mem::take(&mut self.happened)
     }
 
@@ -536,7 +528,7 @@ impl Connection {
         };
         if self.starved && sent && queue.room() >= queue.len() / 2 {
             self.starved = false;
-            self.happened.writable = true;
+            self.happened |= News::WRITABLE;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::KeepAlive;
 use super::fast_open::Opening;
+use super::times::Times;
 use super::user_timeout::UserTimeout;
 use core::time::Duration;
 
@@ -14,6 +15,8 @@ pub(crate) struct Extras {
     pub(crate) user_timeout: UserTimeout,
     /// How long closing may take before it is an abort (`SO_LINGER`).
     pub(crate) linger: Option<Duration>,
+    /// When what waits to be read came.
+    pub(crate) times: Option<Times>,
     /// The SYN is to carry data, or to ask for the right to (RFC 7413).
     pub(crate) opening: Option<Opening>,
 }

@@ -140,6 +140,7 @@ impl Request {
                 Flags::SYN | Flags::ACK
             },
             window: self.agreed.window as u16,
+            urgent: 0,
             options: Options {
                 mss: Some(self.origin.receive_mss),
                 window_scale: self.agreed.scale.map(|_| self.our_scale),

@@ -10,6 +10,7 @@ use super::state::State;
 use super::timer::Timer;
 use super::{Context, options::Timestamps};
 use crate::Instant;
+use crate::news::News;
 use crate::socket::ConnectionError;
 use crate::storage;
 use core::time::Duration;
@@ -105,6 +106,7 @@ impl Connection {
             done => return done,
         }
         self.note_timestamp(ctx, untrimmed, &segment);
+        self.check_urgent(untrimmed, &segment);
         if let Some(span) = payload
             && let Step::Reset(segment) = self.process_text(ctx, &segment, span, pushed)
         {
@@ -112,6 +114,15 @@ impl Connection {
         }
         self.check_fin(ctx, &segment);
         Step::Done
+    }
+
+    /// Sixth: the urgent pointer of a segment that began at `seq`, whether or not the window takes any data.
+    // req: MUST-66, MUST-32, MUST-62
+    fn check_urgent(&mut self, seq: Seq, segment: &Segment) {
+        let says = segment.flags.has(Flags::URG) && self.state.may_receive();
+        if says && self.rcv.hear_urgent(seq + usize::from(segment.urgent)) {
+            self.note(News::URGENT);
+        }
     }
 
     /// PAWS (RFC 7323, 5.3, R1).
@@ -187,7 +198,7 @@ impl Connection {
         let acceptable = match (len, edge == nxt) {
             (0, true) => segment.seq == nxt,
             (0, false) => starts_inside,
-            // With a shut window the data is cut away, but the acknowledgement counts (MUST-66).
+            // With a shut window the data is cut away, but the acknowledgement counts.
             (_, true) => segment.seq == nxt,
             (_, false) => {
                 let last = segment.seq + (len - 1);
@@ -470,6 +481,7 @@ impl Connection {
         self.rcv.set_mss(self.rcv.mss().max(seen));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);
+        self.note_time(ctx.now);
         let echo = self.echo_age(ctx.now, segment);
         let acknowledged = Some(self.snd.rtt.least()).filter(|least| !least.is_zero());
         let most = ctx.config.receive_buffer;
@@ -487,7 +499,7 @@ impl Connection {
             let delay = self.rcv.ack.delay(self.snd.rtt.smoothed());
             self.timers.set(Timer::DelayedAck, ctx.now + delay);
         }
-        self.note(|happened| happened.readable = true);
+        self.note(News::READABLE);
         Step::Next
     }
 
@@ -530,7 +542,7 @@ impl Connection {
             return;
         }
         self.rcv.take_fin();
-        self.note(|happened| happened.readable = true);
+        self.note(News::READABLE);
         match self.state {
             State::Established => self.state = State::CloseWait,
             State::FinWait1 => self.state = State::Closing,

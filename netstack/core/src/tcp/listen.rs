@@ -4,7 +4,7 @@ use super::cookie;
 use crate::Instant;
 use crate::ip::output::Marks;
 use crate::socket::SocketId;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 /// What a listener holds. Half-open connections themselves stand in the stack's table; here they are
@@ -22,8 +22,10 @@ pub(crate) struct Listener {
     syn_backlog: usize,
     /// Half-open connections.
     half_open: usize,
-    /// Connections that wait to be accepted.
+    /// Connections that wait to be accepted, and some that ended before.
     ready: VecDeque<SocketId>,
+    /// The latter: fewer than half, so that each is looked for once, and not among all at its end.
+    ended: BTreeSet<SocketId>,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
     /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
@@ -48,6 +50,7 @@ impl Listener {
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
             ready: VecDeque::new(),
+            ended: BTreeSet::new(),
             cookies_until: None,
             early_most: 0,
             early: 0,
@@ -57,7 +60,7 @@ impl Listener {
 
     /// How many connections wait to be accepted, and how many may.
     pub(crate) fn backlog(&self) -> (usize, usize) {
-        (self.ready.len(), self.backlog)
+        (self.waiting(), self.backlog)
     }
 
     /// Changes both limits, as [`new`](Self::new) sets them.
@@ -122,7 +125,7 @@ impl Listener {
 
     /// Whether the accept queue is full: then no handshake is begun or ended.
     pub(crate) fn is_full(&self) -> bool {
-        self.ready.len() >= self.backlog
+        self.waiting() >= self.backlog
     }
 
     /// A SYN was remembered.
@@ -142,16 +145,33 @@ impl Listener {
 
     /// The connection that waits longest.
     pub(crate) fn pop(&mut self) -> Option<SocketId> {
-        self.ready.pop_front()
+        loop {
+            let id = self.ready.pop_front()?;
+            if !self.ended.remove(&id) {
+                return Some(id);
+            }
+        }
     }
 
     /// Whether a connection waits.
     pub(crate) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        self.waiting() > 0
     }
 
-    /// Takes `id` out of the queue: it ended before it was accepted.
+    /// Takes `id`, which waits, out of the queue: it ended before it was accepted.
     pub(crate) fn forget(&mut self, id: SocketId) {
-        self.ready.retain(|waiting| *waiting != id);
+        self.ended.insert(id);
+        if 2 * self.ended.len() >= self.ready.len() {
+            let ended = core::mem::take(&mut self.ended);
+            self.ready.retain(|waiting| !ended.contains(waiting));
+        }
+    }
+
+    /// How many connections wait.
+    fn waiting(&self) -> usize {
+        self.ready.len().saturating_sub(self.ended.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

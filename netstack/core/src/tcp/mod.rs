@@ -28,6 +28,7 @@ mod state;
 pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
+mod times;
 pub(crate) mod user_timeout;
 mod wishes;
 

@@ -8,6 +8,7 @@ use super::input::{CHALLENGE_INTERVAL, Step};
 use super::options::Options;
 use super::segment::{Flags, Segment};
 use super::state::State;
+use crate::news::News;
 use crate::socket::ConnectionError;
 use crate::storage;
 use txbuf::Span;
@@ -89,10 +90,7 @@ impl Connection {
     pub(super) fn enter_established(&mut self, ctx: &Context<'_>) {
         self.state = State::Established;
         self.begin_search(ctx.config);
-        self.note(|happened| {
-            happened.connected = true;
-            happened.writable = true;
-        });
+        self.note(News::CONNECTED | News::WRITABLE);
         if self.snd.queue.finished() {
             self.state = State::FinWait1;
         }
@@ -116,8 +114,9 @@ impl Connection {
             return;
         };
         self.rcv.accept(span, ctx.small);
+        self.note_time(ctx.now);
         self.last_ack = self.rcv.nxt;
-        self.note(|happened| happened.readable = true);
+        self.note(News::READABLE);
     }
 
     /// Whether data may leave before the SYN-ACK is acknowledged: the initial window, behind the SYN-ACK.

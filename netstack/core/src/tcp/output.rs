@@ -108,6 +108,7 @@ impl Connection {
                 (false, false) => Flags::SYN,
             },
             window: self.syn_window,
+            urgent: 0,
             options,
             len,
             ecn: 0,
@@ -269,9 +270,9 @@ impl Connection {
         let len = available.min(self.snd.usable()).min(most);
         let whole = len - len % mss;
         if len == available {
-            let closing = self.snd.queue.finished();
+            let hurries = self.snd.queue.finished() || self.snd.urgent().is_some();
             let waits = !self.nodelay && self.snd.small_outstanding();
-            let tail_leaves = closing || !self.more && !self.cork && !waits;
+            let tail_leaves = hurries || !self.more && !self.cork && !waits;
             return if tail_leaves { len } else { whole };
         }
         if whole == 0 && len >= self.snd.max_wnd() / 2 {
@@ -377,6 +378,10 @@ impl Connection {
         if self.rcv.ecn.echoes() {
             flags |= Flags::ECE;
         }
+        let urgent = self.snd.urgent_pointer(seq);
+        if urgent.is_some() {
+            flags |= Flags::URG;
+        }
         self.timers.stop(Timer::DelayedAck);
         self.rcv.ack.on_sent(len > 0);
         self.last_ack = self.rcv.nxt;
@@ -387,6 +392,7 @@ impl Connection {
             ack: self.rcv.nxt,
             flags,
             window: self.rcv.advertise(),
+            urgent: urgent.unwrap_or(0),
             options,
             len,
             ecn: 0,

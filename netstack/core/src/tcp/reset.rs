@@ -34,6 +34,7 @@ pub(crate) fn bare(src_port: u16, dst_port: u16, seq: Seq, ack: Seq, flags: Flag
         ack,
         flags,
         window: 0,
+        urgent: 0,
         options: Options::default(),
         len: 0,
         ecn: 0,

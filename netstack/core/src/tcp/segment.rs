@@ -22,6 +22,8 @@ impl Flags {
     pub(crate) const RST: Flags = Flags(0x04);
     pub(crate) const PSH: Flags = Flags(0x08);
     pub(crate) const ACK: Flags = Flags(0x10);
+    /// The urgent pointer means something.
+    pub(crate) const URG: Flags = Flags(0x20);
     /// ECN-Echo: a packet arrived marked (RFC 3168, 6.1).
     pub(crate) const ECE: Flags = Flags(0x40);
     /// Congestion window reduced: the echo was heard.
@@ -63,6 +65,8 @@ pub(crate) struct Segment {
     pub(crate) flags: Flags,
     /// The window field as it stands in the header, not scaled.
     pub(crate) window: u16,
+    /// SEG.UP: behind the last urgent octet, from the sequence number on.
+    pub(crate) urgent: u16,
     pub(crate) options: Options,
     /// Bytes of payload behind the header.
     pub(crate) len: usize,
@@ -145,6 +149,7 @@ pub(crate) fn parse(packet: &mut Packet, ip: &IpHeader) -> Result<(Segment, usiz
         ack: Seq(header.ack_number().0 as u32),
         flags: Flags(packet.headers()[at + 13]),
         window: header.window_len(),
+        urgent: header.urgent_at(),
         options: Options::parse(&packet.headers()[at + HEADER_LEN..at + header_len]),
         len: ip.payload_len - header_len,
         ecn: ip.ecn(),
@@ -182,6 +187,7 @@ pub(crate) fn build(
     header.set_ack_number(TcpSeqNumber(segment.ack.0 as i32));
     header.set_window_len(segment.window);
     header.set_checksum(pseudo);
+    header.set_urgent_at(segment.urgent);
     bytes[12] = ((header_len / 4) as u8) << 4;
     bytes[13] = segment.flags.0;
     segment.options.emit(&mut bytes[HEADER_LEN..]);

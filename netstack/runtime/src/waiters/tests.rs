@@ -45,6 +45,7 @@ fn event(socket: SocketId) -> Event {
         connected: false,
         closed: false,
         completed: false,
+        urgent: false,
     }
 }
 

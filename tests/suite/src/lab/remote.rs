@@ -175,6 +175,7 @@ impl Remote {
             ack: 0,
             flags: SYN,
             window: offer.window,
+            urgent: 0,
             options: offer.options(),
             payload: Vec::new(),
         }
@@ -190,6 +191,7 @@ impl Remote {
             ack: syn_ack.seq.wrapping_add(1),
             flags: ACK | PSH,
             window: 1_000,
+            urgent: 0,
             options: syn_ack.timestamps().map(echo).unwrap_or_default(),
             payload: payload.to_vec(),
         }
@@ -220,6 +222,7 @@ impl Remote {
             ack: self.rcv,
             flags,
             window: self.window,
+            urgent: 0,
             options: self
                 .timestamps
                 .map(|(val, ecr)| options::timestamps(val, ecr))

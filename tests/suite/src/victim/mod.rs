@@ -116,6 +116,7 @@ impl Victim {
             ack: connection.rcv,
             flags,
             window: 60_000,
+            urgent: 0,
             options: Vec::new(),
             payload: payload.to_vec(),
         }
@@ -281,6 +282,7 @@ fn establish(lab: &mut Lab, listener: SocketId, v6: bool) -> Established {
         ack: 0,
         flags: SYN,
         window: 60_000,
+        urgent: 0,
         options: vec![2, 4, 5, 0xb4, 1, 1, 4, 2],
         payload: Vec::new(),
     };

@@ -9,7 +9,7 @@ mod udp;
 
 pub use icmp::Icmp;
 pub use ip::{Ip, fragments, ip4, ip6, packet, protocol};
-pub use tcp::{ACK, FIN, PSH, RST, SYN, Tcp, options};
+pub use tcp::{ACK, FIN, PSH, RST, SYN, Tcp, URG, options};
 pub use udp::Udp;
 
 use std::net::IpAddr;

@@ -15,6 +15,8 @@ pub const RST: u8 = 0x04;
 pub const PSH: u8 = 0x08;
 /// The acknowledgement number counts.
 pub const ACK: u8 = 0x10;
+/// The urgent pointer means something.
+pub const URG: u8 = 0x20;
 
 /// The options of a segment, as bytes.
 pub mod options {
@@ -82,6 +84,8 @@ pub struct Tcp {
     pub flags: u8,
     /// The window field, not scaled.
     pub window: u16,
+    /// The urgent pointer.
+    pub urgent: u16,
     /// The options, a multiple of four bytes.
     pub options: Vec<u8>,
     /// The data.
@@ -122,7 +126,8 @@ impl Tcp {
         bytes.extend(self.ack.to_be_bytes());
         bytes.extend([((20 + self.options.len()) * 4) as u8, self.flags]);
         bytes.extend(self.window.to_be_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend([0; 2]);
+        bytes.extend(self.urgent.to_be_bytes());
         bytes.extend(&self.options);
         bytes.extend(&self.payload);
         let check = transport_checksum(self.src.ip(), self.dst.ip(), protocol::TCP, &bytes);
@@ -164,6 +169,7 @@ impl Tcp {
             ack: be32(bytes, 8),
             flags: bytes[13],
             window: be16(bytes, 14),
+            urgent: be16(bytes, 18),
             options: bytes[20..header_len].to_vec(),
             payload: bytes[header_len..].to_vec(),
         })

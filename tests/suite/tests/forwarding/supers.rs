@@ -15,6 +15,7 @@ fn super_packet(router: &Router, v6: bool, dont_fragment: bool, size: u16) -> Pa
         ack: 2,
         flags: ACK,
         window: 1000,
+        urgent: 0,
         options: Vec::new(),
         payload: (0..20_000).map(|i| (i / 3) as u8).collect(),
     };

@@ -114,6 +114,7 @@ fn an_offer_counts_when_it_is_answered_and_is_not_made_twice() {
             ack: syn.end(),
             flags,
             window: 60_000,
+            urgent: 0,
             options: Vec::new(),
             payload: Vec::new(),
         };

@@ -47,6 +47,7 @@ fn syn_ack(syn: &Tcp, taken: usize, cookie: Option<&[u8]>) -> Tcp {
         ack: syn.seq.wrapping_add(1 + taken as u32),
         flags: SYN | ACK,
         window: 60_000,
+        urgent: 0,
         options,
         payload: Vec::new(),
     }

@@ -153,6 +153,7 @@ fn the_timeout_follows_the_round_trip_time() {
         ack: syn.end(),
         flags: ACK | suite::wire::SYN,
         window: 60_000,
+        urgent: 0,
         options: Vec::new(),
         payload: Vec::new(),
     };

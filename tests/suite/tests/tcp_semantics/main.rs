@@ -26,5 +26,6 @@ mod sending;
 mod time_wait;
 mod timeouts;
 mod timestamps;
+mod urgent;
 mod user_timeout;
 mod windows;

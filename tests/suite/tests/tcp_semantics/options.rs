@@ -1,12 +1,16 @@
 //! What an application may ask of a connection beside its data, and what it is told.
 
 use core::time::Duration;
-use netstack_core::{Congestion, ConnectionError, OptionError, SocketOption, TcpState};
+use netstack_core::{
+    Congestion, ConnectionError, Instant, OptionError, RecvFlags, SocketOption, TcpState,
+};
+use std::io::IoSliceMut;
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, PSH, Tcp};
+use suite::wire::{ACK, FIN, PSH, Tcp};
+use txbuf::IovIter;
 
 const MSS: usize = 1460;
 const SECOND: Duration = Duration::from_secs(1);
@@ -290,4 +294,72 @@ fn bytes_are_counted_as_they_leave_and_arrive() {
     assert!(info.bytes_retransmitted >= MSS as u64);
     set(&mut remote, SocketOption::PacingRate(Some(1_000_000))).expect("TCP");
     assert_eq!(remote.info().pacing_limit, Some(1_000_000));
+}
+
+/// Reads up to `most` bytes and says how many, and when the last of them came.
+fn read_timed(remote: &mut Remote, most: usize, flags: RecvFlags) -> (usize, Option<Instant>) {
+    let mut buffer = vec![0; most];
+    let mut slices = [IoSliceMut::new(&mut buffer)];
+    let (stack, socket) = (&mut remote.lab.host.stack, remote.socket);
+    let received = stack.receive_message(socket, &mut IovIter::sink(&mut slices), flags);
+    let received = received.expect("data");
+    (received.bytes, received.time)
+}
+
+#[test]
+fn what_is_read_says_when_the_last_of_it_came_to_who_asked() {
+    let mut remote = established();
+    remote.send(ACK, b"before");
+    set(&mut remote, SocketOption::ReceiveTimes(true)).expect("TCP");
+    remote.pass(SECOND);
+    let first = remote.lab.now;
+    remote.send(ACK, b"first");
+    remote.pass(SECOND);
+    let second = remote.lab.now;
+    remote.send(ACK, b"second");
+    remote.pass(SECOND);
+    let now = RecvFlags::NONE;
+    assert_eq!(
+        read_timed(&mut remote, 4, now),
+        (4, None),
+        "nobody had asked"
+    );
+    assert_eq!(
+        read_timed(&mut remote, 4, now),
+        (4, Some(first)),
+        "\"refi\""
+    );
+    assert_eq!(
+        read_timed(&mut remote, 9, RecvFlags::PEEK),
+        (9, Some(second))
+    );
+    assert_eq!(read_timed(&mut remote, 3, now), (3, Some(first)));
+    remote.send(ACK | FIN, b"!");
+    let last = remote.lab.now;
+    assert_eq!(read_timed(&mut remote, 100, now), (7, Some(last)));
+    assert_eq!(read_timed(&mut remote, 100, now), (0, None), "the end");
+}
+
+#[test]
+fn what_fills_a_hole_says_when_what_was_beyond_it_could_be_read() {
+    let mut remote = established();
+    set(&mut remote, SocketOption::ReceiveTimes(true)).expect("TCP");
+    let hole = remote.segment(ACK, b"first");
+    let beyond = Tcp {
+        seq: hole.end(),
+        ..remote.segment(ACK, b"second")
+    };
+    remote.inject(&beyond);
+    remote.pass(SECOND);
+    let filled = remote.lab.now;
+    remote.inject(&hole);
+    let all = read_timed(&mut remote, 100, RecvFlags::NONE);
+    assert_eq!(all, (11, Some(filled)));
+    set(&mut remote, SocketOption::ReceiveTimes(false)).expect("TCP");
+    let last = Tcp {
+        seq: beyond.end(),
+        ..remote.segment(ACK, b"!")
+    };
+    remote.inject(&last);
+    assert_eq!(read_timed(&mut remote, 100, RecvFlags::NONE), (1, None));
 }

@@ -73,6 +73,7 @@ fn it_is_told_with_the_syn_and_behind_it_and_when_it_changes() {
         ack: syn.end(),
         flags: SYN | ACK,
         window: 60_000,
+        urgent: 0,
         options: options::mss(1460),
         payload: Vec::new(),
     };

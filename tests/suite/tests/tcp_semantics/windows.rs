@@ -187,6 +187,7 @@ fn a_window_stays_shut_for_as_long_as_nobody_reads() {
     assert!(remote.one().window >= 9_000);
 }
 
+// req: MUST-66
 #[test]
 fn a_reset_counts_while_the_window_is_shut() {
     let mut remote = Remote::connects(lab(2_000), &Offer::default());

@@ -82,6 +82,12 @@ impl Cubic {
         bytes as f64 / self.window.mss as f64
     }
 
+    /// So many segments in bytes, to the nearest whole one: a part of a segment never leaves, so that all that windows
+    /// have beyond whole ones would be lost.
+    fn whole(&self, segments: f64) -> usize {
+        (segments.round() as usize).saturating_mul(self.window.mss)
+    }
+
     /// A stage begins with the first acknowledgement after a congestion.
     fn begin(&self, now: Instant) -> Epoch {
         let cwnd = self.segments(self.window.size);
@@ -106,10 +112,7 @@ impl Cubic {
         let mut epoch = epoch.unwrap_or_else(|| Box::new(self.begin(acked.now)));
         let segments = self.segments(acked.bytes);
         epoch.grow(acked.now, acked.srtt, segments, self.cwnd_prior);
-        self.window.size = self
-            .window
-            .size
-            .max((epoch.cwnd * self.window.mss as f64) as usize);
+        self.window.size = self.window.size.max(self.whole(epoch.cwnd));
         self.epoch = Some(epoch);
     }
 
@@ -122,7 +125,7 @@ impl Cubic {
         } else {
             flight.pipe
         };
-        (used as f64 * BETA) as usize
+        self.whole(self.segments(used) * BETA)
     }
 
     /// W_max for a congestion that comes at the present window.

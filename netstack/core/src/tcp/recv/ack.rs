@@ -8,6 +8,9 @@ const DELAY: Duration = Duration::from_millis(40);
 /// The shortest delay: what a scheduler may take between two segments of one burst.
 const LEAST_DELAY: Duration = Duration::from_millis(1);
 
+/// The part of a round trip that the rest of a burst may take to arrive.
+const BURST: u32 = 16;
+
 /// The acknowledgement state of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct AckState {
@@ -54,7 +57,7 @@ impl AckState {
     pub(crate) fn delay(&self, srtt: Option<Duration>) -> Duration {
         match srtt {
             Some(srtt) if !self.interactive && !srtt.is_zero() => {
-                (srtt / 4).clamp(LEAST_DELAY, DELAY)
+                (srtt / BURST).clamp(LEAST_DELAY, DELAY)
             }
             _ => DELAY,
         }

@@ -4,6 +4,7 @@ pub(crate) mod ack;
 pub(crate) mod assembler;
 mod ecn;
 mod tuning;
+mod urgent;
 pub(crate) mod window;
 
 use super::Context;
@@ -34,6 +35,8 @@ const DIRE: u32 = 8 << 10;
 pub(crate) struct Receiver {
     /// RCV.NXT.
     pub(crate) nxt: Seq,
+    /// RCV.UP: behind what the peer calls urgent, or not ahead of what was read.
+    up: Seq,
     /// IRS, the peer's initial sequence number.
     pub(crate) irs: Seq,
     pub(crate) window: Window,
@@ -66,6 +69,7 @@ impl Receiver {
     pub(crate) fn new(irs: Seq, window: usize, scale: u8, limit: usize) -> Self {
         Receiver {
             nxt: irs + 1,
+            up: irs + 1,
             irs,
             window: Window::new(irs + 1 + window, scale),
             ack: AckState::default(),
@@ -309,6 +313,7 @@ impl Receiver {
         if self.queue.is_empty() {
             self.discard_read();
         }
+        self.carry_urgent();
         Ok(taken)
     }
 
@@ -353,6 +358,7 @@ impl Receiver {
         self.queue = VecDeque::new();
         self.queued = 0;
         self.tidy_at = FEW;
+        self.carry_urgent();
     }
 
     /// Lets go of everything.

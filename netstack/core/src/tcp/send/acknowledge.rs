@@ -87,6 +87,7 @@ impl Sender {
         self.ask_frto(ack, &delivery, duplicate);
         let phase = self.recovery.phase();
         if delivery.advanced {
+            self.forget_urgent();
             self.timeouts = 0;
             self.progress_at = now;
             self.on_progress(&delivery);

@@ -18,6 +18,7 @@ pub(crate) mod rtt;
 mod scoreboard;
 mod timeout;
 mod undo;
+mod urgent;
 
 pub(crate) use acknowledge::Ack;
 pub(crate) use path::{MtuOutcome, Turn};
@@ -76,6 +77,8 @@ struct Rare {
     /// What segments the path takes is being found out.
     search: Option<Search>,
     outcome: Option<MtuOutcome>,
+    /// SND.UP, while what is before it is not acknowledged.
+    urgent: Option<Seq>,
 }
 
 /// The variables of RFC 9293, 3.3.1 for sending, the data, and what is known of the path.
@@ -341,7 +344,11 @@ impl Sender {
 
     /// The most bytes of one packet: whole segments. Where there were losses, not more than a share of the congestion window:
     /// a packet is acknowledged as one, and where that is lost too, others are to say that the data arrived.
+    /// Where something is urgent, each segment says for itself how far.
     pub(crate) fn largest(&self) -> usize {
+        if self.urgent().is_some() {
+            return self.mss;
+        }
         let share = match self.congestion.threshold() {
             usize::MAX => usize::MAX,
             _ => (self.congestion.window() / SHARES / self.mss).max(2),
@@ -566,31 +573,6 @@ impl Sender {
     /// What arrived in the latest whole round trip, in bytes a second.
     pub(crate) fn delivery_rate(&self) -> u64 {
         self.rounds.rate()
-    }
-
-    /// Segments have `mss` bytes at most from now on.
-    pub(crate) fn limit_mss(&mut self, mss: usize) {
-        self.limit_search(mss);
-        if mss < self.mss {
-            self.mss = mss;
-            self.congestion.set_mss(mss);
-        }
-    }
-
-    /// The network says that the path takes segments of `mss` bytes.
-    pub(crate) fn reduce_path(&mut self, mss: usize) {
-        self.limit_search(mss);
-        self.reduce_mss(mss);
-    }
-
-    /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
-    // req: RFC4821-04
-    fn reduce_mss(&mut self, mss: usize) {
-        if mss < self.mss {
-            self.mss = mss;
-            self.congestion.set_mss(mss);
-            self.board.mark_lost(|_| true);
-        }
     }
 }
 

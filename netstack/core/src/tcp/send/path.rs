@@ -149,6 +149,31 @@ impl Sender {
         true
     }
 
+    /// Segments have `mss` bytes at most from now on.
+    pub(crate) fn limit_mss(&mut self, mss: usize) {
+        self.limit_search(mss);
+        if mss < self.mss {
+            self.mss = mss;
+            self.congestion.set_mss(mss);
+        }
+    }
+
+    /// The network says that the path takes segments of `mss` bytes.
+    pub(crate) fn reduce_path(&mut self, mss: usize) {
+        self.limit_search(mss);
+        self.reduce_mss(mss);
+    }
+
+    /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
+    // req: RFC4821-04
+    pub(super) fn reduce_mss(&mut self, mss: usize) {
+        if mss < self.mss {
+            self.mss = mss;
+            self.congestion.set_mss(mss);
+            self.board.mark_lost(|_| true);
+        }
+    }
+
     /// The path or the peer takes no more than `most` bytes, as somebody says.
     // req: RFC8899-04, RFC8899-05, RFC8899-10
     pub(super) fn limit_search(&mut self, most: usize) {

@@ -1,18 +1,20 @@
 //! The descriptors of a script, and system calls on them in terms of the stack.
 
+mod errno;
 mod options;
 
-use options::takes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use netstack_core::{
-    AcceptError, BindError, ConnectError, ConnectionError, How, Instant, KeepAlive, ListenError,
-    RecvError, RecvFlags, SendControl, SendError, SendFlags, SocketId, SocketOption, Stack,
+    AcceptError, BindError, How, Instant, KeepAlive, ListenError, RecvError, RecvFlags,
+    SendControl, SendError, SendFlags, SocketId, SocketOption, Stack,
 };
 use txbuf::IovIter;
 
+use self::errno::{connect_errno, connection_errno, recv_errno, send_errno};
+use self::options::takes;
 use crate::calls::{Op, Returned};
 use crate::pattern;
 
@@ -388,9 +390,6 @@ impl Socket {
         to: Option<SocketAddr>,
         done: &mut usize,
     ) -> Outcome {
-        if flags & i64::from(libc::MSG_OOB) != 0 {
-            return Err("this stack sends no urgent data".into());
-        }
         if let Kind::Datagram { id: id @ None, v6 } = &mut self.kind {
             let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
             let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
@@ -402,19 +401,24 @@ impl Socket {
         }
         let datagram = matches!(self.kind, Kind::Datagram { .. });
         let mut flags_now = SendFlags::NONE;
-        if flags & i64::from(libc::MSG_MORE) != 0 {
-            flags_now = flags_now | SendFlags::MORE;
-        }
-        if flags & i64::from(libc::MSG_FASTOPEN) != 0 {
-            flags_now = flags_now | SendFlags::FAST_OPEN;
-            if let (Kind::Fresh { local }, Some(to)) = (&self.kind, to) {
-                let id = stack.tcp_connect(now, to, *local).map_err(connect_errno)?;
-                self.kind = Kind::Tcp {
-                    id,
-                    connecting: true,
-                };
-                self.apply_options(stack, now, id);
+        for (flag, meaning) in [
+            (libc::MSG_MORE, SendFlags::MORE),
+            (libc::MSG_OOB, SendFlags::OOB),
+            (libc::MSG_FASTOPEN, SendFlags::FAST_OPEN),
+        ] {
+            if flags & i64::from(flag) != 0 {
+                flags_now = flags_now | meaning;
             }
+        }
+        if flags_now.has(SendFlags::FAST_OPEN)
+            && let (Kind::Fresh { local }, Some(to)) = (&self.kind, to)
+        {
+            let id = stack.tcp_connect(now, to, *local).map_err(connect_errno)?;
+            self.kind = Kind::Tcp {
+                id,
+                connecting: true,
+            };
+            self.apply_options(stack, now, id);
         }
         let (id, dontwait) = (self.send_id()?, flags & i64::from(libc::MSG_DONTWAIT) != 0);
         loop {
@@ -452,7 +456,7 @@ impl Socket {
     fn receive(&mut self, stack: &mut Stack, len: usize, flags: i64) -> Outcome {
         let has = |flag: i32| flags & i64::from(flag) != 0;
         if has(libc::MSG_OOB) {
-            return Err("this stack receives no urgent data".into());
+            return Err("urgent data stays in the stream".into());
         }
         let mut wanted = RecvFlags::NONE;
         for (flag, meaning) in [
@@ -555,45 +559,5 @@ impl Op {
             | Op::ReadFlags { fd }
             | Op::Ioctl { fd, .. } => *fd,
         }
-    }
-}
-
-fn connect_errno(error: ConnectError) -> Stop {
-    Stop::Errno(match error {
-        ConnectError::NoRoute => libc::ENETUNREACH,
-        ConnectError::InUse | ConnectError::NoPorts => libc::EADDRNOTAVAIL,
-        ConnectError::InvalidAddress => libc::ENETUNREACH,
-        _ => libc::EADDRNOTAVAIL,
-    })
-}
-
-fn connection_errno(error: ConnectionError) -> i32 {
-    match error {
-        ConnectionError::Refused => libc::ECONNREFUSED,
-        ConnectionError::Reset => libc::ECONNRESET,
-        ConnectionError::BrokenPipe => libc::EPIPE,
-        ConnectionError::TimedOut => libc::ETIMEDOUT,
-        ConnectionError::Unreachable => libc::EHOSTUNREACH,
-        _ => libc::ECONNABORTED,
-    }
-}
-
-fn send_errno(error: SendError) -> i32 {
-    match error {
-        SendError::Closed => libc::EPIPE,
-        SendError::Connection(error) => connection_errno(error),
-        SendError::TooLong => libc::EMSGSIZE,
-        SendError::NoDestination => libc::EDESTADDRREQ,
-        SendError::NoMemory => libc::ENOBUFS,
-        SendError::NoRoute => libc::ENETUNREACH,
-        _ => libc::EINVAL,
-    }
-}
-
-fn recv_errno(error: RecvError) -> i32 {
-    match error {
-        RecvError::Connection(error) => connection_errno(error),
-        RecvError::NoMemory => libc::ENOMEM,
-        _ => libc::ENOTCONN,
     }
 }

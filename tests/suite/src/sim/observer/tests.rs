@@ -15,6 +15,7 @@ fn segment(from: usize, seq: u32, ack: u32, payload: &[u8]) -> Tcp {
         ack: ack.wrapping_sub(2),
         flags: ACK,
         window: 250,
+        urgent: 0,
         options: Vec::new(),
         payload: payload.to_vec(),
     }

@@ -43,6 +43,7 @@ fn segment(v6: bool, flags: u8, options: Vec<u8>, payload: &[u8]) -> Tcp {
         ack: 0,
         flags,
         window: 60_000,
+        urgent: 0,
         options,
         payload: payload.to_vec(),
     }

@@ -85,6 +85,18 @@ fn the_window_never_grows_by_more_than_half_in_a_round_trip() {
     }
 }
 
+#[test]
+fn the_window_is_of_whole_segments() {
+    let mut cubic = at_window(15);
+    cubic.on_congestion(Instant::ZERO, Flight::full(15 * MSS), Sign::Loss);
+    assert_eq!(cubic.window(), 11 * MSS, "the nearest to 10.5");
+    let mut now = Instant::ZERO;
+    for _ in 0..100 {
+        round(&mut cubic, &mut now);
+        assert!(cubic.window().is_multiple_of(MSS), "{}", cubic.window());
+    }
+}
+
 // req: RFC9438-03
 #[test]
 fn time_in_which_the_window_was_not_used_does_not_count() {
