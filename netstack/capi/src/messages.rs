@@ -3,6 +3,7 @@
 use core::ffi::{c_int, c_ulong};
 
 use libc::{epoll_event, pollfd, ssize_t};
+use netstack_core::SocketId;
 use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd};
 use txbuf::IovIter;
 
@@ -85,16 +86,24 @@ pub(crate) fn receive(
     on.sockets.recvmsg(fd, &mut into, room, flags)
 }
 
-/// Connects; a call that waits is told how it went.
+/// Connects; a call that waits is told how it went. `begun` is the connection that it waits for, once there is one.
 pub(crate) fn connect(
     on: &mut Instance,
     fd: c_int,
     name: &[u8],
-    attempt: Try,
+    begun: &mut Option<SocketId>,
 ) -> Result<(), Errno> {
+    if begun.is_some() && on.sockets.handle(fd)? != *begun {
+        // It was shut, or somebody else heard how it failed: another one is not begun.
+        return Err(Errno::ECONNABORTED);
+    }
     match on.sockets.connect(on.now, fd, name) {
         // Somebody else asked first how it went.
-        Err(Errno::EISCONN) if attempt != Try::First => Ok(()),
+        Err(Errno::EISCONN) if begun.is_some() => Ok(()),
+        Err(error @ (Errno::EINPROGRESS | Errno::EALREADY)) => {
+            *begun = on.sockets.handle(fd)?;
+            Err(error)
+        }
         other => other,
     }
 }

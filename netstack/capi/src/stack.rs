@@ -116,8 +116,9 @@ pub unsafe extern "C" fn ns_stack_connect(
 ) -> c_int {
     // SAFETY: promised by the caller.
     let name = unsafe { edges::name(addr, len) };
-    done(patiently(stack, fd, Side::Write, false, |on, attempt| {
-        connect(on, fd, name?, attempt)
+    let mut begun = None;
+    done(patiently(stack, fd, Side::Write, false, |on, _| {
+        connect(on, fd, name?, &mut begun)
     }))
 }
 

@@ -373,8 +373,8 @@ static void closed_meanwhile(void)
                     IS(both[i].result, -EBADF);
                 else if (how == 0)
                     IS(both[i].result, 0);
-                else if (how == 1)
-                    IS(both[i].result, -EINVAL);
+                else
+                    IS(both[i].result, how == 1 ? -EINVAL : -ECONNABORTED);
             }
             between(begun, 0, 5000, __LINE__);
             if (shut)
