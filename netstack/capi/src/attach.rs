@@ -12,8 +12,8 @@ use txbuf::{Account, Ledger, Pool, PoolConfig};
 use crate::instance::Instance;
 use crate::opts::{Attach, Opts};
 
-/// Room for the largest packet that a TUN device carries, and one byte to tell a longer one by.
-const SEGMENT: usize = 64 << 10;
+/// What a device with offload asks for: room for two of its longest packets, each with a byte to tell a longer one by.
+const SEGMENT: usize = 128 << 10;
 /// The most memory that received packets may take.
 const RECEIVE_LIMIT: usize = 64 << 20;
 /// Idle segments that are kept.
