@@ -1,15 +1,13 @@
-//! A stack with its clock and its two ways to the outside: one for IPv4 and one for IPv6, whose MTUs may differ.
+//! A stack of a C program, with its descriptors, its clock, and those that wait for it.
 
-use std::collections::VecDeque;
-
-use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, IpCidr, Stack};
+use netstack_core::{Config, Instant, Stack};
 use netstack_sockets::{Errno, Sockets};
-use txbuf::{Chain, Checksum, Offloads, Packet};
+use runtime::{Afterwards, Driven};
 
+use crate::hearers::Hearers;
 use crate::opts::Opts;
+use crate::wire::Wire;
 
-/// The longest packet.
-const LONGEST: usize = 65_535;
 /// Deadlines that are looked at in one call; what is left after so many comes with the next.
 const DEADLINES: usize = 1 << 20;
 
@@ -17,119 +15,73 @@ const DEADLINES: usize = 1 << 20;
 pub(crate) struct Instance {
     pub(crate) sockets: Sockets,
     pub(crate) now: Instant,
-    /// The interfaces of IPv4 and IPv6.
-    interfaces: [IfaceId; 2],
-    /// Where long packets that come in are copied to.
-    arena: Chain,
-    /// What the stack sent and nobody took yet: the rest of a super-packet.
-    sent: VecDeque<Packet>,
+    pub(crate) hearers: Hearers,
+    /// Its packets, if the program has them; otherwise the stack runs by itself.
+    wire: Option<Wire>,
 }
 
 impl Instance {
+    /// A stack whose packets and whose time are the program's.
     pub(crate) fn new(opts: &Opts) -> Result<Instance, Errno> {
         let mut stack = Stack::new(Config::new(opts.seed()));
-        let has_v6 = opts.addresses.iter().any(|a| matches!(a, IpCidr::Ipv6(_)));
-        // IPv6 has an MTU of its own; where it does not, it may have no less than it needs.
-        let mtu6 = opts
-            .mtu6
-            .unwrap_or(if has_v6 { opts.mtu } else { opts.mtu.max(1280) });
-        let mut add = |name: &str, mtu| {
-            stack
-                .add_interface(InterfaceConfig {
-                    name: name.into(),
-                    mtu,
-                    offloads: Offloads::default(),
-                })
-                .map_err(|_| Errno::EINVAL)
-        };
-        let interfaces = [add("ipv4", opts.mtu)?, add("ipv6", mtu6)?];
-        let [v4, v6] = interfaces;
-        for cidr in &opts.addresses {
-            let iface = if matches!(cidr, IpCidr::Ipv4(_)) {
-                v4
-            } else {
-                v6
-            };
-            stack.add_address(iface, *cidr).map_err(|_| Errno::EINVAL)?;
-        }
-        for (all, iface) in [("0.0.0.0/0", v4), ("::/0", v6)] {
-            let via = opts
-                .gateways
-                .iter()
-                .find(|gateway| gateway.is_ipv4() == (iface == v4));
-            let all = all.parse().map_err(|()| Errno::EINVAL)?;
-            stack
-                .add_route(all, iface, via.copied())
-                .map_err(|_| Errno::EINVAL)?;
-        }
-        let arena = Chain::arena(&stack.pools().small);
+        let wire = Wire::new(&mut stack, opts)?;
         Ok(Instance {
+            wire: Some(wire),
+            ..Instance::attached(stack)
+        })
+    }
+
+    /// A stack that runs by itself.
+    pub(crate) fn attached(stack: Stack) -> Instance {
+        Instance {
             sockets: Sockets::new(stack),
             now: Instant::ZERO,
-            interfaces,
-            arena,
-            sent: VecDeque::new(),
-        })
+            hearers: Hearers::default(),
+            wire: None,
+        }
+    }
+
+    /// Flags of a new socket: without a thread of its own nothing ever waits here.
+    pub(crate) fn socket_flags(&self) -> i32 {
+        match self.wire {
+            Some(_) => libc::SOCK_NONBLOCK,
+            None => 0,
+        }
+    }
+
+    /// Whether a call waits that has to.
+    pub(crate) fn waits(&self, fd: i32) -> Result<bool, Errno> {
+        Ok(self.wire.is_none() && !self.sockets.is_nonblocking(fd)?)
+    }
+
+    /// Closes a descriptor, of which those hear that wait for it.
+    pub(crate) fn close(&mut self, fd: i32) -> Result<(), Errno> {
+        self.sockets.close(self.now, fd)?;
+        self.hearers.close(fd);
+        Ok(())
+    }
+
+    /// Passes on what happened; says whether anything did.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.hearers.settle(&mut self.sockets)
     }
 
     /// Takes a packet in, copying it.
     pub(crate) fn input(&mut self, packet: &[u8]) -> Result<(), Errno> {
-        let [v4, v6] = self.interfaces;
-        let iface = match packet.first().map(|byte| byte >> 4) {
-            Some(6) => v6,
-            Some(_) if packet.len() <= LONGEST => v4,
-            _ => return Err(Errno::EINVAL),
-        };
-        // The arena's segments hold the longest ones too.
-        let packet = copy(packet, &mut self.arena, self.sockets.stack())?;
-        self.sockets
-            .stack_mut()
-            .handle_packet(self.now, iface, packet);
-        Ok(())
+        let wire = self.wire.as_mut().ok_or(Errno::EOPNOTSUPP)?;
+        wire.input(self.sockets.stack_mut(), self.now, packet)
     }
 
     /// Copies the next packet into `into`; its length, or 0 when there is none.
     pub(crate) fn output(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
-        self.fill();
-        let Some(packet) = self.sent.front() else {
-            return Ok(0);
-        };
-        let len = packet.len();
-        let place = into.get_mut(..len).ok_or(Errno::EMSGSIZE)?;
-        packet.copy_to(0, place).map_err(|_| Errno::EIO)?;
-        self.sent.pop_front();
-        Ok(len)
+        let wire = self.wire.as_mut().ok_or(Errno::EOPNOTSUPP)?;
+        wire.output(self.sockets.stack_mut(), self.now, into)
     }
 
-    /// Asks the stack for packets until there is one that can leave.
-    fn fill(&mut self) {
-        while self.sent.is_empty() {
-            let stack = self.sockets.stack_mut();
-            let packet = self
-                .interfaces
-                .iter()
-                .find_map(|iface| stack.poll_transmit(self.now, *iface));
-            let Some(packet) = packet else {
-                return;
-            };
-            let mut cut = VecDeque::new();
-            // A super-packet that cannot be cut is dropped: the stack makes none.
-            if drivers::cut(packet, &mut cut).is_err() {
-                continue;
-            }
-            for mut packet in cut {
-                let partial = matches!(packet.meta.checksum, Checksum::Partial { .. });
-                if !partial || packet.complete_checksum().is_ok() {
-                    self.sent.push_back(packet);
-                }
-            }
-        }
-    }
-
-    /// When something is due, in microseconds; `u64::MAX` when nothing is.
+    /// When something is due, in microseconds; `u64::MAX` when nothing is, for the program.
     pub(crate) fn poll_at(&self) -> u64 {
         let at = self.sockets.stack().poll_timeout();
-        at.map_or(u64::MAX, |at| {
+        at.filter(|_| self.wire.is_some()).map_or(u64::MAX, |at| {
             at.as_nanos()
                 .div_ceil(1000)
                 .max(self.now.as_micros().saturating_add(1))
@@ -138,6 +90,9 @@ impl Instance {
 
     /// Sets the clock and does what is due.
     pub(crate) fn run(&mut self, now_us: u64) -> Result<(), Errno> {
+        if self.wire.is_none() {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let nanos = now_us.checked_mul(1000).ok_or(Errno::EINVAL)?;
         let now = Instant::from_nanos(nanos);
         if now < self.now {
@@ -160,12 +115,33 @@ impl Instance {
     }
 }
 
-/// A packet with the bytes of `from`.
-fn copy(from: &[u8], arena: &mut Chain, stack: &Stack) -> Result<Packet, Errno> {
-    let segment = stack.pools().small.segment();
-    if from.len() <= segment {
-        return Packet::copy_from(from, arena).map_err(|_| Errno::ENOBUFS);
+impl Driven for Instance {
+    fn stack(&self) -> &Stack {
+        self.sockets.stack()
     }
-    let mut long = Chain::arena(&stack.pools().send);
-    Packet::copy_from(from, &mut long).map_err(|_| Errno::ENOBUFS)
+
+    fn stack_mut(&mut self) -> &mut Stack {
+        self.sockets.stack_mut()
+    }
+
+    fn hear(&mut self, now: Instant, _: &mut Afterwards) -> bool {
+        self.now = now;
+        self.settle()
+    }
+
+    fn stop(&mut self, _: Instant) -> bool {
+        false
+    }
+
+    fn abandon(&mut self, now: Instant) {
+        for fd in self.sockets.descriptors() {
+            if let Ok(Some(socket)) = self.sockets.handle(fd) {
+                self.sockets.stack_mut().abort(now, socket);
+            }
+        }
+    }
+
+    fn over(&mut self, _: &mut Afterwards) {
+        self.hearers.close_all();
+    }
 }

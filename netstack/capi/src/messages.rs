@@ -1,24 +1,22 @@
 //! What calls do that have more than one argument in memory, and what calls return.
 
-use core::ffi::{c_int, c_ulong, c_void};
+use core::ffi::{c_int, c_ulong};
 
-use libc::{epoll_event, msghdr, nfds_t, pollfd, sockaddr, socklen_t, ssize_t};
-use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd, SockAddr};
+use libc::{epoll_event, pollfd, ssize_t};
+use netstack_core::SocketId;
+use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd};
 use txbuf::IovIter;
 
-use crate::edges;
+use crate::edges::{Incoming, Outgoing, Place, Row};
 use crate::instance::Instance;
+use crate::waiting::Try;
 
 /// The longest IP packet.
 pub(crate) const PACKET_MOST: usize = 65_535;
 /// No option's value is longer.
 pub(crate) const OPTION_MOST: usize = 4096;
-/// The longest name: `struct sockaddr_storage`.
-const NAME_MOST: usize = 128;
-/// The most bytes of control messages (`net.core.optmem_max`).
-const CONTROL_MOST: usize = 128 << 10;
 /// Descriptors and events that one call looks at.
-const MANY: usize = 1 << 20;
+pub(crate) const MANY: usize = 1 << 20;
 
 /// A result as an int: nothing is 0.
 pub(crate) fn done(result: Result<(), Errno>) -> c_int {
@@ -39,129 +37,95 @@ pub(crate) fn size(result: Result<usize, Errno>) -> ssize_t {
     }
 }
 
-/// The bytes of a name.
-pub(crate) fn name_of<'a>(addr: *const sockaddr, len: socklen_t) -> Result<&'a [u8], Errno> {
-    let len = usize::try_from(len as i32).map_err(|_| Errno::EINVAL)?;
-    if len > NAME_MOST {
-        return Err(Errno::EINVAL);
-    }
-    edges::bytes(addr.cast(), len)
-}
-
-/// How much of a name may be written, if it is wanted.
-pub(crate) fn room_for_name(
-    addr: *mut sockaddr,
-    len: *mut socklen_t,
-) -> Result<Option<usize>, Errno> {
-    if addr.is_null() {
-        return Ok(None);
-    }
-    let room = edges::read(len)?;
-    let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
-    Ok(Some(room.min(NAME_MOST)))
-}
-
-/// Writes as much of a name as there is room for, and its length.
-pub(crate) fn write_name(
-    addr: *mut sockaddr,
-    len: *mut socklen_t,
-    room: Option<usize>,
-    name: &SockAddr,
-) -> Result<(), Errno> {
-    let Some(room) = room else {
-        return Ok(());
-    };
-    copy(name, edges::bytes_mut(addr.cast(), room.min(name.len()))?);
-    edges::write(len, name.len() as socklen_t)
-}
-
-/// Writes a name that is all that is asked for.
-pub(crate) fn give_name(
-    name: &SockAddr,
-    addr: *mut sockaddr,
-    len: *mut socklen_t,
-) -> Result<(), Errno> {
-    let room = edges::read(len)?;
-    let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
-    if addr.is_null() && room > 0 {
-        return Err(Errno::EFAULT);
-    }
-    write_name(addr, len, Some(room.min(NAME_MOST)), name)
-}
-
+/// Sends what is left of a message of which `sent` bytes are sent. Where the call waits, all of it is to be sent: then
+/// [`Errno::EAGAIN`] says that some is left.
 pub(crate) fn send(
     on: &mut Instance,
     fd: c_int,
-    msg: *const msghdr,
+    message: &Outgoing<'_>,
     flags: c_int,
+    sent: &mut usize,
 ) -> Result<usize, Errno> {
-    let message = edges::read(msg)?;
-    let len = usize::try_from(message.msg_namelen as i32).map_err(|_| Errno::EINVAL)?;
-    let name = match len.min(NAME_MOST) {
-        0 => None,
-        _ if message.msg_name.is_null() => None,
-        len => Some(edges::bytes(message.msg_name, len)?),
-    };
-    let control = control_len(&message)?;
     let head = MessageHead {
-        name,
-        control: edges::bytes(message.msg_control, control)?,
+        name: message.name,
+        control: message.control,
         token: None,
     };
-    let vectors = edges::vectors(&message)?;
-    on.sockets
-        .sendmsg(fd, &mut IovIter::source(&vectors), &head, flags)
+    let waits = on.waits(fd)? && flags & libc::MSG_DONTWAIT == 0;
+    let mut from = IovIter::source(&message.vectors);
+    from.advance(*sent).map_err(|_| Errno::EINVAL)?;
+    loop {
+        match on.sockets.sendmsg(fd, &mut from, &head, flags) {
+            Ok(more) => *sent += more,
+            Err(Errno::EAGAIN | Errno::ENOBUFS) if waits => return Err(Errno::EAGAIN),
+            // What was sent before is told first.
+            Err(_) if *sent > 0 => return Ok(*sent),
+            Err(error) => return Err(error),
+        }
+        if !waits || from.remaining() == 0 {
+            return Ok(*sent);
+        }
+    }
 }
 
+/// Receives a message into `vectors`; what comes with it is for [`Incoming::write`].
 pub(crate) fn receive(
     on: &mut Instance,
     fd: c_int,
-    msg: *mut msghdr,
+    message: &mut Incoming<'_>,
     flags: c_int,
-) -> Result<usize, Errno> {
-    let mut message = edges::read(msg.cast_const())?;
-    let name_room = usize::try_from(message.msg_namelen as i32).map_err(|_| Errno::EINVAL)?;
-    let control_room = control_len(&message)?;
-    let control = edges::bytes_mut(message.msg_control, control_room)?;
-    let mut vectors = edges::vectors_mut(&message)?;
-    let mut into = IovIter::sink(&mut vectors);
-    let received = on.sockets.recvmsg(fd, &mut into, control_room, flags)?;
-    if !message.msg_name.is_null() {
-        let name = received.name.as_deref().unwrap_or_default();
-        let room = name_room.min(name.len());
-        copy(name, edges::bytes_mut(message.msg_name, room)?);
-        message.msg_namelen = name.len() as socklen_t;
+    attempt: Try,
+) -> Result<netstack_sockets::ReceivedMessage, Errno> {
+    let flags = match attempt {
+        // Not all has come in time: what there is has to do.
+        Try::Last => flags & !libc::MSG_WAITALL,
+        Try::First | Try::Again => flags,
+    };
+    let room = message.control_room();
+    let mut into = IovIter::sink(&mut message.vectors);
+    on.sockets.recvmsg(fd, &mut into, room, flags)
+}
+
+/// Connects; a call that waits is told how it went. `begun` is the connection that it waits for, once there is one.
+pub(crate) fn connect(
+    on: &mut Instance,
+    fd: c_int,
+    name: &[u8],
+    begun: &mut Option<SocketId>,
+) -> Result<(), Errno> {
+    if begun.is_some() && on.sockets.handle(fd)? != *begun {
+        // It was shut, or somebody else heard how it failed: another one is not begun.
+        return Err(Errno::ECONNABORTED);
     }
-    copy(&received.control, control);
-    message.msg_controllen = received.control.len() as _;
-    message.msg_flags = received.flags;
-    edges::write(msg, message)?;
-    Ok(received.bytes)
+    match on.sockets.connect(on.now, fd, name) {
+        // Somebody else asked first how it went.
+        Err(Errno::EISCONN) if begun.is_some() => Ok(()),
+        Err(error @ (Errno::EINPROGRESS | Errno::EALREADY)) => {
+            *begun = on.sockets.handle(fd)?;
+            Err(error)
+        }
+        other => other,
+    }
 }
 
 pub(crate) fn ioctl(
     on: &mut Instance,
     fd: c_int,
     request: c_ulong,
-    arg: *mut c_void,
+    arg: Place<c_int>,
 ) -> Result<(), Errno> {
-    let arg: *mut c_int = arg.cast();
     let argument = match request {
-        libc::FIONBIO => edges::read(arg.cast_const())?,
+        libc::FIONBIO => arg.read()?,
         _ => 0,
     };
     match on.sockets.ioctl(on.now, fd, request, argument)? {
-        Some(number) => edges::write(arg, number),
+        Some(number) => arg.write(number),
         None => Ok(()),
     }
 }
 
-pub(crate) fn poll(on: &mut Instance, fds: *mut pollfd, n: nfds_t) -> Result<i32, Errno> {
-    let count = usize::try_from(n)
-        .ok()
-        .filter(|count| *count <= MANY)
-        .ok_or(Errno::EINVAL)?;
-    let mut all = edges::read_all(fds.cast_const(), count)?;
+pub(crate) fn poll(on: &mut Instance, fds: &Row<pollfd>) -> i32 {
+    let mut all = fds.read();
     let mut polled: Vec<_> = all
         .iter()
         .map(|one| PollFd {
@@ -174,22 +138,13 @@ pub(crate) fn poll(on: &mut Instance, fds: *mut pollfd, n: nfds_t) -> Result<i32
     for (one, polled) in all.iter_mut().zip(&polled) {
         one.revents = polled.revents;
     }
-    edges::write_all(fds, &all)?;
-    Ok(i32::try_from(ready).unwrap_or(i32::MAX))
+    fds.write(&all);
+    i32::try_from(ready).unwrap_or(i32::MAX)
 }
 
-pub(crate) fn wait(
-    on: &mut Instance,
-    ep: c_int,
-    events: *mut epoll_event,
-    max: c_int,
-) -> Result<i32, Errno> {
-    let most = usize::try_from(max).unwrap_or(0).min(MANY);
-    if most > 0 && events.is_null() {
-        return Err(Errno::EFAULT);
-    }
+pub(crate) fn wait(on: &mut Instance, ep: c_int, events: &Row<epoll_event>) -> Result<i32, Errno> {
     let open = on.sockets.descriptors().len();
-    let mut told = vec![EpollEvent::default(); most.min(open)];
+    let mut told = vec![EpollEvent::default(); events.len().min(open)];
     let count = on.sockets.epoll_wait(ep, &mut told)?;
     let written: Vec<_> = told
         .iter()
@@ -199,24 +154,6 @@ pub(crate) fn wait(
             u64: event.data,
         })
         .collect();
-    edges::write_all(events, &written)?;
+    events.write(&written);
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
-}
-
-fn control_len(message: &msghdr) -> Result<usize, Errno> {
-    // A size that differs between C libraries.
-    #[allow(clippy::unnecessary_cast)]
-    let len = message.msg_controllen as usize;
-    if len > CONTROL_MOST {
-        return Err(Errno::ENOBUFS);
-    }
-    Ok(len)
-}
-
-/// Copies as much as both have.
-fn copy(from: &[u8], into: &mut [u8]) {
-    let len = from.len().min(into.len());
-    if let (Some(from), Some(into)) = (from.get(..len), into.get_mut(..len)) {
-        into.copy_from_slice(from);
-    }
 }

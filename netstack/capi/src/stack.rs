@@ -2,28 +2,40 @@
 //!
 //! Each checks its arguments as Linux does, on a stack that is locked meanwhile, and returns a value of at least 0 or a
 //! negative errno.
+//!
+//! # Safety
+//!
+//! Of all functions here: a pointer is null, or has as much memory behind it as the call of POSIX with the same arguments
+//! may read or write, which nobody else changes, nor reads where it is written, before the function returns.
 
-use core::ffi::{c_char, c_int, c_ulong, c_void};
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the same for all, and said above"
+)]
+
+use core::ffi::{c_char, c_int, c_short, c_ulong, c_void};
+use std::os::fd::IntoRawFd as _;
 
 use libc::{epoll_event, msghdr, nfds_t, pollfd, size_t, sockaddr, socklen_t, ssize_t};
 use netstack_sockets::{EpollEvent, Errno};
 
-use crate::edges;
+use crate::edges::{self, Incoming, NameRoom, Outgoing, Place, Row};
 use crate::messages::{
-    OPTION_MOST, PACKET_MOST, done, give_name, int, ioctl, name_of, poll, receive, room_for_name,
-    send, size, wait, write_name,
+    MANY, OPTION_MOST, PACKET_MOST, connect, done, int, ioctl, poll, receive, send, size, wait,
 };
-use crate::registry::{self, with};
+use crate::registry::{self, with, with_fd};
+use crate::waiting::{Side, patiently};
 
 /// Makes a stack from a comma list as `ns_init` takes it: its number, to be passed to the other calls, from any thread.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_new(opts: *const c_char) -> c_int {
-    int(opts_of(opts).and_then(registry::add))
+pub unsafe extern "C" fn ns_stack_new(opts: *const c_char) -> c_int {
+    // SAFETY: promised by the caller.
+    let opts = unsafe { opts_of(opts) };
+    int(opts.and_then(registry::add))
 }
 
-/// Ends a stack with all that is open on it. Its number means nothing from then on.
-#[allow(unsafe_code)]
+/// Ends a stack with all that is open on it, and wakes the calls that wait. Its number means nothing from then on. One on a
+/// device first delivers what closed connections have to, for 5 seconds at most.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_free(stack: c_int) -> c_int {
     if stack == registry::GLOBAL {
@@ -32,17 +44,7 @@ pub extern "C" fn ns_stack_free(stack: c_int) -> c_int {
     done(registry::remove(stack))
 }
 
-/// A null pointer means defaults.
-pub(crate) fn opts_of<'a>(opts: *const c_char) -> Result<&'a str, Errno> {
-    if opts.is_null() {
-        Ok("")
-    } else {
-        edges::text(opts)
-    }
-}
-
-/// Makes a socket, as `socket`. It never waits.
-#[allow(unsafe_code)]
+/// Makes a socket, as `socket`. Without a thread of the stack's own it is one that never waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_socket(
     stack: c_int,
@@ -51,150 +53,176 @@ pub extern "C" fn ns_stack_socket(
     protocol: c_int,
 ) -> c_int {
     int(with(stack, |on| {
-        // Nothing waits here, and so all sockets are such that do not.
-        on.sockets
-            .socket(domain, kind | libc::SOCK_NONBLOCK, protocol)
+        let flags = on.socket_flags();
+        on.sockets.socket(domain, kind | flags, protocol)
     }))
 }
 
-/// Closes a descriptor, as `close`.
-#[allow(unsafe_code)]
+/// Closes a descriptor, as `close`. Calls that wait for it give -EBADF.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_close(stack: c_int, fd: c_int) -> c_int {
-    done(with(stack, |on| on.sockets.close(on.now, fd)))
+    done(with_fd(stack, fd, |on| on.close(fd)))
 }
 
 /// Binds a socket, as `bind`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_bind(
+pub unsafe extern "C" fn ns_stack_bind(
     stack: c_int,
     fd: c_int,
     addr: *const sockaddr,
     len: socklen_t,
 ) -> c_int {
-    done(with(stack, |on| {
-        let name = name_of(addr, len)?;
-        on.sockets.bind(fd, name)
-    }))
+    // SAFETY: promised by the caller.
+    let name = unsafe { edges::name(addr, len) };
+    done(with_fd(stack, fd, |on| on.sockets.bind(fd, name?)))
 }
 
 /// Listens, as `listen`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_listen(stack: c_int, fd: c_int, backlog: c_int) -> c_int {
-    done(with(stack, |on| on.sockets.listen(fd, backlog)))
+    done(with_fd(stack, fd, |on| on.sockets.listen(fd, backlog)))
 }
 
-/// Accepts a connection, as `accept`; -EAGAIN when none waits.
-#[allow(unsafe_code)]
+/// Accepts a connection, as `accept`; -EAGAIN when none waits and the call does not.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_accept(
+pub unsafe extern "C" fn ns_stack_accept(
     stack: c_int,
     fd: c_int,
     addr: *mut sockaddr,
     len: *mut socklen_t,
 ) -> c_int {
-    int(with(stack, |on| {
-        let room = room_for_name(addr, len)?;
-        let (accepted, peer) = on.sockets.accept(on.now, fd, libc::SOCK_NONBLOCK)?;
-        write_name(addr, len, room, &peer)?;
-        Ok(accepted)
-    }))
+    // SAFETY: promised by the caller.
+    let room = unsafe { NameRoom::if_wanted(addr, len) };
+    let accept = || {
+        let room = room?;
+        let (accepted, peer) = patiently(stack, fd, Side::Read, false, |on, _| {
+            on.sockets.accept(on.now, fd, on.socket_flags())
+        })?;
+        match room.map(|room| room.write(&peer)) {
+            Some(Err(error)) => Err(error),
+            _ => Ok(accepted),
+        }
+    };
+    int(accept())
 }
 
-/// Connects, as `connect`; -EINPROGRESS when a connection is begun.
-#[allow(unsafe_code)]
+/// Connects, as `connect`; -EINPROGRESS when a connection is begun and the call does not wait.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_connect(
+pub unsafe extern "C" fn ns_stack_connect(
     stack: c_int,
     fd: c_int,
     addr: *const sockaddr,
     len: socklen_t,
 ) -> c_int {
-    done(with(stack, |on| {
-        let name = name_of(addr, len)?;
-        on.sockets.connect(on.now, fd, name)
+    // SAFETY: promised by the caller.
+    let name = unsafe { edges::name(addr, len) };
+    let mut begun = None;
+    done(patiently(stack, fd, Side::Write, false, |on, _| {
+        connect(on, fd, name?, &mut begun)
     }))
 }
 
-/// Sends a message, as `sendmsg`; -EAGAIN when there is no room.
-#[allow(unsafe_code)]
+/// Sends a message, as `sendmsg`; -EAGAIN when there is no room and the call does not wait. One that waits sends all of it.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_sendmsg(
+pub unsafe extern "C" fn ns_stack_sendmsg(
     stack: c_int,
     fd: c_int,
     msg: *const msghdr,
     flags: c_int,
 ) -> ssize_t {
-    size(with(stack, |on| send(on, fd, msg, flags)))
+    // SAFETY: promised by the caller.
+    let message = unsafe { Outgoing::new(msg) };
+    let hasty = flags & libc::MSG_DONTWAIT != 0;
+    let mut sent = 0;
+    let result = message.and_then(|message| {
+        patiently(stack, fd, Side::Write, hasty, |on, _| {
+            send(on, fd, &message, flags, &mut sent)
+        })
+    });
+    size(match result {
+        // The time was up, or the descriptor was closed, in the middle.
+        Err(_) if sent > 0 => Ok(sent),
+        other => other,
+    })
 }
 
-/// Receives a message, as `recvmsg`; -EAGAIN when there is none.
-#[allow(unsafe_code)]
+/// Receives a message, as `recvmsg`; -EAGAIN when there is none and the call does not wait.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_recvmsg(
+pub unsafe extern "C" fn ns_stack_recvmsg(
     stack: c_int,
     fd: c_int,
     msg: *mut msghdr,
     flags: c_int,
 ) -> ssize_t {
-    size(with(stack, |on| receive(on, fd, msg, flags)))
+    // SAFETY: promised by the caller.
+    let message = unsafe { Incoming::new(msg) };
+    let hasty = flags & libc::MSG_DONTWAIT != 0;
+    size(message.and_then(|mut message| {
+        let received = patiently(stack, fd, Side::Read, hasty, |on, attempt| {
+            receive(on, fd, &mut message, flags, attempt)
+        })?;
+        let name = received.name.as_deref().unwrap_or_default();
+        message.write(name, &received.control, received.flags)?;
+        Ok(received.bytes)
+    }))
 }
 
 /// Shuts one or both halves of a socket, as `shutdown`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_shutdown(stack: c_int, fd: c_int, how: c_int) -> c_int {
-    done(with(stack, |on| on.sockets.shutdown(on.now, fd, how)))
+    done(with_fd(stack, fd, |on| {
+        on.sockets.shutdown(on.now, fd, how)
+    }))
 }
 
 /// The name that a socket is bound to, as `getsockname`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_getsockname(
+pub unsafe extern "C" fn ns_stack_getsockname(
     stack: c_int,
     fd: c_int,
     addr: *mut sockaddr,
     len: *mut socklen_t,
 ) -> c_int {
+    // SAFETY: promised by the caller.
+    let room = unsafe { NameRoom::new(addr, len) };
     done(with(stack, |on| {
         let name = on.sockets.getsockname(fd)?;
-        give_name(&name, addr, len)
+        room?.write(&name)
     }))
 }
 
 /// The name that a socket is connected to, as `getpeername`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_getpeername(
+pub unsafe extern "C" fn ns_stack_getpeername(
     stack: c_int,
     fd: c_int,
     addr: *mut sockaddr,
     len: *mut socklen_t,
 ) -> c_int {
+    // SAFETY: promised by the caller.
+    let room = unsafe { NameRoom::new(addr, len) };
     done(with(stack, |on| {
         let name = on.sockets.getpeername(fd)?;
-        give_name(&name, addr, len)
+        room?.write(&name)
     }))
 }
 
 /// Answers `SIOCINQ`, `SIOCOUTQ`, `SIOCOUTQNSD` and `SIOCATMARK` in the int at `arg`, and takes `FIONBIO`, as `ioctl`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_ioctl(
+pub unsafe extern "C" fn ns_stack_ioctl(
     stack: c_int,
     fd: c_int,
     request: c_ulong,
     arg: *mut c_void,
 ) -> c_int {
-    done(with(stack, |on| ioctl(on, fd, request, arg)))
+    // SAFETY: promised by the caller.
+    let arg = unsafe { Place::new(arg.cast()) };
+    done(with_fd(stack, fd, |on| ioctl(on, fd, request, arg)))
 }
 
 /// Reads an option, as `getsockopt`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_getsockopt(
+pub unsafe extern "C" fn ns_stack_getsockopt(
     stack: c_int,
     fd: c_int,
     level: c_int,
@@ -202,19 +230,18 @@ pub extern "C" fn ns_stack_getsockopt(
     value: *mut c_void,
     len: *mut socklen_t,
 ) -> c_int {
-    done(with(stack, |on| {
-        let room = edges::read(len)?;
-        let room = usize::try_from(room as i32).map_err(|_| Errno::EINVAL)?;
-        let into = edges::bytes_mut(value, room.min(OPTION_MOST))?;
+    // SAFETY: promised by the caller.
+    let room = unsafe { edges::sized(value, len, OPTION_MOST) };
+    done(with_fd(stack, fd, |on| {
+        let (into, len) = room?;
         let written = on.sockets.getsockopt(fd, level, name, into)?;
-        edges::write(len, written as socklen_t)
+        len.write(written as socklen_t)
     }))
 }
 
 /// Sets an option, as `setsockopt`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_setsockopt(
+pub unsafe extern "C" fn ns_stack_setsockopt(
     stack: c_int,
     fd: c_int,
     level: c_int,
@@ -222,42 +249,48 @@ pub extern "C" fn ns_stack_setsockopt(
     value: *const c_void,
     len: socklen_t,
 ) -> c_int {
-    done(with(stack, |on| {
-        let len = usize::try_from(len as i32).map_err(|_| Errno::EINVAL)?;
-        let value = edges::bytes(value, len.min(OPTION_MOST))?;
-        on.sockets.setsockopt(on.now, fd, level, name, value)
+    let value = edges::length(len).and_then(|len| {
+        // SAFETY: promised by the caller.
+        unsafe { edges::bytes(value, len.min(OPTION_MOST)) }
+    });
+    done(with_fd(stack, fd, |on| {
+        on.sockets.setsockopt(on.now, fd, level, name, value?)
     }))
 }
 
 /// Says what can be done with descriptors now, as `poll` with a timeout of 0.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_poll(stack: c_int, fds: *mut pollfd, n: nfds_t) -> c_int {
-    int(with(stack, |on| poll(on, fds, n)))
+pub unsafe extern "C" fn ns_stack_poll(stack: c_int, fds: *mut pollfd, n: nfds_t) -> c_int {
+    let count = usize::try_from(n).ok().filter(|count| *count <= MANY);
+    let fds = count.ok_or(Errno::EINVAL).and_then(|count| {
+        // SAFETY: promised by the caller.
+        unsafe { Row::new(fds, count) }
+    });
+    int(with(stack, |on| Ok(poll(on, &fds?))))
 }
 
 /// Makes a descriptor that watches others, as `epoll_create1`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_epoll_create(stack: c_int) -> c_int {
     int(with(stack, |on| on.sockets.epoll_create()))
 }
 
 /// Watches a descriptor, as `epoll_ctl`.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_epoll_ctl(
+pub unsafe extern "C" fn ns_stack_epoll_ctl(
     stack: c_int,
     ep: c_int,
     op: c_int,
     fd: c_int,
     event: *mut epoll_event,
 ) -> c_int {
-    done(with(stack, |on| {
+    // SAFETY: promised by the caller.
+    let event = unsafe { Place::new(event) };
+    done(with_fd(stack, ep, |on| {
         let event = match op {
             libc::EPOLL_CTL_DEL => EpollEvent::default(),
             _ => {
-                let epoll_event { events, u64: data } = edges::read(event)?;
+                let epoll_event { events, u64: data } = event.read()?;
                 EpollEvent { events, data }
             }
         };
@@ -266,63 +299,87 @@ pub extern "C" fn ns_stack_epoll_ctl(
 }
 
 /// Tells what there is now of what is watched, as `epoll_wait` with a timeout of 0.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_epoll_wait(
+pub unsafe extern "C" fn ns_stack_epoll_wait(
     stack: c_int,
     ep: c_int,
     events: *mut epoll_event,
     max: c_int,
 ) -> c_int {
-    int(with(stack, |on| wait(on, ep, events, max)))
+    let most = usize::try_from(max).unwrap_or(0).min(MANY);
+    // SAFETY: promised by the caller.
+    let events = unsafe { Row::new(events, most) };
+    int(with_fd(stack, ep, |on| wait(on, ep, &events?)))
+}
+
+/// A descriptor of the host, for its `poll` and `epoll`, that is readable as long as one of `events`, which are bits of `poll`,
+/// is so of `fd`, or an error or a hang-up, and when `fd` is closed. It is the program's, to be closed by `close` and not to be
+/// read. Now and then it is readable in vain.
+#[unsafe(no_mangle)]
+pub extern "C" fn ns_stack_eventfd(stack: c_int, fd: c_int, events: c_short) -> c_int {
+    int(with(stack, |on| {
+        let own = on.hearers.eventfd(&mut on.sockets, fd, events)?;
+        Ok(own.into_raw_fd())
+    }))
 }
 
 /// Takes in an IP packet, which is copied.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_input(stack: c_int, packet: *const c_void, len: size_t) -> c_int {
-    done(with(stack, |on| {
-        if len > PACKET_MOST {
-            return Err(Errno::EMSGSIZE);
-        }
-        on.input(edges::bytes(packet, len)?)
-    }))
+pub unsafe extern "C" fn ns_stack_input(stack: c_int, packet: *const c_void, len: size_t) -> c_int {
+    if len > PACKET_MOST {
+        return -libc::EMSGSIZE;
+    }
+    // SAFETY: promised by the caller.
+    let packet = unsafe { edges::bytes(packet, len) };
+    done(with(stack, |on| on.input(packet?)))
 }
 
-/// Copies the next IP packet, of at most the MTU, to `buf`: its length, or 0 when there is none; -EMSGSIZE, and the packet is kept, when `cap` is too small.
-#[allow(unsafe_code)]
+/// Copies the next IP packet, of at most the MTU, to `buf`: its length, or 0 when there is none; -EMSGSIZE, and the packet is
+/// kept, when `cap` is too small.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_output(stack: c_int, buf: *mut c_void, cap: size_t) -> ssize_t {
-    size(with(stack, |on| {
-        // None is longer.
-        let into = edges::bytes_mut(buf, cap.min(PACKET_MOST))?;
-        on.output(into)
-    }))
+pub unsafe extern "C" fn ns_stack_output(stack: c_int, buf: *mut c_void, cap: size_t) -> ssize_t {
+    // None is longer.
+    let cap = cap.min(PACKET_MOST);
+    // SAFETY: promised by the caller.
+    let into = unsafe { edges::bytes_mut(buf, cap) };
+    size(with(stack, |on| on.output(into?)))
 }
 
-/// When `run` is to be called next, in microseconds; UINT64_MAX when nothing waits for time to pass.
-#[allow(unsafe_code)]
+/// When `run` is to be called next, in microseconds; UINT64_MAX when nothing waits for time to pass, or the stack runs by
+/// itself.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_poll_at(stack: c_int) -> u64 {
     with(stack, |on| Ok(on.poll_at())).unwrap_or(u64::MAX)
 }
 
 /// Sets the clock, which never goes back, and does what is due; afterwards `poll_at` is later.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_run(stack: c_int, now_us: u64) -> c_int {
     done(with(stack, |on| on.run(now_us)))
 }
 
 /// Sets a variable by its name in Linux, with or without `net.ipv4.`; -ENOENT for one that the stack has not.
-#[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_stack_sysctl(
+pub unsafe extern "C" fn ns_stack_sysctl(
     stack: c_int,
     name: *const c_char,
     value: *const c_char,
 ) -> c_int {
-    done(with(stack, |on| {
-        on.sysctl(edges::text(name)?, edges::text(value)?)
-    }))
+    // SAFETY: promised by the caller.
+    let (name, value) = unsafe { (edges::text(name), edges::text(value)) };
+    done(with(stack, |on| on.sysctl(name?, value?)))
+}
+
+/// A null pointer means defaults.
+///
+/// # Safety
+///
+/// As for [`edges::text`].
+pub(crate) unsafe fn opts_of<'a>(opts: *const c_char) -> Result<&'a str, Errno> {
+    if opts.is_null() {
+        Ok("")
+    } else {
+        // SAFETY: as promised.
+        unsafe { edges::text(opts) }
+    }
 }

@@ -1,59 +1,113 @@
 //! Programs in C, compiled against the header and run with the library, shared and static.
+//!
+//! With `SANITIZER=address` or `SANITIZER=thread`, and the library built for it (`.ci/sanitize`), they are compiled for it
+//! too.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+
+use drivers::netlink::Netns;
 
 /// What a static library of Rust needs of the system.
 const SYSTEM: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
-/// Where the library is; it is built first, for nothing else has it built.
-fn library() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "-p", "netstack-capi"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(
-        built.expect("cargo").success(),
-        "the library does not build"
-    );
-    // .../target/debug/deps/programs-... of this very program.
-    let program = std::env::current_exe().expect("a path");
-    let target = program.ancestors().nth(3).expect("a target directory");
-    target.join("debug")
+fn sanitizer() -> Option<String> {
+    std::env::var("SANITIZER").ok()
 }
 
-fn run(program: &str, shared: bool) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = library();
-    let dir = tempfile::tempdir().expect("a directory");
-    let made = dir.path().join(program);
-    let mut compiler = Command::new("cc");
-    compiler
-        .args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
-        .arg(root.join("include"))
-        .arg(root.join("tests/c").join(program).with_extension("c"))
-        .arg("-o")
-        .arg(&made);
-    if shared {
-        compiler.arg("-L").arg(&library).arg("-lnetstack");
-    } else {
-        compiler.arg(library.join("libnetstack.a"));
+/// Where the library is; it is built first, for nothing else has it built.
+fn library() -> PathBuf {
+    // .../target/debug/deps/programs-... of this very program, with a triple before `debug` where one was asked for.
+    let program = std::env::current_exe().expect("a path");
+    let debug = program.ancestors().nth(2).expect("a directory");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--quiet", "--locked", "-p", "netstack-capi"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if sanitizer().is_some() {
+        let triple = debug.parent().and_then(Path::file_name);
+        cargo.arg("--target").arg(triple.expect("a triple"));
     }
-    let compiled = compiler.args(SYSTEM).output().expect("a C compiler");
-    let errors = String::from_utf8_lossy(&compiled.stderr);
-    assert!(compiled.status.success(), "{errors}");
-    let ran = Command::new(&made)
-        .env("LD_LIBRARY_PATH", &library)
-        .output()
-        .expect("the program");
+    let built = cargo.status().expect("cargo");
+    assert!(built.success(), "the library does not build");
+    debug.to_owned()
+}
+
+/// A program that is compiled, in a directory that goes with it.
+struct Program {
+    dir: tempfile::TempDir,
+    name: &'static str,
+    library: PathBuf,
+}
+
+impl Program {
+    fn compile(name: &'static str, shared: bool) -> Program {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let library = library();
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut compiler = Command::new("cc");
+        compiler
+            .args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
+            .arg(root.join("include"))
+            .arg(root.join("tests/c").join(name).with_extension("c"))
+            .arg("-o")
+            .arg(dir.path().join(name));
+        if let Some(sanitizer) = sanitizer() {
+            compiler.arg(format!("-fsanitize={sanitizer}"));
+        }
+        if shared {
+            compiler.arg("-L").arg(&library).arg("-lnetstack");
+        } else {
+            compiler.arg(library.join("libnetstack.a"));
+        }
+        let compiled = compiler.args(SYSTEM).output().expect("a C compiler");
+        let errors = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success(), "{errors}");
+        Program { dir, name, library }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.dir.path().join(self.name));
+        command.env("LD_LIBRARY_PATH", &self.library);
+        command
+    }
+}
+
+fn succeeded(ran: &Output) {
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{}: {said}", ran.status);
+}
+
+fn run(name: &'static str, shared: bool) {
+    let program = Program::compile(name, shared);
+    succeeded(&program.command().output().expect("the program"));
+}
+
+/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
+fn may_use_tun() -> bool {
+    let why = if !rustix::process::geteuid().is_root() {
+        "it takes root to make network namespaces"
+    } else if File::open("/dev/net/tun").is_err() {
+        "/dev/net/tun cannot be opened"
+    } else {
+        return true;
+    };
+    assert!(
+        std::env::var_os("REQUIRE_TUN").is_none(),
+        "REQUIRE_TUN is set, but {why}"
+    );
+    eprintln!("SKIPPED: {why}");
+    false
 }
 
 #[test]
 fn two_stacks_talk_in_virtual_time() {
     run("virtual_time", false);
-    run("virtual_time", true);
+    // The runtime of a sanitizer is not in the shared library.
+    if sanitizer().is_none() {
+        run("virtual_time", true);
+    }
 }
 
 #[test]
@@ -64,4 +118,15 @@ fn every_option_does_what_it_says() {
 #[test]
 fn bad_use_is_an_errno_and_never_a_crash() {
     run("bad_use", false);
+}
+
+#[test]
+fn a_stack_that_runs_by_itself_talks_to_the_kernel_and_its_calls_wait() {
+    if !may_use_tun() {
+        return;
+    }
+    let program = Program::compile("attached", false);
+    let space = Netns::anonymous().expect("root");
+    let ran = space.run(|| program.command().output());
+    succeeded(&ran.expect("a namespace").expect("the program"));
 }

@@ -398,6 +398,8 @@ counters! {
         accepted_udp,
         /// Flows that were rejected, and their senders told.
         rejected,
+        /// UDP flows that were refused after they had been accepted, and their senders told.
+        refused,
         /// Flows that were dropped by decision.
         dropped: dropped,
         /// Flows that were put off.

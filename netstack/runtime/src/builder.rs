@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use drivers::{Capabilities, Device, Edge};
-use netstack_core::{Config, ConfigError, IfaceId, InterfaceConfig, IpCidr, Shard, Stack};
+use netstack_core::{Config, ConfigError, IfaceId, Instant, InterfaceConfig, IpCidr, Shard, Stack};
 use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 use txbuf::{Account, Offloads};
@@ -17,12 +17,13 @@ use txbuf::{Account, Offloads};
 use crate::Netstack;
 use crate::alarm::Alarm;
 use crate::clock::Clock;
+use crate::driver::Driven;
 use crate::event_loop::{EventLoop, Port};
+use crate::hosted::Hosted;
 use crate::mailbox::{Mail, Mailbox};
 use crate::netstack::{Remains, RunningShard};
 use crate::service::{Service, ServiceHost, copies};
 use crate::shared::{Shared, State};
-use crate::waiters::Waiters;
 
 /// How long a stack without handles goes on for connections that still deliver.
 const LINGER: Duration = Duration::from_secs(5);
@@ -240,6 +241,49 @@ impl Builder {
     ///
     /// See [`StartError`]; nothing is left running then, and the devices are closed.
     pub fn start(self) -> Result<Netstack, StartError> {
+        let linger = self.linger;
+        let shards = self.launch(&|mut stack, now, own| {
+            let mut services = ServiceHost::default();
+            for mut service in own {
+                let name = service.as_ref().map(|service| service.name().to_owned());
+                services
+                    .start(&mut stack, now, &mut service)
+                    .map_err(|source| StartError::Service {
+                        service: name.unwrap_or_default(),
+                        source,
+                    })?;
+            }
+            Ok(Hosted::new(stack, services))
+        })?;
+        Ok(Netstack::new(shards, linger))
+    }
+
+    pub(crate) fn linger_time(&self) -> Duration {
+        self.linger
+    }
+
+    /// As [`start`](Self::start), for one stack that `wrap` makes part of something else.
+    pub(crate) fn launch_one<D: Driven>(
+        self,
+        wrap: impl Fn(Stack) -> D,
+    ) -> Result<RunningShard<D>, StartError> {
+        if let Some(service) = self.services.first() {
+            return Err(StartError::Service {
+                service: service.name().to_owned(),
+                source: io::ErrorKind::Unsupported.into(),
+            });
+        }
+        for interface in &self.interfaces {
+            interface.check_only()?;
+        }
+        let mut shards = self.launch(&|stack, _, _| Ok(wrap(stack)))?;
+        shards
+            .pop()
+            .ok_or_else(|| StartError::Loop(io::ErrorKind::Other.into()))
+    }
+
+    /// Makes the stack of each shard, whatever `wrap` makes it part of, and starts the threads.
+    fn launch<D: Driven>(self, wrap: &Wrap<'_, D>) -> Result<Vec<RunningShard<D>>, StartError> {
         let seed = self.seed.map_or_else(random_seed, Ok)?;
         check_names(&self.interfaces)?;
         let count = check_queues(&self.interfaces)?;
@@ -263,7 +307,14 @@ impl Builder {
             config.waker = Some(Waker::from(Arc::clone(&alarms[index])));
             let queues = interfaces.iter_mut().filter_map(Iterator::next).collect();
             let own = services.iter_mut().filter_map(Iterator::next).collect();
-            let (state, ports) = make(stack(config), index, clock, queues, own)?;
+            let (stack, ports) = make(stack(config), index, queues)?;
+            let state = State {
+                clock,
+                driven: wrap(stack, clock.now(), own)?,
+                interfaces: ports.iter().map(Port::status).collect(),
+                stop: None,
+                wakes_at: None,
+            };
             let shared = Arc::new(Shared::new(state, Arc::clone(&alarms[index])));
             let mail = (count > 1).then(|| Mail {
                 own: Arc::clone(&mailboxes[index]),
@@ -273,18 +324,19 @@ impl Builder {
                 EventLoop::new(Arc::clone(&shared), clock, ports, mail, self.busy_poll);
             loops.push((shared, event_loop));
         }
-        // Should a thread not start, the handle that goes ends the others.
+        // Should a thread not start, the others end.
         let mut shards = Vec::new();
         for (number, (shared, event_loop)) in loops.into_iter().enumerate() {
             match spawn(number, event_loop) {
                 Ok(thread) => shards.push(RunningShard::new(shared, thread)),
                 Err(error) => {
-                    drop(Netstack::new(shards, Duration::ZERO));
+                    let stop = |shard: &RunningShard<D>| shard.shared().stop(Duration::ZERO);
+                    shards.iter().for_each(stop);
                     return Err(StartError::Loop(error));
                 }
             }
         }
-        Ok(Netstack::new(shards, self.linger))
+        Ok(shards)
     }
 }
 
@@ -307,14 +359,22 @@ impl Interface {
 
     /// Its only queue.
     fn only(&mut self) -> Result<Queue, StartError> {
-        let queues = self.queues.len();
-        let refusal = || StartError::Queues {
+        self.check_only()?;
+        self.queues.pop().ok_or_else(|| self.too_many(0))
+    }
+
+    /// Whether it has one queue.
+    fn check_only(&self) -> Result<(), StartError> {
+        match self.queues.len() {
+            1 => Ok(()),
+            queues => Err(self.too_many(queues)),
+        }
+    }
+
+    fn too_many(&self, queues: usize) -> StartError {
+        StartError::Queues {
             interface: self.name.clone(),
             queues,
-        };
-        match queues {
-            1 => self.queues.pop().ok_or_else(refusal),
-            _ => Err(refusal()),
         }
     }
 }
@@ -327,42 +387,24 @@ fn seed_of(mut seed: [u8; 32], shard: Shard) -> [u8; 32] {
     seed
 }
 
-/// Puts a shard together: its interfaces, and its services.
+/// Makes a stack part of what uses it, at this time, with these services of the shard.
+type Wrap<'a, D> =
+    dyn Fn(Stack, Instant, Vec<Option<Box<dyn Service>>>) -> Result<D, StartError> + 'a;
+
+/// Puts the stack of a shard together with its interfaces.
 fn make(
     mut stack: Stack,
     shard: usize,
-    clock: Clock,
     interfaces: Vec<Interface>,
-    own_services: Vec<Option<Box<dyn Service>>>,
-) -> Result<(State, Vec<Port>), StartError> {
+) -> Result<(Stack, Vec<Port>), StartError> {
     let ports = interfaces
         .into_iter()
         .map(|interface| attach(&mut stack, shard, interface))
         .collect::<Result<Vec<Port>, StartError>>()?;
-    let mut services = ServiceHost::default();
-    for mut service in own_services {
-        let name = service.as_ref().map(|service| service.name().to_owned());
-        services
-            .start(&mut stack, clock.now(), &mut service)
-            .map_err(|source| StartError::Service {
-                service: name.unwrap_or_default(),
-                source,
-            })?;
-    }
-    let state = State {
-        clock,
-        stack,
-        waiters: Waiters::default(),
-        services,
-        open: HashSet::new(),
-        interfaces: ports.iter().map(Port::status).collect(),
-        stop: None,
-        wakes_at: None,
-    };
-    Ok((state, ports))
+    Ok((stack, ports))
 }
 
-fn spawn(number: usize, event_loop: EventLoop) -> io::Result<JoinHandle<Remains>> {
+fn spawn<D: Driven>(number: usize, event_loop: EventLoop<D>) -> io::Result<JoinHandle<Remains>> {
     let name = match number {
         0 => THREAD_NAME.to_owned(),
         number => format!("{THREAD_NAME}-{number}"),

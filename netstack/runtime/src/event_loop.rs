@@ -11,34 +11,29 @@ mod port;
 
 use std::hint;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use netstack_core::Instant;
 
 pub(crate) use self::port::{LONGEST_WAIT, Port};
 use crate::clock::Clock;
+use crate::driver::{Afterwards, Driven};
 use crate::mailbox::Mail;
 use crate::netstack::Remains;
-use crate::service::Service;
 use crate::shared::{Shared, State};
 use crate::sleep::sleep;
-
-/// Events told to waiters and services in one turn; the rest waits for the next, after packets have moved.
-const EVENTS_PER_TURN: usize = 1024;
 
 /// How soon to offer packets again to a shard that had no room for more.
 const STRAY_RETRY: Duration = Duration::from_millis(1);
 
 /// The loop and what it alone touches.
-pub(crate) struct EventLoop {
-    shared: Arc<Shared>,
+pub(crate) struct EventLoop<D: Driven> {
+    shared: Arc<Shared<D>>,
     clock: Clock,
     ports: Vec<Port>,
     /// What goes between the shards, if there are several.
     mail: Option<Mail>,
-    woken: Vec<Waker>,
-    retired: Vec<Box<dyn Service>>,
+    after: Afterwards,
     /// How long to watch the devices before sleeping.
     busy_poll: Duration,
     /// As the last turn, sleep or look at the devices had it.
@@ -55,9 +50,9 @@ enum Turn {
     Ended(bool),
 }
 
-impl EventLoop {
+impl<D: Driven> EventLoop<D> {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<Shared<D>>,
         clock: Clock,
         ports: Vec<Port>,
         mail: Option<Mail>,
@@ -69,8 +64,7 @@ impl EventLoop {
             clock,
             ports,
             mail,
-            woken: Vec::new(),
-            retired: Vec::new(),
+            after: Afterwards::default(),
             busy_poll,
             now,
         }
@@ -90,8 +84,7 @@ impl EventLoop {
                 self.shared.alarm.prepare();
             }
             let turn = self.turn();
-            self.woken.drain(..).for_each(Waker::wake);
-            self.retired.clear();
+            self.after.run();
             let sent = self.transmit();
             fed = match turn {
                 Turn::Ended(finished) => break finished,
@@ -139,30 +132,30 @@ impl EventLoop {
         for port in &mut self.ports {
             let id = port.id();
             for packet in port.received() {
-                state.stack.handle_packet(now, id, packet);
+                state.driven.stack_mut().handle_packet(now, id, packet);
                 worked = true;
             }
         }
         if let Some(mail) = &self.mail {
-            worked |= mail.deliver(&mut state.stack, now);
+            worked |= mail.deliver(state.driven.stack_mut(), now);
         }
-        if state.stack.poll_timeout().is_some_and(|due| due <= now) {
-            state.stack.handle_timeout(now);
+        let stack = state.driven.stack_mut();
+        if stack.poll_timeout().is_some_and(|due| due <= now) {
+            stack.handle_timeout(now);
             worked = true;
         }
         if state.stop.is_some() {
-            worked |= state.services.stop(&mut state.stack, now);
+            worked |= state.driven.stop(now);
         }
-        worked |= tell(state, now, &mut self.woken);
+        worked |= state.driven.hear(now, &mut self.after);
         for (port, status) in self.ports.iter_mut().zip(&mut state.interfaces) {
             let id = port.id();
-            worked |= port.pull(|| state.stack.poll_transmit(now, id));
+            worked |= port.pull(|| state.driven.stack_mut().poll_transmit(now, id));
             port.refresh(status);
         }
         if let Some(mail) = &self.mail {
-            worked |= mail.collect(&mut state.stack);
+            worked |= mail.collect(state.driven.stack_mut());
         }
-        state.services.take_retired(&mut self.retired);
         match end(state, now, &self.ports, worked) {
             Some(finished) => {
                 abandon(state, now, &mut self.ports);
@@ -177,13 +170,14 @@ impl EventLoop {
     }
 
     /// The earliest of all reasons to wake up by the clock.
-    fn wake_at(&self, state: &State, now: Instant) -> Option<Instant> {
+    fn wake_at(&self, state: &State<D>, now: Instant) -> Option<Instant> {
         // The next shard had no room.
-        let strays = state.stack.has_strays().then(|| now + STRAY_RETRY);
+        let stack = state.driven.stack();
+        let strays = stack.has_strays().then(|| now + STRAY_RETRY);
         let stop = state.stop.map(|stop| stop.deadline);
         let ports = self.ports.iter().filter_map(|port| port.wake_at(now));
         ports
-            .chain(state.stack.poll_timeout())
+            .chain(stack.poll_timeout())
             .chain(strays)
             .chain(stop)
             .min()
@@ -230,11 +224,11 @@ impl EventLoop {
         );
     }
 
-    fn remains(self, state: Option<State>, finished: bool) -> Remains {
+    fn remains(self, state: Option<State<D>>, finished: bool) -> Remains {
         let interfaces = self.ports.iter().map(Port::status).collect();
         let counters = state
             .as_ref()
-            .map(|state| state.stack.counters().clone())
+            .map(|state| state.driven.stack().counters().clone())
             .unwrap_or_default();
         // The stack goes before the devices, so that what it still held of their storage is back.
         let destructors = self.shared.defer();
@@ -249,41 +243,28 @@ impl EventLoop {
     }
 }
 
-/// Passes the stack's events on to services and waiters; says whether there were any.
-fn tell(state: &mut State, now: Instant, woken: &mut Vec<Waker>) -> bool {
-    for told in 0..EVENTS_PER_TURN {
-        let Some(event) = state.stack.poll_event() else {
-            return told > 0;
-        };
-        if !state.services.deliver(&mut state.stack, now, &event) {
-            state.waiters.notify(&event, woken);
-        }
-    }
-    true
-}
-
 /// Whether it is time to end, and then whether everything was delivered.
-fn end(state: &State, now: Instant, ports: &[Port], worked: bool) -> Option<bool> {
+fn end<D: Driven>(state: &State<D>, now: Instant, ports: &[Port], worked: bool) -> Option<bool> {
     let stop = state.stop?;
-    let finished = !worked && state.stack.closing() == 0 && ports.iter().all(Port::is_drained);
+    let finished =
+        !worked && state.driven.stack().closing() == 0 && ports.iter().all(Port::is_drained);
     (finished || stop.deadline <= now).then_some(finished)
 }
 
 /// Resets what is still open, so that no peer is left believing in it.
-fn abandon(state: &mut State, now: Instant, ports: &mut [Port]) {
-    for socket in state.open.drain() {
-        state.stack.abort(now, socket);
-    }
+fn abandon<D: Driven>(state: &mut State<D>, now: Instant, ports: &mut [Port]) {
+    state.driven.abandon(now);
+    state.driven.stack_mut().abort_closing(now);
     for port in ports {
         let id = port.id();
-        port.pull(|| state.stack.poll_transmit(now, id));
+        port.pull(|| state.driven.stack_mut().poll_transmit(now, id));
     }
 }
 
 /// Wakes everybody when the loop ends, however it ends.
-struct LastWords(Arc<Shared>);
+struct LastWords<D: Driven>(Arc<Shared<D>>);
 
-impl Drop for LastWords {
+impl<D: Driven> Drop for LastWords<D> {
     fn drop(&mut self) {
         let _destructors = self.0.defer();
         drop(self.0.take_state());

@@ -5,6 +5,8 @@
 //! [`std::net`], and [`tokio`] like `tokio::net`. Servers that need no thread of their own run inside the loop as a
 //! [`Service`]; [`services`] has some.
 //!
+//! A [`Driver`] drives, in the same way, a stack that is part of something else.
+//!
 //! A stack may consist of several *shards*, of which each has a queue of every device and a thread of its own:
 //! [`Interface::queue`]. Sockets are used as if there were one.
 //!
@@ -41,9 +43,11 @@ mod builder;
 mod clock;
 mod copy;
 mod destructors;
+mod driver;
 mod error;
 mod event_loop;
 mod holders;
+mod hosted;
 mod mailbox;
 pub mod net;
 mod netstack;
@@ -67,6 +71,7 @@ pub use txbuf;
 
 pub use crate::bridge::Bridge;
 pub use crate::builder::{Builder, Interface, StartError};
+pub use crate::driver::{Afterwards, Driven, Driver};
 pub use crate::holders::Memory;
 pub use crate::netstack::{Netstack, Shutdown};
 pub use crate::service::{Service, ServiceContext};

@@ -13,9 +13,11 @@ use parking_lot::Mutex;
 use txbuf::Ledger;
 
 use crate::builder::Builder;
+use crate::driver::Driven;
 use crate::holders::Memory;
+use crate::hosted::Hosted;
 use crate::service::{Service, copies};
-use crate::shared::{InterfaceStatus, Shared, State};
+use crate::shared::{InterfaceStatus, Shared};
 
 /// A running network stack.
 ///
@@ -41,8 +43,8 @@ struct Running {
 }
 
 /// A shard and its loop.
-pub(crate) struct RunningShard {
-    shared: Arc<Shared>,
+pub(crate) struct RunningShard<D = Hosted> {
+    shared: Arc<Shared<D>>,
     thread: Mutex<Option<JoinHandle<Remains>>>,
 }
 
@@ -154,7 +156,7 @@ impl Netstack {
     pub fn memory(&self) -> io::Result<Vec<Memory>> {
         let of_shard = |shard: &Shared| {
             let (sockets, now) =
-                shard.with_quietly(|state| (state.stack.holdings(), state.clock.now()))?;
+                shard.with_quietly(|state| (state.driven.stack.holdings(), state.clock.now()))?;
             Ok(Memory {
                 total: shard.ledger.report(),
                 sockets,
@@ -176,13 +178,11 @@ impl Netstack {
         let mut started = Vec::new();
         for (shard, slot) in self.each().zip(&mut copies) {
             let start = shard.with(|state| {
-                let State {
-                    services,
-                    stack,
-                    clock,
-                    ..
-                } = state;
-                services.start(stack, clock.now(), slot)
+                let now = state.clock.now();
+                let Hosted {
+                    services, stack, ..
+                } = &mut state.driven;
+                services.start(stack, now, slot)
             });
             match start {
                 Ok(number) => started.push((shard, number)),
@@ -190,7 +190,10 @@ impl Netstack {
                     for (shard, number) in started {
                         let ended = shard.with(|state| {
                             let now = state.clock.now();
-                            Ok(state.services.end(&mut state.stack, now, number))
+                            let Hosted {
+                                services, stack, ..
+                            } = &mut state.driven;
+                            Ok(services.end(stack, now, number))
                         });
                         drop(ended);
                     }
@@ -210,7 +213,7 @@ impl Netstack {
     /// `NetworkDown` when the stack was shut down.
     pub fn inspect<T>(&self, mut f: impl FnMut(&Stack) -> T) -> io::Result<Vec<T>> {
         self.each()
-            .map(|shard| shard.with_quietly(|state| f(&state.stack)))
+            .map(|shard| shard.with_quietly(|state| f(&state.driven.stack)))
             .collect()
     }
 
@@ -223,53 +226,69 @@ impl Netstack {
     /// `NetworkDown` if it was shut down before; `Deadlock` when called on a loop's own thread, by a service;
     /// `Other` if a loop had died of a panic.
     pub fn shutdown(&self, patience: Duration) -> io::Result<Shutdown> {
-        let shards = &self.running.shards;
-        // All at once: of two that shut it down one comes too late.
-        let mut slots: Vec<_> = shards.iter().map(|shard| shard.thread.lock()).collect();
-        let own = thread::current().id();
-        let is_own = |thread: &JoinHandle<Remains>| thread.thread().id() == own;
-        if slots.iter().any(|slot| slot.as_ref().is_some_and(is_own)) {
-            return Err(io::Error::new(
-                io::ErrorKind::Deadlock,
-                "the event loop cannot wait for its own end",
-            ));
-        }
-        let threads: Vec<_> = slots.iter_mut().filter_map(|slot| slot.take()).collect();
-        drop(slots);
-        if threads.is_empty() {
-            return Err(io::ErrorKind::NetworkDown.into());
-        }
-        self.each().for_each(|shard| shard.stop(patience));
-        let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
-        let mut whole = Shutdown {
-            finished: true,
-            counters: Counters::default(),
-            shard_counters: Vec::new(),
-            destructor_panics: self.destructor_panics(),
-            interfaces: Vec::new(),
-            ledgers: self.each().map(|shard| shard.ledger.clone()).collect(),
-            devices: Vec::new(),
-        };
-        for remains in ended {
-            let remains =
-                remains.map_err(|_| io::Error::other("the event loop ended with a panic"))?;
-            whole.finished &= remains.finished;
-            whole.counters.add(&remains.counters);
-            whole.shard_counters.push(remains.counters);
-            whole.interfaces.extend(remains.interfaces);
-            whole.devices.extend(remains.devices);
-        }
-        Ok(whole)
+        shut_down(&self.running.shards, patience)
     }
 }
 
-impl RunningShard {
-    pub(crate) fn new(shared: Arc<Shared>, thread: JoinHandle<Remains>) -> RunningShard {
+impl<D: Driven> RunningShard<D> {
+    pub(crate) fn new(shared: Arc<Shared<D>>, thread: JoinHandle<Remains>) -> RunningShard<D> {
         RunningShard {
             shared,
             thread: Mutex::new(Some(thread)),
         }
     }
+
+    pub(crate) fn shared(&self) -> &Shared<D> {
+        &self.shared
+    }
+}
+
+/// Ends all shards of a stack, see [`Netstack::shutdown`].
+pub(crate) fn shut_down<D: Driven>(
+    shards: &[RunningShard<D>],
+    patience: Duration,
+) -> io::Result<Shutdown> {
+    // All at once: of two that shut it down one comes too late.
+    let mut slots: Vec<_> = shards.iter().map(|shard| shard.thread.lock()).collect();
+    let own = thread::current().id();
+    let is_own = |thread: &JoinHandle<Remains>| thread.thread().id() == own;
+    if slots.iter().any(|slot| slot.as_ref().is_some_and(is_own)) {
+        return Err(io::Error::new(
+            io::ErrorKind::Deadlock,
+            "the event loop cannot wait for its own end",
+        ));
+    }
+    let threads: Vec<_> = slots.iter_mut().filter_map(|slot| slot.take()).collect();
+    drop(slots);
+    if threads.is_empty() {
+        return Err(io::ErrorKind::NetworkDown.into());
+    }
+    shards.iter().for_each(|shard| shard.shared.stop(patience));
+    let ended: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+    let mut whole = Shutdown {
+        finished: true,
+        counters: Counters::default(),
+        shard_counters: Vec::new(),
+        destructor_panics: shards
+            .iter()
+            .map(|shard| shard.shared.destructor_panics())
+            .sum(),
+        interfaces: Vec::new(),
+        ledgers: shards
+            .iter()
+            .map(|shard| shard.shared.ledger.clone())
+            .collect(),
+        devices: Vec::new(),
+    };
+    for remains in ended {
+        let remains = remains.map_err(|_| io::Error::other("the event loop ended with a panic"))?;
+        whole.finished &= remains.finished;
+        whole.counters.add(&remains.counters);
+        whole.shard_counters.push(remains.counters);
+        whole.interfaces.extend(remains.interfaces);
+        whole.devices.extend(remains.devices);
+    }
+    Ok(whole)
 }
 
 impl fmt::Debug for Netstack {

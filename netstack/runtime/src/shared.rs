@@ -1,28 +1,26 @@
 //! What the loop thread and the handles share.
 
-use std::collections::HashSet;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Waker;
 use std::time::Duration;
 
 use drivers::DeviceCounters;
-use netstack_core::{IfaceId, Instant, SocketId, Stack};
+use netstack_core::{IfaceId, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use txbuf::{Ledger, Pool};
 
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::destructors::Destructors;
-use crate::service::ServiceHost;
-use crate::waiters::Waiters;
+use crate::driver::{Afterwards, Driven};
+use crate::hosted::Hosted;
 
 /// The meeting point of the loop thread and the handles.
-pub(crate) struct Shared {
+pub(crate) struct Shared<D = Hosted> {
     /// `None` once the loop has ended.
-    state: Mutex<Option<State>>,
+    state: Mutex<Option<State<D>>>,
     pub(crate) alarm: Arc<Alarm>,
     /// Where the segments come from that a send fills outside the lock.
     pub(crate) send_pool: Pool,
@@ -33,20 +31,17 @@ pub(crate) struct Shared {
 
 /// The lock, taken. What applications are to hear of the last drop of their buffers (destructors,
 /// completions) they hear after it is given back: they may use handles of the stack.
-pub(crate) struct Locked<'a> {
+pub(crate) struct Locked<'a, D> {
     // The order is that in which they go.
-    state: MutexGuard<'a, Option<State>>,
+    state: MutexGuard<'a, Option<State<D>>>,
     _destructors: Destructors<'a>,
 }
 
 /// What the lock protects.
-pub(crate) struct State {
+pub(crate) struct State<D = Hosted> {
     pub(crate) clock: Clock,
-    pub(crate) stack: Stack,
-    pub(crate) waiters: Waiters,
-    pub(crate) services: ServiceHost,
-    /// Sockets that a handle owns.
-    pub(crate) open: HashSet<SocketId>,
+    /// The stack and its users.
+    pub(crate) driven: D,
     pub(crate) interfaces: Vec<InterfaceStatus>,
     pub(crate) stop: Option<Stop>,
     /// When the loop wakes up by itself, if it sleeps.
@@ -80,10 +75,10 @@ pub struct InterfaceStatus {
     pub transmit_errors: u64,
 }
 
-impl Shared {
-    pub(crate) fn new(state: State, alarm: Arc<Alarm>) -> Self {
-        let send_pool = state.stack.pools().send.clone();
-        let ledger = state.stack.ledger().clone();
+impl<D: Driven> Shared<D> {
+    pub(crate) fn new(state: State<D>, alarm: Arc<Alarm>) -> Self {
+        let send_pool = state.driven.stack().pools().send.clone();
+        let ledger = state.driven.stack().ledger().clone();
         Shared {
             state: Mutex::new(Some(state)),
             alarm,
@@ -94,7 +89,7 @@ impl Shared {
     }
 
     /// The lock itself; `None` inside means that the loop has ended.
-    pub(crate) fn lock(&self) -> Locked<'_> {
+    pub(crate) fn lock(&self) -> Locked<'_, D> {
         let destructors = self.defer();
         Locked {
             state: self.state.lock(),
@@ -118,7 +113,7 @@ impl Shared {
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down, else what `f` returns.
-    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State<D>) -> io::Result<T>) -> io::Result<T> {
         let (result, work) = match self.lock().as_mut() {
             Some(state) => {
                 let result = f(state);
@@ -137,7 +132,7 @@ impl Shared {
     /// # Errors
     ///
     /// `NetworkDown` when the stack was shut down.
-    pub(crate) fn with_quietly<T>(&self, f: impl FnOnce(&mut State) -> T) -> io::Result<T> {
+    pub(crate) fn with_quietly<T>(&self, f: impl FnOnce(&mut State<D>) -> T) -> io::Result<T> {
         self.lock().as_mut().map(f).ok_or_else(stopped)
     }
 
@@ -156,36 +151,37 @@ impl Shared {
     }
 
     /// Takes the state away for good, and wakes everybody who waits to tell them.
-    pub(crate) fn take_state(&self) -> Option<State> {
-        let mut woken = Vec::new();
+    pub(crate) fn take_state(&self) -> Option<State<D>> {
+        let mut after = Afterwards::default();
         let mut state = self.lock().take();
         if let Some(state) = state.as_mut() {
-            state.waiters.notify_all(&mut woken);
+            state.driven.over(&mut after);
         }
-        woken.into_iter().for_each(Waker::wake);
+        after.run();
         state
     }
 }
 
-impl Deref for Locked<'_> {
-    type Target = Option<State>;
+impl<D> Deref for Locked<'_, D> {
+    type Target = Option<State<D>>;
 
-    fn deref(&self) -> &Option<State> {
+    fn deref(&self) -> &Option<State<D>> {
         &self.state
     }
 }
 
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Option<State> {
+impl<D> DerefMut for Locked<'_, D> {
+    fn deref_mut(&mut self) -> &mut Option<State<D>> {
         &mut self.state
     }
 }
 
-impl State {
+impl<D: Driven> State<D> {
     /// Whether a loop that sleeps would be late.
     fn has_work(&self) -> bool {
         let earlier = |due| self.wakes_at.is_none_or(|at| due < at);
-        self.stack.has_output() || self.stack.poll_timeout().is_some_and(earlier)
+        let stack = self.driven.stack();
+        stack.has_output() || stack.poll_timeout().is_some_and(earlier)
     }
 }
 

@@ -46,8 +46,8 @@ impl Socket {
         open: impl FnOnce(&mut Stack, Instant) -> io::Result<SocketId>,
     ) -> io::Result<Socket> {
         let id = net.shared(shard).with(|state| {
-            let id = open(&mut state.stack, state.clock.now())?;
-            state.open.insert(id);
+            let id = open(&mut state.driven.stack, state.clock.now())?;
+            state.driven.open.insert(id);
             Ok(id)
         })?;
         Ok(Socket::new(net, shard, id))
@@ -86,7 +86,7 @@ impl Socket {
             let result = op(state);
             let displaced = match (result.as_ref().map_err(io::Error::kind), waiter) {
                 (Err(io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory), Some(waiter)) => {
-                    state.waiters.register(self.id, direction, waiter)
+                    state.driven.waiters.register(self.id, direction, waiter)
                 }
                 _ => None,
             };
@@ -114,7 +114,7 @@ impl Socket {
         waiter: Option<Waiter<'_>>,
     ) -> Poll<io::Result<()>> {
         self.poll(direction, waiter, |state| {
-            let ready = state.stack.readiness(self.id);
+            let ready = state.driven.stack.readiness(self.id);
             let ready = ready.map_err(|error| error.into_io())?;
             let able = match direction {
                 Direction::Read => ready.readable,
@@ -126,7 +126,7 @@ impl Socket {
             }
             if direction == Direction::Write {
                 // Who asks for room that is not there hears when it is.
-                let _ = state.stack.send_room(self.id);
+                let _ = state.driven.stack.send_room(self.id);
             }
             Err(io::ErrorKind::WouldBlock.into())
         })
@@ -143,6 +143,7 @@ impl Socket {
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.shared().with_quietly(|state| {
             state
+                .driven
                 .stack
                 .local_addr(self.id)
                 .map_err(|error| error.into_io())
@@ -155,6 +156,7 @@ impl Socket {
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.shared().with_quietly(|state| {
             state
+                .driven
                 .stack
                 .peer_addr(self.id)
                 .map_err(|error| error.into_io())
@@ -169,6 +171,7 @@ impl Socket {
         };
         self.attempt(|state| {
             state
+                .driven
                 .stack
                 .shutdown(self.id, how)
                 .map_err(|error| error.into_io())
@@ -178,6 +181,7 @@ impl Socket {
     pub(crate) fn set_option(&self, option: SocketOption) -> io::Result<()> {
         self.attempt(|state| {
             state
+                .driven
                 .stack
                 .set_option(state.clock.now(), self.id, option)
                 .map_err(|error| error.into_io())
@@ -192,6 +196,7 @@ impl Socket {
     pub(crate) fn tcp_info(&self) -> io::Result<TcpInfo> {
         self.shared().with_quietly(|state| {
             state
+                .driven
                 .stack
                 .tcp_info(self.id)
                 .map_err(|error| error.into_io())
@@ -201,6 +206,7 @@ impl Socket {
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.attempt(|state| {
             let error = state
+                .driven
                 .stack
                 .take_error(self.id)
                 .map_err(|error| error.into_io())?;
@@ -230,14 +236,14 @@ impl Drop for Socket {
     fn drop(&mut self) {
         // A stack that was shut down has closed everything already.
         let _ = self.shared().with(|state| {
-            state.open.remove(&self.id);
+            state.driven.open.remove(&self.id);
             let now = state.clock.now();
             if self.zero_linger.load(Ordering::Relaxed) {
-                state.stack.abort(now, self.id);
+                state.driven.stack.abort(now, self.id);
             } else {
-                state.stack.close(now, self.id);
+                state.driven.stack.close(now, self.id);
             }
-            Ok(state.waiters.forget(self.id))
+            Ok(state.driven.waiters.forget(self.id))
         });
     }
 }

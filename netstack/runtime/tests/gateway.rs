@@ -17,7 +17,9 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use kernel::{curl, device, in_url, link, may_use_tun, raise_descriptors, resident, within};
+use kernel::{
+    curl, in_url, link, may_use_tun, queues, raise_descriptors, resident, sysctl, within,
+};
 use netstack::drivers::netlink::{self, Netns};
 use netstack::tokio::Gateway;
 use netstack::{GatewayConfig, Interface, IpCidr, Netstack, Stack};
@@ -35,9 +37,16 @@ const DATAGRAMS: u16 = 9;
 const FLOWS: usize = 1000;
 /// Bytes of each flow.
 const BYTES: usize = 200_000;
+/// Bytes that clients and servers move at a time: what they hold is measured as the gateway's.
+const PART: usize = 2000;
 /// What all flows may hold together: of what their sockets keep.
 const MEMORY: usize = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Any address and port of either version.
+const ANY: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+];
 
 /// The two namespaces, the gateway between them, and the thread with the gateway's and the servers' sockets.
 struct Network {
@@ -54,17 +63,30 @@ fn far(number: usize, port: u16) -> SocketAddr {
 
 impl Network {
     fn new() -> Network {
+        Network::with_shards(1)
+    }
+
+    /// The gateway has so many shards, each with a queue of the device.
+    fn with_shards(shards: usize) -> Network {
         let near = Netns::anonymous().expect("root");
         let space = Netns::anonymous().expect("root");
         let servers = link(&["198.51.100.7/32", "2001:db8:7::7/128"], &[]);
         netlink::configure(Some(&space), "lo", &servers).expect("addresses of servers");
-        let device = device(
+        // What is not read is to be felt at once, wherever the kernel would keep it.
+        sysctl(&space, "ipv4/tcp_wmem", "4096 16384 16384");
+        let devices = queues(
             &near,
             "tun86",
             &["10.86.0.1/24", "fd86::1/64"],
             &["0.0.0.0/0", "::/0"],
+            shards,
         );
-        let mut interface = Interface::new("tun86", device.tun).arena(&device.arena);
+        let mut devices = devices.into_iter();
+        let first = devices.next().expect("a queue");
+        let mut interface = Interface::new("tun86", first.tun).arena(&first.arena);
+        for other in devices {
+            interface = interface.queue(other.tun).arena(&other.arena);
+        }
         for everywhere in ["0.0.0.0/0", "::/0"] {
             let everywhere: IpCidr = everywhere.parse().expect("a prefix");
             interface = interface.route(everywhere, None);
@@ -152,8 +174,10 @@ async fn serve(open: &Arc<Semaphore>) -> io::Result<()> {
                 tokio::spawn(async move {
                     // Closed only at the end of the test.
                     let _place = open.acquire().await;
-                    let (mut read, mut write) = stream.split();
-                    let _ = tokio::io::copy(&mut read, &mut write).await;
+                    let mut buf = vec![0; PART];
+                    while let Ok(length @ 1..) = stream.read(&mut buf).await
+                        && stream.write_all(&buf[..length]).await.is_ok()
+                    {}
                 });
             }
         });
@@ -221,34 +245,79 @@ fn datagrams_go_through_and_are_refused() {
         // This port the gateway lets nobody to: that comes back as an error.
         let socket = UdpSocket::bind("0.0.0.0:0").await.expect("a socket");
         socket.connect(far(0, 25)).await.expect("a way");
-        let refused = async {
-            loop {
-                socket.send(b"?").await?;
-                let mut buf = [0; 10];
-                match timeout(Duration::from_millis(200), socket.recv(&mut buf)).await {
-                    Ok(received) => return received,
-                    Err(_) => continue,
-                }
-            }
-        };
-        let refused = timeout(Duration::from_secs(10), refused)
-            .await
-            .expect("an answer");
-        assert_eq!(
-            refused.unwrap_err().kind(),
-            io::ErrorKind::ConnectionRefused
-        );
+        refused(&socket).await;
+        // Where nobody listens, the host is told so after the flow was accepted: that comes back too.
+        for (number, any) in ANY.into_iter().enumerate() {
+            let socket = UdpSocket::bind(any).await.expect("a socket");
+            socket.connect(far(number, 10)).await.expect("a way");
+            refused(&socket).await;
+        }
     });
+    let counters = network.net.counters().expect("a stack").gateway;
+    assert!(counters.refused >= 2, "{counters:?}");
+    network.finish();
+}
+
+/// Sends until it is told that nobody listens.
+async fn refused(socket: &UdpSocket) {
+    let asking = async {
+        loop {
+            socket.send(b"?").await?;
+            let mut buf = [0; 10];
+            match timeout(Duration::from_millis(200), socket.recv(&mut buf)).await {
+                Ok(received) => return received,
+                Err(_) => continue,
+            }
+        }
+    };
+    let answer = timeout(Duration::from_secs(10), asking).await;
+    let error = answer.expect("an answer").expect_err("nobody is there");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_gateway_of_two_shards_carries_connections_and_datagrams() {
+    if !may_use_tun() {
+        return;
+    }
+    let network = Network::with_shards(2);
+    network.open.add_permits(FLOWS);
+    within(&network.near, async {
+        let flows = (0..40).map(|number| {
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(far(number % 2, ECHO))
+                    .await
+                    .expect("a way");
+                echoed(number, &mut stream, &AtomicUsize::new(0)).await;
+                exchange(number).await.expect("an answer");
+            })
+        });
+        for flow in flows.collect::<Vec<_>>() {
+            timeout(PATIENCE, flow)
+                .await
+                .expect("in time")
+                .expect("every byte right");
+        }
+    });
+    let accepted = |stack: &Stack| {
+        let counters = &stack.counters().gateway;
+        (counters.accepted_tcp, counters.accepted_udp)
+    };
+    // The kernel shares flows out by their addresses and ports: of so many, each queue has some.
+    let shards = network.net.inspect(accepted).expect("a stack");
+    println!("flows of each shard: {shards:?}");
+    assert_eq!(shards.len(), 2);
+    assert!(
+        shards.iter().all(|(tcp, udp)| *tcp > 0 && *udp > 0),
+        "{shards:?}"
+    );
+    assert_eq!(shards.iter().map(|(tcp, _)| tcp).sum::<u64>(), 40);
     network.finish();
 }
 
 /// Datagrams of many sizes to the echo server and back, from a socket of their own.
 async fn exchange(number: usize) -> io::Result<()> {
-    let any: [SocketAddr; 2] = [
-        (Ipv4Addr::UNSPECIFIED, 0).into(),
-        (Ipv6Addr::UNSPECIFIED, 0).into(),
-    ];
-    let socket = UdpSocket::bind(any[number % 2]).await?;
+    let socket = UdpSocket::bind(ANY[number % 2]).await?;
     socket.connect(far(number % 2, DATAGRAMS)).await?;
     for length in [0, 1, 1000, 1472, 5000, 20_000] {
         let sent: Vec<u8> = (0..length).map(|place| byte(number, place)).collect();
@@ -277,6 +346,7 @@ fn a_thousand_flows_at_once_in_bounded_memory() {
     }
     raise_descriptors(8192);
     let network = Network::new();
+    sysctl(&network.near, "ipv4/tcp_wmem", "4096 16384 16384");
     let before = resident();
     let watch = Watch::new(&network.net);
     within(&network.near, async {
@@ -317,6 +387,8 @@ fn a_thousand_flows_at_once_in_bounded_memory() {
             last = now;
         }
         println!("{} of {} bytes wait for readers", last, FLOWS * BYTES);
+        // It is felt where it comes from: most writers cannot go on.
+        assert!(last < FLOWS * BYTES * 3 / 4, "{last} bytes were taken");
         let connections = network
             .net
             .inspect(|stack: &Stack| stack.tcp_connections().count());
@@ -343,7 +415,7 @@ async fn echoed(number: usize, stream: &mut TcpStream, written: &AtomicUsize) {
     let sending = async {
         let mut place = 0;
         while place < BYTES {
-            let end = BYTES.min(place + 10_000);
+            let end = BYTES.min(place + PART);
             let part: Vec<u8> = (place..end).map(|place| byte(number, place)).collect();
             write.write_all(&part).await.expect("a connection");
             written.fetch_add(part.len(), Ordering::Relaxed);
@@ -352,7 +424,7 @@ async fn echoed(number: usize, stream: &mut TcpStream, written: &AtomicUsize) {
         write.shutdown().await.expect("a connection");
     };
     let receiving = async {
-        let (mut place, mut buf) = (0, vec![0; 4096]);
+        let (mut place, mut buf) = (0, vec![0; PART]);
         loop {
             let length = read.read(&mut buf).await.expect("a connection");
             if length == 0 {

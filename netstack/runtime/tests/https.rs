@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use client::{Client, Trust, Version};
-use kernel::{curl, device, in_url, may_use_tun, within};
+use kernel::{curl, device, has, in_url, may_use_tun, within};
 use netstack::drivers::netlink::Netns;
 use netstack::tokio::{TcpListener, TcpStream};
 use netstack::{Interface, IpCidr, Netstack, Shutdown};
@@ -88,7 +88,10 @@ fn site() -> Site {
 impl Site {
     /// Ends the site; nothing may be left.
     fn finish(self) -> Shutdown {
+        let begun = Instant::now();
         let ended = self.net.shutdown(Duration::from_secs(5)).expect("a stack");
+        assert!(ended.finished, "{ended:?}");
+        println!("the stack ended in {:?}", begun.elapsed());
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         assert_eq!(ended.live_nodes(), 0, "{ended:?}");
         assert_eq!(ended.counters.udp.drops(), 0);
@@ -188,6 +191,42 @@ fn two_hundred_connections_at_once() {
 }
 
 #[test]
+fn wrk_finds_no_error_with_two_hundred_connections() {
+    if !may_use_tun() || !has("wrk") {
+        return;
+    }
+    kernel::raise_descriptors(4096);
+    let site = site();
+    for number in 0..SERVER.len() {
+        let url = format!("https://{}/bytes/1000", in_url(server(number).ip()));
+        let mut wrk = Command::new("wrk");
+        let connections = CONNECTIONS.to_string();
+        wrk.args(["--threads", "2", "--connections", &connections])
+            .args(["--duration", "3s", "--timeout", "10s", &url]);
+        let ran = site.space.run(|| wrk.output()).expect("a namespace");
+        let ran = ran.expect("wrk");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{ran:?}");
+        // It tells of these only where there are some.
+        for wrong in ["Socket errors", "Non-2xx"] {
+            assert!(!said.contains(wrong), "{url}: {said}");
+        }
+        let (_, rest) = said.split_once("Requests/sec:").expect("its report");
+        let each_second = rest.split_whitespace().next().expect("a number");
+        println!("wrk, {connections} connections: {each_second} requests in a second");
+        assert!(
+            each_second.parse::<f64>().expect("a number") > 0.0,
+            "{said}"
+        );
+    }
+    let ended = site.finish();
+    let accepted = ended.counters.tcp.passive_opens;
+    assert!(accepted >= 2 * CONNECTIONS as u64, "{accepted}");
+    assert_eq!(ended.counters.tcp.syn_overflows, 0);
+    assert_eq!(ended.counters.tcp.listen_overflows, 0);
+}
+
+#[test]
 fn the_client_fetches_from_the_server_across_the_kernel() {
     if !may_use_tun() {
         return;
@@ -195,10 +234,7 @@ fn the_client_fetches_from_the_server_across_the_kernel() {
     let site = site();
     // A second device in the same namespace, and the kernel as the router between both.
     let device = device(&site.space, "tun85", &["10.85.0.1/24"], &[]);
-    let mut sysctl = Command::new("sh");
-    sysctl.args(["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-    let set = site.space.run(|| sysctl.status()).expect("a namespace");
-    assert!(set.expect("a shell").success());
+    kernel::sysctl(&site.space, "ipv4/ip_forward", "1");
     let interface = Interface::new("tun85", device.tun).arena(&device.arena);
     let net = Netstack::builder()
         .interface(

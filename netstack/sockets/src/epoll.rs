@@ -212,6 +212,7 @@ impl Sockets {
 
     /// Tells those that watch a descriptor that something of `bits` may have happened to it.
     pub(crate) fn wake(&mut self, fd: i32, bits: u32) {
+        self.note(fd);
         let Ok(file) = self.files.get(fd) else {
             return;
         };

@@ -25,6 +25,10 @@ pub(crate) struct File {
     pub(crate) nonblocking: bool,
     /// The epoll descriptors that watch it.
     pub(crate) watchers: Vec<i32>,
+    /// Whether a front end hears what happens to it.
+    pub(crate) followed: bool,
+    /// It is to hear of it.
+    pub(crate) has_news: bool,
     /// How long a front end waits (`SO_RCVTIMEO`, `SO_SNDTIMEO`).
     pub(crate) timeouts: [Option<Duration>; 2],
 }
@@ -35,6 +39,8 @@ impl File {
             object,
             nonblocking,
             watchers: Vec::new(),
+            followed: false,
+            has_news: false,
             timeouts: [None; 2],
         }
     }

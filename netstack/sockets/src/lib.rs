@@ -12,6 +12,7 @@ mod errors;
 mod files;
 mod info;
 mod interfaces;
+mod news;
 mod options;
 mod packet;
 mod readiness;

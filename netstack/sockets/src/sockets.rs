@@ -57,6 +57,8 @@ pub struct Sockets {
     pub(crate) limits: Limits,
     /// Whose descriptor a socket of the stack is.
     pub(crate) owners: HashMap<SocketId, i32>,
+    /// Descriptors that something happened to, of those that are followed; each once.
+    pub(crate) news: Vec<i32>,
 }
 
 impl fmt::Debug for Sockets {
@@ -80,6 +82,7 @@ impl Sockets {
             files: Files::new(limits.first, limits.files),
             limits,
             owners: HashMap::new(),
+            news: Vec::new(),
         }
     }
 
@@ -142,6 +145,9 @@ impl Sockets {
         self.take_events();
         let file = self.files.remove(fd)?;
         self.forget_interest(fd, &file.watchers);
+        if file.has_news {
+            self.news.retain(|news| *news != fd);
+        }
         match file.object {
             Object::Stream(stream) => self.close_stream(now, *stream),
             Object::Datagram(datagram) => {

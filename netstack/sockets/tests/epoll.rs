@@ -226,3 +226,44 @@ fn exclusive_is_said_when_watching_begins_or_never() {
         assert_eq!(watch(&mut sockets, ep, op, fd, events), Err(Errno::EINVAL));
     }
 }
+
+#[test]
+fn who_follows_a_descriptor_hears_of_what_happens_to_it_once() {
+    let mut sockets = sockets();
+    let (client, server, listener) = pair(&mut sockets);
+    let ep = sockets.epoll_create().expect("room");
+    watch(&mut sockets, ep, libc::EPOLL_CTL_ADD, server, IN).expect("open");
+    let news = |sockets: &mut Sockets| {
+        let mut news = Vec::new();
+        sockets.take_news(&mut news);
+        news
+    };
+    news(&mut sockets);
+    for fd in [server, ep] {
+        sockets.follow(fd, true).expect("open");
+    }
+    assert_eq!(sockets.follow(99, true), Err(Errno::EBADF));
+    assert!(news(&mut sockets).is_empty());
+    send(&mut sockets, client, b"hello");
+    send(&mut sockets, client, b"again");
+    run(&mut sockets);
+    let mut told = news(&mut sockets);
+    told.sort_unstable();
+    let mut both = [server, ep];
+    both.sort_unstable();
+    assert_eq!(told, both);
+    assert!(news(&mut sockets).is_empty());
+    // What is followed no more, or closed, is not told of; nor is the next descriptor of the number.
+    send(&mut sockets, client, b"more");
+    run(&mut sockets);
+    sockets.follow(ep, false).expect("open");
+    sockets.close(NOW, server).expect("open");
+    let next = sockets.accept(NOW, listener, 0);
+    assert_eq!(next.expect_err("nobody"), Errno::EAGAIN);
+    assert_eq!(
+        sockets.socket(libc::AF_INET, libc::SOCK_DGRAM, 0),
+        Ok(server)
+    );
+    assert!(news(&mut sockets).is_empty());
+    assert_eq!(sockets.patience(server), Ok([None; 2]));
+}

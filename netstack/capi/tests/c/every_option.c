@@ -352,6 +352,117 @@ static void below(void)
     IS(ns_stack_close(stacks[CLIENT], ping), 0);
 }
 
+/* A port of several sockets: a flow is one's of them, and stays its. */
+static void shared_port(void)
+{
+    enum { FLOWS = 32 };
+    struct sockaddr_in to = at("10.0.0.2", 6000);
+    int members[2], flows[FLOWS], heard[2] = {0, 0}, of[FLOWS];
+    for (int i = 0; i < 2; i++) {
+        members[i] = ns_stack_socket(stacks[SERVER], AF_INET, SOCK_DGRAM, 0);
+        on(SERVER, members[i], SOL_SOCKET, SO_REUSEPORT);
+        IS(ns_stack_bind(stacks[SERVER], members[i], (void *)&to, sizeof to), 0);
+    }
+    int other = ns_stack_socket(stacks[SERVER], AF_INET, SOCK_DGRAM, 0);
+    IS(ns_stack_bind(stacks[SERVER], other, (void *)&to, sizeof to), -EADDRINUSE);
+    IS(ns_stack_close(stacks[SERVER], other), 0);
+    for (int i = 0; i < FLOWS; i++) {
+        struct sockaddr_in from = at("10.0.0.1", 7000 + i);
+        flows[i] = bound(CLIENT, &from, sizeof from, 0);
+    }
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < FLOWS; i++) {
+            IS(send_with(CLIENT, flows[i], &to, sizeof to, "x", 1, 0, 0, NULL, 0), 1);
+            run(now_us + 50000);
+            int first = (can(SERVER, members[0]) & POLLIN) != 0;
+            IS(first + ((can(SERVER, members[1]) & POLLIN) != 0), 1);
+            if (round)
+                IS(of[i], !first);
+            of[i] = !first;
+            heard[of[i]]++;
+            receive(SERVER, members[of[i]], 0);
+            IS(got.len, 1);
+            IS(got.name.v4.sin_port, htons(7000 + i));
+        }
+    IS(heard[0] + heard[1], 2 * FLOWS);
+    IS(heard[0] >= FLOWS / 4 && heard[1] >= FLOWS / 4, 1);
+    /* The one that is left has all of them. */
+    IS(ns_stack_close(stacks[SERVER], members[0]), 0);
+    for (int i = 0; i < FLOWS; i++) {
+        IS(send_with(CLIENT, flows[i], &to, sizeof to, "x", 1, 0, 0, NULL, 0), 1);
+        run(now_us + 50000);
+        receive(SERVER, members[1], 0);
+        IS(got.len, 1);
+        IS(ns_stack_close(stacks[CLIENT], flows[i]), 0);
+    }
+    IS(ns_stack_close(stacks[SERVER], members[1]), 0);
+}
+
+static void groups_v6(void)
+{
+    struct sockaddr_in6 group = at6("ff05::77", 4000), all = at6("::", 4000);
+    struct ipv6_mreq wish = {.ipv6mr_multiaddr = group.sin6_addr, .ipv6mr_interface = 2};
+    int members[2];
+    for (int who = 0; who < 2; who++) {
+        members[who] = bound(who, &all, sizeof all, 0);
+        IS(ns_stack_setsockopt(stacks[who], members[who], IPPROTO_IPV6, IPV6_JOIN_GROUP, &wish, sizeof wish), 0);
+        on(who, members[who], IPPROTO_IPV6, IPV6_RECVPKTINFO);
+        on(who, members[who], IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+    }
+    int sender = ns_stack_socket(stacks[CLIENT], AF_INET6, SOCK_DGRAM, 0), none = 77;
+    set_and_see(CLIENT, sender, IPPROTO_IPV6, IPV6_MULTICAST_IF, 2, 2);
+    IS(ns_stack_setsockopt(stacks[CLIENT], sender, IPPROTO_IPV6, IPV6_MULTICAST_IF, &none, sizeof none), -ENODEV);
+    set_and_see(CLIENT, sender, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 5, 5);
+    /* Members on the sender's own host hear it where the sender lets them. */
+    for (int loop = 0; loop < 2; loop++) {
+        set_and_see(CLIENT, sender, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, loop, loop);
+        IS(send_with(CLIENT, sender, &group, sizeof group, "all", 3, 0, 0, NULL, 0), 3);
+        run(now_us + 50000);
+        receive(CLIENT, members[CLIENT], 0);
+        IS(got.len, loop ? 3 : -EAGAIN);
+        receive(SERVER, members[SERVER], 0);
+        IS(got.len, 3);
+        IS(*(int *)told(IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int)), 5);
+        struct in6_pktinfo *info = told(IPPROTO_IPV6, IPV6_PKTINFO, sizeof *info);
+        IS(memcmp(&info->ipi6_addr, &group.sin6_addr, sizeof group.sin6_addr), 0);
+        IS(info->ipi6_ifindex, 2);
+    }
+    /* Who has left hears nothing. */
+    IS(ns_stack_setsockopt(stacks[SERVER], members[SERVER], IPPROTO_IPV6, IPV6_LEAVE_GROUP, &wish, sizeof wish), 0);
+    IS(send_with(CLIENT, sender, &group, sizeof group, "all", 3, 0, 0, NULL, 0), 3);
+    run(now_us + 50000);
+    receive(SERVER, members[SERVER], 0);
+    IS(got.len, -EAGAIN);
+    IS(ns_stack_close(stacks[CLIENT], sender), 0);
+    for (int who = 0; who < 2; who++)
+        IS(ns_stack_close(stacks[who], members[who]), 0);
+    run(now_us + 2000000);
+}
+
+/* Sockets of a protocol of IPv6 have no header in front of what they receive. */
+static void below_v6(void)
+{
+    struct sockaddr_in6 to = at6("fd00::2", 0), from = at6("fd00::1", 0);
+    int here = ns_stack_socket(stacks[CLIENT], AF_INET6, SOCK_RAW, 253), there = ns_stack_socket(stacks[SERVER], AF_INET6, SOCK_RAW, 253);
+    on(SERVER, there, IPPROTO_IPV6, IPV6_RECVHOPLIMIT);
+    set_and_see(CLIENT, here, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 9, 9);
+    IS(send_with(CLIENT, here, &to, sizeof to, "raw", 3, 0, 0, NULL, 0), 3);
+    run(now_us + 50000);
+    receive(SERVER, there, 0);
+    IS(got.len, 3);
+    IS(memcmp(got.bytes, "raw", 3), 0);
+    IS(memcmp(&got.name.v6.sin6_addr, &from.sin6_addr, sizeof from.sin6_addr), 0);
+    IS(*(int *)told(IPPROTO_IPV6, IPV6_HOPLIMIT, sizeof(int)), 9);
+    /* One that is connected hears its peer alone, and sends to it without a name. */
+    IS(ns_stack_connect(stacks[SERVER], there, (void *)&from, sizeof from), 0);
+    IS(write_to(SERVER, there, "back", 4), 4);
+    run(now_us + 50000);
+    receive(CLIENT, here, 0);
+    IS(got.len, 4);
+    IS(ns_stack_close(stacks[CLIENT], here), 0);
+    IS(ns_stack_close(stacks[SERVER], there), 0);
+}
+
 /* The first connection asks for a cookie, the second carries data with its SYN. */
 static void fast_open(void)
 {
@@ -431,6 +542,9 @@ int main(void)
     zerocopy(1);
     groups();
     below();
+    shared_port();
+    groups_v6();
+    below_v6();
     fast_open();
     for (int who = 0; who < 2; who++)
         IS(ns_stack_free(stacks[who]), 0);

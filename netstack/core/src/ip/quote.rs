@@ -81,6 +81,19 @@ pub(crate) fn copy(original: &Packet, limit: usize, small: &mut Chain) -> Option
     Some(reservation.commit(copied))
 }
 
+/// The headers of `original`, with the first 8 bytes of its transport: the least that an error must quote (RFC 792).
+/// Nothing if it makes no sense.
+pub(crate) fn opening(original: &Packet) -> Box<[u8]> {
+    let len = read(original, 0).map_or(0, |quoted| quoted.transport_at + LEAST);
+    let mut bytes = vec![0; len.min(SCRATCH)];
+    let copied = original.copy_to(0, &mut bytes).unwrap_or(0);
+    bytes.truncate(copied);
+    bytes.into()
+}
+
+/// Bytes of the transport that an error quotes at least.
+const LEAST: usize = 8;
+
 /// Room for an IPv6 header, the extension headers that real packets have, and 8 bytes of transport.
 const SCRATCH: usize = 160;
 /// Extension headers walked: more than any packet of ours has.

@@ -12,7 +12,7 @@ use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::output::Marks;
 use crate::ip::{IfaceId, forward, icmp};
 use crate::news::News;
-use crate::socket::{AcceptError, SocketId};
+use crate::socket::{AcceptError, SocketError, SocketId};
 use crate::stack::ConfigError;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::reset;
@@ -273,6 +273,28 @@ impl Stack {
         let undecided = self.take_undecided(flow).ok_or(FlowError::Gone)?;
         self.counters.gateway.dropped += 1;
         self.forget_flow(now, undecided);
+        Ok(())
+    }
+
+    /// Refuses a UDP flow that was accepted, because its destination has turned out to refuse it: its socket is closed, and
+    /// its sender is told that nobody listens there. The error quotes the headers of the datagram that began the flow.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::BadHandle`]; [`SocketError::WrongKind`] for any other socket.
+    pub fn flow_refuse(&mut self, now: Instant, socket: SocketId) -> Result<(), SocketError> {
+        self.tell_time(now);
+        let udp = self.table.datagram(socket)?;
+        let source = udp.peer().ok_or(SocketError::WrongKind)?;
+        let flow = self.gateways.udp(&FlowKey::new(udp.local(), source));
+        let flow = flow.filter(|flow| flow.socket == socket);
+        let flow = flow.ok_or(SocketError::WrongKind)?;
+        let iface = flow.iface;
+        let opening = Packet::copy_from(&flow.opening, &mut self.small);
+        let refusal = opening.ok().and_then(|opening| self.refusal(&opening));
+        self.counters.gateway.refused += 1;
+        self.close_datagram(now, socket);
+        self.send_refusal(now, iface, source.ip(), refusal);
         Ok(())
     }
 

@@ -211,7 +211,6 @@ impl Stack {
             return;
         }
         tcp.waits_in = None;
-        let (flow, iface, marks) = (tcp.connection.flow, tcp.iface, tcp.marks);
         let in_time_wait = tcp.connection.state == TcpState::TimeWait;
         let crowded = self.table.orphans >= self.tcp_config.orphans && !in_time_wait;
         self.counters.tcp.orphans_reset += u64::from(crowded);
@@ -221,17 +220,41 @@ impl Stack {
         };
         let abort = tcp.connection.release(now, &self.tcp_config) || abort || crowded;
         if abort {
-            let reset = tcp
-                .connection
-                .reset_due()
-                .then(|| tcp.connection.reset_segment(now));
-            tcp.connection.fail(ConnectionError::Aborted);
-            if let Some(reset) = reset {
-                self.send_reset(iface, &flow, marks, &reset);
-            }
+            self.reset_connection(now, id);
         }
         self.settle(id);
         self.retire(now, id);
+    }
+
+    /// Fails a connection, and tells the peer if it would know of it.
+    fn reset_connection(&mut self, now: Instant, id: SocketId) {
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        let (flow, iface, marks) = (tcp.connection.flow, tcp.iface, tcp.marks);
+        let reset = tcp
+            .connection
+            .reset_due()
+            .then(|| tcp.connection.reset_segment(now));
+        tcp.connection.fail(ConnectionError::Aborted);
+        if let Some(reset) = reset {
+            self.send_reset(iface, &flow, marks, &reset);
+        }
+    }
+
+    /// Resets connections whose handle is gone and whose peer is not done, whatever they still have to deliver: before a
+    /// stack ends, so that no peer goes on with one that nobody knows any more.
+    pub fn abort_closing(&mut self, now: Instant) {
+        self.tell_time(now);
+        for id in self.table.ids() {
+            let closing = self.table.tcp(id).is_ok_and(|tcp| {
+                tcp.connection.is_orphan() && tcp.connection.state != TcpState::TimeWait
+            });
+            if closing {
+                self.reset_connection(now, id);
+                self.settle(id);
+            }
+        }
     }
 
     fn close_listener(&mut self, now: Instant, id: SocketId) {

@@ -82,7 +82,7 @@ async fn connection(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
 }
 
 /// The flow is accepted before its first datagram reaches the host's side: that nobody listens there shows only
-/// afterwards, and ends the flow without a word to its source.
+/// afterwards, and is then passed on to the source.
 async fn datagrams(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
     let any: SocketAddr = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -100,13 +100,25 @@ async fn datagrams(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
     loop {
         let step = async {
             tokio::select! {
-                length = socket.recv(&mut there) => host.send(&there[..length?]).await,
-                length = host.recv(&mut back) => socket.send(&back[..length?]).await,
+                length = socket.recv(&mut there) => {
+                    let length = length?;
+                    Ok(host.send(&there[..length]).await.map(|_| ()))
+                }
+                length = host.recv(&mut back) => match length {
+                    Ok(length) => socket.send(&back[..length]).await.map(|_| Ok(())),
+                    Err(error) => Ok(Err(error)),
+                },
             }
         };
-        match timeout(IDLE, step).await {
-            Ok(sent) => sent?,
+        let by_host: io::Result<()> = match timeout(IDLE, step).await {
+            Ok(step) => step?,
             Err(_) => return Ok(()),
         };
+        if let Err(error) = by_host {
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                socket.refuse()?;
+            }
+            return Err(error);
+        }
     }
 }

@@ -47,6 +47,16 @@ impl UdpSocket {
         each_address(addresses, |address| self.socket().connect_udp(address))
     }
 
+    /// Of a [flow](super::FlowSocket) whose destination has turned out to refuse it: closes the socket, and tells the flow's
+    /// source that nobody listens there, by an ICMP error.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a socket that is no flow's, `NotConnected` for one that was refused before.
+    pub fn refuse(&self) -> io::Result<()> {
+        self.socket().refuse_flow()
+    }
+
     /// Sends `datagram` to the first of `addresses`.
     ///
     /// # Errors

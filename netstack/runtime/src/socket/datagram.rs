@@ -19,6 +19,7 @@ impl Socket {
     pub(super) fn connect_udp(&self, remote: SocketAddr) -> io::Result<()> {
         self.attempt(|state| {
             state
+                .driven
                 .stack
                 .udp_connect(self.id, remote)
                 .map_err(|error| error.into_io())

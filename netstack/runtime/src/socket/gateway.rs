@@ -66,11 +66,12 @@ impl Socket {
     fn poll_arrived(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<Arrived>> {
         let arrival = ready!(self.poll(Direction::Read, waiter, |state| {
             let arrival = state
+                .driven
                 .stack
                 .gateway_next(self.id)
                 .map_err(|error| error.into_io())?;
             if let NewFlow::Accepted(id, _) = arrival {
-                state.open.insert(id);
+                state.driven.open.insert(id);
             }
             Ok(arrival)
         }))?;
@@ -87,6 +88,20 @@ impl Socket {
             flow,
             state,
         }))
+    }
+}
+
+impl Socket {
+    /// Refuses the UDP flow whose socket this is, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for another socket.
+    pub(super) fn refuse_flow(&self) -> io::Result<()> {
+        self.attempt(|state| {
+            let refused = state.driven.stack.flow_refuse(state.clock.now(), self.id);
+            refused.map_err(|error| error.into_io())
+        })
     }
 }
 
@@ -123,7 +138,7 @@ impl Arrived {
     pub(crate) fn reject(mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.state, FlowState::Done) {
             FlowState::Undecided(id) => self.net.shared(self.shard).with(|state| {
-                let rejected = state.stack.flow_reject(state.clock.now(), id);
+                let rejected = state.driven.stack.flow_reject(state.clock.now(), id);
                 rejected.map_err(|error| error.into_io())
             }),
             FlowState::Accepted(socket) => {
@@ -149,7 +164,7 @@ impl Drop for Arrived {
         if let FlowState::Undecided(id) = self.state {
             // One that ended meanwhile, or whose stack did, waits no more.
             let _ = self.net.shared(self.shard).with(|state| {
-                let dropped = state.stack.flow_drop(state.clock.now(), id);
+                let dropped = state.driven.stack.flow_drop(state.clock.now(), id);
                 dropped.map_err(|error| error.into_io())
             });
         }

@@ -94,6 +94,7 @@ impl Socket {
     pub(crate) fn message_token(&self) -> io::Result<Token> {
         self.shared().with_quietly(|state| {
             state
+                .driven
                 .stack
                 .message_token(self.id)
                 .map_err(|error| error.into_io())
@@ -104,6 +105,7 @@ impl Socket {
     pub(crate) fn detach_completions(&self) -> io::Result<Option<Completions>> {
         self.shared().with_quietly(|state| {
             state
+                .driven
                 .stack
                 .detach_completions(self.id)
                 .map_err(|error| error.into_io())
@@ -119,6 +121,7 @@ impl Socket {
     fn poll_room(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<usize>> {
         self.poll(Direction::Write, waiter, |state| {
             state
+                .driven
                 .stack
                 .send_room(self.id)
                 .map_err(|error| error.into_io())
@@ -152,9 +155,14 @@ impl Socket {
         flags: SendFlags,
         control: &SendControl<'_>,
     ) -> io::Result<usize> {
-        let sent = state.stack.send_message(self.id, from, flags, control);
+        let sent = state
+            .driven
+            .stack
+            .send_message(self.id, from, flags, control);
         // After a success there is no error that this question could take away.
-        let room = sent.ok().and_then(|_| state.stack.send_room(self.id).ok());
+        let room = sent
+            .ok()
+            .and_then(|_| state.driven.stack.send_room(self.id).ok());
         self.room.store(room.unwrap_or(0), Ordering::Relaxed);
         sent.map_err(|error| error.into_io())
     }
@@ -166,6 +174,7 @@ impl Socket {
         flags: RecvFlags,
     ) -> io::Result<Received> {
         state
+            .driven
             .stack
             .receive_message(self.id, into, flags)
             .map_err(|error| error.into_io())
@@ -177,7 +186,7 @@ impl Waitable for Socket {
         // Without a stack nobody is registered.
         let _ = self
             .shared()
-            .with_quietly(|state| state.waiters.deregister(self.id, direction, key));
+            .with_quietly(|state| state.driven.waiters.deregister(self.id, direction, key));
     }
 
     fn poll_receive(
@@ -206,6 +215,7 @@ impl Waitable for Socket {
     fn poll_completion(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<Completion>> {
         self.poll(Direction::Complete, waiter, |state| {
             let completion = state
+                .driven
                 .stack
                 .poll_completion(self.id)
                 .map_err(|error| error.into_io())?;

@@ -106,6 +106,18 @@ impl Sockets {
             .try_for_each(|part| part.connect_udp(remote))
     }
 
+    /// Refuses the UDP flow whose socket this is, and closes it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for another socket.
+    pub(crate) fn refuse_flow(&self) -> io::Result<()> {
+        match &*self.parts {
+            [part] => part.refuse_flow(),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Sets an option of every part.
     pub(crate) fn set_option(&self, option: SocketOption) -> io::Result<()> {
         self.parts

@@ -40,10 +40,11 @@ impl Socket {
     ) -> Poll<io::Result<(Socket, SocketAddr)>> {
         let accepted = self.poll(Direction::Read, waiter, |state| {
             let accepted = state
+                .driven
                 .stack
                 .tcp_accept(self.id)
                 .map_err(|error| error.into_io())?;
-            state.open.insert(accepted.0);
+            state.driven.open.insert(accepted.0);
             Ok(accepted)
         });
         accepted.map_ok(|(id, peer)| (Socket::new(&self.net, self.shard, id), peer))
@@ -53,6 +54,7 @@ impl Socket {
     pub(crate) fn poll_connected(&self, waiter: Option<Waiter<'_>>) -> Poll<io::Result<()>> {
         self.poll(Direction::Write, waiter, |state| {
             if let Some(error) = state
+                .driven
                 .stack
                 .take_error(self.id)
                 .map_err(|error| error.into_io())?
@@ -60,6 +62,7 @@ impl Socket {
                 return Err(error.into_io());
             }
             let readiness = state
+                .driven
                 .stack
                 .readiness(self.id)
                 .map_err(|error| error.into_io())?;

@@ -36,20 +36,59 @@ pub struct Device {
 
 /// A device in `space` with these addresses, and these routes by it.
 pub fn device(space: &Netns, name: &str, addresses: &[&str], routes: &[&str]) -> Device {
+    let mut queues = queues(space, name, addresses, routes, 1);
+    queues.pop().expect("one")
+}
+
+/// As [`device`], with so many queues, each of which is a device to the stack.
+pub fn queues(
+    space: &Netns,
+    name: &str,
+    addresses: &[&str],
+    routes: &[&str],
+    count: usize,
+) -> Vec<Device> {
     let config = TunConfig {
         netns: Some(space.clone()),
         link: Some(link(addresses, routes)),
         ..TunConfig::new(name)
     };
-    let ledger = Ledger::new();
-    let arena = Account::new(32 << 20);
-    let pool = PoolConfig {
-        segment: 64 << 10,
-        limit: arena.limit(),
-        keep: 16,
+    let storage = || {
+        let (ledger, arena) = (Ledger::new(), Account::new(32 << 20));
+        let pool = PoolConfig {
+            segment: 64 << 10,
+            limit: arena.limit(),
+            keep: 16,
+        };
+        (Pool::charged_to(&ledger, pool, &arena), (arena, ledger))
     };
-    let tun = Tun::open(&config, &Pool::charged_to(&ledger, pool, &arena)).expect("a TUN device");
-    Device { tun, arena, ledger }
+    let (pools, charged): (Vec<_>, Vec<_>) = (0..count).map(|_| storage()).unzip();
+    let tuns = Tun::open_queues(&config, &pools).expect("a TUN device");
+    let both = tuns.into_iter().zip(charged);
+    both.map(|(tun, (arena, ledger))| Device { tun, arena, ledger })
+        .collect()
+}
+
+/// Sets a variable of a namespace's network.
+pub fn sysctl(space: &Netns, name: &str, value: &str) {
+    let set = space.run(|| fs::write(format!("/proc/sys/net/{name}"), value));
+    set.expect("a namespace").expect("a variable");
+}
+
+/// Whether a program is there that not everybody has. If not, says so; with `REQUIRE_TUN=1` fails.
+pub fn has(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
+    let there = found.expect("a shell").status.success();
+    assert!(
+        there || std::env::var_os("REQUIRE_TUN").is_none(),
+        "REQUIRE_TUN is set, but {program} is not installed"
+    );
+    if !there {
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    there
 }
 
 /// What a device is to have, which is to be up.

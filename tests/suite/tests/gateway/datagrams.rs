@@ -2,7 +2,8 @@
 
 use super::{accepted, datagram, deciding, elsewhere, finish, flow, segments, source, undecided};
 use netstack_core::{
-    Admission, ConnectError, ConnectionError, RecvError, SendControl, SendFlags, Transport,
+    Admission, ConnectError, ConnectionError, RecvError, SendControl, SendFlags, SocketError,
+    Transport,
 };
 use std::net::SocketAddr;
 use suite::calls;
@@ -110,6 +111,60 @@ fn a_rejected_flow_is_refused_in_place_of_its_destination() {
         assert_eq!(refusal(&mut lab), None);
         assert_eq!(lab.host.stack.counters().gateway.dropped, 1);
         finish(lab, gateway);
+    }
+}
+
+#[test]
+fn a_flow_can_be_refused_after_it_was_accepted() {
+    for v6 in [false, true] {
+        for admission in [Admission::Accept, Admission::Later] {
+            let (from, to) = (source(v6, 1000), elsewhere(v6, 53));
+            let (mut lab, gateway) = deciding(admission);
+            datagram(&mut lab, from, to, b"question");
+            let socket = match admission {
+                Admission::Accept => accepted(&mut lab, gateway).0,
+                _ => {
+                    let (id, _) = undecided(&mut lab, gateway);
+                    let accepted = lab.host.stack.flow_accept(lab.now, id);
+                    accepted.expect("it waits")
+                }
+            };
+            let stack = &mut lab.host.stack;
+            calls::receive_from(stack, socket).expect("the question");
+            assert_eq!(stack.flow_refuse(lab.now, socket), Ok(()));
+            let (kind, by, quoted) = refusal(&mut lab).expect("an ICMP error");
+            assert_eq!((kind, by), (unreachable(v6), SocketAddr::new(to.ip(), 0)));
+            // The headers of what began it, ports and all.
+            let headers = if v6 { 48 } else { 28 };
+            assert_eq!(quoted.len(), headers);
+            let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
+            assert_eq!(quoted[headers - 8..headers - 4], ports);
+            let stack = &mut lab.host.stack;
+            assert_eq!(
+                stack.flow_refuse(lab.now, socket),
+                Err(SocketError::BadHandle)
+            );
+            assert_eq!(stack.counters().gateway.refused, 1);
+            // Another socket is no flow's.
+            let any = if v6 { "[::]:0" } else { "0.0.0.0:0" };
+            let own = stack.udp_bind(any.parse().expect("an address"));
+            let own = own.expect("a free port");
+            assert_eq!(stack.flow_refuse(lab.now, own), Err(SocketError::WrongKind));
+            stack.close(lab.now, own);
+            // The next datagram begins a flow anew.
+            datagram(&mut lab, from, to, b"again");
+            match admission {
+                Admission::Accept => {
+                    let (socket, _) = accepted(&mut lab, gateway);
+                    lab.host.stack.close(lab.now, socket);
+                }
+                _ => {
+                    let (id, _) = undecided(&mut lab, gateway);
+                    assert_eq!(lab.host.stack.flow_drop(lab.now, id), Ok(()));
+                }
+            }
+            finish(lab, gateway);
+        }
     }
 }
 

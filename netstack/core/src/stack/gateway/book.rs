@@ -35,9 +35,12 @@ pub(super) enum Asked {
 }
 
 /// A UDP flow.
-#[derive(Clone, Copy)]
 pub(super) struct UdpFlow {
     pub(super) socket: SocketId,
+    /// By which interface it comes.
+    pub(super) iface: IfaceId,
+    /// The headers of the datagram that began it: what an error about it quotes.
+    pub(super) opening: Box<[u8]>,
     /// Who has accepted it already.
     pub(super) decided: bool,
 }
@@ -88,11 +91,8 @@ impl Gateways {
     ) -> FlowId {
         self.latest += 1;
         let id = FlowId(self.latest);
-        match &asked {
-            Asked::Tcp { .. } => {
-                self.syns.insert(key, id);
-            }
-            Asked::Udp { socket, .. } => self.add_udp(key, *socket, false),
+        if matches!(asked, Asked::Tcp { .. }) {
+            self.syns.insert(key, id);
         }
         self.deadlines.insert((deadline, id));
         let undecided = Undecided {
@@ -157,15 +157,15 @@ impl Gateways {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    pub(super) fn add_udp(&mut self, key: FlowKey, socket: SocketId, decided: bool) {
-        self.udp.insert(key, UdpFlow { socket, decided });
-        self.udp_decided += usize::from(decided);
+    pub(super) fn add_udp(&mut self, key: FlowKey, flow: UdpFlow) {
+        self.udp_decided += usize::from(flow.decided);
+        self.udp.insert(key, flow);
     }
 
     /// The UDP flow of this name.
     #[inline]
-    pub(super) fn udp(&self, key: &FlowKey) -> Option<UdpFlow> {
-        self.udp.get(key).copied()
+    pub(super) fn udp(&self, key: &FlowKey) -> Option<&UdpFlow> {
+        self.udp.get(key)
     }
 
     /// The UDP flow of this name was accepted.

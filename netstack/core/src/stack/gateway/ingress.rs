@@ -1,11 +1,11 @@
 //! What comes in for others: the first packet of a flow asks for a decision, the rest finds its socket.
 
-use super::book::Asked;
+use super::book::{Asked, UdpFlow};
 use super::{Admission, Flow, NewFlow, Transport};
 use crate::Instant;
 use crate::datagram::{DatagramLimits, DatagramSocket, Kind};
-use crate::ip::IfaceId;
 use crate::ip::output::Marks;
+use crate::ip::{IfaceId, forward, quote};
 use crate::socket::SocketId;
 use crate::stack::Stack;
 use crate::stack::tcp_ingress::behind;
@@ -146,14 +146,13 @@ impl Stack {
                     return None;
                 }
                 self.counters.gateway.accepted_udp += 1;
-                let socket = self.udp_flow_socket(&key);
-                self.gateways.add_udp(key, socket, true);
+                let socket = self.begin_udp_flow(iface, key, packet, true);
                 self.arrives(gateway, NewFlow::Accepted(socket, flow));
                 Some(socket)
             }
             Decision::By(gateway, Admission::Later) => {
                 let refusal = self.refusal(packet);
-                let socket = self.udp_flow_socket(&key);
+                let socket = self.begin_udp_flow(iface, key, packet, false);
                 self.put_off(now, gateway, key, flow, Asked::Udp { socket, refusal });
                 Some(socket)
             }
@@ -174,10 +173,25 @@ impl Stack {
         }
     }
 
-    fn udp_flow_socket(&mut self, key: &FlowKey) -> SocketId {
+    /// Makes the socket of a flow that `first` begins.
+    fn begin_udp_flow(
+        &mut self,
+        iface: IfaceId,
+        key: FlowKey,
+        first: &Packet,
+        decided: bool,
+    ) -> SocketId {
         let mut socket = DatagramSocket::new(Kind::Udp, key.local(), UDP_LIMITS);
         socket.connect(key.local().ip(), Some(key.remote()));
-        self.add_datagram(socket)
+        let socket = self.add_datagram(socket);
+        let flow = UdpFlow {
+            socket,
+            iface,
+            opening: quote::opening(&forward::first_on_wire(first)),
+            decided,
+        };
+        self.gateways.add_udp(key, flow);
+        socket
     }
 
     fn flow(&self, iface: IfaceId, transport: Transport, key: &FlowKey) -> Flow {
