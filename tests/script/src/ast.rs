@@ -135,14 +135,53 @@ pub struct Packet {
 }
 
 /// What a script says about an IP header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpSpec {
+    /// Where the packet comes from, if not from the other end of the conversation.
+    pub src: Option<IpAddr>,
+    /// Where it goes.
+    pub dst: Option<IpAddr>,
     /// The bits that must be, and the mask of those that matter, of the traffic class.
     pub class: Option<Class>,
     /// The hop limit.
     pub ttl: Option<u8>,
     /// The flow label of IPv6.
     pub flow_label: Option<u32>,
+    /// What is done to a packet of the script before it leaves.
+    pub shape: Option<Box<Shape>>,
+}
+
+/// What is done to the headers of a packet that is right before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// The identification, which a fragment of IPv6 has too.
+    pub id: Option<u32>,
+    /// Only these bytes of what IP carries, as a fragment.
+    pub part: Option<(u16, u16)>,
+    /// What IP says that it carries.
+    pub protocol: Option<u8>,
+    /// Options of IPv4.
+    pub options: Vec<u8>,
+    /// Extension headers of IPv6: their kinds, and what follows the kind of the next one in them.
+    pub extensions: Vec<(u8, Vec<u8>)>,
+    /// What stands at a place of the packet.
+    pub bytes: Vec<(u16, Vec<u8>)>,
+    /// The checksum of what IP carries.
+    pub sum: Sum,
+    /// Whether the checksum of the IPv4 header is wrong.
+    pub header_sum_wrong: bool,
+}
+
+/// A checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sum {
+    /// As it should be.
+    #[default]
+    Right,
+    /// One bit is another.
+    Wrong,
+    /// Zero: none.
+    None,
 }
 
 /// What the traffic class has to be.
@@ -163,8 +202,23 @@ pub enum Body {
     Tcp(Segment),
     /// A UDP datagram of so many bytes.
     Udp(u16),
-    /// An ICMP message.
+    /// An ICMP message about a packet.
     Icmp(Icmp),
+    /// A ping, or the answer to one.
+    Echo(Echo),
+}
+
+/// A ping, or the answer to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The type.
+    pub kind: u8,
+    /// The identifier.
+    pub id: u16,
+    /// The sequence number.
+    pub seq: u16,
+    /// The bytes of data.
+    pub len: u16,
 }
 
 /// A TCP segment, in the script's sequence numbers.
@@ -208,6 +262,8 @@ pub enum TcpOption {
         /// What is echoed.
         ecr: u32,
     },
+    /// Bytes as they are, whatever they mean.
+    Raw(Vec<u8>),
     /// A fast open cookie, empty where one is asked for.
     FastOpen(Vec<u8>),
     /// The same as an experimental option.
@@ -225,6 +281,8 @@ pub struct Icmp {
     pub code: u8,
     /// The MTU of the next hop.
     pub mtu: Option<u32>,
+    /// The byte of the packet that is wrong.
+    pub pointer: Option<u32>,
     /// What is quoted of the packet.
     pub quote: Quote,
 }

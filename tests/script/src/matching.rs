@@ -1,6 +1,6 @@
 //! Whether a packet of the host is the one that the script expects.
 
-use crate::ast::{Body, Class, Icmp, Packet, Quote, Segment, TcpOption};
+use crate::ast::{Body, Class, Echo, Icmp, Packet, Quote, Segment, TcpOption};
 use crate::capture::{Direction, Record};
 use crate::flow::Flow;
 use crate::pattern;
@@ -48,9 +48,41 @@ pub(crate) fn differences(
             icmp(expected, (*kind, *code, *word), &mut wrong);
             wrong.extend(quote(expected, quoted, packets));
         }
+        (
+            Body::Echo(expected),
+            Carried::Icmp {
+                kind,
+                code,
+                word,
+                quoted,
+            },
+        ) => echo(expected, (*kind, *code, *word), quoted, &mut wrong),
         _ => wrong.push("it is of another protocol".into()),
     }
     wrong
+}
+
+/// A ping or its answer: what it carries is the pattern of all data, from the beginning.
+fn echo(expected: &Echo, head: (u8, u8, u32), data: &[u8], wrong: &mut Vec<String>) {
+    let (kind, code, word) = head;
+    if (expected.kind, 0) != (kind, code) {
+        let wanted = expected.kind;
+        wrong.push(format!(
+            "it is of type {kind} and code {code}, and not {wanted} and 0"
+        ));
+    }
+    let (id, seq) = (word >> 16, word & 0xffff);
+    if (u32::from(expected.id), u32::from(expected.seq)) != (id, seq) {
+        wrong.push(format!(
+            "its identifier and number are {id} and {seq}, and not {} and {}",
+            expected.id, expected.seq
+        ));
+    }
+    if usize::from(expected.len) != data.len() {
+        let len = expected.len;
+        wrong.push(format!("it carries {} bytes, and not {len}", data.len()));
+    }
+    wrong.extend(pattern::fault(0, data));
 }
 
 fn ip(expected: &Packet, seen: &Seen, flow: &Flow) -> Vec<String> {
@@ -58,19 +90,13 @@ fn ip(expected: &Packet, seen: &Seen, flow: &Flow) -> Vec<String> {
     if !seen.intact {
         wrong.push("its checksum is wrong".into());
     }
-    if seen.src != flow.local.ip() {
-        wrong.push(format!(
-            "it comes from {}, and not from {}",
-            seen.src,
-            flow.local.ip()
-        ));
+    let src = expected.ip.src.unwrap_or(flow.local.ip());
+    if seen.src != src {
+        wrong.push(format!("it comes from {}, and not from {src}", seen.src));
     }
-    if seen.dst != flow.remote.ip() {
-        wrong.push(format!(
-            "it goes to {}, and not to {}",
-            seen.dst,
-            flow.remote.ip()
-        ));
+    let dst = expected.ip.dst.unwrap_or(flow.remote.ip());
+    if seen.dst != dst {
+        wrong.push(format!("it goes to {}, and not to {dst}", seen.dst));
     }
     let ecn = seen.class & 3;
     match expected.ip.class {
@@ -206,6 +232,10 @@ fn icmp(expected: &Icmp, (kind, code, word): (u8, u8, u32), wrong: &mut Vec<Stri
     let mtu = if expected.v6 { word } else { word & 0xffff };
     if let Some(wanted) = expected.mtu.filter(|wanted| *wanted != mtu) {
         wrong.push(format!("it says an MTU of {mtu}, and not {wanted}"));
+    }
+    let pointer = if expected.v6 { word } else { word >> 24 };
+    if let Some(wanted) = expected.pointer.filter(|wanted| *wanted != pointer) {
+        wrong.push(format!("it points at byte {pointer}, and not at {wanted}"));
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) fn packet(seen: &Seen, flow: Option<&Flow>) -> String {
         } => {
             let name = if seen.src.is_ipv4() { "icmp" } else { "icmpv6" };
             let _ = write!(text, "{name} {kind} {code}");
-            if *word != 0 {
+            if matches!(kind, 0 | 8 | 128 | 129) {
+                let _ = write!(text, " id {} seq {}", word >> 16, word & 0xffff);
+            } else if *word != 0 {
                 let _ = write!(text, " mtu {}", word & 0xffff);
             }
         }
@@ -108,6 +110,7 @@ fn option_text(option: &TcpOption, flow: Option<&Flow>) -> String {
             let val = flow.map_or(*val, |flow| flow.clock_to_script(*val));
             format!("TS val {val} ecr {ecr}")
         }
+        TcpOption::Raw(bytes) => format!("raw {}", hex(bytes)),
         TcpOption::FastOpen(cookie) => format!("FO {}", hex(cookie)),
         TcpOption::FastOpenExperiment(cookie) => format!("FOEXP {}", hex(cookie)),
     }

@@ -5,9 +5,11 @@ mod build;
 mod checksum;
 mod options;
 mod read;
+mod shape;
 
 pub(crate) use build::{Address, TcpFields, icmp, tcp, udp};
 pub(crate) use read::{Carried, Seen, TcpSeen, read};
+pub(crate) use shape::shape;
 
 #[cfg(test)]
 mod tests;

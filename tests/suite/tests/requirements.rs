@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use suite::requirements::{Status, annotations, folder, sample, tables, users, waivers, workspace};
+use suite::requirements::{
+    Packets, Status, annotations, aparts, folder, sample, tables, users, waivers, workspace,
+};
 
 #[test]
 fn the_status_is_what_the_annotations_say() {
@@ -19,6 +21,18 @@ fn the_status_is_what_the_annotations_say() {
     );
     let short = status.shortfalls();
     assert!(short.is_empty(), "\n{}", short.join("\n"));
+}
+
+#[test]
+fn what_no_script_can_show_has_none_and_says_why() {
+    let (tables, waivers) = (tables().expect("tables"), waivers().expect("waivers"));
+    let annotations = annotations(&workspace()).expect("sources");
+    let status = Status::new(&tables, &annotations, &waivers)
+        .unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
+    let aparts = aparts().expect("unscripted.tsv");
+    let packets =
+        Packets::new(&status, &aparts).unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
+    println!("{}", packets.summary());
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn message(v6: bool, len: u16) -> Icmp {
         kind: 3,
         code: 3,
         mtu: None,
+        pointer: None,
         quote: Quote::Udp(len),
     }
 }

@@ -6,6 +6,7 @@
 mod call;
 mod code;
 mod input;
+mod ip;
 mod options;
 mod packet;
 mod remarks;

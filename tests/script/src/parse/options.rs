@@ -34,7 +34,8 @@ pub(super) fn options(input: &mut Input<'_>) -> Parsed<Vec<TcpOption>> {
 
 fn option(input: &mut Input<'_>) -> Parsed<TcpOption> {
     let begin = place(input);
-    let what = "an option: `mss`, `sackOK`, `sack`, `TS`, `nop`, `eol`, `wscale`, `FO` or `FOEXP`";
+    let what =
+        "an option: `mss`, `sackOK`, `sack`, `TS`, `nop`, `eol`, `wscale`, `FO`, `FOEXP` or `raw`";
     Ok(match word(input, what)? {
         "eol" => TcpOption::Eol,
         "nop" => TcpOption::Nop,
@@ -63,6 +64,7 @@ fn option(input: &mut Input<'_>) -> Parsed<TcpOption> {
                 ecr: number(input, "an echoed timestamp")?,
             }
         }
+        "raw" => TcpOption::Raw(hex_bytes(input)?),
         "FO" => TcpOption::FastOpen(hex_bytes(input)?),
         "FOEXP" => TcpOption::FastOpenExperiment(hex_bytes(input)?),
         other => return refused(begin, format!("expected {what}, found `{other}`")),

@@ -5,8 +5,9 @@ use winnow::stream::Stream;
 use super::input::{
     Input, Parsed, expected, looks_at, need, number, place, refused, skip, take, take_word, word,
 };
+use super::ip::ip;
 use super::options;
-use crate::ast::{Body, Class, Icmp, IpSpec, Packet, Quote, Segment, Settings, TcpOption};
+use crate::ast::{Body, Echo, Icmp, IpSpec, Packet, Quote, Segment, Settings, TcpOption};
 use crate::names;
 
 /// Flags by their letters, and their bits in the header.
@@ -29,7 +30,7 @@ const TUNNELS: [&str; 4] = ["ipv4", "ipv6", "gre", "mpls"];
 /// A packet behind `<` or `>`.
 pub(super) fn packet(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> Parsed<Packet> {
     let ip = if take(input, "[")? {
-        ip(input)?
+        ip(input, settings, outbound)?
     } else {
         IpSpec::default()
     };
@@ -72,32 +73,8 @@ fn length(body: &Body) -> usize {
             20 + options + segment.len as usize
         }
         Body::Icmp(_) => 0,
+        Body::Echo(echo) => 8 + usize::from(echo.len),
     }
-}
-
-/// What stands in brackets about the IP header.
-fn ip(input: &mut Input<'_>) -> Parsed<IpSpec> {
-    let mut ip = IpSpec::default();
-    loop {
-        let begin = place(input);
-        let what = "`noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`";
-        match word(input, what)? {
-            "noecn" => ip.class = Some(Class::Ecn(0)),
-            "ect1" => ip.class = Some(Class::Ecn(1)),
-            "ect0" => ip.class = Some(Class::Ecn(2)),
-            "ce" => ip.class = Some(Class::Ecn(3)),
-            "ect01" => ip.class = Some(Class::Ect01),
-            "tos" => ip.class = Some(Class::Tos(number(input, "a type of service")?)),
-            "ttl" => ip.ttl = Some(number(input, "a time to live")?),
-            "flowlabel" => ip.flow_label = Some(number(input, "a flow label")?),
-            other => return refused(begin, format!("expected {what}, found `{other}`")),
-        }
-        if !take(input, ",")? {
-            break;
-        }
-    }
-    need(input, "]", "behind what is said about the IP header")?;
-    Ok(ip)
 }
 
 fn segment(input: &mut Input<'_>, outbound: bool) -> Parsed<Segment> {
@@ -215,12 +192,16 @@ fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> P
             }
         }
     };
+    if super::input::looks_at_word(input, "id") {
+        return echo(input, kind);
+    }
     let at = place(input);
     let mut code = 0;
     let is_word = |word| super::input::looks_at_word(input, word);
     if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
         code = number(input, "a code of ICMP")?;
     } else if !is_word("mtu")
+        && !is_word("pointer")
         && input
             .as_ref()
             .starts_with(|c: char| c.is_ascii_alphabetic())
@@ -238,6 +219,11 @@ fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> P
     }
     let mtu = if take_word(input, "mtu")? {
         Some(number(input, "an MTU")?)
+    } else {
+        None
+    };
+    let pointer = if take_word(input, "pointer")? {
+        Some(number(input, "a place in the packet")?)
     } else {
         None
     };
@@ -260,6 +246,19 @@ fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> P
         kind,
         code,
         mtu,
+        pointer,
         quote,
     }))
+}
+
+/// `id 1 seq 2 (56)` behind the type of a ping or of its answer.
+fn echo(input: &mut Input<'_>, kind: u8) -> Parsed<Body> {
+    take_word(input, "id")?;
+    let id = number(input, "the identifier of a ping")?;
+    need(input, "seq", "behind the identifier of a ping")?;
+    let seq = number(input, "the sequence number of a ping")?;
+    need(input, "(", "and the length of a ping's data")?;
+    let len = number(input, "the length of a ping's data")?;
+    need(input, ")", "behind the length")?;
+    Ok(Body::Echo(Echo { kind, id, seq, len }))
 }

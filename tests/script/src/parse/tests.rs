@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::parse;
-use crate::ast::{Action, Body, Class, Expr, Script, Segment, Statement, TcpOption, Wanted, When};
+use crate::ast::{
+    Action, Body, Class, Echo, Expr, Script, Segment, Shape, Statement, Sum, TcpOption, Wanted,
+    When,
+};
 
 fn read(text: &str) -> Script {
     parse(Path::new("a.pkt"), text).unwrap_or_else(|error| panic!("{error}"))
@@ -119,6 +122,60 @@ fn the_ip_header_may_be_described() {
 }
 
 #[test]
+fn packets_of_the_script_may_be_parts_and_may_be_wrong() {
+    let script = read(
+        "0 < [src 192.0.2.9, dst 255.255.255.255, id 7, part 8:16, proto 200, options 0101, at 6:1fff, badsum, badheader] udp (9)",
+    );
+    let Action::Inbound(packet) = &script.events[0].action else {
+        panic!("inbound");
+    };
+    assert_eq!(packet.ip.src, "192.0.2.9".parse().ok());
+    assert_eq!(packet.ip.dst, "255.255.255.255".parse().ok());
+    let shape = Shape {
+        id: Some(7),
+        part: Some((8, 16)),
+        protocol: Some(200),
+        options: vec![1, 1],
+        extensions: Vec::new(),
+        bytes: vec![(6, vec![0x1f, 0xff])],
+        sum: Sum::Wrong,
+        header_sum_wrong: true,
+    };
+    assert_eq!(packet.ip.shape.as_deref(), Some(&shape));
+}
+
+#[test]
+fn what_is_done_to_packets_fits_the_script() {
+    for (text, why) in [
+        ("0 > [badsum] udp (9)", "only a packet of the script"),
+        ("0 < [part 3:8] udp (9)", "multiple of eight"),
+        ("0 < [part 8:0] udp (9)", "multiple of eight"),
+        ("0 < [ext 60 00] udp (9)", "`ext` is of IPv6"),
+        ("0 < [src ff02::1] udp (9)", "version of IP"),
+        ("0 < [frob] udp (9)", "found `frob`"),
+    ] {
+        let said = error(text);
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_ping_has_an_identifier_a_number_and_data() {
+    let script =
+        read("0 < icmp echo_request id 7 seq 2 (56)\n+0 > icmp echo_reply id 7 seq 2 (56)");
+    let Action::Inbound(packet) = &script.events[0].action else {
+        panic!("inbound");
+    };
+    let echo = Echo {
+        kind: 8,
+        id: 7,
+        seq: 2,
+        len: 56,
+    };
+    assert_eq!(packet.body, Body::Echo(echo));
+}
+
+#[test]
 fn calls_have_arguments_results_and_errors() {
     let script = read(
         "0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3\n\
@@ -209,7 +266,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "0 < [frob] . 1:1(0)",
-        "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl` or `flowlabel`, found `frob`",
+        "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `src`, `dst` or what is done to a packet, found `frob`",
     ),
     (
         "--frob=1",

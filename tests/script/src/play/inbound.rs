@@ -22,19 +22,27 @@ impl Player<'_> {
             Some(flow) => flow,
             None => self.new_flow(matches!(packet.body, Body::Udp(_))),
         };
-        let bytes = match &packet.body {
-            Body::Tcp(segment) => tcp(&mut flow, packet.ip, segment),
+        let mut bytes = match &packet.body {
+            Body::Tcp(segment) => tcp(&mut flow, &packet.ip, segment),
             Body::Udp(len) => {
                 let payload = pattern::bytes(0, usize::from(*len));
                 wire::udp(
-                    address(&flow, packet.ip),
+                    address(&flow, &packet.ip),
                     flow.remote.port(),
                     flow.local.port(),
                     &payload,
                 )
             }
-            Body::Icmp(message) => icmp(&flow, packet.ip, message),
+            Body::Icmp(message) => icmp(&flow, &packet.ip, message),
+            Body::Echo(echo) => {
+                let word = u32::from(echo.id) << 16 | u32::from(echo.seq);
+                let data = pattern::bytes(0, usize::from(echo.len));
+                wire::icmp(address(&flow, &packet.ip), echo.kind, 0, word, &data)
+            }
         };
+        if let Some(shape) = &packet.ip.shape {
+            wire::shape(&mut bytes, shape);
+        }
         self.flow = Some(flow);
         let at = self.host.now();
         self.packets.push(Record {
@@ -62,10 +70,10 @@ impl Player<'_> {
     }
 }
 
-fn address(flow: &Flow, ip: IpSpec) -> Address {
+fn address(flow: &Flow, ip: &IpSpec) -> Address {
     Address {
-        src: flow.remote.ip(),
-        dst: flow.local.ip(),
+        src: ip.src.unwrap_or(flow.remote.ip()),
+        dst: ip.dst.unwrap_or(flow.local.ip()),
         class: match ip.class {
             None => 0,
             Some(Class::Tos(tos)) => tos,
@@ -77,7 +85,7 @@ fn address(flow: &Flow, ip: IpSpec) -> Address {
     }
 }
 
-fn tcp(flow: &mut Flow, ip: IpSpec, segment: &Segment) -> Vec<u8> {
+fn tcp(flow: &mut Flow, ip: &IpSpec, segment: &Segment) -> Vec<u8> {
     if segment.flags & SYN != 0 {
         flow.note_remote_isn(segment.seq);
     }
@@ -100,7 +108,7 @@ fn tcp(flow: &mut Flow, ip: IpSpec, segment: &Segment) -> Vec<u8> {
 }
 
 /// An error about a packet of the host, which is quoted as RFC 792 wants it: its headers and eight bytes more.
-fn icmp(flow: &Flow, ip: IpSpec, message: &Icmp) -> Vec<u8> {
+fn icmp(flow: &Flow, ip: &IpSpec, message: &Icmp) -> Vec<u8> {
     let quoted = Address {
         src: flow.local.ip(),
         dst: flow.remote.ip(),
@@ -126,6 +134,8 @@ fn icmp(flow: &Flow, ip: IpSpec, message: &Icmp) -> Vec<u8> {
     };
     let header = if quoted.src.is_ipv4() { 20 } else { 40 };
     let kept = packet.get(..header + 20).unwrap_or(&packet);
-    let word = message.mtu.unwrap_or(0);
+    let at = if message.v6 { 0 } else { 24 };
+    let pointer = message.pointer.map(|pointer| pointer << at);
+    let word = message.mtu.or(pointer).unwrap_or(0);
     wire::icmp(address(flow, ip), message.kind, message.code, word, kept)
 }

@@ -24,6 +24,7 @@ impl TcpOption {
             TcpOption::SackOk => 2,
             TcpOption::Sack(blocks) => 2 + 8 * blocks.len(),
             TcpOption::Timestamps { .. } => 10,
+            TcpOption::Raw(bytes) => bytes.len(),
             TcpOption::FastOpen(cookie) => 2 + cookie.len(),
             TcpOption::FastOpenExperiment(cookie) => 4 + cookie.len(),
         }
@@ -53,6 +54,7 @@ impl TcpOption {
                 header.extend(val.to_be_bytes());
                 header.extend(ecr.to_be_bytes());
             }
+            TcpOption::Raw(bytes) => header.extend(bytes),
             TcpOption::FastOpen(cookie) => {
                 header.extend([FAST_OPEN, size]);
                 header.extend(cookie);

@@ -1,7 +1,7 @@
 //! What is written is read back as it was.
 
-use super::{Address, Carried, TcpFields, icmp, read, tcp, udp};
-use crate::ast::TcpOption;
+use super::{Address, Carried, TcpFields, icmp, read, shape, tcp, udp};
+use crate::ast::{Shape, Sum, TcpOption};
 
 fn addresses() -> [Address; 2] {
     let of = |src: &str, dst: &str| Address {
@@ -76,4 +76,59 @@ fn cut_packets_are_errors_or_read() {
             let _ = read(&packet[..end]);
         }
     }
+}
+
+/// What becomes of a datagram of eight bytes of data.
+fn shaped(address: Address, change: impl FnOnce(&mut Shape)) -> Vec<u8> {
+    let mut packet = udp(address, 1, 2, b"eight by");
+    let mut how = Shape::default();
+    change(&mut how);
+    shape(&mut packet, &how);
+    packet
+}
+
+#[test]
+fn what_nothing_is_done_to_is_as_it_was() {
+    for address in addresses() {
+        assert_eq!(shaped(address, |_| {}), udp(address, 1, 2, b"eight by"));
+    }
+}
+
+#[test]
+fn a_part_says_where_it_belongs_and_whether_others_follow() {
+    let [four, six] = addresses();
+    let part = |from, to| {
+        move |shape: &mut Shape| {
+            shape.id = Some(0x0102);
+            shape.part = Some((from, to));
+        }
+    };
+    let first = shaped(four, part(0, 8));
+    assert_eq!(first[..9], [0x45, 0x2a, 0, 28, 1, 2, 0x20, 0, 9]);
+    let last = shaped(four, part(8, 16));
+    assert_eq!(last[4..8], [1, 2, 0, 1]);
+    assert_eq!(&last[20..], b"eight by");
+    let first = shaped(six, part(0, 8));
+    assert_eq!(first[4..8], [0, 16, 44, 9]);
+    assert_eq!(first[40..48], [17, 0, 0, 1, 0, 0, 1, 2]);
+    let last = shaped(six, part(8, 16));
+    assert_eq!(last[40..48], [17, 0, 0, 8, 0, 0, 1, 2]);
+}
+
+#[test]
+fn headers_are_put_in_and_the_header_adds_up() {
+    let [four, six] = addresses();
+    let with = shaped(four, |shape| shape.options = vec![1, 1, 1]);
+    assert_eq!((with[0], with[3], with.len()), (0x46, 40, 40));
+    assert_eq!(with[20..24], [1, 1, 1, 0]);
+    assert_eq!(super::checksum::of(&[&with[..24]]), 0);
+    let with = shaped(six, |shape| {
+        shape.extensions = vec![(0, vec![0, 1, 4, 0, 0, 0, 0]), (60, vec![0; 7])];
+        shape.protocol = Some(200);
+    });
+    assert_eq!((with[5], with[6], with[40], with[48]), (32, 0, 60, 200));
+    let seen = read(&shaped(six, |shape| shape.sum = Sum::None)).expect("a packet");
+    assert!(!seen.intact);
+    let bad = shaped(four, |shape| shape.header_sum_wrong = true);
+    assert_ne!(super::checksum::of(&[&bad[..20]]), 0);
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use suite::requirements::{
-    Played, Status, annotations, folder, page, sample, tables, waivers, workspace,
+    Packets, Played, Status, annotations, aparts, folder, page, sample, tables, waivers, workspace,
 };
 
 /// Rows that are drawn, and the tables that they are drawn from.
@@ -36,14 +36,22 @@ fn status(html: Option<&str>) -> Result<ExitCode, Box<dyn Error>> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    let aparts = aparts()?;
+    let packets = match Packets::new(&status, &aparts) {
+        Ok(packets) => packets,
+        Err(wrong) => {
+            eprintln!("{}", wrong.join("\n"));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     fs::write(folder().join("status.tsv"), status.render())?;
     for (table, row) in status.open() {
         println!("{}\t{}\t{}\t{}", table.name, row.id, row.level, row.text);
     }
-    println!("\n{}", status.summary());
+    println!("\n{}\n{}", status.summary(), packets.summary());
     if let Some(path) = html {
         let played = Played::new(&workspace(), &status)?;
-        fs::write(path, page(&status, &played))?;
+        fs::write(path, page(&status, &packets, &played))?;
     }
     let short = status.shortfalls();
     if short.is_empty() {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use packet_script::{Options, Outcome, Tried, load, run_file, run_smoltcp};
 
+use super::packets::{Packets, Shown};
 use super::status::{Proof, Status};
 use super::{Table, judge, records};
 
@@ -162,7 +163,7 @@ fn captures(folder: &Path) -> io::Result<Vec<(u8, Vec<u8>)>> {
 }
 
 /// The page.
-pub fn page(status: &Status<'_>, played: &Played) -> String {
+pub fn page(status: &Status<'_>, packets: &Packets<'_>, played: &Played) -> String {
     let mut html = String::from(HEAD);
     let kernel = match &played.kernel {
         Some(version) => format!("Linux {}", escaped(version)),
@@ -175,37 +176,49 @@ pub fn page(status: &Status<'_>, played: &Played) -> String {
          results ({kernel}) are those of <code>RECORD_KERNEL=1 cargo test -p packet-script --test linux</code>. What \
          only other tests show was not run for this page: they run in CI. smoltcp plays each script when the page is \
          made, as far as its sockets have what the script calls; otherwise it says what it cannot be asked for. It is \
-         held against the exact options and times of the script, so that what fails need not be against the row.{against}</p>\n<pre>{}</pre>",
+         held against the exact options and times of the script, so that what fails need not be against the row.{against}</p>\n<pre>{}</pre>\n<p>Of the rows \
+         that are not waived so many are shown by packets, with a script that names them; the others that are shown have \
+         other tests only. <code>unscripted.tsv</code> says of which rows no script can be.</p>\n<pre>{}</pre>",
         escaped(&status.summary()),
+        escaped(&packets.summary()),
         against = played.against_smoltcp()
     );
     for table in status.tables() {
-        section(&mut html, table, status, played);
+        section(&mut html, table, (status, packets), played);
     }
     judge::table(&mut html, &played.rules);
     html.push_str("</body></html>\n");
     html
 }
 
-fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Played) {
+fn section(
+    html: &mut String,
+    table: &Table,
+    (status, packets): (&Status<'_>, &Packets<'_>),
+    played: &Played,
+) {
     let _ = writeln!(
         html,
-        "<h2>{}</h2>\n<table><tr><th>id<th>level<th>requirement<th>shown by<th>this stack<th>Linux<th>smoltcp<th>capture</tr>",
+        "<h2>{}</h2>\n<table><tr><th>id<th>level<th>requirement<th>shown by<th>by packets<th>this stack<th>Linux<th>smoltcp<th>capture</tr>",
         table.name
     );
     for row in &table.rows {
         let proof = status.proof(&row.id);
         let (class, cells) = match &proof {
-            Proof::Shown(tests) => ("shown", shown(tests, played)),
+            Proof::Shown(tests) => ("shown", shown(tests, &by_packets(packets, &row.id), played)),
             Proof::Waived(waiver) => (
                 waiver.class.as_str(),
                 format!(
-                    "<td>{}<td>{}<td><td><td>",
+                    "<td>{}<td>{}<td>{}<td><td><td>",
                     escaped(&waiver.reason),
+                    by_packets(packets, &row.id),
                     waiver.class
                 ),
             ),
-            Proof::Open => ("open", "<td><td>open<td><td><td>".to_owned()),
+            Proof::Open => {
+                let packets = by_packets(packets, &row.id);
+                ("open", format!("<td><td>{packets}<td>open<td><td><td>"))
+            }
         };
         let _ = writeln!(
             html,
@@ -218,8 +231,18 @@ fn section(html: &mut String, table: &Table, status: &Status<'_>, played: &Playe
     html.push_str("</table>\n");
 }
 
+/// Whether packets show a row, and why no script can.
+fn by_packets(packets: &Packets<'_>, id: &str) -> String {
+    match packets.of(id) {
+        Shown::Script => "yes".to_owned(),
+        Shown::Apart(class, reason) => format!("cannot ({class}): {}", escaped(reason)),
+        Shown::No => "not yet".to_owned(),
+        Shown::Waived => String::new(),
+    }
+}
+
 /// The cells of a row that tests show.
-fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
+fn shown(tests: &BTreeSet<String>, packets: &str, played: &Played) -> String {
     let names: Vec<String> = tests.iter().map(|test| escaped(test)).collect();
     // What is no script was not run for this page.
     let (mut ours, mut links) = (None, String::new());
@@ -251,7 +274,7 @@ fn shown(tests: &BTreeSet<String>, played: &Played) -> String {
         }
     }
     format!(
-        "<td>{}<td>{}<td>{}<td>{}<td>{links}",
+        "<td>{}<td>{packets}<td>{}<td>{}<td>{}<td>{links}",
         names.join("<br>"),
         match ours {
             Some(true) => "holds",

@@ -43,7 +43,7 @@ fn the_error(sent: &[Sent], original: &[u8]) -> Icmp {
     icmp
 }
 
-// req: RFC3168-24, RFC791-04, RFC8200-02, RFC6864-07
+// req: RFC3168-24, RFC791-04, RFC8200-02, RFC6864-07, RFC1812-41, RFC1812-44
 #[test]
 fn packets_go_through_with_one_off_the_hop_limit_and_nothing_else_changed() {
     for v6 in [false, true] {
@@ -100,7 +100,46 @@ fn the_longest_prefix_wins() {
     );
 }
 
-// req: RFC4443-18
+// req: RFC1812-43
+#[test]
+fn a_packet_that_a_later_router_will_drop_goes_on() {
+    for v6 in [false, true] {
+        let mut router = Router::new();
+        let sent = with_hop_limit(datagram(v6, 10), 2);
+        let came = router.send(LEFT, &sent);
+        assert_eq!(came, [(RIGHT, with_hop_limit(sent, 1))]);
+    }
+}
+
+// req: RFC1812-04, RFC1812-53
+#[test]
+fn options_that_nobody_knows_go_through_untouched() {
+    let mut router = Router::new();
+    let (src, dst) = (Ipv4Addr::new(10, 0, 1, 9), Ipv4Addr::new(10, 0, 2, 9));
+    for options in [[0x99, 4, 1, 2], [0x1d, 3, 7, 0]] {
+        let sent = ip4(src, dst, 99, 1, 0, &options, &[0; 8]);
+        let came = router.send(LEFT, &sent);
+        assert_eq!(came, [(RIGHT, with_hop_limit(sent, 63))]);
+    }
+}
+
+// req: RFC1812-46, RFC2644-01
+#[test]
+fn what_goes_to_everybody_on_a_link_stays_there() {
+    let mut router = Router::new();
+    for dst in ["255.255.255.255", "10.0.1.255", "10.0.2.255"] {
+        let sent = packet(
+            host(LEFT, false, 9),
+            dst.parse().expect("literal"),
+            99,
+            &[0; 8],
+        );
+        assert_eq!(router.send(LEFT, &sent), [], "{dst}");
+    }
+    assert_eq!(router.count("forwarded"), 0);
+}
+
+// req: RFC4443-18, RFC1812-09, RFC1812-40
 #[test]
 fn a_used_up_hop_limit_is_told() {
     for (v6, kind) in [(false, (11, 0)), (true, (3, 0))] {
@@ -114,7 +153,7 @@ fn a_used_up_hop_limit_is_told() {
     }
 }
 
-// req: RFC4443-13
+// req: RFC4443-13, RFC1812-21, RFC1812-31, RFC1812-34
 #[test]
 fn a_missing_route_is_told() {
     for (v6, dst, kind) in [(false, "192.0.2.1", (3, 0)), (true, "2001:db8::1", (1, 0))] {
@@ -128,7 +167,7 @@ fn a_missing_route_is_told() {
     }
 }
 
-// req: RFC4443-13, RFC4443-15
+// req: RFC4443-13, RFC4443-15, RFC1812-34
 #[test]
 fn a_packet_does_not_go_back_over_its_link() {
     // RFC 4443, 3.1: code 3 and not back.
@@ -143,7 +182,7 @@ fn a_packet_does_not_go_back_over_its_link() {
     }
 }
 
-// req: RFC8200-11, RFC4443-16
+// req: RFC8200-11, RFC4443-16, RFC1812-34, RFC1812-37
 #[test]
 fn a_packet_too_big_for_the_next_link_is_told_with_its_mtu() {
     for (v6, kind, len) in [
@@ -166,6 +205,7 @@ fn a_packet_too_big_for_the_next_link_is_told_with_its_mtu() {
     }
 }
 
+// req: RFC1812-05, RFC1812-33
 #[test]
 fn ipv4_is_fragmented_where_it_may_be() {
     let mut router = Router::new();
@@ -230,6 +270,7 @@ fn what_is_none_of_a_routers_business_goes_through_untouched() {
     }
 }
 
+// req: RFC1812-10, RFC1812-19, RFC1812-48
 #[test]
 fn broken_and_lying_packets_are_dropped_by_name() {
     let mut router = Router::new();
@@ -274,6 +315,7 @@ fn a_source_that_means_nothing_beyond_its_link_is_told() {
     assert_eq!((sent.len(), error.kind, error.dst), (1, (1, 2), src));
 }
 
+// req: RFC1812-23
 #[test]
 fn a_wrong_option_is_told() {
     let mut router = Router::new();
@@ -318,6 +360,7 @@ fn errors_are_limited_in_rate() {
     assert_eq!(router.count("icmp_out_rate_limited"), 90);
 }
 
+// req: RFC1812-24
 #[test]
 fn a_router_is_a_host_too() {
     let mut router = Router::new();

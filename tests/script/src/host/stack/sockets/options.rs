@@ -9,6 +9,12 @@ use crate::calls::{Returned, Value};
 
 const SOCKET: i64 = libc::SOL_SOCKET as i64;
 const TCP: i64 = libc::IPPROTO_TCP as i64;
+const IP: i64 = libc::IPPROTO_IP as i64;
+const IPV6: i64 = libc::IPPROTO_IPV6 as i64;
+const IP_TTL: i64 = libc::IP_TTL as i64;
+const IP_TOS: i64 = libc::IP_TOS as i64;
+const HOPS: i64 = libc::IPV6_UNICAST_HOPS as i64;
+const TCLASS: i64 = libc::IPV6_TCLASS as i64;
 const REUSE: i64 = libc::SO_REUSEADDR as i64;
 const ERROR: i64 = libc::SO_ERROR as i64;
 const LINGER: i64 = libc::SO_LINGER as i64;
@@ -28,8 +34,16 @@ const FASTOPEN_CONNECT: i64 = libc::TCP_FASTOPEN_CONNECT as i64;
 
 /// Whether the stack has the option for sockets of this kind; others are kept for the connections of a listener.
 pub(super) fn takes(kind: &Kind, option: &SocketOption) -> bool {
+    let marks = matches!(
+        option,
+        SocketOption::HopLimit(_) | SocketOption::TrafficClass(_)
+    );
     let of_listener = matches!(option, SocketOption::FastOpen(_));
-    of_listener == matches!(kind, Kind::Listener(_))
+    match kind {
+        Kind::Listener(_) => of_listener || marks,
+        Kind::Datagram { .. } => marks,
+        Kind::Fresh { .. } | Kind::Tcp { .. } => !of_listener,
+    }
 }
 
 impl Socket {
@@ -75,6 +89,12 @@ impl Socket {
                 }
                 SocketOption::KeepAlive(Some(self.keep_times))
             }
+            ((IP, IP_TTL) | (IPV6, HOPS), Value::Int(limit)) => SocketOption::HopLimit(Some(
+                u8::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
+            )),
+            ((IP, IP_TOS) | (IPV6, TCLASS), Value::Int(class)) => SocketOption::TrafficClass(
+                u8::try_from(*class).map_err(|_| Stop::Errno(libc::EINVAL))?,
+            ),
             ((TCP, CORK), Value::Int(on)) => SocketOption::Cork(*on != 0),
             ((TCP, QUICKACK), Value::Int(on)) => SocketOption::QuickAck(*on != 0),
             ((TCP, USER_TIMEOUT), Value::Int(millis)) => {
@@ -93,7 +113,8 @@ impl Socket {
         self.options
             .retain(|old| core::mem::discriminant(old) != same);
         self.options.push(option);
-        if let Kind::Tcp { id, .. } | Kind::Listener(id) = self.kind
+        if let Kind::Tcp { id, .. } | Kind::Listener(id) | Kind::Datagram { id: Some(id), .. } =
+            self.kind
             && takes(&self.kind, &option)
         {
             stack
