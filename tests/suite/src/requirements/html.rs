@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use packet_script::{Options, Outcome, Tried, load, run_file, run_smoltcp};
 
 use super::status::{Proof, Status};
-use super::{Table, judge, records};
+use super::{Table, judge, mutants, records};
 
 /// What became of the scripts that rows name.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Played {
     kernel: Option<String>,
     /// The rules of the judge.
     rules: judge::Rows,
+    /// What became of mutants.
+    mutants: Vec<mutants::Mutant>,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Played {
         let mut played = Played {
             kernel: recorded.first().map(|row| field(row, "kernel")),
             rules: judge::rules(workspace)?,
+            mutants: mutants()?,
             ..Played::default()
         };
         for name in scripts(status) {
@@ -183,6 +186,7 @@ pub fn page(status: &Status<'_>, played: &Played) -> String {
         section(&mut html, table, status, played);
     }
     judge::table(&mut html, &played.rules);
+    mutants::table(&mut html, &played.mutants);
     html.push_str("</body></html>\n");
     html
 }

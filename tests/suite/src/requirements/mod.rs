@@ -4,6 +4,7 @@
 mod annotations;
 mod html;
 mod judge;
+mod mutants;
 mod sample;
 mod status;
 mod users;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use annotations::{Annotation, annotations};
 pub use html::{Played, page};
+pub use mutants::{Mutant, Noticed, mutants};
 pub use sample::{Drawn, sample};
 pub use status::{Proof, Status};
 pub use users::{User, users};
