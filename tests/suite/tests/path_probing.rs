@@ -401,3 +401,43 @@ fn segments_that_a_probe_made_longer_get_shorter_when_they_are_lost() {
         assert_eq!(world.hosts[0].stack.counters().tcp.mtu_black_holes, 1);
     }
 }
+
+// req: RFC4821-10
+#[test]
+fn after_a_lost_probe_the_next_one_waits_as_long_as_losses_are_apart() {
+    let mut config = WorldConfig::default();
+    config.tcp.mtu_probing = MtuProbing::Always;
+    // A handshake that takes no longer than its first timeout.
+    let rtt = Duration::from_millis(900);
+    let offer = Offer {
+        sack: true,
+        rtt,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::new(&config), &offer);
+    let mss = remote.info().send_mss;
+    remote.write(&vec![1; 9 * mss]);
+    let sent = remote.sent();
+    assert!(sent[0].payload.len() > mss, "a probe");
+    assert!(remote.pass(rtt).is_empty());
+    let last = sent.last().expect("some").end();
+    let mut segment = remote.segment(ACK, b"");
+    segment.options = options::sack(&[(sent[1].seq, last)]);
+    remote.inject(&segment);
+    let (lost, info) = (remote.lab.now, remote.info());
+    let pause = rtt * (info.congestion_window / mss / 2) as u32;
+    assert!(pause >= rtt * 4, "long enough to tell: {pause:?}");
+    remote.sent();
+    remote.rcv = last;
+    let waited = loop {
+        assert!(remote.pass(rtt).is_empty());
+        remote.send(ACK, b"");
+        remote.write(&vec![1; 9 * mss]);
+        let sent = remote.sent();
+        if sent.iter().any(|one| one.payload.len() > mss) {
+            break remote.lab.now.since(lost);
+        }
+        remote.rcv = sent.last().expect("some").end();
+    };
+    assert!((pause..=pause + rtt * 2).contains(&waited), "{waited:?}");
+}

@@ -3,7 +3,8 @@
 use std::fs;
 
 use suite::requirements::{
-    Packets, Status, annotations, aparts, folder, sample, tables, users, waivers, workspace,
+    Noticed, Packets, Status, annotations, aparts, folder, mutants, sample, tables, users, waivers,
+    workspace,
 };
 
 #[test]
@@ -57,4 +58,18 @@ fn a_sample_is_the_same_for_the_same_seed_and_another_for_another() {
     assert_eq!(draw(1).len(), 9);
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1), draw(2));
+}
+
+#[test]
+fn nine_of_ten_mutants_are_noticed_and_the_others_explained() {
+    let mutants = mutants().expect("mutants.tsv");
+    assert_eq!(mutants.len(), 100);
+    let noticed = mutants.iter().filter(|one| one.outcome == Noticed::Yes);
+    assert!(noticed.clone().all(|one| !one.by.is_empty()));
+    let missed = mutants.iter().filter(|one| one.outcome == Noticed::No);
+    assert!(missed.count() * 9 <= noticed.count());
+    for mutant in mutants.iter().filter(|one| one.outcome != Noticed::Yes) {
+        let explained = !mutant.remark.is_empty() || mutant.outcome == Noticed::Unviable;
+        assert!(explained, "{}", mutant.name);
+    }
 }

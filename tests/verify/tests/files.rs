@@ -405,6 +405,51 @@ fn what_fuzzing_found_is_judged_without_panic() {
     }
 }
 
+/// What stands at `at`, in the byte order of this host.
+fn word(bytes: &[u8], at: usize) -> usize {
+    let word = bytes[at..at + 4].try_into().unwrap();
+    u32::from_le_bytes(word) as usize
+}
+
+/// Where the times of the packets of a pcapng file stand.
+fn times(file: &[u8]) -> Vec<usize> {
+    const ENHANCED_PACKET: usize = 6;
+    let (mut at, mut times) = (0, Vec::new());
+    while at < file.len() {
+        if word(file, at) == ENHANCED_PACKET {
+            times.push(at + 12);
+        }
+        at += word(file, at + 4);
+    }
+    times
+}
+
+#[test]
+fn times_may_be_as_far_apart_as_a_file_can_say() {
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures")).unwrap()
+    {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "pcapng")
+        {
+            continue;
+        }
+        let file = std::fs::read(path).unwrap();
+        let times = times(&file);
+        assert!(times.len() > 10);
+        for jump in (1..times.len()).step_by(times.len() / 8) {
+            let mut file = file.clone();
+            for (number, at) in times.iter().enumerate() {
+                // The high half comes first.
+                let high = if number < jump { 0 } else { u32::MAX };
+                file[*at..at + 4].copy_from_slice(&high.to_le_bytes());
+            }
+            let _ = check_reader(Cursor::new(file));
+        }
+    }
+}
+
 #[test]
 fn a_record_that_cannot_be_read_hides_no_other() {
     let mut wrong = udp4(b"x");

@@ -10,7 +10,7 @@ use packet_script::{Options, Outcome, Tried, load, run_file, run_smoltcp};
 
 use super::packets::{Packets, Shown};
 use super::status::{Proof, Status};
-use super::{Table, judge, records};
+use super::{Table, judge, mutants, records};
 
 /// What became of the scripts that rows name.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Played {
     kernel: Option<String>,
     /// The rules of the judge.
     rules: judge::Rows,
+    /// What became of mutants.
+    mutants: Vec<mutants::Mutant>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,7 @@ impl Played {
         let mut played = Played {
             kernel: recorded.first().map(|row| field(row, "kernel")),
             rules: judge::rules(workspace)?,
+            mutants: mutants()?,
             ..Played::default()
         };
         for name in scripts(status) {
@@ -187,6 +190,7 @@ pub fn page(status: &Status<'_>, packets: &Packets<'_>, played: &Played) -> Stri
         section(&mut html, table, (status, packets), played);
     }
     judge::table(&mut html, &played.rules);
+    mutants::table(&mut html, &played.mutants);
     html.push_str("</body></html>\n");
     html
 }

@@ -4,6 +4,7 @@
 mod annotations;
 mod html;
 mod judge;
+mod mutants;
 mod packets;
 mod sample;
 mod status;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use annotations::{Annotation, annotations};
 pub use html::{Played, page};
+pub use mutants::{Mutant, Noticed, mutants};
 pub use packets::{Apart, Packets, Shown, aparts};
 pub use sample::{Drawn, sample};
 pub use status::{Proof, Status};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, RST, SYN, Tcp};
+use suite::wire::{ACK, RST, SYN, Tcp, options};
 
 const SECOND: Duration = Duration::from_secs(1);
 const BACKLOG: usize = 64;
@@ -222,6 +222,24 @@ fn a_cookie_that_is_old_or_forged_is_reset() {
     assert!(lab.host.stack.tcp_accept(listener).is_err());
     let counters = &lab.host.stack.counters().tcp;
     assert_eq!(counters.syn_cookies_accepted, 0);
+}
+
+// req: RFC4987-02
+#[test]
+fn what_an_echoed_timestamp_carries_belongs_to_its_cookie() {
+    let (mut lab, listener) = flooded();
+    let answer = answer_to(&mut lab, 999);
+    let good = Remote::third(&answer, b"");
+    let (value, echo) = good.timestamps().expect("both agreed");
+    let forged = Tcp {
+        options: options::timestamps(value, echo ^ 1),
+        ..good
+    };
+    lab.inject(&forged.to_packet());
+    let reset = sent(&mut lab).pop().expect("a reset");
+    assert_eq!((reset.flags, reset.seq), (RST, forged.ack));
+    assert_eq!(lab.host.stack.counters().tcp.syn_cookies_refused, 1);
+    assert!(lab.host.stack.tcp_accept(listener).is_err());
 }
 
 // req: RFC4987-05

@@ -297,3 +297,27 @@ fn the_syn_again_is_answered_with_the_same() {
     assert_eq!(answer(&mut lab, &opening), first);
     assert!(answers(&mut lab, &opening).is_empty(), "but not so often");
 }
+
+#[test]
+fn data_of_a_syn_that_no_window_takes_is_counted_and_comes_again() {
+    let mut tcp = TcpConfig::default();
+    tcp.fast_open = FastOpen::SERVER;
+    tcp.receive_buffer = 100;
+    let mut lab = Lab::new(&WorldConfig {
+        tcp,
+        ..WorldConfig::default()
+    });
+    let stack = &mut lab.host.stack;
+    let listener = stack.tcp_listen(address(), 4).expect("a free port");
+    let pending = SocketOption::FastOpen(4);
+    stack.set_option(lab.now, listener, pending).expect("set");
+    let cookie = cookie(&mut lab);
+    let opening = syn(1000, &cookie, &[7; 101]);
+    let syn_ack = answer(&mut lab, &opening);
+    assert!(!has_accepted(&opening, &syn_ack));
+    assert_eq!(lab.host.stack.counters().tcp.in_beyond_window, 1);
+    let opening = syn(1001, &cookie, &[7; 100]);
+    let syn_ack = answer(&mut lab, &opening);
+    assert!(has_accepted(&opening, &syn_ack));
+    assert_eq!(lab.host.stack.counters().tcp.in_beyond_window, 1);
+}

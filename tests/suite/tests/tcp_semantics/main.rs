@@ -23,6 +23,7 @@ mod recovery;
 mod resets;
 mod scoreboard;
 mod sending;
+mod steady;
 mod time_wait;
 mod timeouts;
 mod timestamps;

@@ -368,6 +368,18 @@ fn a_peer_that_throws_away_what_it_acknowledged_selectively_gets_it_again() {
     assert_eq!(remote.info().reneged, 1);
 }
 
+// req: RFC2018-12
+#[test]
+fn a_peer_that_reports_the_very_first_selectively_gets_it_again_at_the_timeout() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 3, 3);
+    sack(&mut remote, &flight, &[(0, 2)]);
+    let again = remote.pass(RTT * 50);
+    let first = flight[0].seq;
+    assert!(again.iter().any(|(_, segment)| segment.seq == first));
+    assert_eq!(remote.info().reneged, 1);
+}
+
 #[test]
 fn blocks_that_make_no_sense_change_nothing() {
     let mut remote = established(true, None);
@@ -466,4 +478,23 @@ fn a_peer_without_selective_acknowledgements_hears_of_no_duplicates() {
     };
     remote.inject(&again);
     assert!(remote.one().options.is_empty());
+}
+
+#[test]
+fn a_measurement_after_a_timeout_ends_its_back_off_though_the_round_trip_had_one() {
+    let mut remote = established(false, Some(900));
+    let flight = flight(&mut remote, 10, 10);
+    answer_later(&mut remote, RTT);
+    echo(&mut remote, &flight[0]);
+    remote.acknowledge(&flight[0]);
+    let rto = remote.info().rto;
+    let sent = remote.pass(rto + MILLISECOND);
+    let (_, again) = sent.last().expect("a repetition");
+    assert_eq!((sent.len(), again.seq), (1, flight[1].seq));
+    assert_eq!(remote.info().backoff, 1);
+    answer_later(&mut remote, RTT);
+    echo(&mut remote, again);
+    remote.acknowledge(&flight[1]);
+    assert_eq!(remote.info().backoff, 0);
+    assert!(remote.info().rto < rto * 3 / 2);
 }

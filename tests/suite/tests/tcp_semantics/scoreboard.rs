@@ -193,3 +193,45 @@ fn every_recovery_counts_from_nothing_whatever_the_algorithm() {
         }
     }
 }
+
+#[test]
+fn what_leaves_again_as_one_segment_has_one_fate() {
+    let mut remote = established(true, None);
+    let (now, socket) = (remote.lab.now, remote.socket);
+    let option = SocketOption::NoDelay(true);
+    let stack = &mut remote.lab.host.stack;
+    stack.set_option(now, socket, option).expect("TCP");
+    let mut flight: Vec<Tcp> = Vec::new();
+    for _ in 0..2 {
+        remote.write(&[1; 100]);
+        flight.push(remote.one());
+    }
+    remote.write(&[1; 4 * MSS]);
+    flight.extend(remote.sent());
+    answer_later(&mut remote, RTT);
+    sack(&mut remote, &flight, &[(2, 5)]);
+    let again = remote.one();
+    assert_eq!((again.seq, again.payload.len()), (flight[0].seq, 200));
+    assert_eq!(remote.info().sacked, 4 * MSS);
+    // A part of it says nothing of the whole.
+    sack(&mut remote, &flight, &[(1, 5)]);
+    assert_eq!(remote.info().sacked, 4 * MSS);
+    assert_eq!(remote.info().in_network, 200);
+}
+
+#[test]
+fn a_repetition_that_is_shorter_than_its_segment_leaves_the_others_whole() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 10, 10);
+    // What is missing of the other direction takes room of every segment.
+    let beyond = Tcp {
+        seq: remote.nxt.wrapping_add(100),
+        ..remote.segment(ACK, b"beyond")
+    };
+    remote.inject(&beyond);
+    remote.sent();
+    remote.pass(RTT * 12);
+    assert!(remote.info().after_timeout && remote.info().backoff == 1);
+    sack(&mut remote, &flight, &[(4, 5)]);
+    assert_eq!(remote.info().sacked, 2 * MSS);
+}

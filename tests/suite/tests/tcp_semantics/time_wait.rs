@@ -181,3 +181,14 @@ fn beyond_the_limit_of_orphans_what_is_closed_is_reset() {
     assert!(last.has(FIN));
     assert_eq!(lab.host.stack.counters().tcp.orphans_reset, 1);
 }
+
+#[test]
+fn an_acknowledgement_that_says_nothing_new_is_not_answered() {
+    for held in [false, true] {
+        let mut remote = time_wait(None, held);
+        remote.send(ACK, b"");
+        remote.nothing();
+        let counters = remote.lab.host.stack.counters();
+        assert_eq!(counters.tcp.in_out_of_window, 0);
+    }
+}

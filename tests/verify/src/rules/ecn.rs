@@ -111,7 +111,8 @@ impl State {
             return;
         };
         let time = now.saturating_sub(since);
-        if time > 2 * view.me().rtt.unwrap_or(0) + 100 * MS && !view.me().is_recovering() {
+        let rtt = view.me().rtt.unwrap_or(0);
+        if time > rtt.saturating_mul(2).saturating_add(100 * MS) && !view.me().is_recovering() {
             own.told = None;
             out.add(
                 &UNREDUCED,

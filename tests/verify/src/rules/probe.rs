@@ -52,7 +52,7 @@ impl State {
         let mut gap = 0;
         if let Some((time, packet, before)) = side.last {
             gap = now.saturating_sub(time);
-            if before > 0 && gap < (before / 4 * 5).min(50 * SEC) {
+            if before > 0 && gap < before.min(40 * SEC) / 4 * 5 {
                 out.add(
                     &PROBE_GAPS,
                     view.scope(),

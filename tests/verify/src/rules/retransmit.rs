@@ -159,7 +159,7 @@ fn judge_timer(
     if is_timer
         && again.times >= 3
         && before == Some(again.last_packet)
-        && again.since < (again.gap / 2 * 3).min(60 * SEC)
+        && again.since < again.gap.min(40 * SEC) / 2 * 3
     {
         out.add(
             &NOT_DOUBLED,
