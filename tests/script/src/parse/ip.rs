@@ -59,7 +59,7 @@ fn done(input: &mut Input<'_>, word: &str, settings: &Settings, shape: &mut Shap
             let from: u16 = number(input, "the first byte of a part, as in `0:1480`")?;
             need(input, ":", "between the ends of a part, as in `0:1480`")?;
             let to: u16 = number(input, "the end of a part, as in `0:1480`")?;
-            if from % 8 != 0 || to < from {
+            if !from.is_multiple_of(8) || to < from {
                 return refused(
                     begin,
                     "a part begins at a multiple of eight, and ends behind it",

@@ -103,7 +103,7 @@ fn extend6(packet: &mut Vec<u8>, shape: &Shape) {
 fn cut4(packet: &mut Vec<u8>, from: u16, to: u16) {
     let header = usize::from(packet.first().copied().unwrap_or(0x45) & 15) * 4;
     let more = part(packet, header, from, to);
-    let field = u16::from(more) << 13 | from / 8;
+    let field = (u16::from(more) << 13) | (from / 8);
     put(packet, 6, &field.to_be_bytes());
 }
 

@@ -49,8 +49,8 @@ fn rounds(
 ) -> Option<usize> {
     let mut wanted = None;
     for _ in 0..count {
-        at.now = at.now + Duration::from_millis(rtt);
-        at.nxt = at.nxt + bytes as usize;
+        at.now += Duration::from_millis(rtt);
+        at.nxt += bytes as usize;
         at.read = at.nxt;
         at.echo = Some(Duration::from_millis(rtt));
         wanted = tuning.on_data(at).or(wanted);
