@@ -21,7 +21,7 @@ const TOLERANCE: Duration = Duration::from_millis(25);
 /// tolerance: what it saw then says nothing.
 const TRIES: u32 = 8;
 
-/// How often one is played that sees the right packet at another time: the machine keeps the kernel from its work too,
+/// How often one is played that sees the right packet at another time, or waits for it in vain: the machine keeps the kernel from its work too,
 /// which the runner does not see. What is really late is late each time.
 const TRIES_FOR_TIME: u32 = 3;
 

@@ -239,6 +239,7 @@ impl<'a> Player<'a> {
                 );
                 failure.expected = Some(self.text(line));
                 failure.seen = Some("nothing".into());
+                failure.only_time = true;
                 return Err(failure);
             }
         }

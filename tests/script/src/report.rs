@@ -20,7 +20,7 @@ pub struct Failure {
     pub expected: Option<String>,
     /// The packet that was seen, as a script would write it.
     pub seen: Option<String>,
-    /// Whether it is the packet that the script expects, at another time.
+    /// Whether it is the packet that the script expects, at another time, or it may still have come.
     pub only_time: bool,
 }
 

@@ -483,9 +483,7 @@ impl Connection {
         self.rcv.accept(span, ctx.small);
         self.note_time(ctx.now);
         let echo = self.echo_age(ctx.now, segment);
-        let acknowledged = Some(self.snd.rtt.least()).filter(|least| !least.is_zero());
-        let most = ctx.config.receive_buffer;
-        self.rcv.tune(ctx.now, echo, acknowledged, most);
+        self.rcv.tune(ctx.now, echo, ctx.config.receive_buffer);
         if self.read_shut {
             ctx.counters.in_read_shut += 1;
             self.rcv.discard_read();

@@ -221,7 +221,9 @@ impl Datagram {
 
     fn report(&self, now: u64, out: &mut Out) {
         let age = now.saturating_sub(self.began);
-        if self.complete || age < REASSEMBLY {
+        // Without the first fragment nobody has to say so (RFC 792).
+        let first = self.pieces.iter().any(|piece| piece.offset == 0);
+        if self.complete || age < REASSEMBLY || !first {
             return;
         }
         out.add(

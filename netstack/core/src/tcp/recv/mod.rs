@@ -150,15 +150,8 @@ impl Receiver {
     }
 
     /// In-order data has arrived: where the application reads more than before in a round trip, more may wait, but not
-    /// beyond `most`. `echo` is how long ago the acknowledgement left that the peer heard last, where timestamps tell, and
-    /// `acknowledged` the shortest time in which something sent was acknowledged, once it was.
-    pub(crate) fn tune(
-        &mut self,
-        now: Instant,
-        echo: Option<Duration>,
-        acknowledged: Option<Duration>,
-        most: usize,
-    ) {
+    /// beyond `most`. `echo` is how long ago the acknowledgement left that the peer heard last, where timestamps tell.
+    pub(crate) fn tune(&mut self, now: Instant, echo: Option<Duration>, most: usize) {
         if self.fixed || self.limit as usize >= most || self.ceiling != u32::MAX {
             return;
         }
@@ -168,7 +161,6 @@ impl Receiver {
             edge: self.window.edge(),
             read: self.nxt - self.queued,
             echo,
-            acknowledged,
             mss: self.mss(),
         });
         let wanted = wanted.unwrap_or_default().min(most);

@@ -1,9 +1,7 @@
-//! How large a receive buffer should be: twice what the application reads in a round trip of the path (dynamic
-//! right-sizing).
+//! How large a receive buffer should be: twice what the application reads in a round trip (dynamic right-sizing).
 //!
 //! Then a sender whose window doubles each round trip is never held back by this side, and a reader that lags is not
-//! sent more than it reads. The round trip is the shortest that was seen: what waits in queues makes a longer one, and a
-//! window for that would make the queues longer still.
+//! sent more than it reads.
 
 use crate::Instant;
 use crate::tcp::seq::Seq;
@@ -11,25 +9,22 @@ use core::time::Duration;
 
 /// Segments beyond twice what was read: for a sender that begins.
 const SPARE_SEGMENTS: usize = 16;
-/// Microseconds that a time by the clock of timestamps may be wrong by.
-const COARSE: u32 = 1_000;
 /// The part of a new measurement that goes into the round-trip time when it is longer.
 const SHARE: u32 = 8;
 
 /// What the receiver knows of one connection's pace.
 #[derive(Debug, Default)]
 pub(crate) struct Tuning {
-    /// The round-trip time as this side sees it now, and the shortest, in microseconds; zero before they are known.
+    /// The round-trip time as this side sees it, in microseconds; zero before it is known.
     rtt: u32,
-    least: u32,
     /// The window as the peer knew it when it began to be filled, and since when ([`clock`]), once it did.
     window_end: Seq,
     window_since: u32,
     /// When the latest round trip began, and up to where the application had read.
     round_since: u32,
     read: Seq,
-    /// The most that it read, in bytes for each millisecond of a round trip.
-    pace: u32,
+    /// The most that it read in a round trip.
+    space: u32,
 }
 
 /// In-order data that has just arrived.
@@ -42,8 +37,6 @@ pub(crate) struct Arrival {
     pub(crate) read: Seq,
     /// How long ago the acknowledgement left that the peer heard last, where timestamps tell.
     pub(crate) echo: Option<Duration>,
-    /// The shortest time in which something of this side was acknowledged.
-    pub(crate) acknowledged: Option<Duration>,
     pub(crate) mss: usize,
 }
 
@@ -59,40 +52,26 @@ impl Tuning {
             self.begin_round(arrival);
             return None;
         }
-        let round = clock(arrival.now).wrapping_sub(self.round_since);
-        if round < self.rtt {
+        if clock(arrival.now).wrapping_sub(self.round_since) < self.rtt {
             return None;
         }
         let copied = arrival.read.since(self.read);
         self.begin_round(arrival);
-        let spare = SPARE_SEGMENTS * arrival.mss;
-        let before = self.pace.max(pace(spare, self.least));
-        let now = pace(copied, round);
-        // A round trip that is longer and brings less is that of another path; one that brings as much has a queue.
-        let other_path = self.rtt / 2 > self.least + COARSE && now < self.pace / 2;
-        if other_path {
-            self.rtt = arrival.echo.map_or(self.rtt, micros);
-            self.least = self.rtt;
-        } else if now <= before {
+        let before = (self.space as usize).max(SPARE_SEGMENTS * arrival.mss);
+        if copied <= before {
             return None;
         }
-        self.pace = now;
-        let wanted = 2 * self.space() + spare;
+        self.space = u32::try_from(copied).unwrap_or(u32::MAX);
+        let wanted = 2 * copied + SPARE_SEGMENTS * arrival.mss;
         // As fast as it grew, it may grow again before the next look.
-        let growth = wanted as u64 * u64::from(now.saturating_sub(before)) / u64::from(before);
-        Some(wanted + wanted.min(usize::try_from(2 * growth).unwrap_or(wanted)))
+        let growth = wanted as u128 * (copied - before) as u128 / before as u128;
+        Some(wanted.saturating_add(usize::try_from(2 * growth).unwrap_or(usize::MAX)))
     }
 
-    /// The round-trip time as this side sees it, and the most that was read in one of the path; zero before they are
-    /// known.
+    /// The round-trip time as this side sees it, and the most that was read in one; zero before they are known.
     pub(crate) fn measured(&self) -> (Duration, usize) {
         let rtt = Duration::from_micros(u64::from(self.rtt));
-        (rtt, self.space())
-    }
-
-    fn space(&self) -> usize {
-        let bytes = u64::from(self.pace) * u64::from(self.least) / 1_000;
-        usize::try_from(bytes).unwrap_or(usize::MAX / 4)
+        (rtt, self.space as usize)
     }
 
     fn begin_round(&mut self, arrival: &Arrival) {
@@ -103,15 +82,6 @@ impl Tuning {
     /// The time from an acknowledgement to the data that it let out; without timestamps the time in which a window
     /// arrives, which is no shorter.
     fn measure(&mut self, arrival: &Arrival) {
-        self.measure_now(arrival);
-        self.least = match self.least {
-            // The clock of timestamps is too coarse for a short path.
-            0 => self.rtt.min(arrival.acknowledged.map_or(u32::MAX, micros)),
-            least => least.min(self.rtt),
-        };
-    }
-
-    fn measure_now(&mut self, arrival: &Arrival) {
         if let Some(echo) = arrival.echo {
             let echo = micros(echo);
             self.rtt = match self.rtt {
@@ -132,12 +102,6 @@ impl Tuning {
         self.window_since = clock(arrival.now);
         self.window_end = arrival.edge;
     }
-}
-
-/// Bytes for each millisecond.
-fn pace(bytes: usize, micros: u32) -> u32 {
-    let pace = bytes as u64 * 1_000 / u64::from(micros.max(1));
-    u32::try_from(pace).unwrap_or(u32::MAX).max(1)
 }
 
 /// Microseconds that come round in an hour and some minutes; never zero.
