@@ -7,8 +7,8 @@ mod kernel;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,9 @@ const ANY: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
 ];
+
+/// The memory of the process is measured while no other test uses any.
+static MEASURED: RwLock<()> = RwLock::new(());
 
 /// The two namespaces, the gateway between them, and the thread with the gateway's and the servers' sockets.
 struct Network {
@@ -203,6 +206,7 @@ fn the_kernels_curl_goes_through() {
     if !may_use_tun() {
         return;
     }
+    let _beside = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let network = Network::new();
     for number in 0..FAR.len() {
         let url = format!("http://{}/", in_url(far(number, WEB).ip()));
@@ -230,6 +234,7 @@ fn datagrams_go_through_and_are_refused() {
     if !may_use_tun() {
         return;
     }
+    let _beside = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let network = Network::new();
     within(&network.near, async {
         let exchanges: Vec<_> = (0..64)
@@ -280,6 +285,7 @@ fn a_gateway_of_two_shards_carries_connections_and_datagrams() {
     if !may_use_tun() {
         return;
     }
+    let _beside = MEASURED.read().unwrap_or_else(PoisonError::into_inner);
     let network = Network::with_shards(2);
     network.open.add_permits(FLOWS);
     within(&network.near, async {
@@ -344,6 +350,7 @@ fn a_thousand_flows_at_once_in_bounded_memory() {
     if !may_use_tun() {
         return;
     }
+    let _alone = MEASURED.write().unwrap_or_else(PoisonError::into_inner);
     raise_descriptors(8192);
     let network = Network::new();
     sysctl(&network.near, "ipv4/tcp_wmem", "4096 16384 16384");

@@ -173,6 +173,10 @@ impl Connection {
     /// Judges one segment by the rules about connections.
     pub(crate) fn judge(&mut self, view: &View<'_, '_>, sum: Sum, out: &mut Out) {
         tcp_format::judge(view, sum, out);
+        // Whoever gets a damaged segment looks no further.
+        if sum == Sum::Wrong {
+            return;
+        }
         self.handshake.judge(view, out);
         self.sequence.judge(view, out);
         self.reset.judge(view, out);
@@ -180,9 +184,7 @@ impl Connection {
         self.ack.judge(view, out);
         self.delayed.judge(view, out);
         self.reopening.judge(view, out);
-        if sum != Sum::Wrong {
-            self.ack.wait(view);
-        }
+        self.ack.wait(view);
         self.sack.judge(view, out);
         self.retransmit.judge(view, out);
         self.recovery.judge(view, out);

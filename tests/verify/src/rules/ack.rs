@@ -121,7 +121,7 @@ impl State {
         }
     }
 
-    /// Remembers when a segment that is to be acknowledged arrived. One that is damaged is not.
+    /// Remembers when a segment that is to be acknowledged arrived.
     pub(super) fn wait(&mut self, view: &View<'_, '_>) {
         let (tcp, me) = (view.tcp, view.facts.me);
         if tcp.flags.rst || tcp.seq_len() == 0 || tcp.flags.syn || view.facts.is_stray_syn {
