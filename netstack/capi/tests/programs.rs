@@ -34,6 +34,28 @@ fn library() -> PathBuf {
     debug.to_owned()
 }
 
+/// How Rust's runtime of ThreadSanitizer is linked.
+fn thread_runtime() -> Vec<String> {
+    let printed = Command::new("rustc")
+        .args(["--print", "target-libdir"])
+        .output();
+    let printed = String::from_utf8(printed.expect("rustc").stdout).expect("a path");
+    let files = Path::new(printed.trim()).read_dir().expect("the directory");
+    let paths = files.map(|file| file.expect("a file").path().display().to_string());
+    let runtime = paths.filter(|path| path.ends_with("_rt.tsan.a")).last();
+    let runtime = runtime.expect("the runtime, which nightly toolchains have");
+    let ends = ["-Wl,--whole-archive", &runtime, "-Wl,--no-whole-archive"];
+    let more = ["-Wl,--export-dynamic", "-lrt"];
+    ends.into_iter().chain(more).map(str::to_owned).collect()
+}
+
+/// Runs a tool, which has to succeed.
+fn done(tool: &mut Command) {
+    let ran = tool.output().expect("a C compiler");
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{errors}");
+}
+
 /// A program that is compiled, in a directory that goes with it.
 struct Program {
     dir: tempfile::TempDir,
@@ -46,24 +68,33 @@ impl Program {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let library = library();
         let dir = tempfile::tempdir().expect("a directory");
+        let object = dir.path().join("program.o");
         let mut compiler = Command::new("cc");
         compiler
             .args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-I"])
             .arg(root.join("include"))
+            .arg("-c")
             .arg(root.join("tests/c").join(name).with_extension("c"))
             .arg("-o")
-            .arg(dir.path().join(name));
-        if let Some(sanitizer) = sanitizer() {
-            compiler.arg(format!("-fsanitize={sanitizer}"));
-        }
+            .arg(&object);
+        let mut linker = Command::new("cc");
+        linker.arg(object).arg("-o").arg(dir.path().join(name));
         if shared {
-            compiler.arg("-L").arg(&library).arg("-lnetstack");
+            linker.arg("-L").arg(&library).arg("-lnetstack");
         } else {
-            compiler.arg(library.join("libnetstack.a"));
+            linker.arg(library.join("libnetstack.a"));
         }
-        let compiled = compiler.args(SYSTEM).output().expect("a C compiler");
-        let errors = String::from_utf8_lossy(&compiled.stderr);
-        assert!(compiled.status.success(), "{errors}");
+        if let Some(sanitizer) = sanitizer() {
+            let flag = format!("-fsanitize={sanitizer}");
+            compiler.arg(&flag);
+            match sanitizer.as_str() {
+                // That of GCC has not all that Rust's compiler calls.
+                "thread" => linker.args(thread_runtime()),
+                _ => linker.arg(flag),
+            };
+        }
+        done(&mut compiler);
+        done(linker.args(SYSTEM));
         Program { dir, name, library }
     }
 
