@@ -3,11 +3,11 @@
 //! With `SANITIZER=address` or `SANITIZER=thread`, and the library built for it (`.ci/sanitize`), they are compiled for it
 //! too.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use drivers::netlink::Netns;
+use needs::may_use_tun;
 
 /// What a static library of Rust needs of the system.
 const SYSTEM: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
@@ -113,23 +113,6 @@ fn succeeded(ran: &Output) {
 fn run(name: &'static str, shared: bool) {
     let program = Program::compile(name, shared);
     succeeded(&program.command().output().expect("the program"));
-}
-
-/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
-fn may_use_tun() -> bool {
-    let why = if !rustix::process::geteuid().is_root() {
-        "it takes root to make network namespaces"
-    } else if File::open("/dev/net/tun").is_err() {
-        "/dev/net/tun cannot be opened"
-    } else {
-        return true;
-    };
-    assert!(
-        std::env::var_os("REQUIRE_TUN").is_none(),
-        "REQUIRE_TUN is set, but {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-    false
 }
 
 #[test]

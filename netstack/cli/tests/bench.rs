@@ -5,7 +5,8 @@ mod common;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{NETSTACK, may_use_tun, netstack, public_copy, run, with_tun_mode};
+use common::{NETSTACK, netstack, public_copy, run, with_tun_mode};
+use needs::may_use_tun;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

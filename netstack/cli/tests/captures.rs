@@ -9,7 +9,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Ended, NETSTACK, Server, Space, may_use_tun, netstack, run};
+use common::{Ended, NETSTACK, Server, Space, netstack, run};
+use needs::may_use_tun;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Runs a shell script in a mount namespace where `$DIR` is a file system of `size`.

@@ -4,7 +4,8 @@ mod common;
 
 use std::process::Command;
 
-use common::{Ended, may_use_tun, netstack, public_copy, run, with_tun_mode};
+use common::{Ended, netstack, public_copy, run, with_tun_mode};
+use needs::may_use_tun;
 use serde_json::Value;
 
 #[track_caller]

@@ -5,7 +5,8 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::{NETSTACK, Server, Space, may_use_tun, netstack, public_copy, run, with_tun_mode};
+use common::{NETSTACK, Server, Space, netstack, public_copy, run, with_tun_mode};
+use needs::may_use_tun;
 
 #[test]
 fn a_namespace_that_is_not_there() {

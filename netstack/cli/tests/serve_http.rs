@@ -8,7 +8,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use common::{Space, V4, connect, may_use_tun, serve};
+use common::{Space, V4, connect, serve};
+use needs::may_use_tun;
 
 /// More clients than the stack's memory would have room for if each might hold as much as it wants.
 #[test]

@@ -7,7 +7,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use common::{Space, V4, V6, address, connect, may_use_tun, serve};
+use common::{Space, V4, V6, address, connect, serve};
+use needs::may_use_tun;
 use sha2::{Digest as _, Sha256};
 
 /// What goes each way.

@@ -8,9 +8,10 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use common::{Space, V4, V6, address, connect, may_use_tun, netstack, run};
+use common::{Space, V4, V6, address, connect, netstack, run};
 use drivers::netlink::{Address, LinkConfig};
 use drivers::{Tun, TunConfig};
+use needs::may_use_tun;
 use netstack::net::TcpStream;
 use netstack::{Counters, Interface, IpCidr, Netstack};
 use rustix::process::Signal;

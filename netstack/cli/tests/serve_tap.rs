@@ -7,7 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::process::Command;
 use std::thread;
 
-use common::{ADDRESSES, NETSTACK, Server, Space, V4, V6, connect, may_use_tun, netstack, run};
+use common::{ADDRESSES, NETSTACK, Server, Space, V4, V6, connect, netstack, run};
+use needs::may_use_tun;
 use sha2::{Digest as _, Sha256};
 
 /// What curl downloads, and what the echo service gets.
@@ -106,11 +107,7 @@ fn ping_curl_and_sockets_reach_a_host_on_ethernet() {
 /// What the kernel's neighbours say wrongly is dropped, by name, and what is right is answered all the same.
 #[test]
 fn what_is_malformed_is_counted_and_harms_nobody() {
-    if !may_use_tun() {
-        return;
-    }
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: it takes python3 to send frames");
+    if !may_use_tun() || !needs::has("python3") {
         return;
     }
     let space = Space::new();

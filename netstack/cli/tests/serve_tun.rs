@@ -10,9 +10,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{
-    ADDRESSES, Server, Space, V4, V6, address, connect, may_use_tun, netstack, run, serve,
-};
+use common::{ADDRESSES, Server, Space, V4, V6, address, connect, netstack, run, serve};
+use needs::may_use_tun;
 use rustix::process::Signal;
 use sha2::{Digest as _, Sha256};
 

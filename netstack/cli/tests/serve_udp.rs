@@ -6,9 +6,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Space, V4, V6, address, may_use_tun, serve};
+use common::{Space, V4, V6, address, serve};
 use drivers::netlink::{Address, LinkConfig};
 use drivers::{Tun, TunConfig};
+use needs::may_use_tun;
 use netstack::{Interface, Netstack, SendControl, SendFlags, net};
 use rustix::process::Signal;
 use serde_json::Value;

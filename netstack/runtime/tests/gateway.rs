@@ -17,9 +17,8 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use kernel::{
-    curl, in_url, link, may_use_tun, queues, raise_descriptors, resident, sysctl, within,
-};
+use kernel::{curl, in_url, link, queues, raise_descriptors, resident, sysctl, within};
+use needs::may_use_tun;
 use netstack::drivers::netlink::{self, Netns};
 use netstack::tokio::Gateway;
 use netstack::{GatewayConfig, Interface, IpCidr, Netstack, Stack};

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use client::{Client, Trust, Version};
-use kernel::{curl, device, has, in_url, may_use_tun, within};
+use kernel::{curl, device, in_url, within};
+use needs::{has, may_use_tun};
 use netstack::drivers::netlink::Netns;
 use netstack::tokio::{TcpListener, TcpStream};
 use netstack::{Interface, IpCidr, Netstack, Shutdown};

@@ -68,24 +68,6 @@ pub(crate) fn run(command: &mut Command) -> Ended {
     }
 }
 
-/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
-#[track_caller]
-pub(crate) fn may_use_tun() -> bool {
-    let why = if !rustix::process::geteuid().is_root() {
-        "it takes root to make network namespaces"
-    } else if fs::File::open("/dev/net/tun").is_err() {
-        "/dev/net/tun cannot be opened"
-    } else {
-        return true;
-    };
-    assert!(
-        std::env::var_os("REQUIRE_TUN").is_none(),
-        "REQUIRE_TUN is set, but {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-    false
-}
-
 /// A named network namespace that goes with this value.
 pub(crate) struct Space {
     pub(crate) name: String,

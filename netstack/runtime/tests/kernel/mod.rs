@@ -10,23 +10,6 @@ use netstack::drivers::netlink::{Address, LinkConfig, Netns, Route};
 use netstack::drivers::{Tun, TunConfig};
 use netstack::txbuf::{Account, Ledger, Pool, PoolConfig};
 
-/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
-pub fn may_use_tun() -> bool {
-    let why = if !rustix::process::geteuid().is_root() {
-        "it takes root to make network namespaces"
-    } else if fs::File::open("/dev/net/tun").is_err() {
-        "/dev/net/tun cannot be opened"
-    } else {
-        return true;
-    };
-    assert!(
-        std::env::var_os("REQUIRE_TUN").is_none(),
-        "REQUIRE_TUN is set, but {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-    false
-}
-
 /// A TUN device and what it receives into.
 pub struct Device {
     pub tun: Tun,
@@ -73,22 +56,6 @@ pub fn queues(
 pub fn sysctl(space: &Netns, name: &str, value: &str) {
     let set = space.run(|| fs::write(format!("/proc/sys/net/{name}"), value));
     set.expect("a namespace").expect("a variable");
-}
-
-/// Whether a program is there that not everybody has. If not, says so; with `REQUIRE_TUN=1` fails.
-pub fn has(program: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output();
-    let there = found.expect("a shell").status.success();
-    assert!(
-        there || std::env::var_os("REQUIRE_TUN").is_none(),
-        "REQUIRE_TUN is set, but {program} is not installed"
-    );
-    if !there {
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    there
 }
 
 /// What a device is to have, which is to be up.

@@ -11,6 +11,7 @@ mod silence;
 mod transfer;
 
 use host::Host;
+use needs::may_use_tun;
 use path::{Far, Path};
 use silence::Lateness;
 use std::time::Duration;
@@ -26,23 +27,6 @@ const NOISE: f64 = 0.9;
 /// Whether what takes long is to be done too.
 fn full() -> bool {
     std::env::var("KERNEL_LOSS").is_ok_and(|value| value == "full")
-}
-
-/// Whether tests may make network namespaces and TUN devices here. If not, says so; with `REQUIRE_TUN=1` fails.
-fn may_use_tun() -> bool {
-    let why = if !rustix::process::geteuid().is_root() {
-        "it takes root to make network namespaces"
-    } else if std::fs::File::open("/dev/net/tun").is_err() {
-        "/dev/net/tun cannot be opened"
-    } else {
-        return true;
-    };
-    assert!(
-        std::env::var_os("REQUIRE_TUN").is_none(),
-        "REQUIRE_TUN is set, but {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-    false
 }
 
 /// Moves `bytes` each way, opened from each side, at this loss and delay in both directions.
