@@ -49,7 +49,7 @@ impl Outgoing for Packet {
 
 /// An open device, with a place to read packets into.
 pub(crate) struct Channel {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     kind: LinkKind,
     name: String,
     mtu: usize,
