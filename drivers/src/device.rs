@@ -66,6 +66,10 @@ pub trait Device: Send {
     /// The device is unusable: it is down, or was deleted. Packets that were not sent stay in `from`.
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize>;
 
+    /// Says that what comes is only carried on: from now on a received packet may have every byte in its payload, and
+    /// who wants to see its headers pulls them. A device for which that is not cheaper does nothing.
+    fn receive_whole(&mut self) {}
+
     /// A descriptor that is readable when [`receive`](Device::receive) has something. `None` if the device was made
     /// without one.
     ///
@@ -88,6 +92,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         (**self).transmit(from)
+    }
+
+    fn receive_whole(&mut self) {
+        (**self).receive_whole();
     }
 
     fn poll_fd(&self) -> Option<BorrowedFd<'_>> {

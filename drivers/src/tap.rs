@@ -227,6 +227,10 @@ impl<D: Device> Device for Tap<D> {
         result
     }
 
+    fn receive_whole(&mut self) {
+        self.inner.receive_whole();
+    }
+
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         let mut taken = 0;
         while !from.is_empty() {

@@ -140,6 +140,10 @@ impl Device for Tun {
         self.channel.transmit(from)
     }
 
+    fn receive_whole(&mut self) {
+        self.channel.receive_whole();
+    }
+
     fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.channel.as_fd())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use arrayvec::ArrayVec;
 use rustix::io::Errno;
@@ -21,11 +21,11 @@ pub(super) enum Batches {
 }
 
 impl Batches {
-    /// Takes the ring for a batch, made if there was none. Where there can be none, or it is not put back, packets
+    /// Takes the ring for a batch to `fd`, made if there was none. Where there can be none, or it is not put back, packets
     /// are sent one by one from then on.
-    fn take(&mut self) -> Option<Box<Ring>> {
+    fn take(&mut self, fd: BorrowedFd<'_>) -> Option<Box<Ring>> {
         match mem::replace(self, Batches::OneByOne) {
-            Batches::Untried => Ring::new().ok().map(Box::new),
+            Batches::Untried => Ring::new(fd).ok().map(Box::new),
             Batches::Ring(ring) => Some(ring),
             Batches::OneByOne => None,
         }
@@ -51,7 +51,7 @@ impl Channel {
         if from.len() < 2 {
             return None;
         }
-        let mut ring = self.batches.take()?;
+        let mut ring = self.batches.take(self.fd.as_fd())?;
         let fronts: ArrayVec<_, BATCH> = from
             .iter()
             .take(BATCH)
@@ -75,7 +75,7 @@ impl Channel {
             return None;
         }
         // A ring that failed is given up.
-        let results = ring.write(self.as_fd(), &batch).ok()?;
+        let results = ring.write(&batch).ok()?;
         drop(batch);
         let mut results = results.iter();
         let (mut taken, mut stopped) = (0, None);

@@ -49,7 +49,7 @@ impl Outgoing for Packet {
 
 /// An open device, with a place to read packets into.
 pub(crate) struct Channel {
-    fd: OwnedFd,
+    pub(super) fd: OwnedFd,
     kind: LinkKind,
     name: String,
     mtu: usize,
@@ -60,6 +60,8 @@ pub(crate) struct Channel {
     arena: Chain,
     /// Bytes of headers that the last packet of some length had, and the next is taken to have.
     headers: usize,
+    /// Headers stay where they were read, in front of the payload.
+    whole: bool,
     /// Room for one packet and what is in front of it: for reading when the pool is at its cap, for writing what has too
     /// many pieces or few bytes in some.
     scratch: Box<[u8]>,
@@ -137,6 +139,7 @@ impl Channel {
             changes,
             arena: Chain::arena(pool),
             headers: 0,
+            whole: false,
             scratch,
             batches,
             counters: DeviceCounters::default(),
@@ -177,7 +180,10 @@ impl Channel {
                         Some(at) => room[at],
                         None => front[at],
                     };
-                    let headers = Headers::of(byte).map_or(0, |headers| headers.payload);
+                    let headers = match self.whole {
+                        true => 0,
+                        false => Headers::of(byte).map_or(0, |headers| headers.payload),
+                    };
                     border::shift(&mut front, &mut room, guess, headers, behind);
                     self.headers = headers;
                     let packet = Packet::inline(&front[..headers]);
@@ -450,6 +456,13 @@ impl Channel {
             }
         }
         Ok(taken)
+    }
+
+    /// As [`Device::receive_whole`](crate::Device::receive_whole): one piece takes the kernel less than two. What is in
+    /// front of packets is a piece of its own in any case, and is told from their headers.
+    pub(super) fn receive_whole(&mut self) {
+        self.whole = self.prefix() == 0;
+        self.headers = 0;
     }
 
     pub(crate) fn name(&self) -> &str {

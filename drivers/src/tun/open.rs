@@ -113,7 +113,7 @@ impl Backend {
 /// a ring when the ring goes.
 fn probe() -> io::Result<()> {
     thread::scope(|scope| {
-        let tried = scope.spawn(|| Ring::new().map(drop)).join();
+        let tried = scope.spawn(Ring::probe).join();
         tried.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     })
 }

@@ -133,6 +133,31 @@ fn payloads_of_packets_in_a_row_lie_side_by_side() {
 }
 
 #[test]
+fn what_is_carried_on_comes_in_one_piece() {
+    let Some(netns) = netns_or_skip("what_is_carried_on_comes_in_one_piece") else {
+        return;
+    };
+    let mut tun = Tun::open(&configured(&netns, 1500), &pool(&Ledger::new())).unwrap();
+    let socket = netns.run(|| UdpSocket::bind("198.51.100.7:1000"));
+    let socket = socket.unwrap().unwrap();
+    let payload: Vec<u8> = (0..1000_u32).map(|byte| byte as u8).collect();
+    let send = || socket.send_to(&payload, "198.51.100.9:2000").unwrap();
+    send();
+    let parted = receive_udp(&mut tun, 2000);
+    tun.receive_whole();
+    send();
+    let mut whole = receive_udp(&mut tun, 2000);
+    let lengths = [&parted, &whole].map(|packet| (packet.headers().len(), packet.len()));
+    assert_eq!(lengths, [(28, 1028), (0, 1028)]);
+    assert_eq!(whole.to_vec().unwrap()[28..], payload);
+    // Who wants to see its headers pulls them.
+    whole.pull(28).unwrap();
+    assert_eq!(whole.span().map(txbuf::Span::len), Some(1000));
+    let mut queue = VecDeque::from([whole]);
+    assert_eq!(tun.transmit(&mut queue).unwrap(), 1);
+}
+
+#[test]
 fn the_kernel_takes_super_packets_through_the_edge() {
     let Some(netns) = netns_or_skip("the_kernel_takes_super_packets_through_the_edge") else {
         return;

@@ -357,6 +357,14 @@ impl Interface {
         })
     }
 
+    /// As one whose packets are carried on, nearly all of them.
+    fn received_whole(mut self) -> Interface {
+        for queue in &mut self.queues {
+            queue.device.receive_whole();
+        }
+        self
+    }
+
     /// Its only queue.
     fn only(&mut self) -> Result<Queue, StartError> {
         self.check_only()?;
@@ -439,7 +447,7 @@ pub(crate) fn attach_both(
     sides: [Interface; 2],
 ) -> Result<[Port; 2], StartError> {
     check_names(&sides)?;
-    let [left, right] = sides;
+    let [left, right] = sides.map(Interface::received_whole);
     Ok([attach(stack, 0, left)?, attach(stack, 0, right)?])
 }
 
@@ -447,7 +455,7 @@ pub(crate) fn attach_both(
 /// do, is done at its edge, and nothing else.
 pub(crate) fn attach_wire(sides: [Interface; 2]) -> Result<[Port; 2], StartError> {
     check_names(&sides)?;
-    let [mut left, mut right] = sides;
+    let [mut left, mut right] = sides.map(Interface::received_whole);
     let devices = [left.only()?.device, right.only()?.device];
     let offloads = devices
         .each_ref()

@@ -77,7 +77,7 @@ impl<D: Driven> EventLoop<D> {
         // Whether the devices were read already.
         let mut fed = false;
         let finished = loop {
-            let received = fed || self.receive();
+            let received = fed || self.receive(usize::MAX);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
                 // after it was read ends the sleep.
@@ -100,12 +100,12 @@ impl<D: Driven> EventLoop<D> {
         self.remains(state, finished)
     }
 
-    /// Takes a batch from each device; says whether there was one.
-    fn receive(&mut self) -> bool {
+    /// Takes a batch of at most `most` packets from each device; says whether there was one.
+    fn receive(&mut self, most: usize) -> bool {
         let _destructors = self.shared.defer();
         let mut any = false;
         for port in &mut self.ports {
-            any |= port.receive(self.now);
+            any |= port.receive(self.now, most);
         }
         any
     }
@@ -204,7 +204,8 @@ impl<D: Driven> EventLoop<D> {
         let until = wake_at.map_or(until, |at| until.min(at));
         loop {
             self.now = self.clock.now();
-            if self.receive() {
+            // What comes while nothing is done comes alone: looking for a second would keep the first waiting.
+            if self.receive(1) {
                 return true;
             }
             if self.shared.alarm.has_rung() || self.now >= until {

@@ -135,3 +135,20 @@ fn a_batch_for_a_device_that_is_down_stays() {
         );
     }
 }
+
+/// The kernel takes a ring apart some time after it was closed.
+#[test]
+fn a_device_is_free_as_soon_as_what_sent_batches_is_closed() {
+    let Some(netns) = netns_or_skip("a_device_is_free_as_soon_as_what_sent_batches_is_closed")
+    else {
+        return;
+    };
+    let pool = pool(&Ledger::new());
+    for _ in 0..20 {
+        let mut tun = open(&netns, Backend::Ring, &pool);
+        let mut arena = Chain::arena(&pool);
+        let mut queue: VecDeque<Packet> = (0..20).map(|_| udp(&mut arena, 100)).collect();
+        assert_eq!(tun.transmit(&mut queue).unwrap(), 20);
+        assert!(matches!(tun.channel.batches, Batches::Ring(_)));
+    }
+}

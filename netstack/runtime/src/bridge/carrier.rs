@@ -87,7 +87,7 @@ impl Carrier {
         }
         for from in SIDES {
             if self.reads(from, now) {
-                worked |= self.ports[from].receive(now);
+                worked |= self.ports[from].receive(now, usize::MAX);
             }
         }
         match &mut self.router {

@@ -69,12 +69,12 @@ impl Port {
         self.id
     }
 
-    /// Takes a batch from the device; says whether there was one.
-    pub(crate) fn receive(&mut self, now: Instant) -> bool {
+    /// Takes a batch of at most `most` packets from the device; says whether there was one.
+    pub(crate) fn receive(&mut self, now: Instant, most: usize) -> bool {
         if self.rests(now) {
             return false;
         }
-        match self.device.receive(&mut self.inbox, self.burst) {
+        match self.device.receive(&mut self.inbox, self.burst.min(most)) {
             Ok(_) => self.error = None,
             Err(error) => {
                 self.receive_errors += 1;
