@@ -143,8 +143,9 @@ pub(crate) fn poll(on: &mut Instance, fds: &Row<pollfd>) -> i32 {
 }
 
 pub(crate) fn wait(on: &mut Instance, ep: c_int, events: &Row<epoll_event>) -> Result<i32, Errno> {
-    let open = on.sockets.descriptors().len();
-    let mut told = vec![EpollEvent::default(); events.len().min(open)];
+    // Room for no more than there is to tell, but for one, where that is nothing: none would be an error.
+    let listed = on.sockets.epoll_listed(ep)?.max(1);
+    let mut told = vec![EpollEvent::default(); events.len().min(listed)];
     let count = on.sockets.epoll_wait(ep, &mut told)?;
     let written: Vec<_> = told
         .iter()

@@ -163,7 +163,7 @@ impl Sockets {
             Object::Epoll(epoll) => {
                 for watched in epoll.watched() {
                     if let Ok(file) = self.files.get_mut(watched) {
-                        file.watchers.retain(|watcher| *watcher != fd);
+                        file.watchers.remove(&fd);
                     }
                 }
             }
