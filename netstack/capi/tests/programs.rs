@@ -130,6 +130,11 @@ fn every_option_does_what_it_says() {
 }
 
 #[test]
+fn every_variable_does_what_it_says() {
+    run("variables", false);
+}
+
+#[test]
 fn bad_use_is_an_errno_and_never_a_crash() {
     run("bad_use", false);
 }

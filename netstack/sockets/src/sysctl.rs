@@ -1,5 +1,6 @@
 //! The variables of Linux (`sysctl`) that mean something for this stack.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
@@ -56,9 +57,9 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
         "tcp_congestion_control" => {
             tcp.congestion = value.trim().parse().map_err(|_| Errno::ENOENT)?;
         }
-        "tcp_syn_retries" => tcp.syn_retries = retries(value)?,
-        "tcp_synack_retries" => tcp.synack_retries = retries(value)?,
-        "tcp_retries2" => tcp.retries = retries(value)?,
+        "tcp_syn_retries" => tcp.syn_retries = retries(value, 1..=127)?,
+        "tcp_synack_retries" => tcp.synack_retries = retries(value, 0..=255)?,
+        "tcp_retries2" => tcp.retries = retries(value, 0..=255)?,
         "tcp_fin_timeout" => tcp.fin_timeout = Duration::from_secs(number(value)?.into()),
         "tcp_syncookies" => tcp.syn_cookies = number(value)? != 0,
         "tcp_max_syn_backlog" => tcp.syn_backlog = number(value)? as usize,
@@ -82,8 +83,12 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
             tcp.not_sent_low_water = (most != 0 && most != u32::MAX).then_some(most);
         }
         "tcp_slow_start_after_idle" => tcp.slow_start_after_idle = flag(value)?,
-        "tcp_rmem" => tcp.receive_buffer = middle(value)?,
-        "tcp_wmem" => tcp.send_buffer = middle(value)?,
+        "tcp_rmem" => {
+            (tcp.first_receive_buffer, tcp.receive_buffer) = sizes(value)?;
+        }
+        "tcp_wmem" => {
+            (tcp.first_send_buffer, tcp.send_buffer) = sizes(value)?;
+        }
         _ => return Err(Errno::ENOENT),
     }
     Ok(())
@@ -101,19 +106,20 @@ fn flag(value: &str) -> Result<bool, Errno> {
     }
 }
 
-/// How often something is sent again: Linux takes a byte.
-fn retries(value: &str) -> Result<u32, Errno> {
-    number(value)
-        .ok()
-        .filter(|count| *count <= 255)
-        .ok_or(Errno::EINVAL)
+/// How often something is sent again: Linux takes so many of a SYN, and a byte of others.
+fn retries(value: &str, taken: RangeInclusive<u32>) -> Result<u32, Errno> {
+    let count = number(value)?;
+    taken.contains(&count).then_some(count).ok_or(Errno::EINVAL)
 }
 
-/// The size that sockets start with: of a least, a first and a greatest one.
-fn middle(value: &str) -> Result<usize, Errno> {
+/// The sizes that buffers begin with and that they have at most, of a least, a first and a greatest one. A first one that is
+/// more than the greatest is that, as in Linux.
+fn sizes(value: &str) -> Result<(usize, usize), Errno> {
     let sizes: Result<Vec<u32>, Errno> = value.split_whitespace().map(number).collect();
     match sizes?.as_slice() {
-        [_, first, _] if *first > 0 => Ok(*first as usize),
+        [least, first, most] if (*least).min(*first).min(*most) > 0 => {
+            Ok((*first as usize, (*first).max(*most) as usize))
+        }
         _ => Err(Errno::EINVAL),
     }
 }

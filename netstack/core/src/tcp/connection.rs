@@ -189,8 +189,8 @@ impl Connection {
     fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
         let config = ctx.config;
         let mss = usize::from(origin.mss);
-        let send_buffer = config.first_buffer(config.send_buffer);
-        let receive_buffer = config.first_buffer(config.receive_buffer);
+        let send_buffer = config.send_buffer_at_first();
+        let receive_buffer = config.receive_buffer_at_first();
         let queue = SendQueue::new(ctx.pools, origin.iss + 1, send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         let control = congestion::control(config.congestion, mss);
