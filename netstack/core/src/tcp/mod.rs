@@ -29,6 +29,7 @@ pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
 mod times;
+mod traffic;
 pub(crate) mod user_timeout;
 mod wishes;
 
@@ -36,6 +37,7 @@ pub use congestion::{Congestion, UnknownCongestion};
 pub use fast_open::FastOpen;
 pub use info::TcpInfo;
 pub use state::State as TcpState;
+pub use traffic::SegmentCounts;
 
 use crate::Instant;
 use crate::Pools;
