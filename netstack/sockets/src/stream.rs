@@ -7,7 +7,7 @@ use txbuf::Completion;
 
 use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
 use crate::create::Shut;
-use crate::files::Object;
+use crate::files::{File, Object};
 use crate::options::Options;
 use crate::{Errno, Sockets};
 
@@ -130,11 +130,13 @@ impl Sockets {
         };
         let mut accepted = Stream::new(listener.domain);
         accepted.options = listener.options.clone();
-        // The number first: without one the connection goes on waiting.
-        let made = self.open(
+        let mut file = File::new(
             Object::Stream(accepted.into()),
             flags & libc::SOCK_NONBLOCK != 0,
-        )?;
+        );
+        file.timeouts = self.files.get(fd)?.timeouts;
+        // The number first: without one the connection goes on waiting.
+        let made = self.files.insert(file)?;
         let (connection, peer) = match self.stack.tcp_accept(id) {
             Ok(accepted) => accepted,
             Err(error) => {
