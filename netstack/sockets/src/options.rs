@@ -112,6 +112,13 @@ impl Options {
         SocketOption::Linger((self.linger == Some(0)).then_some(Duration::ZERO))
     }
 
+    /// How long closing waits, where somebody does.
+    pub(crate) fn lingers(&self) -> Option<Duration> {
+        let seconds = self.linger.filter(|seconds| *seconds != 0)?;
+        // Greater than any that anybody waits for, if it is negative.
+        Some(Duration::from_secs(u64::from(seconds as u32)))
+    }
+
     /// Bytes below which a socket is not readable.
     pub(crate) fn least_to_read(&self) -> usize {
         usize::try_from(self.number(libc::SOL_SOCKET, libc::SO_RCVLOWAT)).unwrap_or(1)

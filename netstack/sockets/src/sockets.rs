@@ -110,6 +110,15 @@ impl Sockets {
         }
     }
 
+    /// Whether a descriptor is of a socket of a stream.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor.
+    pub fn is_stream(&self, fd: i32) -> Result<bool, Errno> {
+        Ok(matches!(self.files.get(fd)?.object, Object::Stream(_)))
+    }
+
     /// Every open descriptor.
     pub fn descriptors(&self) -> Vec<i32> {
         self.files.all()

@@ -1,5 +1,6 @@
 //! Sockets of streams: their states, as Linux moves between them.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
 use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
@@ -344,6 +345,38 @@ impl Sockets {
             return Err(Errno::ENOTCONN);
         }
         Ok(shut?)
+    }
+
+    /// How long closing the descriptor of a connection waits for what was written (`SO_LINGER`), where somebody waits; `None`
+    /// where it waits for nothing. A front end that waits [shuts](Self::shutdown) it for writing first, and closes it once
+    /// it [is delivered](Self::is_delivered) or the time is up.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor.
+    pub fn lingers(&self, fd: i32) -> Result<Option<Duration>, Errno> {
+        let Object::Stream(stream) = &self.files.get(fd)?.object else {
+            return Ok(None);
+        };
+        let info = stream.connection().map(|id| self.stack.tcp_info(id));
+        // What came and was not read is lost, and the peer is told so at once.
+        let ends = matches!(info, Some(Ok(info)) if info.unread == 0);
+        Ok(stream.options.lingers().filter(|_| ends))
+    }
+
+    /// Whether the peer has all that was written to a connection and the end behind it, or never will.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor of a stream.
+    pub fn is_delivered(&self, fd: i32) -> Result<bool, Errno> {
+        let Some(id) = self.stream(fd)?.connection() else {
+            return Ok(true);
+        };
+        Ok(matches!(
+            self.stack.tcp_state(id),
+            Ok(TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed) | Err(_)
+        ))
     }
 
     pub(crate) fn close_stream(&mut self, now: Instant, stream: Stream) {

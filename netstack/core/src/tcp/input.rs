@@ -428,6 +428,9 @@ impl Connection {
                 if self.is_orphan() {
                     self.timers
                         .set(Timer::Close, ctx.now + ctx.config.fin_timeout);
+                } else {
+                    // Who waits with closing until all has arrived hears of it.
+                    self.note(News::WRITABLE);
                 }
             }
             State::Closing => self.enter_time_wait(ctx),
