@@ -40,13 +40,13 @@ pub(crate) enum StreamState {
 }
 
 impl Stream {
-    pub(crate) fn new(domain: Domain) -> Stream {
+    pub(crate) fn new(domain: Domain, options: Options) -> Stream {
         Stream {
             domain,
             state: StreamState::Fresh,
             bound: None,
             shut: Shut::default(),
-            options: Options::default(),
+            options,
             left: None,
             completed: None,
         }
@@ -129,8 +129,7 @@ impl Sockets {
         let StreamState::Listening(id) = listener.state else {
             return Err(Errno::EINVAL);
         };
-        let mut accepted = Stream::new(listener.domain);
-        accepted.options = listener.options.clone();
+        let accepted = Stream::new(listener.domain, listener.options.clone());
         let mut file = File::new(
             Object::Stream(accepted.into()),
             flags & libc::SOCK_NONBLOCK != 0,

@@ -189,6 +189,40 @@ static void patience(void)
     end();
 }
 
+/* What sockets begin with that are made later. */
+static void what_sockets_begin_with(void)
+{
+    int fds[2], one = 1;
+    begin();
+    with(CLIENT, "tcp_keepalive_time", "50");
+    with(CLIENT, "net.ipv4.tcp_keepalive_intvl", "7");
+    with(CLIENT, "net/ipv4/tcp_keepalive_probes", "3");
+    connected(fds);
+    IS(int_option(CLIENT, fds[CLIENT], IPPROTO_TCP, TCP_KEEPIDLE), 50);
+    IS(int_option(CLIENT, fds[CLIENT], IPPROTO_TCP, TCP_KEEPINTVL), 7);
+    IS(int_option(CLIENT, fds[CLIENT], IPPROTO_TCP, TCP_KEEPCNT), 3);
+    IS(int_option(SERVER, fds[SERVER], IPPROTO_TCP, TCP_KEEPIDLE), 7200);
+    IS(ns_stack_setsockopt(stacks[CLIENT], fds[CLIENT], SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one), 0);
+    /* Three questions, and the reset behind them. */
+    IS(repetitions(CLIENT), 4);
+    IS(int_option(CLIENT, fds[CLIENT], SOL_SOCKET, SO_ERROR), ETIMEDOUT);
+    end();
+
+    begin();
+    with(CLIENT, "ip_default_ttl", "9");
+    int fd = connecting();
+    IS(next(CLIENT), 60);
+    IS(packet[8], 9);
+    IS(int_option(CLIENT, fd, IPPROTO_IP, IP_TTL), 9);
+    fd = ns_stack_socket(stacks[CLIENT], AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = at("10.0.0.2", 80);
+    IS(ns_stack_connect(stacks[CLIENT], fd, (void *)&to, sizeof to), 0);
+    IS(write_to(CLIENT, fd, "x", 1), 1);
+    IS(next(CLIENT), 29);
+    IS(packet[8], 9);
+    end();
+}
+
 static int congestion_window(int fd)
 {
     struct tcp_info info;
@@ -274,7 +308,8 @@ static void nonsense(void)
         {"tcp_rmem", "4096"},    {"tcp_rmem", "0 0 0"},      {"tcp_rmem", "1 2 3 4"},     {"tcp_rmem", "a b c"},
         {"tcp_rmem", "1 1 -1"},  {"tcp_wmem", ""},           {"tcp_syn_retries", "0"},    {"tcp_syn_retries", "128"},
         {"tcp_retries2", "256"}, {"tcp_base_mss", "65536"},  {"tcp_mtu_probing", "3"},    {"net.core.somaxconn", "-1"},
-        {"net.core.rmem_max", "4294967296"},
+        {"net.core.rmem_max", "4294967296"}, {"tcp_keepalive_time", "0"}, {"tcp_keepalive_probes", "128"},
+        {"ip_default_ttl", "256"}, {"ip_default_ttl", "0"}, {"net.ipv4.tcp_keepalive_intvl", "x"},
     };
     const char *none[] = {"", "net.ipv4.", "net.ipv4", "tcp", "TCP_SACK", "tcp_sack ", "net.ipv6.tcp_sack", "net.core.", "\n"};
     begin();
@@ -321,6 +356,7 @@ int main(void)
     what_a_syn_offers();
     sizes_of_buffers();
     patience();
+    what_sockets_begin_with();
     sending();
     nonsense();
     puts("all do what they say");
