@@ -40,7 +40,8 @@ int ns_fini(void);
 int ns_socket(int domain, int kind, int protocol);
 
 /*
- Closes a descriptor, as `close`. Calls that wait for it give -EBADF.
+ Closes a descriptor, as `close`. Calls that wait for it give -EBADF. Where the stack has a thread of its own, a connection
+ with `SO_LINGER` is closed once its peer has what was written, or the time is up, and is open to others until then.
  */
 int ns_close(int fd);
 
@@ -181,9 +182,11 @@ int ns_stack_free(int stack);
 int ns_stack_socket(int stack, int domain, int kind, int protocol);
 
 /*
- Closes a descriptor, as `close`. Calls that wait for it give -EBADF.
+ Closes a descriptor, as `close`. Calls that wait for it give -EBADF. Where the stack has a thread of its own, a connection
+ with `SO_LINGER` is closed once its peer has what was written, or the time is up, and is open to others until then.
  */
-int ns_stack_close(int stack, int fd);
+int ns_stack_close(int stack,
+                   int fd);
 
 /*
  Binds a socket, as `bind`.

@@ -210,9 +210,8 @@ impl Outgoing<'_> {
     pub(crate) unsafe fn new(msg: *const msghdr) -> Result<Self, Errno> {
         // SAFETY: only read, as promised.
         let message = unsafe { Place::new(msg.cast_mut()) }.read()?;
-        let name = match length(message.msg_namelen)?.min(NAME_MOST) {
+        let name = match name_len(&message)? {
             0 => None,
-            _ if message.msg_name.is_null() => None,
             // SAFETY: as promised.
             len => Some(unsafe { bytes(message.msg_name, len)? }),
         };
@@ -251,8 +250,9 @@ impl Incoming<'_> {
         // SAFETY: as promised.
         let place = unsafe { Place::new(msg) };
         let message = place.read()?;
-        let room = length(message.msg_namelen)?.min(NAME_MOST);
-        let control = control_len(&message)?;
+        let room = name_len(&message)?;
+        // There is never more to tell than this.
+        let control = control_room(&message).min(CONTROL_MOST);
         // SAFETY: as promised.
         let control = unsafe { bytes_mut(message.msg_control, control)? };
         let slice = |one: &libc::iovec| {
@@ -317,14 +317,26 @@ unsafe fn vectors(message: &msghdr) -> Result<Vec<libc::iovec>, Errno> {
     }
 }
 
-fn control_len(message: &msghdr) -> Result<usize, Errno> {
-    // A size that differs between C libraries.
-    #[allow(clippy::unnecessary_cast)]
-    let len = message.msg_controllen as usize;
-    if len > CONTROL_MOST {
-        return Err(Errno::ENOBUFS);
+/// Bytes of a message's name, as many as a name may have. Where there is none, nobody looks at its length.
+fn name_len(message: &msghdr) -> Result<usize, Errno> {
+    match message.msg_name.is_null() {
+        true => Ok(0),
+        false => Ok(length(message.msg_namelen)?.min(NAME_MOST)),
     }
-    Ok(len)
+}
+
+// A size that differs between C libraries.
+#[allow(clippy::unnecessary_cast)]
+fn control_room(message: &msghdr) -> usize {
+    message.msg_controllen as usize
+}
+
+/// Bytes of control messages that are to be sent.
+fn control_len(message: &msghdr) -> Result<usize, Errno> {
+    match control_room(message) {
+        len if len > CONTROL_MOST => Err(Errno::ENOBUFS),
+        len => Ok(len),
+    }
 }
 
 /// A length that C would take for negative is none.

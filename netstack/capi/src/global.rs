@@ -48,7 +48,8 @@ pub extern "C" fn ns_socket(domain: c_int, kind: c_int, protocol: c_int) -> c_in
     stack::ns_stack_socket(GLOBAL, domain, kind, protocol)
 }
 
-/// Closes a descriptor, as `close`. Calls that wait for it give -EBADF.
+/// Closes a descriptor, as `close`. Calls that wait for it give -EBADF. Where the stack has a thread of its own, a connection
+/// with `SO_LINGER` is closed once its peer has what was written, or the time is up, and is open to others until then.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_close(fd: c_int) -> c_int {
     stack::ns_stack_close(GLOBAL, fd)

@@ -51,7 +51,20 @@ impl Instance {
 
     /// Whether a call waits that has to.
     pub(crate) fn waits(&self, fd: i32) -> Result<bool, Errno> {
-        Ok(self.wire.is_none() && !self.sockets.is_nonblocking(fd)?)
+        Ok(self.is_attached() && !self.sockets.is_nonblocking(fd)?)
+    }
+
+    /// Whether somebody runs the stack while a call waits.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.wire.is_none()
+    }
+
+    /// Whether an error waits to be told, which the next call takes: one that has done a part of its work leaves it there.
+    pub(crate) fn has_failed(&self, fd: i32) -> bool {
+        let stack = self.sockets.stack();
+        let id = self.sockets.handle(fd).ok().flatten();
+        id.and_then(|id| stack.readiness(id).ok())
+            .is_some_and(|ready| ready.error)
     }
 
     /// Closes a descriptor, of which those hear that wait for it.

@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_ulong};
 
 use libc::{epoll_event, pollfd, ssize_t};
 use netstack_core::SocketId;
-use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd};
+use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd, ReceivedMessage};
 use txbuf::IovIter;
 
 use crate::edges::{Incoming, Outgoing, Place, Row};
@@ -55,6 +55,9 @@ pub(crate) fn send(
     let mut from = IovIter::source(&message.vectors);
     from.advance(*sent).map_err(|_| Errno::EINVAL)?;
     loop {
+        if *sent > 0 && on.has_failed(fd) {
+            return Ok(*sent);
+        }
         match on.sockets.sendmsg(fd, &mut from, &head, flags) {
             Ok(more) => *sent += more,
             Err(Errno::EAGAIN | Errno::ENOBUFS) if waits => return Err(Errno::EAGAIN),
@@ -68,22 +71,69 @@ pub(crate) fn send(
     }
 }
 
-/// Receives a message into `vectors`; what comes with it is for [`Incoming::write`].
+/// Receives what is missing of a message of which `got` bytes are there; what comes with it is for [`Incoming::write`].
+/// Where the call waits for all of it, [`Errno::EAGAIN`] says that some is missing: of a stream, more than its buffer holds
+/// comes in parts.
 pub(crate) fn receive(
     on: &mut Instance,
     fd: c_int,
     message: &mut Incoming<'_>,
     flags: c_int,
     attempt: Try,
-) -> Result<netstack_sockets::ReceivedMessage, Errno> {
+    got: &mut usize,
+) -> Result<ReceivedMessage, Errno> {
     let flags = match attempt {
         // Not all has come in time: what there is has to do.
         Try::Last => flags & !libc::MSG_WAITALL,
         Try::First | Try::Again => flags,
     };
+    let once = libc::MSG_DONTWAIT | libc::MSG_PEEK | libc::MSG_ERRQUEUE;
+    let all = flags & (libc::MSG_WAITALL | once) == libc::MSG_WAITALL;
+    let all = all && on.waits(fd)? && on.sockets.is_stream(fd)?;
     let room = message.control_room();
     let mut into = IovIter::sink(&mut message.vectors);
-    on.sockets.recvmsg(fd, &mut into, room, flags)
+    into.advance(*got).map_err(|_| Errno::EINVAL)?;
+    loop {
+        if *got > 0 && on.has_failed(fd) {
+            return Ok(part(*got));
+        }
+        let received = on.sockets.recvmsg(fd, &mut into, room, flags)?;
+        *got += received.bytes;
+        let over = received.bytes == 0 || into.remaining() == 0;
+        if !all || over {
+            return Ok(ReceivedMessage {
+                bytes: *got,
+                ..received
+            });
+        }
+        // What was thrown away (`MSG_TRUNC`) was not put there.
+        let skipped = received.bytes.saturating_sub(received.taken);
+        into.advance(skipped).map_err(|_| Errno::EINVAL)?;
+    }
+}
+
+/// A message of which nothing is known but how long it is.
+pub(crate) fn part(bytes: usize) -> ReceivedMessage {
+    ReceivedMessage {
+        bytes,
+        ..ReceivedMessage::default()
+    }
+}
+
+/// Has the peer of a connection that lingers (`SO_LINGER`) get what was written, and the end behind it; [`Errno::EAGAIN`]
+/// says that it has not all yet.
+pub(crate) fn deliver(on: &mut Instance, fd: c_int, attempt: Try) -> Result<(), Errno> {
+    if on.sockets.lingers(fd)?.is_none() || attempt == Try::Last {
+        return Ok(());
+    }
+    if attempt == Try::First {
+        // One that is over already has nothing to deliver.
+        let _ = on.sockets.shutdown(on.now, fd, libc::SHUT_WR);
+    }
+    match on.sockets.is_delivered(fd)? {
+        true => Ok(()),
+        false => Err(Errno::EAGAIN),
+    }
 }
 
 /// Connects; a call that waits is told how it went. `begun` is the connection that it waits for, once there is one.
@@ -143,8 +193,9 @@ pub(crate) fn poll(on: &mut Instance, fds: &Row<pollfd>) -> i32 {
 }
 
 pub(crate) fn wait(on: &mut Instance, ep: c_int, events: &Row<epoll_event>) -> Result<i32, Errno> {
-    let open = on.sockets.descriptors().len();
-    let mut told = vec![EpollEvent::default(); events.len().min(open)];
+    // Room for no more than there is to tell, but for one, where that is nothing: none would be an error.
+    let listed = on.sockets.epoll_listed(ep)?.max(1);
+    let mut told = vec![EpollEvent::default(); events.len().min(listed)];
     let count = on.sockets.epoll_wait(ep, &mut told)?;
     let written: Vec<_> = told
         .iter()

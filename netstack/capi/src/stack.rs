@@ -21,7 +21,8 @@ use netstack_sockets::{EpollEvent, Errno};
 
 use crate::edges::{self, Incoming, NameRoom, Outgoing, Place, Row};
 use crate::messages::{
-    MANY, OPTION_MOST, PACKET_MOST, connect, done, int, ioctl, poll, receive, send, size, wait,
+    MANY, OPTION_MOST, PACKET_MOST, connect, deliver, done, int, ioctl, part, poll, receive, send,
+    size, wait,
 };
 use crate::registry::{self, with, with_fd};
 use crate::waiting::{Side, patiently};
@@ -58,10 +59,14 @@ pub extern "C" fn ns_stack_socket(
     }))
 }
 
-/// Closes a descriptor, as `close`. Calls that wait for it give -EBADF.
+/// Closes a descriptor, as `close`. Calls that wait for it give -EBADF. Where the stack has a thread of its own, a connection
+/// with `SO_LINGER` is closed once its peer has what was written, or the time is up, and is open to others until then.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_stack_close(stack: c_int, fd: c_int) -> c_int {
-    done(with_fd(stack, fd, |on| on.close(fd)))
+    let delivered = patiently(stack, fd, Side::Close, false, |on, attempt| {
+        deliver(on, fd, attempt)
+    });
+    done(delivered.and_then(|()| with_fd(stack, fd, |on| on.close(fd))))
 }
 
 /// Binds a socket, as `bind`.
@@ -158,9 +163,15 @@ pub unsafe extern "C" fn ns_stack_recvmsg(
     let message = unsafe { Incoming::new(msg) };
     let hasty = flags & libc::MSG_DONTWAIT != 0;
     size(message.and_then(|mut message| {
+        let mut got = 0;
         let received = patiently(stack, fd, Side::Read, hasty, |on, attempt| {
-            receive(on, fd, &mut message, flags, attempt)
-        })?;
+            receive(on, fd, &mut message, flags, attempt, &mut got)
+        });
+        let received = match received {
+            // The time was up, or the descriptor was closed, in the middle.
+            Err(_) if got > 0 => part(got),
+            other => other?,
+        };
         let name = received.name.as_deref().unwrap_or_default();
         message.write(name, &received.control, received.flags)?;
         Ok(received.bytes)

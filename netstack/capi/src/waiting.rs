@@ -1,6 +1,6 @@
 //! Calls that wait: on a stack that runs by itself, for a descriptor that is to be waited for.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use netstack_sockets::Errno;
 
@@ -15,6 +15,28 @@ pub(crate) enum Side {
     Read,
     /// `SO_SNDTIMEO`.
     Write,
+    /// `SO_LINGER`, which closing waits by whether or not the descriptor is non-blocking.
+    Close,
+}
+
+impl Side {
+    /// Whether a call on a descriptor waits.
+    fn waits(self, on: &Instance, fd: i32) -> Result<bool, Errno> {
+        match self {
+            Side::Read | Side::Write => on.waits(fd),
+            Side::Close => Ok(on.is_attached()),
+        }
+    }
+
+    /// For how long; `None` is for ever.
+    fn patience(self, on: &Instance, fd: i32) -> Result<Option<Duration>, Errno> {
+        let [read, write] = on.sockets.patience(fd)?;
+        Ok(match self {
+            Side::Read => read,
+            Side::Write => write,
+            Side::Close => on.sockets.lingers(fd)?,
+        })
+    }
 }
 
 /// Which try it is.
@@ -54,13 +76,9 @@ pub(crate) fn patiently<T>(
                 return Err(Errno::EBADF);
             }
             match work(on, attempt) {
-                Err(error) if waits_for(error) && !hasty && on.waits(fd)? => {
+                Err(error) if waits_for(error) && !hasty && side.waits(on, fd)? => {
                     if attempt == Try::First {
-                        let [read, write] = on.sockets.patience(fd)?;
-                        let patience = match side {
-                            Side::Read => read,
-                            Side::Write => write,
-                        };
+                        let patience = side.patience(on, fd)?;
                         until = patience.and_then(|time| Instant::now().checked_add(time));
                     }
                     let waiter = on.hearers.waiter(&mut on.sockets, fd)?;

@@ -11,6 +11,9 @@ use crate::opts::Opts;
 /// The longest packet.
 const LONGEST: usize = 65_535;
 
+/// The least that a link of IPv6 takes (RFC 8200, 5).
+const LEAST_OF_V6: usize = 1280;
+
 /// Packets in and out.
 pub(crate) struct Wire {
     /// The interfaces of IPv4 and IPv6.
@@ -19,17 +22,16 @@ pub(crate) struct Wire {
     arena: Chain,
     /// What the stack sent and nobody took yet: the rest of a super-packet.
     sent: VecDeque<Packet>,
+    /// Whether IPv6 is asked first. They take turns: of neither comes so much that the other must wait.
+    v6_first: bool,
 }
 
 impl Wire {
     /// Gives a stack its interfaces.
     pub(crate) fn new(stack: &mut Stack, opts: &Opts) -> Result<Wire, Errno> {
         let mtu = opts.mtu.unwrap_or(1500);
-        let has_v6 = opts.addresses.iter().any(|a| matches!(a, IpCidr::Ipv6(_)));
-        // IPv6 has an MTU of its own; where it does not, it may have no less than it needs.
-        let mtu6 = opts
-            .mtu6
-            .unwrap_or(if has_v6 { mtu } else { mtu.max(1280) });
+        // Where nothing is said of IPv6, it has no less than it needs.
+        let mtu6 = opts.mtu6.unwrap_or(mtu.max(LEAST_OF_V6));
         let mut add = |name: &str, mtu| {
             stack
                 .add_interface(InterfaceConfig {
@@ -59,6 +61,7 @@ impl Wire {
             interfaces,
             arena,
             sent: VecDeque::new(),
+            v6_first: false,
         })
     }
 
@@ -102,13 +105,15 @@ impl Wire {
     /// Asks the stack for packets until there is one that can leave.
     fn fill(&mut self, stack: &mut Stack, now: Instant) {
         while self.sent.is_empty() {
-            let packet = self
-                .interfaces
+            let [v4, v6] = self.interfaces;
+            let order = if self.v6_first { [v6, v4] } else { [v4, v6] };
+            let packet = order
                 .iter()
                 .find_map(|iface| stack.poll_transmit(now, *iface));
             let Some(packet) = packet else {
                 return;
             };
+            self.v6_first = !self.v6_first;
             let mut cut = VecDeque::new();
             // A super-packet that cannot be cut is dropped: the stack makes none.
             if drivers::cut(packet, &mut cut).is_err() {

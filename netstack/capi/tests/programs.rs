@@ -130,17 +130,32 @@ fn every_option_does_what_it_says() {
 }
 
 #[test]
+fn every_variable_does_what_it_says() {
+    run("variables", false);
+}
+
+#[test]
 fn bad_use_is_an_errno_and_never_a_crash() {
     run("bad_use", false);
 }
 
-#[test]
-fn a_stack_that_runs_by_itself_talks_to_the_kernel_and_its_calls_wait() {
+/// Runs a program in a network namespace of its own.
+fn run_apart(name: &'static str) {
     if !may_use_tun() {
         return;
     }
-    let program = Program::compile("attached", false);
+    let program = Program::compile(name, false);
     let space = Netns::anonymous().expect("root");
     let ran = space.run(|| program.command().output());
     succeeded(&ran.expect("a namespace").expect("the program"));
+}
+
+#[test]
+fn a_stack_that_runs_by_itself_talks_to_the_kernel_and_its_calls_wait() {
+    run_apart("attached");
+}
+
+#[test]
+fn calls_that_wait_do_all_of_their_work() {
+    run_apart("whole");
 }

@@ -81,7 +81,7 @@ pub use stack::{
     Stray, Transport, Verdict,
 };
 pub use tcp::{
-    Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, TcpConfig, TcpInfo, TcpState,
+    Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, SegmentCounts, TcpConfig, TcpInfo, TcpState,
     UnknownCongestion,
 };
 pub use time::Instant;

@@ -64,8 +64,8 @@ pub use drivers;
 pub use netstack_core::{
     Admission, Config, ConfigError, Congestion, Counters, Ecn, Event, Flow, GatewayConfig, Hook,
     IfaceId, Injector, Instant, IpCidr, KeepAlive, Passage, Pools, Received, RecvFlags,
-    SendControl, SendFlags, Shard, SocketHoldings, SocketId, SocketOption, Stack, TcpConfig,
-    TcpInfo, Transport, Verdict,
+    SegmentCounts, SendControl, SendFlags, Shard, SocketHoldings, SocketId, SocketOption, Stack,
+    TcpConfig, TcpInfo, Transport, Verdict,
 };
 pub use txbuf;
 

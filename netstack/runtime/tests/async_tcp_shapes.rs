@@ -96,7 +96,14 @@ async fn what_is_peeked_at_stays() {
     let mut buf = ReadBuf::new(&mut room);
     let peeked = std::future::poll_fn(|cx| server.poll_peek(cx, &mut buf)).await;
     assert_eq!((peeked.unwrap(), buf.filled()), (5, &b"hello"[..]));
+    let names = (client.peer_addr().unwrap(), client.local_addr().unwrap());
     let (mut read, write) = server.into_split();
+    for (local, peer) in [
+        (read.local_addr(), read.peer_addr()),
+        (write.local_addr(), write.peer_addr()),
+    ] {
+        assert_eq!((local.unwrap(), peer.unwrap()), names);
+    }
     assert_eq!(read.peek(&mut three).await.unwrap(), 3);
     let mut all = [0; 5];
     read.read_exact(&mut all).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use netstack::services::Echo;
 use netstack::tokio::UdpSocket as AsyncUdpSocket;
 use netstack::txbuf::{IovIter, Span};
 use netstack::{RecvFlags, SendControl, SendFlags};
+use tokio::io::ReadBuf;
 
 #[test]
 fn datagrams_of_every_size_arrive_whole() {
@@ -154,6 +156,32 @@ async fn asynchronous_datagrams() {
         assert_eq!(client.peek_from(&mut buf).await.unwrap(), (size, at(53)));
         assert_eq!(client.recv(&mut buf).await.unwrap(), size);
     }
+    drop((server, client));
+    pair.finish();
+}
+
+#[tokio::test]
+async fn connected_datagrams_by_polls_and_without_waiting() {
+    let pair = Pair::start();
+    let server = AsyncUdpSocket::bind(&pair.server, at(53)).unwrap();
+    let client = AsyncUdpSocket::bind(&pair.client, "10.0.0.2:0".parse().unwrap()).unwrap();
+    let mut buf = [0; 100];
+    let kind = |failed: std::io::Result<usize>| failed.unwrap_err().kind();
+    assert_eq!(kind(client.try_send(b"whom?")), ErrorKind::NotConnected);
+    client.connect(at(53)).unwrap();
+    assert_eq!(kind(client.try_recv(&mut buf)), ErrorKind::WouldBlock);
+    assert_eq!(client.try_send(b"one").unwrap(), 3);
+    assert_eq!(poll_fn(|cx| client.poll_send(cx, b"two")).await.unwrap(), 3);
+    for sent in [b"one", b"two"] {
+        let (length, from) = server.recv_from(&mut buf).await.unwrap();
+        assert_eq!(buf[..length], sent[..]);
+        server.send_to(sent, from).await.unwrap();
+    }
+    let mut into = ReadBuf::new(&mut buf);
+    poll_fn(|cx| client.poll_recv(cx, &mut into)).await.unwrap();
+    assert_eq!(into.filled(), b"one");
+    client.peek(&mut buf).await.unwrap();
+    assert_eq!(client.try_recv(&mut buf).unwrap(), 3);
     drop((server, client));
     pair.finish();
 }

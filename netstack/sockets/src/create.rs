@@ -62,10 +62,12 @@ impl Sockets {
             Domain::V4 => libc::IPPROTO_ICMP,
             Domain::V6 => libc::IPPROTO_ICMPV6,
         };
-        let datagram = |kind, id| Object::Datagram(Datagram::new(domain, kind, id).into());
+        let options = self.defaults.clone();
+        let datagram =
+            |kind, id| Object::Datagram(Datagram::new(domain, kind, id, options.clone()).into());
         Ok(match (kind, protocol) {
             (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) => {
-                Object::Stream(Stream::new(domain).into())
+                Object::Stream(Stream::new(domain, options).into())
             }
             (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) => {
                 datagram(Kind::Udp, Some(self.stack.udp_open()))

@@ -46,8 +46,12 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    pub(crate) fn new(domain: Domain, kind: Kind, id: Option<SocketId>) -> Datagram {
-        let mut options = Options::default();
+    pub(crate) fn new(
+        domain: Domain,
+        kind: Kind,
+        id: Option<SocketId>,
+        mut options: Options,
+    ) -> Datagram {
         // What is sent as `IPPROTO_RAW` begins with a header.
         if kind == Kind::Raw(libc::IPPROTO_RAW as u8) {
             options.set_with_header();

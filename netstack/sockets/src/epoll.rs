@@ -4,7 +4,9 @@
 //! something happens again. One-shot, it is told once and then not before it is armed again. An exclusive watcher is
 //! marked like any other: which of several sleepers is woken is a matter of who sleeps, and here nobody does.
 
-use std::collections::{BTreeMap, VecDeque};
+mod nesting;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use netstack_core::Event;
 
@@ -18,8 +20,6 @@ const WAKEUP: u32 = libc::EPOLLWAKEUP as u32;
 const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
 /// What may be said beside `EPOLLEXCLUSIVE`.
 const BESIDE_EXCLUSIVE: u32 = IN | OUT | ERR | HUP | WAKEUP | ET | EXCLUSIVE;
-/// How deep epoll descriptors may watch each other.
-const NESTED: usize = 5;
 
 /// An event of `epoll`, or what to watch for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,15 +34,18 @@ pub struct EpollEvent {
 #[derive(Debug, Default)]
 pub(crate) struct Epoll {
     interest: BTreeMap<i32, Interest>,
-    /// What happened something to; each once.
-    ready: VecDeque<i32>,
+    /// What something happened to, by its place in the list; each once. Any can be taken out, wherever it stands: of very
+    /// many that are ready, each may be closed.
+    ready: BTreeMap<u64, i32>,
+    /// The place of the next one.
+    next: u64,
 }
 
 #[derive(Debug)]
 struct Interest {
     wanted: EpollEvent,
-    /// Whether it stands in the list.
-    queued: bool,
+    /// Where it stands in the list, if it does.
+    place: Option<u64>,
     /// It was one-shot, and was told.
     spent: bool,
 }
@@ -59,17 +62,27 @@ impl Epoll {
             return false;
         };
         let concerned = bits & (interest.wanted.events | ERR | HUP) != 0;
-        if interest.spent || interest.queued || !concerned {
+        if interest.spent || interest.place.is_some() || !concerned {
             return false;
         }
-        interest.queued = true;
-        self.ready.push_back(fd);
+        self.list(fd);
         true
     }
 
-    fn forget(&mut self, fd: i32) -> bool {
-        self.ready.retain(|ready| *ready != fd);
-        self.interest.remove(&fd).is_some()
+    /// Puts a descriptor that does not stand there at the list's end.
+    fn list(&mut self, fd: i32) {
+        if let Some(interest) = self.interest.get_mut(&fd) {
+            interest.place = Some(self.next);
+            self.ready.insert(self.next, fd);
+            self.next += 1;
+        }
+    }
+
+    fn forget(&mut self, fd: i32) {
+        let interest = self.interest.remove(&fd);
+        if let Some(place) = interest.and_then(|interest| interest.place) {
+            self.ready.remove(&place);
+        }
     }
 }
 
@@ -107,7 +120,7 @@ impl Sockets {
     /// # Errors
     ///
     /// `EBADF`; `EINVAL` where `ep` is no epoll descriptor or watches itself; `EEXIST` and `ENOENT`; `ELOOP` where epoll
-    /// descriptors would watch each other.
+    /// descriptors would watch each other in a circle, or more than five of them one behind the other.
     pub fn epoll_ctl(&mut self, ep: i32, op: i32, fd: i32, event: EpollEvent) -> Result<(), Errno> {
         self.take_events();
         let watcher = &self.files.get(ep)?.object;
@@ -130,12 +143,10 @@ impl Sockets {
         }
         match (op, is_there) {
             (libc::EPOLL_CTL_ADD, None) => {
-                if matches!(watched, Object::Epoll(_))
-                    && (self.reaches(fd, ep, NESTED) || self.depth(fd, NESTED) >= NESTED)
-                {
+                if matches!(watched, Object::Epoll(_)) && !self.may_nest(ep, fd) {
                     return Err(Errno::ELOOP);
                 }
-                self.files.get_mut(fd)?.watchers.push(ep);
+                self.files.get_mut(fd)?.watchers.insert(ep);
             }
             (libc::EPOLL_CTL_ADD, Some(_)) => return Err(Errno::EEXIST),
             (libc::EPOLL_CTL_MOD, Some(old)) => {
@@ -145,19 +156,20 @@ impl Sockets {
             }
             (libc::EPOLL_CTL_DEL, Some(_)) => {
                 self.epoll_mut(ep)?.forget(fd);
-                self.files.get_mut(fd)?.watchers.retain(|by| *by != ep);
+                self.files.get_mut(fd)?.watchers.remove(&ep);
                 return Ok(());
             }
             (libc::EPOLL_CTL_MOD | libc::EPOLL_CTL_DEL, None) => return Err(Errno::ENOENT),
             _ => return Err(Errno::EINVAL),
         }
-        let queued = is_queued(self.epoll_mut(ep)?, fd);
+        let epoll = self.epoll_mut(ep)?;
+        let place = epoll.interest.get(&fd).and_then(|interest| interest.place);
         let interest = Interest {
             wanted,
-            queued,
+            place,
             spent: false,
         };
-        self.epoll_mut(ep)?.interest.insert(fd, interest);
+        epoll.interest.insert(fd, interest);
         // What is so already is told too.
         let mask = self.readiness(fd)?;
         self.mark(ep, fd, mask);
@@ -182,7 +194,7 @@ impl Sockets {
             let Some(place) = into.get_mut(told) else {
                 break;
             };
-            let Some(fd) = self.epoll_mut(ep)?.ready.pop_front() else {
+            let Some((_, fd)) = self.epoll_mut(ep)?.ready.pop_first() else {
                 break;
             };
             let mask = self.readiness(fd).unwrap_or(0);
@@ -190,7 +202,7 @@ impl Sockets {
             let Some(interest) = epoll.interest.get_mut(&fd) else {
                 continue;
             };
-            interest.queued = false;
+            interest.place = None;
             let events = mask & (interest.wanted.events | ERR | HUP);
             if interest.spent || events == 0 {
                 continue;
@@ -203,24 +215,35 @@ impl Sockets {
             if interest.wanted.events & ONESHOT != 0 {
                 interest.spent = true;
             } else if interest.wanted.events & ET == 0 {
-                interest.queued = true;
-                epoll.ready.push_back(fd);
+                epoll.list(fd);
             }
         }
         Ok(told)
     }
 
+    /// How many descriptors [`epoll_wait`](Self::epoll_wait) looks at if it is called now: it tells of no more.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`; `EINVAL` where `ep` is no epoll descriptor.
+    pub fn epoll_listed(&mut self, ep: i32) -> Result<usize, Errno> {
+        self.take_events();
+        Ok(self.epoll_mut(ep)?.ready.len())
+    }
+
     /// Tells those that watch a descriptor that something of `bits` may have happened to it.
     pub(crate) fn wake(&mut self, fd: i32, bits: u32) {
         self.note(fd);
-        let Ok(file) = self.files.get(fd) else {
+        let Ok(file) = self.files.get_mut(fd) else {
             return;
         };
-        if file.watchers.is_empty() {
-            return;
+        // Nobody looks at them meanwhile: what they watch is none of theirs.
+        let watchers = core::mem::take(&mut file.watchers);
+        for watcher in &watchers {
+            self.mark(*watcher, fd, bits);
         }
-        for watcher in file.watchers.clone() {
-            self.mark(watcher, fd, bits);
+        if let Ok(file) = self.files.get_mut(fd) {
+            file.watchers = watchers;
         }
     }
 
@@ -231,23 +254,12 @@ impl Sockets {
     }
 
     /// Has nobody watch a descriptor that is closed.
-    pub(crate) fn forget_interest(&mut self, fd: i32, watchers: &[i32]) {
+    pub(crate) fn forget_interest(&mut self, fd: i32, watchers: &BTreeSet<i32>) {
         for watcher in watchers {
             if let Ok(epoll) = self.epoll_mut(*watcher) {
                 epoll.forget(fd);
             }
         }
-    }
-
-    /// Whether something that is watched is to be told.
-    pub(crate) fn has_ready(&self, epoll: &Epoll) -> bool {
-        epoll.ready.iter().any(|fd| {
-            let interest = epoll.interest.get(fd);
-            let mask = self.readiness(*fd).unwrap_or(0);
-            interest.is_some_and(|interest| {
-                !interest.spent && mask & (interest.wanted.events | ERR | HUP) != 0
-            })
-        })
     }
 
     fn epoll_mut(&mut self, ep: i32) -> Result<&mut Epoll, Errno> {
@@ -256,37 +268,4 @@ impl Sockets {
             _ => Err(Errno::EINVAL),
         }
     }
-
-    /// Whether epoll descriptor `from` watches `to`, itself or by others.
-    fn reaches(&self, from: i32, to: i32, depth: usize) -> bool {
-        let Ok(file) = self.files.get(from) else {
-            return false;
-        };
-        let Object::Epoll(epoll) = &file.object else {
-            return false;
-        };
-        depth > 0
-            && epoll
-                .interest
-                .keys()
-                .any(|fd| *fd == to || self.reaches(*fd, to, depth - 1))
-    }
-
-    /// How many epoll descriptors stand one behind the other from `fd` on.
-    fn depth(&self, fd: i32, most: usize) -> usize {
-        match self.files.get(fd).map(|file| &file.object) {
-            Ok(Object::Epoll(epoll)) if most > 0 => {
-                let below = epoll.interest.keys().map(|fd| self.depth(*fd, most - 1));
-                1 + below.max().unwrap_or(0)
-            }
-            _ => 0,
-        }
-    }
-}
-
-fn is_queued(epoll: &Epoll, fd: i32) -> bool {
-    epoll
-        .interest
-        .get(&fd)
-        .is_some_and(|interest| interest.queued)
 }

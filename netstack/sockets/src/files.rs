@@ -1,6 +1,7 @@
 //! The table of descriptors.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use crate::Errno;
 use crate::datagram::Datagram;
@@ -24,7 +25,7 @@ pub(crate) struct File {
     /// Whether a front end that would wait does not (`O_NONBLOCK`).
     pub(crate) nonblocking: bool,
     /// The epoll descriptors that watch it.
-    pub(crate) watchers: Vec<i32>,
+    pub(crate) watchers: BTreeSet<i32>,
     /// Whether a front end hears what happens to it.
     pub(crate) followed: bool,
     /// It is to hear of it.
@@ -38,7 +39,7 @@ impl File {
         File {
             object,
             nonblocking,
-            watchers: Vec::new(),
+            watchers: BTreeSet::new(),
             followed: false,
             has_news: false,
             timeouts: [None; 2],
@@ -52,8 +53,8 @@ pub(crate) struct Files {
     slots: Vec<Option<File>>,
     first: i32,
     most: usize,
-    /// No number below is free.
-    lowest: usize,
+    /// Places among the slots that nothing is in.
+    free: BTreeSet<usize>,
 }
 
 impl Files {
@@ -63,22 +64,20 @@ impl Files {
             slots: Vec::new(),
             first: first.max(0),
             most: most.min((i32::MAX - first.max(0)) as usize),
-            lowest: 0,
+            free: BTreeSet::new(),
         }
     }
 
     pub(crate) fn insert(&mut self, file: File) -> Result<i32, Errno> {
-        let free = (self.lowest..self.slots.len())
-            .find(|at| self.slots.get(*at).is_some_and(Option::is_none));
-        let at = free.unwrap_or(self.slots.len());
+        let at = self.free.first().copied().unwrap_or(self.slots.len());
         if at >= self.most {
             return Err(Errno::EMFILE);
         }
+        self.free.pop_first();
         match self.slots.get_mut(at) {
             Some(slot) => *slot = Some(file),
             None => self.slots.push(Some(file)),
         }
-        self.lowest = at + 1;
         Ok(self.first + at as i32)
     }
 
@@ -97,7 +96,7 @@ impl Files {
         let at = self.at(fd).ok_or(Errno::EBADF)?;
         let file = self.slots.get_mut(at).and_then(Option::take);
         let file = file.ok_or(Errno::EBADF)?;
-        self.lowest = self.lowest.min(at);
+        self.free.insert(at);
         Ok(file)
     }
 

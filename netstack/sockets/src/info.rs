@@ -1,6 +1,7 @@
 //! What sockets say of themselves in structures of Linux: `TCP_INFO`, `TCP_CC_INFO`, `SO_MEMINFO`.
 //!
-//! A field that the stack does not count is zero: segments in and out, times of the latest segments.
+//! A field that the stack does not keep is zero: segments that are outstanding for a second time, delivered, or out of order;
+//! when the latest acknowledgement came; timeouts so far. Each would be a number more for every idle connection.
 
 use core::time::Duration;
 
@@ -19,7 +20,7 @@ const OPT_SACK: u8 = 2;
 const OPT_WSCALE: u8 = 4;
 const OPT_ECN: u8 = 8;
 
-/// `struct tcp_info`: windows and thresholds in segments, times in microseconds.
+/// `struct tcp_info`: windows and thresholds in segments; times in microseconds, ages in milliseconds.
 pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     let mut out = Structure([0; TCP_INFO_LEN]);
     let mss = info.send_mss.max(1);
@@ -55,6 +56,8 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
         (24, segments(info.outstanding)),
         (28, segments(info.sacked)),
         (32, segments(info.lost)),
+        (44, millis(info.segments.since_data_sent)),
+        (52, millis(info.segments.since_data_received)),
         (60, word(info.path_mss + 40)),
         (64, word(info.receive_window)),
         (68, micros(info.rtt.unwrap_or_default())),
@@ -66,8 +69,12 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
         (92, micros(info.receive_rtt)),
         (96, word(info.receive_space)),
         (100, u32::try_from(info.retransmits).unwrap_or(u32::MAX)),
+        (136, info.segments.sent),
+        (140, info.segments.received),
         (144, word(info.unsent)),
         (148, micros(info.min_rtt)),
+        (152, info.segments.received_with_data),
+        (156, info.segments.sent_with_data),
         (
             216,
             u32::try_from(info.duplicate_reports).unwrap_or(u32::MAX),
@@ -152,9 +159,8 @@ pub(crate) fn meminfo_bytes(
     send: i32,
     receive: i32,
 ) -> Vec<u8> {
-    let of = |id| stack.holdings().into_iter().find(|held| held.socket == id);
     let (receiving, sending) = id
-        .and_then(of)
+        .and_then(|id| stack.holding(id))
         .map_or((0, 0), |held| (word(held.receiving), word(held.sending)));
     let numbers = [
         receiving,
@@ -183,6 +189,10 @@ impl<const N: usize> Structure<N> {
 
 fn word(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn micros(time: Duration) -> u32 {

@@ -62,6 +62,13 @@ impl Options {
         }
     }
 
+    /// Sets an option as if the program had, to a value that it takes.
+    pub(crate) fn begin_with(&mut self, level: i32, name: i32, value: i32) {
+        if let Some(at) = table::find(level, name) {
+            self.store(at, value);
+        }
+    }
+
     /// Of timestamps only one kind is on: what is off takes the other with it, and so does what is on.
     fn settle_stamps(&mut self, level: i32, name: i32) {
         let other = match (level, name) {
@@ -91,25 +98,27 @@ impl Options {
     /// The socket was bound: to an address of IPv6, it is for IPv6 only from then on.
     pub(crate) fn on_bound(&mut self, address: IpAddr) {
         let is_v6 = address.is_ipv6() && address.to_canonical().is_ipv6();
-        if is_v6
-            && !address.is_unspecified()
-            && let Some(at) = table::find(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
-        {
-            self.store(at, 1);
+        if is_v6 && !address.is_unspecified() {
+            self.begin_with(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
         }
     }
 
     /// What the socket sends begins with a header of IP.
     pub(crate) fn set_with_header(&mut self) {
-        if let Some(at) = table::find(libc::IPPROTO_IP, libc::IP_HDRINCL) {
-            self.store(at, 1);
-        }
+        self.begin_with(libc::IPPROTO_IP, libc::IP_HDRINCL, 1);
     }
 
     /// What closing does: a reset where it lingers for no time. Otherwise Linux delivers in the background what closing
     /// did not wait for.
     fn lingering(&self) -> SocketOption {
         SocketOption::Linger((self.linger == Some(0)).then_some(Duration::ZERO))
+    }
+
+    /// How long closing waits, where somebody does.
+    pub(crate) fn lingers(&self) -> Option<Duration> {
+        let seconds = self.linger.filter(|seconds| *seconds != 0)?;
+        // Greater than any that anybody waits for, if it is negative.
+        Some(Duration::from_secs(u64::from(seconds as u32)))
     }
 
     /// Bytes below which a socket is not readable.

@@ -10,6 +10,7 @@ use crate::Errno;
 use crate::datagram::Datagram;
 use crate::epoll::wakes;
 use crate::files::{File, Files, Object};
+use crate::options::Options;
 use crate::stream::Stream;
 
 /// How descriptors are numbered, and how many there are.
@@ -55,6 +56,8 @@ pub struct Sockets {
     pub(crate) stack: Stack,
     pub(crate) files: Files,
     pub(crate) limits: Limits,
+    /// What sockets begin with, where a variable says otherwise than Linux does.
+    pub(crate) defaults: Options,
     /// Whose descriptor a socket of the stack is.
     pub(crate) owners: HashMap<SocketId, i32>,
     /// Descriptors that something happened to, of those that are followed; each once.
@@ -81,6 +84,7 @@ impl Sockets {
             stack,
             files: Files::new(limits.first, limits.files),
             limits,
+            defaults: Options::default(),
             owners: HashMap::new(),
             news: Vec::new(),
         }
@@ -108,6 +112,15 @@ impl Sockets {
             Object::Packet(packet) => Ok(Some(packet.id)),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
+    }
+
+    /// Whether a descriptor is of a socket of a stream.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor.
+    pub fn is_stream(&self, fd: i32) -> Result<bool, Errno> {
+        Ok(matches!(self.files.get(fd)?.object, Object::Stream(_)))
     }
 
     /// Every open descriptor.
@@ -163,7 +176,7 @@ impl Sockets {
             Object::Epoll(epoll) => {
                 for watched in epoll.watched() {
                     if let Ok(file) = self.files.get_mut(watched) {
-                        file.watchers.retain(|watcher| *watcher != fd);
+                        file.watchers.remove(&fd);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Sockets of streams: their states, as Linux moves between them.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
 use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
@@ -7,7 +8,7 @@ use txbuf::Completion;
 
 use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
 use crate::create::Shut;
-use crate::files::Object;
+use crate::files::{File, Object};
 use crate::options::Options;
 use crate::{Errno, Sockets};
 
@@ -39,13 +40,13 @@ pub(crate) enum StreamState {
 }
 
 impl Stream {
-    pub(crate) fn new(domain: Domain) -> Stream {
+    pub(crate) fn new(domain: Domain, options: Options) -> Stream {
         Stream {
             domain,
             state: StreamState::Fresh,
             bound: None,
             shut: Shut::default(),
-            options: Options::default(),
+            options,
             left: None,
             completed: None,
         }
@@ -128,13 +129,14 @@ impl Sockets {
         let StreamState::Listening(id) = listener.state else {
             return Err(Errno::EINVAL);
         };
-        let mut accepted = Stream::new(listener.domain);
-        accepted.options = listener.options.clone();
-        // The number first: without one the connection goes on waiting.
-        let made = self.open(
+        let accepted = Stream::new(listener.domain, listener.options.clone());
+        let mut file = File::new(
             Object::Stream(accepted.into()),
             flags & libc::SOCK_NONBLOCK != 0,
-        )?;
+        );
+        file.timeouts = self.files.get(fd)?.timeouts;
+        // The number first: without one the connection goes on waiting.
+        let made = self.files.insert(file)?;
         let (connection, peer) = match self.stack.tcp_accept(id) {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -342,6 +344,38 @@ impl Sockets {
             return Err(Errno::ENOTCONN);
         }
         Ok(shut?)
+    }
+
+    /// How long closing the descriptor of a connection waits for what was written (`SO_LINGER`), where somebody waits; `None`
+    /// where it waits for nothing. A front end that waits [shuts](Self::shutdown) it for writing first, and closes it once
+    /// it [is delivered](Self::is_delivered) or the time is up.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor.
+    pub fn lingers(&self, fd: i32) -> Result<Option<Duration>, Errno> {
+        let Object::Stream(stream) = &self.files.get(fd)?.object else {
+            return Ok(None);
+        };
+        let info = stream.connection().map(|id| self.stack.tcp_info(id));
+        // What came and was not read is lost, and the peer is told so at once.
+        let ends = matches!(info, Some(Ok(info)) if info.unread == 0);
+        Ok(stream.options.lingers().filter(|_| ends))
+    }
+
+    /// Whether the peer has all that was written to a connection and the end behind it, or never will.
+    ///
+    /// # Errors
+    ///
+    /// Not a descriptor of a stream.
+    pub fn is_delivered(&self, fd: i32) -> Result<bool, Errno> {
+        let Some(id) = self.stream(fd)?.connection() else {
+            return Ok(true);
+        };
+        Ok(matches!(
+            self.stack.tcp_state(id),
+            Ok(TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed) | Err(_)
+        ))
     }
 
     pub(crate) fn close_stream(&mut self, now: Instant, stream: Stream) {

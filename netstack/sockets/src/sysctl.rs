@@ -1,5 +1,6 @@
 //! The variables of Linux (`sysctl`) that mean something for this stack.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use netstack_core::{Ecn, FastOpen, MtuProbing, TcpConfig};
@@ -9,14 +10,44 @@ use crate::{Errno, Sockets};
 /// What stands before the names of TCP's variables, if somebody writes it.
 const PREFIXES: [&str; 2] = ["net.ipv4.", "net/ipv4/"];
 
+/// Variables of what sockets begin with: the level and the name of an option, and what it takes.
+const OF_SOCKETS: [(&str, i32, i32, RangeInclusive<u32>); 4] = [
+    (
+        "tcp_keepalive_time",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPIDLE,
+        1..=32_767,
+    ),
+    (
+        "tcp_keepalive_intvl",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPINTVL,
+        1..=32_767,
+    ),
+    (
+        "tcp_keepalive_probes",
+        libc::IPPROTO_TCP,
+        libc::TCP_KEEPCNT,
+        1..=127,
+    ),
+    ("ip_default_ttl", libc::IPPROTO_IP, libc::IP_TTL, 1..=255),
+];
+
 impl Sockets {
-    /// Sets a variable of the stack or of its descriptors: those of [`set`], and `net.core.rmem_max`, `net.core.wmem_max` and
-    /// `net.core.somaxconn`.
+    /// Sets a variable of the stack or of its descriptors: those of [`set`], `tcp_keepalive_time`, `tcp_keepalive_intvl`,
+    /// `tcp_keepalive_probes` and `ip_default_ttl` for sockets that are made later, and `net.core.rmem_max`,
+    /// `net.core.wmem_max` and `net.core.somaxconn`.
     ///
     /// # Errors
     ///
     /// As for [`set`].
     pub fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Errno> {
+        let of_socket = OF_SOCKETS.iter().find(|of| of.0 == bare(name));
+        if let Some((_, level, option, taken)) = of_socket {
+            let value = in_range(value, taken)?;
+            self.defaults.begin_with(*level, *option, value as i32);
+            return Ok(());
+        }
         let limits = &mut self.limits;
         match name.replace('/', ".").as_str() {
             "net.core.rmem_max" => limits.receive_buffer = number(value)? as usize,
@@ -39,9 +70,7 @@ impl Sockets {
 ///
 /// `ENOENT` for a variable that means nothing for this stack, `EINVAL` for a value that it does not take.
 pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
-    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
-    let name = bare.unwrap_or(name);
-    match name {
+    match bare(name) {
         "tcp_sack" => tcp.sack = flag(value)?,
         "tcp_timestamps" => tcp.timestamps = number(value)? != 0,
         "tcp_moderate_rcvbuf" => tcp.autotuning = flag(value)?,
@@ -56,9 +85,9 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
         "tcp_congestion_control" => {
             tcp.congestion = value.trim().parse().map_err(|_| Errno::ENOENT)?;
         }
-        "tcp_syn_retries" => tcp.syn_retries = retries(value)?,
-        "tcp_synack_retries" => tcp.synack_retries = retries(value)?,
-        "tcp_retries2" => tcp.retries = retries(value)?,
+        "tcp_syn_retries" => tcp.syn_retries = in_range(value, &(1..=127))?,
+        "tcp_synack_retries" => tcp.synack_retries = in_range(value, &(0..=255))?,
+        "tcp_retries2" => tcp.retries = in_range(value, &(0..=255))?,
         "tcp_fin_timeout" => tcp.fin_timeout = Duration::from_secs(number(value)?.into()),
         "tcp_syncookies" => tcp.syn_cookies = number(value)? != 0,
         "tcp_max_syn_backlog" => tcp.syn_backlog = number(value)? as usize,
@@ -82,11 +111,21 @@ pub fn set(tcp: &mut TcpConfig, name: &str, value: &str) -> Result<(), Errno> {
             tcp.not_sent_low_water = (most != 0 && most != u32::MAX).then_some(most);
         }
         "tcp_slow_start_after_idle" => tcp.slow_start_after_idle = flag(value)?,
-        "tcp_rmem" => tcp.receive_buffer = middle(value)?,
-        "tcp_wmem" => tcp.send_buffer = middle(value)?,
+        "tcp_rmem" => {
+            (tcp.first_receive_buffer, tcp.receive_buffer) = sizes(value)?;
+        }
+        "tcp_wmem" => {
+            (tcp.first_send_buffer, tcp.send_buffer) = sizes(value)?;
+        }
         _ => return Err(Errno::ENOENT),
     }
     Ok(())
+}
+
+/// A name without what may stand before it.
+fn bare(name: &str) -> &str {
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+    bare.unwrap_or(name)
 }
 
 fn number(value: &str) -> Result<u32, Errno> {
@@ -101,19 +140,22 @@ fn flag(value: &str) -> Result<bool, Errno> {
     }
 }
 
-/// How often something is sent again: Linux takes a byte.
-fn retries(value: &str) -> Result<u32, Errno> {
-    number(value)
-        .ok()
-        .filter(|count| *count <= 255)
+fn in_range(value: &str, taken: &RangeInclusive<u32>) -> Result<u32, Errno> {
+    let number = number(value)?;
+    taken
+        .contains(&number)
+        .then_some(number)
         .ok_or(Errno::EINVAL)
 }
 
-/// The size that sockets start with: of a least, a first and a greatest one.
-fn middle(value: &str) -> Result<usize, Errno> {
+/// The sizes that buffers begin with and that they have at most, of a least, a first and a greatest one. A first one that is
+/// more than the greatest is that, as in Linux.
+fn sizes(value: &str) -> Result<(usize, usize), Errno> {
     let sizes: Result<Vec<u32>, Errno> = value.split_whitespace().map(number).collect();
     match sizes?.as_slice() {
-        [_, first, _] if *first > 0 => Ok(*first as usize),
+        [least, first, most] if (*least).min(*first).min(*most) > 0 => {
+            Ok((*first as usize, (*first).max(*most) as usize))
+        }
         _ => Err(Errno::EINVAL),
     }
 }

@@ -267,3 +267,98 @@ fn who_follows_a_descriptor_hears_of_what_happens_to_it_once() {
     assert!(news(&mut sockets).is_empty());
     assert_eq!(sockets.patience(server), Ok([None; 2]));
 }
+
+/// Many epoll descriptors, of which each watches the one before; the last watches none, if the first of them does.
+#[test]
+fn chains_of_epolls_are_short_in_whichever_order_they_are_made() {
+    for upwards in [true, false] {
+        let mut sockets = sockets();
+        let eps: Vec<i32> = (0..1000)
+            .map(|_| sockets.epoll_create().expect("room"))
+            .collect();
+        let mut links: Vec<_> = eps.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        if !upwards {
+            links.reverse();
+        }
+        let refused = links
+            .into_iter()
+            .filter(|(inner, outer)| {
+                match watch(&mut sockets, *outer, libc::EPOLL_CTL_ADD, *inner, IN) {
+                    Ok(()) => false,
+                    Err(error) => {
+                        assert_eq!(error, Errno::ELOOP);
+                        true
+                    }
+                }
+            })
+            .count();
+        // Of five links one would make six of them.
+        assert_eq!(refused, 999 / 5);
+    }
+}
+
+#[test]
+fn epolls_that_watch_each_other_in_very_many_ways_are_looked_at_once() {
+    const WIDE: usize = 40;
+    let mut sockets = sockets();
+    let (client, server, _) = pair(&mut sockets);
+    let layers: Vec<Vec<i32>> = (0..5)
+        .map(|_| {
+            (0..WIDE)
+                .map(|_| sockets.epoll_create().expect("room"))
+                .collect()
+        })
+        .collect();
+    for ep in &layers[0] {
+        watch(&mut sockets, *ep, libc::EPOLL_CTL_ADD, server, IN).expect("open");
+    }
+    for pair in layers.windows(2) {
+        // All with all: 40 to the fourth ways from the first layer to the last.
+        for inner in &pair[0] {
+            for outer in &pair[1] {
+                watch(&mut sockets, *outer, libc::EPOLL_CTL_ADD, *inner, IN).expect("open");
+            }
+        }
+    }
+    let top = layers[4][0];
+    assert_eq!(
+        watch(&mut sockets, layers[0][7], libc::EPOLL_CTL_ADD, top, IN),
+        Err(Errno::ELOOP)
+    );
+    send(&mut sockets, client, b"hello");
+    assert_eq!(sockets.epoll_listed(top), Ok(WIDE));
+    assert_eq!(wait(&mut sockets, top).len(), 8);
+    assert_eq!(receive(&mut sockets, server, 9), Ok(5));
+    // Every way is one to nothing now.
+    assert_eq!(sockets.readiness(top), Ok(0));
+    assert!(wait(&mut sockets, top).is_empty());
+}
+
+#[test]
+fn of_very_many_that_are_ready_each_may_be_closed() {
+    const MANY: usize = 200_000;
+    let mut sockets = sockets();
+    let ep = sockets.epoll_create().expect("room");
+    let fds: Vec<i32> = (0..MANY)
+        .map(|_| sockets.socket(libc::AF_INET, libc::SOCK_STREAM, 0))
+        .collect::<Result<_, _>>()
+        .expect("room");
+    for fd in &fds {
+        watch(&mut sockets, ep, libc::EPOLL_CTL_ADD, *fd, OUT).expect("open");
+    }
+    assert_eq!(sockets.epoll_listed(ep), Ok(MANY));
+    let (all, last) = fds.split_at(MANY - 3);
+    // The latest first: those that stand at the end of the list.
+    for fd in all.iter().rev() {
+        sockets.close(NOW, *fd).expect("open");
+    }
+    let told: Vec<u64> = wait(&mut sockets, ep).iter().map(|told| told.1).collect();
+    let left: Vec<u64> = last.iter().map(|fd| *fd as u64).collect();
+    assert_eq!(told, left);
+    // The lowest numbers are given again first, and nobody watches them.
+    assert_eq!(
+        sockets.socket(libc::AF_INET, libc::SOCK_STREAM, 0),
+        Ok(all[0])
+    );
+    assert_eq!(sockets.epoll_listed(ep), Ok(3));
+}

@@ -1,161 +1,7 @@
-/* A stack that runs by itself on a TUN device, and the kernel's sockets on the other side. In a network namespace of its own. */
-#include <fcntl.h>
-#include <pthread.h>
-#include <time.h>
-#include <unistd.h>
-#include "common.h"
+/* Descriptors of a stack on a TUN device: who waits is told, by calls and by eventfds, whoever closes meanwhile. */
+#include "attached.h"
 
-#define OURS "10.86.0.2"
-#define KERNEL "10.86.0.1"
-/* Nobody is there, and nobody says so. */
-#define NOWHERE "10.86.0.99"
-
-enum { ECHO = 7000, SINK = 7001, OWN = 80, MANY = 8, LONG = 4000000 };
-
-static int stack;
-
-static long long ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-static void between(long long begun, long long least, long long most, int line)
-{
-    long long took = ms() - begun;
-    if (took < least || took > most) {
-        fprintf(stderr, "line %d: it took %lld ms, and not %lld to %lld\n", line, took, least, most);
-        exit(1);
-    }
-}
-
-static ssize_t put(int fd, const void *bytes, size_t len, int flags)
-{
-    struct iovec iov = {.iov_base = (void *)bytes, .iov_len = len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    return ns_stack_sendmsg(stack, fd, &msg, flags);
-}
-
-static ssize_t get(int fd, void *bytes, size_t len, int flags)
-{
-    struct iovec iov = {.iov_base = bytes, .iov_len = len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    return ns_stack_recvmsg(stack, fd, &msg, flags);
-}
-
-static int made(int kind)
-{
-    int fd = ns_stack_socket(stack, AF_INET, kind, 0);
-    IS(fd >= 0, 1);
-    return fd;
-}
-
-static int connected(int port)
-{
-    int fd = made(SOCK_STREAM);
-    struct sockaddr_in to = at(KERNEL, port);
-    IS(ns_stack_connect(stack, fd, (void *)&to, sizeof to), 0);
-    return fd;
-}
-
-static void wait_at_most(int fd, int option, int milliseconds)
-{
-    struct timeval time = {milliseconds / 1000, milliseconds % 1000 * 1000};
-    IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, option, &time, sizeof time), 0);
-}
-
-/* What the host's poll says of some of its descriptors, in bits, after at most so long. */
-static int ready(const int *fds, int count, int milliseconds)
-{
-    struct pollfd polled[8];
-    int bits = 0;
-    for (int i = 0; i < count; i++)
-        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    IS(poll(polled, count, milliseconds) >= 0, 1);
-    for (int i = 0; i < count; i++)
-        bits |= (polled[i].revents & POLLIN ? 1 : 0) << i;
-    return bits;
-}
-
-/* Kernel's side: a socket that listens, a thread for each connection. */
-static int listener(int port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-    struct sockaddr_in name = at(KERNEL, port);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    IS(bind(fd, (void *)&name, sizeof name), 0);
-    IS(listen(fd, 64), 0);
-    return fd;
-}
-
-static void *echo_one(void *argument)
-{
-    int fd = (int)(long)argument;
-    char bytes[16384];
-    ssize_t len;
-    while ((len = read(fd, bytes, sizeof bytes)) > 0)
-        for (ssize_t done = 0, more; done < len; done += more)
-            if ((more = write(fd, bytes + done, len - done)) <= 0)
-                break;
-    close(fd);
-    return NULL;
-}
-
-static void *echo(void *argument)
-{
-    int fd = (int)(long)argument, one;
-    while ((one = accept(fd, NULL, NULL)) >= 0) {
-        pthread_t thread;
-        pthread_create(&thread, NULL, echo_one, (void *)(long)one);
-        pthread_detach(thread);
-    }
-    return NULL;
-}
-
-/* Takes its time before it reads anything, and counts. */
-static void *sink(void *argument)
-{
-    int one = accept((int)(long)argument, NULL, NULL);
-    static char bytes[1 << 16];
-    long total = 0;
-    ssize_t len;
-    usleep(200000);
-    while ((len = read(one, bytes, sizeof bytes)) > 0)
-        total += len;
-    close(one);
-    return (void *)total;
-}
-
-static void waits_until_all_is_sent(void)
-{
-    pthread_t thread;
-    int host = listener(SINK);
-    pthread_create(&thread, NULL, sink, (void *)(long)host);
-    int fd = connected(SINK);
-    char *bytes = calloc(1, LONG);
-    IS(put(fd, bytes, LONG, 0), LONG);
-    IS(ns_stack_close(stack, fd), 0);
-    void *total;
-    pthread_join(thread, &total);
-    IS((long)total, LONG);
-    free(bytes);
-    close(host);
-}
-
-static void waits_until_all_is_there(void)
-{
-    int fd = connected(ECHO);
-    static unsigned char sent[100000], came[100000];
-    for (unsigned i = 0; i < sizeof sent; i++)
-        sent[i] = i * 7 >> 3;
-    IS(put(fd, sent, sizeof sent, 0), sizeof sent);
-    IS(get(fd, came, sizeof came, MSG_WAITALL), sizeof came);
-    IS(memcmp(sent, came, sizeof sent), 0);
-    IS(ns_stack_shutdown(stack, fd, SHUT_WR), 0);
-    IS(get(fd, came, sizeof came, 0), 0);
-    IS(ns_stack_close(stack, fd), 0);
-}
+enum { MANY = 8 };
 
 /* The kernel connects after a while, sends, and closes. */
 static void *caller(void *unused)
@@ -497,14 +343,10 @@ int main(void)
     IS(ns_stack_new("tun=a-name-that-is-too-long"), -EINVAL);
     IS(ns_stack_new("tun=tun86,netns=of-nobody"), -ENOENT);
     IS(ns_stack_new("offload=1"), -EINVAL);
-    const char *opts[] = {
-        "tun=tun86,addr=" OURS "/24,peer=" KERNEL "/24",
-        "tun=tun86,addr=" OURS "/24,peer=" KERNEL "/24,offload=1",
-    };
     for (int i = 0; i < 2; i++) {
-        stack = ns_stack_new(opts[i]);
+        stack = ns_stack_new(ways[i]);
         IS(stack > 0, 1);
-        IS(ns_stack_new(opts[i]), -EBUSY);
+        IS(ns_stack_new(ways[i]), -EBUSY);
         int host = listener(ECHO);
         pthread_t thread;
         pthread_create(&thread, NULL, echo, (void *)(long)host);
@@ -513,8 +355,6 @@ int main(void)
         IS(ns_stack_output(stack, &byte, 1), -EOPNOTSUPP);
         IS(ns_stack_run(stack, 1), -EOPNOTSUPP);
         IS(ns_stack_poll_at(stack) == UINT64_MAX, 1);
-        waits_until_all_is_sent();
-        waits_until_all_is_there();
         waits_for_callers();
         times();
         without_waiting();
@@ -528,7 +368,7 @@ int main(void)
         close(host);
     }
     /* The stack of the process may be such a one. */
-    IS(ns_init(opts[0]), 0);
+    IS(ns_init(ways[0]), 0);
     int fd = ns_socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in to = at(KERNEL, 9);
     IS(ns_connect(fd, (void *)&to, sizeof to), -ECONNREFUSED);

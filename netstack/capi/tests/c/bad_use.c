@@ -1,5 +1,6 @@
 /* Closed handles, wild lengths, null pointers, and threads that close what others use: an errno, and never a crash. */
 #include <pthread.h>
+#include <unistd.h>
 #include "common.h"
 
 static int stack;
@@ -64,6 +65,16 @@ static void messages(int fd)
     none.msg_namelen = UINT32_MAX;
     none.msg_name = &byte;
     IS(ns_stack_sendmsg(stack, fd, &none, 0), -EINVAL);
+    IS(ns_stack_recvmsg(stack, fd, &none, 0), -EINVAL);
+    /* Of a name that is not there nobody looks at the length, and room for control there may be ever so much. */
+    none.msg_name = NULL;
+    IS(ns_stack_sendmsg(stack, fd, &none, MSG_OOB) != -EINVAL, 1);
+    char *much = calloc(1, 1 << 20);
+    none.msg_control = much;
+    none.msg_controllen = 1 << 20;
+    ssize_t got = ns_stack_recvmsg(stack, fd, &none, 0);
+    IS(got == -EAGAIN || got == -ENOTCONN, 1);
+    free(much);
 }
 
 static void closed(void)
@@ -98,6 +109,31 @@ static void closed(void)
     IS(ns_stack_close(stack, ep), 0);
 }
 
+/* Epoll descriptors of which each watches the one before: no more of them than Linux takes, however they are joined. */
+static void chains(void)
+{
+    enum { CHAIN = 20000 };
+    static int eps[CHAIN];
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = ns_stack_socket(stack, AF_INET, SOCK_DGRAM, 0), refused = 0;
+    for (int i = 0; i < CHAIN; i++)
+        eps[i] = ns_stack_epoll_create(stack);
+    for (int i = CHAIN - 1; i > 0; i--) {
+        int result = ns_stack_epoll_ctl(stack, eps[i], EPOLL_CTL_ADD, eps[i - 1], &event);
+        if (result)
+            IS(result, -ELOOP);
+        refused += result != 0;
+    }
+    IS(refused, (CHAIN - 1) / 5);
+    event.events = EPOLLOUT;
+    IS(ns_stack_epoll_ctl(stack, eps[0], EPOLL_CTL_ADD, fd, &event), 0);
+    struct pollfd polled = {.fd = eps[CHAIN - 1], .events = POLLIN};
+    IS(ns_stack_poll(stack, &polled, 1), 0);
+    for (int i = 0; i < CHAIN; i++)
+        IS(ns_stack_close(stack, eps[i]), 0);
+    IS(ns_stack_close(stack, fd), 0);
+}
+
 /* Noise in place of packets. */
 static void noise(void)
 {
@@ -111,7 +147,31 @@ static void noise(void)
     }
 }
 
-/* Everybody works on the same few descriptors. */
+/* At the end of time calls are made as ever. */
+static void late(void)
+{
+    stack = ns_stack_new("addr=10.0.0.1/24,seed=4");
+    IS(ns_stack_run(stack, UINT64_MAX / 1000), 0);
+    struct sockaddr_in name = at("10.0.0.2", 80), own = at("10.0.0.1", 80);
+    for (int i = 0; i < 4; i++) {
+        int fd = ns_stack_socket(stack, AF_INET, i & 1 ? SOCK_DGRAM : SOCK_STREAM, 0);
+        if (i < 2)
+            ns_stack_connect(stack, fd, (void *)&name, sizeof name);
+        else
+            IS(ns_stack_bind(stack, fd, (void *)&own, sizeof own), 0);
+        if (i == 2)
+            IS(ns_stack_listen(stack, fd, 1), 0);
+    }
+    unsigned char packet[1500];
+    while (ns_stack_output(stack, packet, sizeof packet) > 0)
+        ;
+    noise();
+    IS(ns_stack_poll_at(stack) > UINT64_MAX / 1000, 1);
+    IS(ns_stack_run(stack, UINT64_MAX / 1000), 0);
+    IS(ns_stack_free(stack), 0);
+}
+
+/* Everybody makes every call, on the same few descriptors. */
 static void *worker(void *seed)
 {
     unsigned state = (unsigned)(size_t)seed;
@@ -123,13 +183,17 @@ static void *worker(void *seed)
         struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
         struct pollfd polled = {.fd = fd, .events = POLLIN | POLLOUT};
         struct epoll_event event = {.events = EPOLLIN};
-        switch (rand_r(&state) % 14) {
+        unsigned char packet[1500] = {0x45, 0, 0, 60};
+        struct sockaddr_storage storage;
+        socklen_t len = sizeof storage;
+        int value = 1, level = rand_r(&state) % 2 ? SOL_SOCKET : IPPROTO_TCP;
+        switch (rand_r(&state) % 22) {
         case 0: ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0); break;
         case 1: ns_stack_socket(stack, AF_INET, SOCK_DGRAM, 0); break;
         case 2: case 3: ns_stack_close(stack, fd); break;
         case 4: ns_stack_bind(stack, fd, (void *)&name, sizeof name); break;
         case 5: ns_stack_listen(stack, fd, 3); break;
-        case 6: ns_stack_accept(stack, fd, NULL, NULL); break;
+        case 6: ns_stack_accept(stack, fd, (void *)&storage, &len); break;
         case 7: ns_stack_connect(stack, fd, (void *)&name, sizeof name); break;
         case 8: ns_stack_sendmsg(stack, fd, &msg, 0); break;
         case 9: ns_stack_recvmsg(stack, fd, &msg, 0); break;
@@ -138,14 +202,25 @@ static void *worker(void *seed)
         case 12: ns_stack_epoll_ctl(stack, 3 + rand_r(&state) % 8, 1 + rand_r(&state) % 3, fd, &event); break;
         case 13: {
             int ep = ns_stack_epoll_create(stack);
-            ns_stack_epoll_wait(stack, fd, &event, 1);
             if (ep >= 11)
                 ns_stack_close(stack, ep);
-            unsigned char packet[1500];
-            while (ns_stack_output(stack, packet, sizeof packet) > 0)
-                ;
             break;
         }
+        case 14: ns_stack_epoll_wait(stack, fd, &event, 1); break;
+        case 15: ns_stack_getsockname(stack, fd, (void *)&storage, &len); break;
+        case 16: ns_stack_getpeername(stack, fd, (void *)&storage, &len); break;
+        case 17: ns_stack_ioctl(stack, fd, rand_r(&state) % 2 ? SIOCINQ : SIOCOUTQ, &value); break;
+        case 18: ns_stack_getsockopt(stack, fd, level, rand_r(&state) % 64, &storage, &len); break;
+        case 19: ns_stack_setsockopt(stack, fd, level, rand_r(&state) % 64, &value, sizeof value); break;
+        case 20: ns_stack_sysctl(stack, "tcp_sack", rand_r(&state) % 2 ? "1" : "0"); break;
+        case 21:
+            ns_stack_input(stack, packet, 20 + rand_r(&state) % 100);
+            while (ns_stack_output(stack, packet, sizeof packet) > 0)
+                ;
+            int bell = ns_stack_eventfd(stack, fd, POLLIN);
+            if (bell >= 0)
+                close(bell);
+            break;
         }
     }
     return NULL;
@@ -180,6 +255,7 @@ int main(void)
         IS(ns_stack_close(stack, sockets[i]), 0);
     }
     closed();
+    chains();
     noise();
     pthread_t threads[9];
     for (size_t i = 0; i < 8; i++)
@@ -190,6 +266,7 @@ int main(void)
     IS(ns_stack_socket(99, AF_INET, SOCK_STREAM, 0), -EBADF);
     IS(ns_stack_free(stack), 0);
     IS(ns_stack_free(stack), -EBADF);
+    late();
     puts("nothing crashed");
     return 0;
 }

@@ -17,14 +17,14 @@ static struct flying {
 } link_[4096];
 static int flying, lose, lost, carried;
 
-static ssize_t write_to(int who, int fd, const void *bytes, size_t len)
+static inline ssize_t write_to(int who, int fd, const void *bytes, size_t len)
 {
     struct iovec iov = {.iov_base = (void *)bytes, .iov_len = len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     return ns_stack_sendmsg(stacks[who], fd, &msg, 0);
 }
 
-static ssize_t read_from(int who, int fd, void *bytes, size_t len, int flags)
+static inline ssize_t read_from(int who, int fd, void *bytes, size_t len, int flags)
 {
     struct iovec iov = {.iov_base = bytes, .iov_len = len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -50,7 +50,7 @@ static void collect(void)
 }
 
 /* Lets time pass until `until`, packets and timers as they come. */
-static void run(uint64_t until)
+static inline void run(uint64_t until)
 {
     for (;;) {
         collect();
@@ -78,7 +78,7 @@ static void run(uint64_t until)
         IS(ns_stack_run(stacks[who], now_us), 0);
 }
 
-static int int_option(int who, int fd, int level, int name)
+static inline int int_option(int who, int fd, int level, int name)
 {
     int value = -1;
     socklen_t len = sizeof value;
@@ -87,7 +87,7 @@ static int int_option(int who, int fd, int level, int name)
     return value;
 }
 
-static void set_and_see(int who, int fd, int level, int name, int set, int seen)
+static inline void set_and_see(int who, int fd, int level, int name, int set, int seen)
 {
     IS(ns_stack_setsockopt(stacks[who], fd, level, name, &set, sizeof set), 0);
     IS(int_option(who, fd, level, name), seen);

@@ -121,6 +121,17 @@ int main(void)
     IS(info.tcpi_rtt >= 20000, 1);
     IS(info.tcpi_snd_mss, 1448);
     IS(info.tcpi_options & 7, 7);
+    /* SYN, acknowledgement and the data twice; SYN-ACK and an acknowledgement of the data. */
+    IS(info.tcpi_segs_out, 4);
+    IS(info.tcpi_data_segs_out, 2);
+    IS(info.tcpi_segs_in, 2);
+    IS(info.tcpi_data_segs_in, 0);
+    IS(info.tcpi_last_data_sent > 1000 && info.tcpi_last_data_sent < 2155, 1);
+    len = sizeof info;
+    IS(ns_stack_getsockopt(stacks[SERVER], accepted, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    IS(info.tcpi_data_segs_in, 1);
+    IS(info.tcpi_data_segs_out, 0);
+    IS(info.tcpi_last_data_recv > 1000 && info.tcpi_last_data_recv < 2155, 1);
     int unread = -1;
     IS(ns_stack_ioctl(stacks[SERVER], accepted, SIOCINQ, &unread), 0);
     IS(unread, 5);

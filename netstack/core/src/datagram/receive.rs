@@ -151,7 +151,6 @@ impl DatagramSocket {
     }
 
     /// Queues what `packet` holds, one datagram or several that the device had joined, and returns how
-    /// Queues what `packet` holds, one datagram or several that the device had joined, and returns how
     /// many. Those that were joined are taken apart, unless the socket takes them as one.
     ///
     /// A payload that would pin much more than it holds is copied into `small` if it is small, or if the

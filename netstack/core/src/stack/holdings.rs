@@ -49,36 +49,16 @@ impl Stack {
     /// What each socket with data keeps alive, connections that wait to be accepted or to end included. Takes time in
     /// proportion to what is queued: for people, not for decisions.
     pub fn holdings(&self) -> Vec<SocketHoldings> {
-        let sockets = self.table.iter().filter_map(|(socket, entry, kept)| {
-            let (local, peer, sending, receiving) = match entry {
-                Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => return None,
-                Socket::Tcp(tcp) => {
-                    let connection = &tcp.connection;
-                    (
-                        connection.flow.local(),
-                        Some(connection.flow.remote()),
-                        connection.snd.queue.storage(),
-                        connection.rcv.storage(),
-                    )
-                }
-                Socket::Datagram(entry) => {
-                    let socket = &entry.socket;
-                    let (sending, receiving) = socket.storage();
-                    (socket.local(), socket.peer(), sending, receiving)
-                }
-            };
-            let kept = kept.map_or(0, Account::in_use);
-            let holds = sending + receiving + kept > 0;
-            holds.then_some(SocketHoldings {
-                socket,
-                local,
-                peer,
-                sending,
-                receiving,
-                kept,
-            })
-        });
-        sockets.collect()
+        let sockets = self.table.iter();
+        sockets
+            .filter_map(|(socket, entry, kept)| held(socket, entry, kept))
+            .collect()
+    }
+
+    /// Likewise of one socket; `None` of one that holds nothing. Takes time in proportion to what it has queued.
+    pub fn holding(&self, socket: SocketId) -> Option<SocketHoldings> {
+        let (entry, kept) = self.table.with_kept(socket)?;
+        held(socket, entry, kept)
     }
 
     /// The time for the ages of what is made from now on.
@@ -87,4 +67,34 @@ impl Stack {
         self.now = now;
         self.pools.ledger.set_now(now.as_nanos());
     }
+}
+
+fn held(socket: SocketId, entry: &Socket, kept: Option<&Account>) -> Option<SocketHoldings> {
+    let (local, peer, sending, receiving) = match entry {
+        Socket::Bound(_) | Socket::Listener(_) | Socket::Gateway(_) => return None,
+        Socket::Tcp(tcp) => {
+            let connection = &tcp.connection;
+            (
+                connection.flow.local(),
+                Some(connection.flow.remote()),
+                connection.snd.queue.storage(),
+                connection.rcv.storage(),
+            )
+        }
+        Socket::Datagram(entry) => {
+            let socket = &entry.socket;
+            let (sending, receiving) = socket.storage();
+            (socket.local(), socket.peer(), sending, receiving)
+        }
+    };
+    let kept = kept.map_or(0, Account::in_use);
+    let holds = sending + receiving + kept > 0;
+    holds.then_some(SocketHoldings {
+        socket,
+        local,
+        peer,
+        sending,
+        receiving,
+        kept,
+    })
 }

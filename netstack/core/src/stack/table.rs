@@ -188,6 +188,12 @@ impl Table {
             .ok_or(SocketError::BadHandle)
     }
 
+    /// A socket, and what copies that its reader keeps are charged to.
+    pub(super) fn with_kept(&self, id: SocketId) -> Option<(&Socket, Option<&Account>)> {
+        let slot = self.slot(id)?;
+        Some((&slot.socket, slot.kept.as_ref()))
+    }
+
     pub(super) fn get_mut(&mut self, id: SocketId) -> Result<&mut Socket, SocketError> {
         self.slot_mut(id)
             .map(|slot| &mut slot.socket)

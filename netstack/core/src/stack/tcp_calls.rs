@@ -483,7 +483,8 @@ impl Stack {
     ///
     /// [`SocketError::WrongKind`] where the socket is no connection.
     pub fn tcp_info(&self, socket: SocketId) -> Result<TcpInfo, SocketError> {
-        Ok(self.table.tcp(socket)?.connection.info())
+        let now = self.latest_time();
+        Ok(self.table.tcp(socket)?.connection.info(now))
     }
 
     /// Bytes of the stream from what is read next to the end of urgent data, some of which may not have arrived yet
@@ -500,9 +501,10 @@ impl Stack {
 
     /// The connections of the stack, held or not, for listings.
     pub fn tcp_connections(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr, TcpInfo)> {
-        let connections = self.table.ids().into_iter().filter_map(|id| {
+        let now = self.latest_time();
+        let connections = self.table.ids().into_iter().filter_map(move |id| {
             let connection = &self.table.tcp(id).ok()?.connection;
-            Some((connection.flow, connection.info()))
+            Some((connection.flow, connection.info(now)))
         });
         let time_waits = self.table.time_waits.iter();
         connections

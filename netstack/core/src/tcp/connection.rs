@@ -14,6 +14,7 @@ use super::seq::Seq;
 use super::state::State;
 use super::time_wait;
 use super::timer::{Timer, Timers};
+use super::traffic::Traffic;
 use super::{Context, Ecn, TcpConfig};
 use crate::Instant;
 use crate::news::News;
@@ -81,6 +82,7 @@ pub(crate) struct Connection {
     pub(crate) snd: Sender,
     pub(crate) rcv: Receiver,
     pub(crate) timers: Timers,
+    pub(super) traffic: Traffic,
     /// TSval and TSecr state, where both ends agreed.
     pub(crate) timestamps: Option<TimestampState>,
     /// Whether small segments leave without waiting (`TCP_NODELAY`).
@@ -189,8 +191,8 @@ impl Connection {
     fn new(origin: Origin, ctx: &Context<'_>, irs: Seq, window: usize) -> Connection {
         let config = ctx.config;
         let mss = usize::from(origin.mss);
-        let send_buffer = config.first_buffer(config.send_buffer);
-        let receive_buffer = config.first_buffer(config.receive_buffer);
+        let send_buffer = config.send_buffer_at_first();
+        let receive_buffer = config.receive_buffer_at_first();
         let queue = SendQueue::new(ctx.pools, origin.iss + 1, send_buffer);
         let our_scale = scale_for(config.receive_buffer);
         let control = congestion::control(config.congestion, mss);
@@ -202,6 +204,7 @@ impl Connection {
             snd,
             rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),
+            traffic: Traffic::new(ctx.now),
             timestamps: None,
             nodelay: false,
             cork: false,
@@ -496,6 +499,11 @@ impl Connection {
     /// Whether the application waits for room to write.
     pub(crate) fn is_starved(&self) -> bool {
         self.starved
+    }
+
+    /// The longest payload that the peer's segments may have.
+    pub(super) fn largest_received(&self) -> usize {
+        self.without_options(usize::from(self.receive_mss))
     }
 
     /// What is left for payload of a segment of `mss` bytes with the options that every one carries.

@@ -80,7 +80,7 @@ impl Agreed {
 /// The window that a SYN announces: never scaled (RFC 7323, 2.2).
 // req: RFC7323-05
 pub(crate) fn syn_window(config: &TcpConfig) -> usize {
-    config.receive_buffer.min(usize::from(u16::MAX))
+    config.receive_buffer_at_first().min(usize::from(u16::MAX))
 }
 
 /// A half-open connection.

@@ -4,6 +4,8 @@ use super::congestion::Congestion;
 use super::connection::Connection;
 use super::send::Phase;
 use super::state::State;
+use super::traffic::SegmentCounts;
+use crate::Instant;
 use crate::socket::ConnectionError;
 use core::time::Duration;
 
@@ -60,6 +62,8 @@ pub struct TcpInfo {
     pub congestion: Congestion,
     /// Whether packets may be marked instead of dropped.
     pub ecn: bool,
+    /// Segments so far.
+    pub segments: SegmentCounts,
     /// Segments sent again.
     pub retransmits: u64,
     /// The rate that packets leave no faster than, in bytes a second, if one is set.
@@ -146,6 +150,7 @@ impl TcpInfo {
             min_rtt: Duration::ZERO,
             congestion: Congestion::default(),
             ecn: false,
+            segments: SegmentCounts::default(),
             retransmits: 0,
             pacing_rate: None,
             pacing_limit: None,
@@ -179,7 +184,7 @@ impl TcpInfo {
 
 impl Connection {
     /// A snapshot for the application.
-    pub(crate) fn info(&self) -> TcpInfo {
+    pub(crate) fn info(&self, now: Instant) -> TcpInfo {
         let (totals, tally) = (self.snd.totals(), self.snd.tally());
         let (held, (receive_rtt, receive_space)) = (self.snd.held(), self.rcv.measured());
         TcpInfo {
@@ -207,6 +212,7 @@ impl Connection {
             min_rtt: self.snd.rtt.least(),
             congestion: self.snd.congestion.algorithm(),
             ecn: self.snd.may_be_marked(),
+            segments: self.traffic.counts(now, self.snd.last_sent()),
             retransmits: tally.retransmits,
             pacing_rate: self.snd.pacing_rate(),
             pacing_limit: self.snd.pacing_limit(),

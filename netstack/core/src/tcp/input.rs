@@ -40,6 +40,8 @@ impl Connection {
         payload: Option<Span>,
     ) -> Option<Segment> {
         self.rcv.note_shortage(ctx);
+        let largest = self.largest_received();
+        self.traffic.on_received(ctx.now, segment.len, largest);
         let step = match self.state {
             State::Closed => Step::Reset(segment),
             State::SynSent => self.input_syn_sent(ctx, segment, payload),
@@ -426,6 +428,9 @@ impl Connection {
                 if self.is_orphan() {
                     self.timers
                         .set(Timer::Close, ctx.now + ctx.config.fin_timeout);
+                } else {
+                    // Who waits with closing until all has arrived hears of it.
+                    self.note(News::WRITABLE);
                 }
             }
             State::Closing => self.enter_time_wait(ctx),
@@ -476,8 +481,7 @@ impl Connection {
             ctx.counters.in_no_memory += 1;
             return Step::Next;
         };
-        let largest = self.without_options(usize::from(self.receive_mss));
-        let seen = segment.len.min(largest);
+        let seen = segment.len.min(self.largest_received());
         self.rcv.set_mss(self.rcv.mss().max(seen));
         let had_holes = !self.rcv.assembler.is_empty();
         self.rcv.accept(span, ctx.small);

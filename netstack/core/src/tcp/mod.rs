@@ -29,6 +29,7 @@ pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
 mod times;
+mod traffic;
 pub(crate) mod user_timeout;
 mod wishes;
 
@@ -36,6 +37,7 @@ pub use congestion::{Congestion, UnknownCongestion};
 pub use fast_open::FastOpen;
 pub use info::TcpInfo;
 pub use state::State as TcpState;
+pub use traffic::SegmentCounts;
 
 use crate::Instant;
 use crate::Pools;
@@ -51,9 +53,13 @@ pub struct TcpConfig {
     pub send_buffer: usize,
     /// The most bytes that a connection holds for reading; the receive window follows from it.
     pub receive_buffer: usize,
-    /// Whether connections begin with 256 KiB of each, or the most if that is less, and come to hold more as the path
-    /// and the application use it (Linux's `tcp_moderate_rcvbuf`). A size that a socket is given ends that for it.
+    /// Whether connections begin with less of each, and come to hold more as the path and the application use it (Linux's
+    /// `tcp_moderate_rcvbuf`). A size that a socket is given ends that for it.
     pub autotuning: bool,
+    /// What they begin with for sending, if that is not more than the most (the second number of Linux's `tcp_wmem`).
+    pub first_send_buffer: usize,
+    /// Likewise for reading (`tcp_rmem`).
+    pub first_receive_buffer: usize,
     /// Whether the timestamps option is offered (RFC 7323).
     pub timestamps: bool,
     /// Whether selective acknowledgement is offered (RFC 2018).
@@ -110,6 +116,8 @@ impl Default for TcpConfig {
             send_buffer: 4 << 20,
             receive_buffer: 4 << 20,
             autotuning: true,
+            first_send_buffer: 256 << 10,
+            first_receive_buffer: 256 << 10,
             timestamps: true,
             sack: true,
             ecn: Ecn::default(),
@@ -133,19 +141,25 @@ impl Default for TcpConfig {
     }
 }
 
-/// What the buffers of a connection begin with that grow.
-const FIRST_BUFFER: usize = 256 << 10;
-
 impl TcpConfig {
     /// How many bytes may wait to be sent for the first time, where nothing is said of a connection.
     pub(crate) fn not_sent_most(&self) -> u32 {
         self.not_sent_low_water.unwrap_or(u32::MAX)
     }
 
-    /// Bytes that a buffer begins with which comes to hold `most`.
-    pub(crate) fn first_buffer(&self, most: usize) -> usize {
+    /// Bytes that a connection holds for sending when it begins.
+    pub fn send_buffer_at_first(&self) -> usize {
+        self.at_first(self.first_send_buffer, self.send_buffer)
+    }
+
+    /// Bytes that a connection holds for reading when it begins.
+    pub fn receive_buffer_at_first(&self) -> usize {
+        self.at_first(self.first_receive_buffer, self.receive_buffer)
+    }
+
+    fn at_first(&self, first: usize, most: usize) -> usize {
         match self.autotuning {
-            true => most.min(FIRST_BUFFER),
+            true => most.min(first),
             false => most,
         }
     }

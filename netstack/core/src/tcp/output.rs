@@ -44,7 +44,12 @@ impl Connection {
         };
         self.watch_outstanding(ctx.now);
         match &outgoing {
-            Some(_) => ctx.counters.out_segments += 1,
+            Some(outgoing) => {
+                ctx.counters.out_segments += 1;
+                let len = outgoing.payload.as_ref().map_or(0, Span::len);
+                let mss = if outgoing.whole { len } else { self.snd.mss };
+                self.traffic.on_sent(len, mss);
+            }
             None => {
                 self.snd.on_nothing_to_send();
                 self.snd.note_limit(ctx.now, self.is_starved());

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -153,6 +154,24 @@ impl OwnedReadHalf {
         let received = receive(&self.stream.socket, &mut into, RecvFlags::NONE).await?;
         Ok(received.bytes)
     }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.socket.peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::local_addr`].
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.socket.local_addr()
+    }
 }
 
 impl AsyncRead for OwnedReadHalf {
@@ -174,6 +193,30 @@ impl OwnedWriteHalf {
     pub async fn send_bytes(&self, bytes: &mut Bytes) -> io::Result<usize> {
         match &self.stream {
             Some(stream) => send_bytes(&stream.socket, bytes).await,
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match &self.stream {
+            Some(stream) => stream.socket.peer_addr(),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::local_addr`].
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.stream {
+            Some(stream) => stream.socket.local_addr(),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }

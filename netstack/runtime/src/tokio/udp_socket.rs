@@ -13,7 +13,7 @@ use super::messages::{or_would_block, receive_into};
 use super::poll_handle;
 use crate::Netstack;
 use crate::socket::{Sockets, Waitable as _};
-use crate::waiters::WaiterKey;
+use crate::waiters::{Waiter, WaiterKey};
 
 /// A UDP socket. Its functions take a shared reference, so that tasks may share it in an `Arc`.
 pub struct UdpSocket {
@@ -127,18 +127,31 @@ impl UdpSocket {
         Ok((received.bytes, sender(&received)?))
     }
 
+    /// As [`recv`](UdpSocket::recv), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](UdpSocket::recv); `WouldBlock` when there is no datagram.
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_recv_from(buf).map(|(bytes, _)| bytes)
+    }
+
     /// As [`send_to`](UdpSocket::send_to), without waiting.
     ///
     /// # Errors
     ///
     /// As [`send_to`](UdpSocket::send_to); `WouldBlock` when there is no room.
     pub fn try_send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        let mut from = IovIter::bytes(datagram);
-        let control = SendControl::to(to);
-        let sent = self
-            .socket
-            .poll_send_to(None, &mut from, SendFlags::NONE, &control);
-        or_would_block(sent)
+        or_would_block(self.poll_datagram(None, datagram, &SendControl::to(to)))
+    }
+
+    /// As [`send`](UdpSocket::send), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UdpSocket::send); `WouldBlock` when there is no room.
+    pub fn try_send(&self, datagram: &[u8]) -> io::Result<usize> {
+        or_would_block(self.poll_datagram(None, datagram, &SendControl::default()))
     }
 
     /// A datagram if there is one; else the task of the last call is woken when there is.
@@ -157,6 +170,15 @@ impl UdpSocket {
         Poll::Ready(sender(&received))
     }
 
+    /// As [`poll_recv_from`](UdpSocket::poll_recv_from), for a connected socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](UdpSocket::recv).
+    pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_recv_from(cx, buf).map_ok(|_| ())
+    }
+
     /// Sends if there is room; else the task of the last call is woken when there is.
     ///
     /// # Errors
@@ -169,9 +191,18 @@ impl UdpSocket {
         to: SocketAddr,
     ) -> Poll<io::Result<usize>> {
         poll_handle(self.write_key, cx, |waiter| {
-            let mut from = IovIter::bytes(datagram);
-            self.socket
-                .poll_send_to(waiter, &mut from, SendFlags::NONE, &SendControl::to(to))
+            self.poll_datagram(waiter, datagram, &SendControl::to(to))
+        })
+    }
+
+    /// As [`poll_send_to`](UdpSocket::poll_send_to), to the connected peer.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UdpSocket::send).
+    pub fn poll_send(&self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<usize>> {
+        poll_handle(self.write_key, cx, |waiter| {
+            self.poll_datagram(waiter, datagram, &SendControl::default())
         })
     }
 
@@ -202,6 +233,17 @@ impl UdpSocket {
     /// `NotConnected` without one.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.peer_addr()
+    }
+
+    fn poll_datagram(
+        &self,
+        waiter: Option<Waiter<'_>>,
+        datagram: &[u8],
+        control: &SendControl<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut from = IovIter::bytes(datagram);
+        self.socket
+            .poll_send_to(waiter, &mut from, SendFlags::NONE, control)
     }
 
     async fn send_datagram(&self, datagram: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {

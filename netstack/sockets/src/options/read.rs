@@ -191,7 +191,10 @@ impl Sockets {
             let config = self.stack.tcp_config();
             let info = asked.connection.and_then(|id| self.stack.tcp_info(id).ok());
             info.map_or(
-                (size(config.send_buffer), size(config.receive_buffer)),
+                (
+                    size(config.send_buffer_at_first()),
+                    size(config.receive_buffer_at_first()),
+                ),
                 |info| (size(info.send_buffer), size(info.receive_buffer)),
             )
         } else {

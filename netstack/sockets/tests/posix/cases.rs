@@ -336,6 +336,19 @@ pub(crate) static PROBES: &[Probe] = &[
     ("listen", |h, m| show(h.listen(m.fd, 1))),
     ("listen with a negative backlog", |h, m| show(h.listen(m.fd, -1))),
     ("accept", |h, m| { let made = h.accept(m.fd); show(made.map(|fd| { let _ = h.close(fd); })) }),
+    ("accept after SO_RCVTIMEO", |h, m| {
+        let two_seconds = [2i64.to_ne_bytes(), 0i64.to_ne_bytes()].concat();
+        let set = show(h.set(m.fd, SOCKET, libc::SO_RCVTIMEO, &two_seconds));
+        let client = h.socket(V4, STREAM, 0);
+        let _ = client.and_then(|client| h.connect(client, &to(m.taken)));
+        let passed_on = h.accept(m.fd).and_then(|made| {
+            let seen = h.get(made, SOCKET, libc::SO_RCVTIMEO, 16);
+            h.close(made)?;
+            seen
+        });
+        let _ = client.and_then(|client| h.close(client));
+        format!("{set} {}", show(passed_on))
+    }),
     ("connect with a short name", |h, m| show(h.connect(m.fd, &to(m.free)[..8]))),
     ("connect with one byte", |h, m| show(h.connect(m.fd, &[2]))),
     ("connect with a long name", |h, m| show(h.connect(m.fd, &[2; 129]))),

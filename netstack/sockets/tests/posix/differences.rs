@@ -35,6 +35,9 @@ const PACKETS: &str = "an interface carries packets of IP here, and nothing else
 const PRECEDENCE: &str =
     "ICMP errors have a precedence only if routers send them, and this is a host's";
 
+/// Seen: of two connections to a listener, the one that was made before an option was set has the option's default.
+const PASSES: &str = "options of a listener pass on when a connection is accepted here, and when it is made in the kernel";
+
 /// In every state but those of what is no socket.
 pub(crate) const EVERY: &str = "";
 
@@ -82,6 +85,7 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     differs("tcp dissolved", "getsockname", "[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]", PORT),
     differs("tcp dissolved", "SIOCOUTQ", "0", NUMBERS),
     differs("tcp dissolved", "SIOCOUTQNSD", "0", NUMBERS),
+    differs("tcp listening, one waits", "accept after SO_RCVTIMEO", "() [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]", PASSES),
     differs(EVERY, "SO_BINDTOIFINDEX that is none", "ENODEV [0, 0, 0, 0]", NUMBER),
     differs("tcp connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
     differs("tcp6 connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),

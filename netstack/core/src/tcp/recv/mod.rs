@@ -51,7 +51,8 @@ pub(crate) struct Receiver {
     /// Where the peer's FIN stands, once it was seen, perhaps out of order.
     pub(crate) fin: Option<Seq>,
     queue: VecDeque<Span>,
-    queued: usize,
+    /// Bytes of them: never more than a window.
+    queued: u32,
     /// How often RCV.NXT has gone round the circle.
     laps: u16,
     limit: u32,
@@ -101,7 +102,7 @@ impl Receiver {
 
     /// Bytes the application can read.
     pub(crate) fn queued(&self) -> usize {
-        self.queued
+        self.queued as usize
     }
 
     /// Bytes of data received in order so far.
@@ -130,7 +131,7 @@ impl Receiver {
         // Ragged data costs more than its bytes; the window shrinks for it, but not below what was
         // promised: the right edge does not move left.
         let limit = self.limit.min(self.ceiling) as usize;
-        limit.saturating_sub(self.queued + self.queue.len() * SPAN_OVERHEAD)
+        limit.saturating_sub(self.queued() + self.queue.len() * SPAN_OVERHEAD)
     }
 
     /// How many bytes may wait to be read, and whether the application chose that.
@@ -159,7 +160,7 @@ impl Receiver {
             now,
             nxt: self.nxt,
             edge: self.window.edge(),
-            read: self.nxt - self.queued,
+            read: self.nxt - self.queued(),
             echo,
             mss: self.mss(),
         });
@@ -198,7 +199,7 @@ impl Receiver {
         } else {
             self.assembler.bytes()
         };
-        let held = self.queued + beyond;
+        let held = self.queued() + beyond;
         self.queue.len() * SPAN_OVERHEAD > self.limit as usize
             || held.saturating_add(len) > self.ceiling as usize
     }
@@ -235,7 +236,7 @@ impl Receiver {
     }
 
     fn enqueue(&mut self, span: Span) {
-        self.queued += span.len();
+        self.queued += span.len() as u32;
         push_merged(&mut self.queue, span);
     }
 
@@ -300,7 +301,7 @@ impl Receiver {
                 self.queue.pop_front();
             }
             taken += put;
-            self.queued -= put;
+            self.queued -= put as u32;
         }
         if self.queue.is_empty() {
             self.discard_read();
@@ -338,7 +339,7 @@ impl Receiver {
     /// Puts spans that were just taken as they are back to the front.
     pub(crate) fn put_back(&mut self, spans: VecDeque<Span>) {
         for span in spans.into_iter().rev() {
-            self.queued += span.len();
+            self.queued += span.len() as u32;
             self.queue.push_front(span);
         }
     }

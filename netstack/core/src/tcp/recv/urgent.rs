@@ -33,7 +33,7 @@ impl Receiver {
 
     /// Where what is read next stands.
     pub(crate) fn read_to(&self) -> Seq {
-        self.data_end() - self.queued
+        self.data_end() - self.queued()
     }
 
     /// Behind the last byte in order. A FIN that was taken is no data.

@@ -188,6 +188,11 @@ impl Sender {
         }
     }
 
+    /// When anything that has sequence numbers was sent last.
+    pub(crate) fn last_sent(&self) -> Instant {
+        self.last_sent
+    }
+
     /// Whether anything sent is not acknowledged.
     #[inline]
     pub(crate) fn outstanding(&self) -> bool {

@@ -11,6 +11,8 @@ use txbuf::{Account, Chain, CopyError, IovIter, NoMemory, OVERPIN, Pool, Span, T
 
 /// What one connection may hold for sending while the stack is short of storage.
 const PRESSED: usize = 64 << 10;
+/// No queue holds more, whatever was asked for: the largest window, so that sequence numbers in it have an order.
+const MOST: u32 = 1 << 30;
 /// What the place of a message in the queue costs.
 const MESSAGE_OVERHEAD: usize = 64;
 
@@ -24,7 +26,7 @@ pub(crate) struct SendQueue {
     account: Account,
     /// The sequence number of the chain's position 0; without a chain, of the next byte.
     base: Seq,
-    limit: usize,
+    limit: u32,
     /// Whether the application chose the limit.
     fixed: bool,
     fin: bool,
@@ -38,7 +40,7 @@ impl SendQueue {
             pool: pools.send.clone(),
             account: pools.account.clone(),
             base,
-            limit,
+            limit: bounded(limit),
             fixed: false,
             fin: false,
         }
@@ -177,8 +179,8 @@ impl SendQueue {
 
     fn limit_now(&self) -> usize {
         match self.account.is_pressed() {
-            true => self.limit.min(PRESSED),
-            false => self.limit,
+            true => self.limit().min(PRESSED),
+            false => self.limit(),
         }
     }
 
@@ -196,7 +198,7 @@ impl SendQueue {
 
     /// Sets how many bytes the queue may hold; what it holds already stays.
     pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = bounded(limit);
         self.fixed = true;
     }
 
@@ -204,13 +206,14 @@ impl SendQueue {
     /// not more than `most`, and nothing else where the application chose.
     pub(crate) fn grow_for(&mut self, window: usize, most: usize) {
         if !self.fixed {
-            self.limit = window.saturating_mul(2).min(most).max(self.limit);
+            let wanted = window.saturating_mul(2).min(most);
+            self.limit = self.limit.max(bounded(wanted));
         }
     }
 
     /// How many bytes the queue may hold.
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.limit as usize
     }
 
     /// The sequence number behind the last byte, where a FIN would stand.
@@ -250,6 +253,11 @@ impl SendQueue {
             self.chain = None;
         }
     }
+}
+
+/// A limit as it is kept.
+fn bounded(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(MOST).min(MOST)
 }
 
 /// The sequence number at `position` of a chain that begins with `base`.

@@ -101,3 +101,14 @@ fn what_finds_no_storage_for_a_copy_stays_with_the_sender() {
     assert_eq!(from.remaining(), 80_000 - PRESSED);
     assert_eq!(spans.iter().map(Span::len).sum::<usize>(), 80_000 - PRESSED);
 }
+
+#[test]
+fn no_queue_holds_more_than_numbers_can_tell_apart() {
+    let pools = Pools::new(&Ledger::new(), 1 << 20);
+    let mut queue = SendQueue::new(&pools, Seq(0), usize::MAX);
+    assert_eq!(queue.limit(), 1 << 30);
+    queue.grow_for(usize::MAX, usize::MAX);
+    assert_eq!(queue.limit(), 1 << 30);
+    queue.set_limit(usize::MAX);
+    assert_eq!(queue.limit(), 1 << 30);
+}
