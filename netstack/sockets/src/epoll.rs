@@ -88,7 +88,11 @@ pub(crate) fn wakes(event: &Event) -> u32 {
     } else {
         0
     };
-    let error = if event.completed { ERR } else { 0 };
+    let error = if event.completed || event.stamped {
+        ERR
+    } else {
+        0
+    };
     read | write | error
 }
 

@@ -19,6 +19,7 @@ mod readiness;
 mod receive;
 mod send;
 mod sockets;
+mod stamps;
 mod stream;
 pub mod sysctl;
 

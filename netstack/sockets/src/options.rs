@@ -13,7 +13,9 @@ use std::net::IpAddr;
 use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption};
 
 use crate::address::Domain;
+use crate::stamps::RX_SOFTWARE;
 use groups::GroupInterface;
+pub(crate) use set::options_mut;
 use table::{Entry, TABLE};
 
 /// What a program has set of a socket.
@@ -36,6 +38,8 @@ pub(crate) struct Options {
     /// Where datagrams to groups leave, of either version.
     pub(crate) group_interface_v4: GroupInterface,
     pub(crate) group_interface_v6: Option<IfaceId>,
+    /// The number of the next datagram, or of the next byte of a stream, in times that are told (`SO_TIMESTAMPING`).
+    pub(crate) stamp_key: u32,
 }
 
 impl Options {
@@ -157,12 +161,14 @@ impl Options {
                     (most != 0 && most != u32::MAX).then_some(most as usize),
                 )
             }
-            (libc::SOL_SOCKET, libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS) => {
-                SocketOption::ReceiveTimes(
-                    self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP)
-                        || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
-                )
-            }
+            (
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS | libc::SO_TIMESTAMPING,
+            ) => SocketOption::ReceiveTimes(
+                self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP)
+                    || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
+                    || self.stamping() & RX_SOFTWARE != 0,
+            ),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE)
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())

@@ -98,7 +98,7 @@ impl Sockets {
         if read_shut {
             mask |= IN | RDNORM | RDHUP;
         }
-        if ready.error || stream.completed.is_some() {
+        if ready.error || ready.stamped || stream.completed.is_some() {
             mask |= ERR;
         }
         if !ready.connecting {
@@ -143,7 +143,7 @@ impl Sockets {
         let ready = id.and_then(|id| self.stack.readiness(id).ok());
         let mut mask = 0;
         if let Some(ready) = ready {
-            if ready.error {
+            if ready.error || ready.stamped {
                 mask |= ERR;
             }
             let queued = id.and_then(|id| self.stack.datagram_queued(id).ok());

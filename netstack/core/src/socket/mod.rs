@@ -4,6 +4,7 @@ mod binding;
 mod error;
 mod message;
 mod report;
+mod stamp;
 
 pub use binding::{BindOptions, Sees};
 pub(crate) use binding::{canonical, mapped};
@@ -14,6 +15,7 @@ pub use error::{
 pub(crate) use message::flags;
 pub use message::{Arrival, Received, RecvFlags, SendControl, SendFlags};
 pub use report::{ErrorOrigin, ErrorReport, ReceivedError};
+pub use stamp::{ReceivedStamp, Stamp, StampRequest, StampStage, Stamps};
 
 use crate::ip::IfaceId;
 use crate::tcp::{Congestion, KeepAlive};
@@ -61,6 +63,8 @@ pub struct Readiness {
     pub error: bool,
     /// The handshake is still under way.
     pub connecting: bool,
+    /// There is something to be told of messages that were sent (`receive_stamp`).
+    pub stamped: bool,
 }
 
 /// Something became possible on a socket. Events are edges: each is told once, and several of one
@@ -81,6 +85,8 @@ pub struct Event {
     pub completed: bool,
     /// The peer says that data is urgent, up to a mark that was not known; `tcp_urgent` says where that is.
     pub urgent: bool,
+    /// A message left or arrived of which is to be told; `receive_stamp` says which, and when.
+    pub stamped: bool,
 }
 
 /// An option of a socket.

@@ -3,6 +3,7 @@
 use super::Stack;
 use super::table::Socket;
 use crate::socket::SocketId;
+use crate::stamps::StampQueue;
 use core::fmt;
 use std::net::SocketAddr;
 use txbuf::Account;
@@ -57,7 +58,8 @@ impl Stack {
                     (
                         connection.flow.local(),
                         Some(connection.flow.remote()),
-                        connection.snd.queue.storage(),
+                        connection.snd.queue.storage()
+                            + connection.stamps().map_or(0, StampQueue::storage),
                         connection.rcv.storage(),
                     )
                 }

@@ -90,6 +90,9 @@ impl Stack {
         if taken > 0 && flags.has(SendFlags::OOB) {
             connection.snd.mark_urgent();
         }
+        if let Some(request) = control.stamp {
+            connection.await_stamp(request, taken, &mut self.counters.tcp);
+        }
         self.settle(socket);
         Ok(taken)
     }

@@ -47,6 +47,7 @@ mod schedule;
 mod shortage;
 mod socket_calls;
 mod splice;
+mod stamps;
 mod strays;
 mod syn_cookies;
 mod table;

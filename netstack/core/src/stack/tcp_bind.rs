@@ -28,6 +28,7 @@ impl Bound {
         hangup: true,
         error: false,
         connecting: false,
+        stamped: false,
     };
 
     pub(super) fn local_shown(&self) -> SocketAddr {

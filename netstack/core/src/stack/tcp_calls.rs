@@ -318,6 +318,7 @@ impl Stack {
                     hangup: over || connection.state == TcpState::TimeWait,
                     error: connection.error().is_some(),
                     connecting,
+                    stamped: connection.stamps().is_some_and(|told| !told.is_empty()),
                 }
             }
         })

@@ -408,6 +408,7 @@ impl Connection {
     // req: U-28, RFC8961-08
     pub(super) fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
+        self.stamp_acknowledged(ctx.now, ctx.counters);
         self.clear_soft_error();
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
         // req: RFC6298-13

@@ -24,6 +24,7 @@ pub(crate) mod reset;
 pub(crate) mod segment;
 pub(crate) mod send;
 pub(crate) mod seq;
+pub(crate) mod stamps;
 mod state;
 pub(crate) mod time_wait;
 mod timeout;

@@ -8,6 +8,7 @@ mod differences;
 mod host;
 mod kernel;
 mod messages;
+mod stamps;
 
 use std::collections::BTreeSet;
 
@@ -18,9 +19,10 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 2] = [
+static SUITES: [(&[State], &[Probe]); 3] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
+    (stamps::STATES, stamps::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {
