@@ -75,6 +75,7 @@ pub use socket::{
     ErrorReport, Event, GroupError, How, ListenError, OptionError, Readiness, Received,
     ReceivedError, ReceivedStamp, RecvError, RecvFlags, Sees, SendControl, SendError, SendFlags,
     SocketError, SocketId, SocketOption, Stamp, StampRequest, StampStage, Stamps, TokenError,
+    UrgentByte, UrgentData,
 };
 pub use stack::{
     Admission, Admit, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig, Hook,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use netstack_core::Event;
 
 use crate::files::Object;
-use crate::readiness::{ERR, HUP, IN, OUT, RDBAND, RDNORM, WRBAND, WRNORM};
+use crate::readiness::{ERR, HUP, IN, OUT, PRI, RDBAND, RDNORM, WRBAND, WRNORM};
 use crate::{Errno, Sockets};
 
 const ET: u32 = libc::EPOLLET as u32;
@@ -78,8 +78,8 @@ pub(crate) fn wakes(event: &Event) -> u32 {
     if event.connected || event.closed {
         return u32::MAX;
     }
-    let read = if event.readable {
-        IN | RDNORM | RDBAND | ERR
+    let read = if event.readable || event.urgent {
+        IN | PRI | RDNORM | RDBAND | ERR
     } else {
         0
     };

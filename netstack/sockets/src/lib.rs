@@ -22,6 +22,7 @@ mod sockets;
 mod stamps;
 mod stream;
 pub mod sysctl;
+mod urgent;
 
 pub use address::SockAddr;
 pub use command::{Count, SocketCommand};

@@ -10,7 +10,7 @@ mod table;
 use core::time::Duration;
 use std::net::IpAddr;
 
-use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption};
+use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption, UrgentData};
 
 use crate::address::Domain;
 use crate::stamps::RX_SOFTWARE;
@@ -110,6 +110,19 @@ impl Options {
         }
     }
 
+    /// What reading does with urgent data.
+    fn urgency(&self) -> SocketOption {
+        SocketOption::Urgent(match self.inline() {
+            true => UrgentData::Marked,
+            false => UrgentData::OutOfBand,
+        })
+    }
+
+    /// Whether urgent data is read like any other.
+    pub(crate) fn inline(&self) -> bool {
+        self.flag(libc::SOL_SOCKET, libc::SO_OOBINLINE)
+    }
+
     /// What closing does: a reset where it lingers for no time. Otherwise Linux delivers in the background what closing
     /// did not wait for.
     fn lingering(&self) -> SocketOption {
@@ -128,6 +141,7 @@ impl Options {
             .filter(|entry| concerns((entry.level, entry.name), on_v4))
             .filter_map(|entry| self.meaning(entry));
         let others = [
+            Some(self.urgency()),
             self.linger.map(|_| self.lingering()),
             self.congestion.map(SocketOption::Congestion),
             self.pacing.map(|rate| SocketOption::PacingRate(Some(rate))),
@@ -169,6 +183,7 @@ impl Options {
                     || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
                     || self.stamping() & RX_SOFTWARE != 0,
             ),
+            (libc::SOL_SOCKET, libc::SO_OOBINLINE) => self.urgency(),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE)
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())

@@ -36,8 +36,8 @@ pub struct MessageHead<'a> {
 
 impl Sockets {
     /// Sends a message, or on a stream as much of it as there is room for. `from` is advanced by what was taken, which is
-    /// returned. `flags` may have `MSG_MORE`, `MSG_DONTWAIT`, `MSG_NOSIGNAL` (there is no signal anyway) and others that
-    /// mean nothing here.
+    /// returned. `flags` may have `MSG_MORE`, `MSG_DONTWAIT`, `MSG_OOB`, `MSG_ZEROCOPY`, `MSG_FASTOPEN`, `MSG_NOSIGNAL` (there
+    /// is no signal anyway) and others that mean nothing here.
     ///
     /// # Errors
     ///
@@ -76,9 +76,6 @@ impl Sockets {
             }
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
-        if flags & libc::MSG_OOB != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
         // What has failed or is shut is looked at first.
         if !head.control.is_empty()
             && let Err(error) = self.stack.send_room(id)
@@ -342,6 +339,7 @@ fn send_flags(flags: i32) -> SendFlags {
     for (flag, meaning) in [
         (libc::MSG_MORE, SendFlags::MORE),
         (libc::MSG_DONTWAIT, SendFlags::DONTWAIT),
+        (libc::MSG_OOB, SendFlags::OOB),
     ] {
         if flags & flag != 0 {
             meant = meant | meaning;

@@ -142,7 +142,10 @@ impl Stack {
             }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
-                if connection.rcv.queued() == 0 {
+                if connection.readable() == 0 {
+                    if !flags.has(RecvFlags::PEEK) {
+                        connection.pass_urgent();
+                    }
                     return nothing_to_read(connection);
                 }
                 let patient = flags.has(RecvFlags::WAITALL) && !flags.has(RecvFlags::DONTWAIT);

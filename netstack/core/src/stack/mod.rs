@@ -57,6 +57,7 @@ mod tcp_ingress;
 mod time_waits;
 mod turns;
 mod udp_calls;
+mod urgent_calls;
 mod waiting;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};

@@ -29,6 +29,7 @@ impl Bound {
         error: false,
         connecting: false,
         stamped: false,
+        urgent: false,
     };
 
     pub(super) fn local_shown(&self) -> SocketAddr {

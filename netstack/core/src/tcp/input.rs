@@ -120,7 +120,11 @@ impl Connection {
     // req: MUST-66, MUST-32, MUST-62
     fn check_urgent(&mut self, seq: Seq, segment: &Segment) {
         let says = segment.flags.has(Flags::URG) && self.state.may_receive();
+        let overtaken = self.leaves_out();
         if says && self.rcv.hear_urgent(seq + usize::from(segment.urgent)) {
+            if overtaken {
+                self.rcv.leave_out();
+            }
             self.note(News::URGENT);
         }
     }

@@ -30,6 +30,7 @@ pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
 mod times;
+mod urgent;
 pub(crate) mod user_timeout;
 mod wishes;
 

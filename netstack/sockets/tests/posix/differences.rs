@@ -26,8 +26,6 @@ const PORT: &str = "the kernel shows a port that the socket has given back";
 /// Seen: any number is taken, and sending says ENODEV.
 const NUMBER: &str =
     "the kernel takes the number of an interface that is none, and nothing can be sent then";
-/// tcp(7), Urgent data.
-const URGENT: &str = "there is no urgent data here";
 /// packet(7): a packet goes to the device as it is. Seen: the loopback carries three bytes too.
 const PACKETS: &str = "an interface carries packets of IP here, and nothing else";
 
@@ -87,9 +85,6 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     differs("tcp dissolved", "SIOCOUTQ", "0", NUMBERS),
     differs("tcp dissolved", "SIOCOUTQNSD", "0", NUMBERS),
     differs(EVERY, "SO_BINDTOIFINDEX that is none", "ENODEV [0, 0, 0, 0]", NUMBER),
-    differs("tcp connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
-    differs("tcp6 connected", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
-    differs("tcp sent without a copy", "send with MSG_OOB", "EOPNOTSUPP", URGENT),
     differs(EVERY, "stamping with statistics", "EINVAL [0, 0, 0, 0, 0, 0, 0, 0]", STATISTICS),
     differs("udp stamped and refused", "stamping with statistics", "EINVAL [18, 8, 0, 0, 0, 0, 0, 0]", STATISTICS),
     differs("tcp accepted of a listener with times", "stamping with statistics", "EINVAL [26, 8, 0, 0, 0, 0, 0, 0]", STATISTICS),

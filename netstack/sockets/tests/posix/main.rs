@@ -9,6 +9,7 @@ mod host;
 mod kernel;
 mod messages;
 mod stamps;
+mod urgent;
 
 use std::collections::BTreeSet;
 
@@ -19,10 +20,11 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 3] = [
+static SUITES: [(&[State], &[Probe]); 4] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
     (stamps::STATES, stamps::PROBES),
+    (urgent::STATES, urgent::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {
