@@ -5,6 +5,7 @@
 
 mod cases;
 mod differences;
+mod groups;
 mod host;
 mod kernel;
 mod messages;
@@ -20,11 +21,12 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 4] = [
+static SUITES: [(&[State], &[Probe]); 5] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
     (stamps::STATES, stamps::PROBES),
     (urgent::STATES, urgent::PROBES),
+    (groups::STATES, groups::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {
