@@ -236,9 +236,10 @@ static void sharing(void)
         IS(ns_stack_close(stacks[CLIENT], clients[i]), 0);
     for (int i = 0; i < GROUP; i++)
         IS(ns_stack_close(stacks[SERVER], group[i]), 0);
+    /* Until no connection has the port any more. */
+    run(now_us + 200000000);
     IS(ns_stack_bind(stacks[SERVER], alone, (void *)&to, sizeof to), 0);
     IS(ns_stack_close(stacks[SERVER], alone), 0);
-    run(now_us + 200000000);
 }
 
 int main(void)
