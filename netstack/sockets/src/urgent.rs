@@ -20,7 +20,7 @@ impl Sockets {
         let peek = flags & libc::MSG_PEEK != 0;
         match self.stack.tcp_urgent_byte(id, peek)? {
             UrgentByte::None => Err(Errno::EINVAL),
-            UrgentByte::Awaited if shut || self.stack.tcp_state(id)? == TcpState::Closed => {
+            UrgentByte::Awaited if shut || !receives(self.stack.tcp_state(id)?) => {
                 Ok(ReceivedMessage::default())
             }
             // It never waits.
@@ -51,4 +51,12 @@ impl Sockets {
         let to_mark = ahead.filter(|ahead| *ahead <= unread);
         Ok(to_mark.map_or(unread, |ahead| ahead - 1))
     }
+}
+
+/// Whether more can come in a state.
+fn receives(state: TcpState) -> bool {
+    matches!(
+        state,
+        TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
+    )
 }

@@ -97,7 +97,7 @@ pub struct SendControl<'a> {
     /// Whether a datagram is never fragmented (`IPV6_DONTFRAG`); `None` for what the socket has.
     pub dont_fragment: Option<bool>,
     /// Whether to tell when the message leaves, and when it has arrived (`SO_TIMESTAMPING`), by
-    /// [`Stack::receive_stamp`](crate::Stack::receive_stamp).
+    /// [`Stack::receive_stamp`](crate::Stack::receive_stamp). Means nothing on a packet socket.
     pub stamp: Option<StampRequest>,
 }
 

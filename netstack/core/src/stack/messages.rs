@@ -142,7 +142,9 @@ impl Stack {
             }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
-                if connection.readable() == 0 {
+                // Who asks for nothing passes nothing.
+                let asks = into.remaining() > 0 || connection.rcv.queued() == 0;
+                if asks && connection.readable() == 0 {
                     if !flags.has(RecvFlags::PEEK) {
                         connection.pass_urgent();
                     }

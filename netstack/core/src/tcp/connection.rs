@@ -321,7 +321,9 @@ impl Connection {
             let skipped = usize::from(self.leaves_out());
             return self.rcv.peek(into, (skipped, most), taking);
         }
-        self.pass_urgent();
+        if into.remaining() > 0 {
+            self.pass_urgent();
+        }
         let taken = self.rcv.read(into, most, taking)?;
         if self.state.may_receive() && self.rcv.update_due() {
             self.rcv.ack.demand();

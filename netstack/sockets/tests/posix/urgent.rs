@@ -178,6 +178,10 @@ pub(crate) static PROBES: &[Probe] = &[
         let message = h.receive_message(m.fd, 0, 0, OOB);
         format!("{} {}", show(message.map(|one| (one.returned, one.flags))), receive(h, m.fd, OOB))
     }),
+    ("recv nothing", |h, m| {
+        let message = h.receive_message(m.fd, 0, 0, 0);
+        format!("{} {}", show(message.map(|one| (one.returned, one.flags))), seen(h, m.fd))
+    }),
     ("recv little", |h, m| {
         let mut all: Vec<String> = Vec::new();
         for _ in 0..4 {
