@@ -217,9 +217,13 @@ ssize_t ns_stack_sendmsg(int stack,
                          int flags);
 
 /*
- Receives a message, as `recvmsg`; -EAGAIN when there is none and the call does not wait.
+ Receives a message, as `recvmsg`; -EAGAIN when there is none and the call does not wait, as it never does for the error
+ queue and for urgent data.
  */
-ssize_t ns_stack_recvmsg(int stack, int fd, struct msghdr *msg, int flags);
+ssize_t ns_stack_recvmsg(int stack,
+                         int fd,
+                         struct msghdr *msg,
+                         int flags);
 
 /*
  Shuts one or both halves of a socket, as `shutdown`.

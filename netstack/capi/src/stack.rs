@@ -151,7 +151,8 @@ pub unsafe extern "C" fn ns_stack_sendmsg(
     })
 }
 
-/// Receives a message, as `recvmsg`; -EAGAIN when there is none and the call does not wait.
+/// Receives a message, as `recvmsg`; -EAGAIN when there is none and the call does not wait, as it never does for the error
+/// queue and for urgent data.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_stack_recvmsg(
     stack: c_int,
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn ns_stack_recvmsg(
 ) -> ssize_t {
     // SAFETY: promised by the caller.
     let message = unsafe { Incoming::new(msg) };
-    let hasty = flags & libc::MSG_DONTWAIT != 0;
+    let hasty = flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB) != 0;
     size(message.and_then(|mut message| {
         let mut got = 0;
         let received = patiently(stack, fd, Side::Read, hasty, |on, attempt| {

@@ -135,6 +135,11 @@ fn every_variable_does_what_it_says() {
 }
 
 #[test]
+fn times_urgent_bytes_and_shared_ports_are_as_on_linux() {
+    run("times_and_marks", false);
+}
+
+#[test]
 fn bad_use_is_an_errno_and_never_a_crash() {
     run("bad_use", false);
 }

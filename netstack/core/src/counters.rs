@@ -248,6 +248,10 @@ counters! {
         errors_queued,
         /// Errors about datagrams that found the queue full.
         errors_queue_full: dropped,
+        /// Times of datagrams that left, queued for who wants to know.
+        stamps_queued,
+        /// Times of datagrams that left, which found the queue full.
+        stamps_queue_full: dropped,
     }
 }
 
@@ -386,6 +390,11 @@ counters! {
         mtu_probes_lost,
         /// Connections whose segments got shorter because nothing was acknowledged any more, and nobody said why.
         mtu_black_holes,
+        /// Times of what left or was acknowledged, queued for who wants to know.
+        stamps_queued,
+        /// Times of what left or was acknowledged, which found the queue full, and messages beyond as many as are waited
+        /// for.
+        stamps_queue_full: dropped,
     }
 }
 

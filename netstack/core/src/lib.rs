@@ -61,6 +61,7 @@ mod news;
 mod random;
 mod socket;
 mod stack;
+mod stamps;
 mod storage;
 mod tcp;
 mod time;
@@ -72,8 +73,9 @@ pub use smoltcp::wire::IpCidr;
 pub use socket::{
     AcceptError, Arrival, BindError, BindOptions, ConnectError, ConnectionError, ErrorOrigin,
     ErrorReport, Event, GroupError, How, ListenError, OptionError, Readiness, Received,
-    ReceivedError, RecvError, RecvFlags, Sees, SendControl, SendError, SendFlags, SocketError,
-    SocketId, SocketOption, TokenError,
+    ReceivedError, ReceivedStamp, RecvError, RecvFlags, Sees, SendControl, SendError, SendFlags,
+    SocketError, SocketId, SocketOption, Stamp, StampRequest, StampStage, Stamps, TokenError,
+    UrgentByte, UrgentData,
 };
 pub use stack::{
     Admission, Admit, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig, Hook,

@@ -19,6 +19,8 @@ impl News {
     pub(crate) const COMPLETED: News = News(16);
     /// The peer calls data urgent, up to a mark that is new.
     pub(crate) const URGENT: News = News(32);
+    /// A message of which is to be told left or arrived.
+    pub(crate) const STAMPED: News = News(64);
 
     /// Whether there is any.
     pub(crate) fn any(self) -> bool {

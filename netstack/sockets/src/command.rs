@@ -14,13 +14,13 @@ const SIOCOUTQNSD: u64 = 0x894B;
 /// A number that a socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// Bytes that can be read, of the next datagram or of a stream (`SIOCINQ`, `FIONREAD`).
+    /// Bytes that can be read, of the next datagram, or of a stream up to the urgent mark (`SIOCINQ`, `FIONREAD`).
     Unread,
     /// Bytes that were written and not acknowledged, or have not left (`SIOCOUTQ`).
     Outstanding,
     /// Of these, bytes of a stream that have not been sent yet (`SIOCOUTQNSD`).
     Unsent,
-    /// Whether reading is at the urgent mark (`SIOCATMARK`). Descriptors know of no urgent data: never.
+    /// Whether the last urgent byte is what comes next in the stream (`SIOCATMARK`).
     AtMark,
 }
 
@@ -127,6 +127,7 @@ impl Sockets {
             }
             Object::Stream(stream) => stream,
         };
+        let connection = stream.connection();
         let info = match stream.state {
             // Only whether it is at the mark can be asked of any.
             StreamState::Listening(_) if count == Count::AtMark => return Ok(0),
@@ -135,10 +136,13 @@ impl Sockets {
             StreamState::Connecting(id) | StreamState::Connected(id) => self.stack.tcp_info(id)?,
         };
         Ok(match count {
-            Count::Unread => info.unread,
+            Count::Unread => self.unread_to_mark(fd, info.unread)?,
             Count::Outstanding => info.outstanding + info.unsent,
             Count::Unsent => info.unsent,
-            Count::AtMark => 0,
+            Count::AtMark => {
+                let ahead = connection.map(|id| self.stack.tcp_urgent(id)).transpose()?;
+                usize::from(ahead.flatten() == Some(1))
+            }
         })
     }
 }

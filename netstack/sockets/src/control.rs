@@ -3,7 +3,7 @@
 mod receive;
 mod send;
 
-pub(crate) use receive::{answers_from, tell_arrival, tell_time};
+pub(crate) use receive::{answers_from, tell_arrival, tell_stamp, tell_time};
 pub(crate) use send::{Way, Wishes, of_datagram, of_others};
 
 use crate::Errno;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netstack_core::Event;
 
 use crate::files::Object;
-use crate::readiness::{ERR, HUP, IN, OUT, RDBAND, RDNORM, WRBAND, WRNORM};
+use crate::readiness::{ERR, HUP, IN, OUT, PRI, RDBAND, RDNORM, WRBAND, WRNORM};
 use crate::{Errno, Sockets};
 
 const ET: u32 = libc::EPOLLET as u32;
@@ -91,8 +91,8 @@ pub(crate) fn wakes(event: &Event) -> u32 {
     if event.connected || event.closed {
         return u32::MAX;
     }
-    let read = if event.readable {
-        IN | RDNORM | RDBAND | ERR
+    let read = if event.readable || event.urgent {
+        IN | PRI | RDNORM | RDBAND | ERR
     } else {
         0
     };
@@ -101,7 +101,11 @@ pub(crate) fn wakes(event: &Event) -> u32 {
     } else {
         0
     };
-    let error = if event.completed { ERR } else { 0 };
+    let error = if event.completed || event.stamped {
+        ERR
+    } else {
+        0
+    };
     read | write | error
 }
 

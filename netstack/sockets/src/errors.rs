@@ -1,22 +1,24 @@
-//! The error queue of a socket (`MSG_ERRQUEUE`): what the network said about datagrams, and which messages that were sent
-//! without a copy are done with.
+//! The error queue of a socket (`MSG_ERRQUEUE`): what the network said about datagrams, which messages that were sent
+//! without a copy are done with, and when messages left.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use netstack_core::{ErrorOrigin, ErrorReport, RecvFlags, SocketId};
+use netstack_core::{ErrorOrigin, ErrorReport, RecvError, RecvFlags, SocketId, Stamp};
 use txbuf::{Completion, IovIter, Token};
 
 use crate::address::Domain;
-use crate::control::{Writer, tell_arrival, tell_time};
+use crate::control::{Writer, tell_arrival, tell_stamp, tell_time};
 use crate::files::Object;
 use crate::options::Options;
 use crate::receive::ReceivedMessage;
+use crate::stamps::{OPT_CMSG, number_of};
 use crate::{Errno, Sockets};
 
 /// `ee_origin` of `struct sock_extended_err`.
 const LOCAL: u8 = 1;
 const ICMP: u8 = 2;
 const ICMP6: u8 = 3;
+const TIMESTAMPING: u8 = 4;
 const ZEROCOPY: u8 = 5;
 /// `ee_code` of a completion whose bytes were copied after all (`SO_EE_CODE_ZEROCOPY_COPIED`).
 const COPIED: u8 = 1;
@@ -42,7 +44,7 @@ impl Extended {
 }
 
 impl Sockets {
-    /// Takes the oldest of what is queued: completions first, since they free memory.
+    /// Takes the oldest of what is queued: completions first, since they free memory, then times.
     pub(crate) fn receive_error(
         &mut self,
         fd: i32,
@@ -60,6 +62,14 @@ impl Sockets {
             let mut control = Writer::new(room);
             push(&mut control, domain, &of_completion(&completion), None);
             return Ok(message(0, None, control, false));
+        }
+        match self.stack.receive_stamp(id, into, RecvFlags::NONE) {
+            Ok(read) => {
+                let control = self.tell_stamped(domain, &options, &read.stamp, room);
+                return Ok(message(read.bytes, None, control, read.truncated));
+            }
+            Err(RecvError::WouldBlock) => {}
+            Err(error) => return Err(error.into()),
         }
         let read = self.stack.receive_error(id, into, RecvFlags::NONE);
         // A stream has no such queue.
@@ -90,6 +100,36 @@ impl Sockets {
             .offender
             .filter(|_| report.origin != ErrorOrigin::Local);
         push(&mut control, domain, &of_report(report), offender);
+        control
+    }
+
+    fn tell_stamped(
+        &self,
+        domain: Domain,
+        options: &Options,
+        stamp: &Stamp,
+        room: usize,
+    ) -> Writer {
+        let mut control = Writer::new(room);
+        tell_stamp(&mut control, options, self.limits.epoch, stamp.time);
+        // A socket of IPv6 is told of every packet, and one of IPv4 if it says so.
+        let told = domain == Domain::V6 || options.stamping() & OPT_CMSG != 0;
+        let source = stamp.source.filter(|_| told);
+        if let Some(departure) = stamp.departure.filter(|_| told) {
+            let answers = || match (domain, source) {
+                (Domain::V4, Some(IpAddr::V4(source))) => source,
+                _ => Ipv4Addr::UNSPECIFIED,
+            };
+            tell_arrival(&mut control, (options, domain), &departure, answers);
+        }
+        let error = Extended {
+            errno: libc::ENOMSG,
+            origin: TIMESTAMPING,
+            info: number_of(stamp.stage),
+            data: stamp.id.unwrap_or(0),
+            ..Extended::default()
+        };
+        push(&mut control, domain, &error, source);
         control
     }
 

@@ -19,8 +19,10 @@ mod readiness;
 mod receive;
 mod send;
 mod sockets;
+mod stamps;
 mod stream;
 pub mod sysctl;
+mod urgent;
 
 pub use address::SockAddr;
 pub use command::{Count, SocketCommand};

@@ -10,10 +10,12 @@ mod table;
 use core::time::Duration;
 use std::net::IpAddr;
 
-use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption};
+use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption, UrgentData};
 
 use crate::address::Domain;
+use crate::stamps::RX_SOFTWARE;
 use groups::GroupInterface;
+pub(crate) use set::options_mut;
 use table::{Entry, TABLE};
 
 /// What a program has set of a socket.
@@ -36,6 +38,8 @@ pub(crate) struct Options {
     /// Where datagrams to groups leave, of either version.
     pub(crate) group_interface_v4: GroupInterface,
     pub(crate) group_interface_v6: Option<IfaceId>,
+    /// The number of the next datagram, or of the next byte of a stream, in times that are told (`SO_TIMESTAMPING`).
+    pub(crate) stamp_key: u32,
 }
 
 impl Options {
@@ -108,6 +112,19 @@ impl Options {
         self.begin_with(libc::IPPROTO_IP, libc::IP_HDRINCL, 1);
     }
 
+    /// What reading does with urgent data.
+    fn urgency(&self) -> SocketOption {
+        SocketOption::Urgent(match self.inline() {
+            true => UrgentData::Marked,
+            false => UrgentData::OutOfBand,
+        })
+    }
+
+    /// Whether urgent data is read like any other.
+    pub(crate) fn inline(&self) -> bool {
+        self.flag(libc::SOL_SOCKET, libc::SO_OOBINLINE)
+    }
+
     /// What closing does: a reset where it lingers for no time. Otherwise Linux delivers in the background what closing
     /// did not wait for.
     fn lingering(&self) -> SocketOption {
@@ -133,6 +150,7 @@ impl Options {
             .filter(|entry| concerns((entry.level, entry.name), on_v4))
             .filter_map(|entry| self.meaning(entry));
         let others = [
+            Some(self.urgency()),
             self.linger.map(|_| self.lingering()),
             self.congestion.map(SocketOption::Congestion),
             self.pacing.map(|rate| SocketOption::PacingRate(Some(rate))),
@@ -166,12 +184,15 @@ impl Options {
                     (most != 0 && most != u32::MAX).then_some(most as usize),
                 )
             }
-            (libc::SOL_SOCKET, libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS) => {
-                SocketOption::ReceiveTimes(
-                    self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP)
-                        || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS),
-                )
-            }
+            (
+                libc::SOL_SOCKET,
+                libc::SO_TIMESTAMP | libc::SO_TIMESTAMPNS | libc::SO_TIMESTAMPING,
+            ) => SocketOption::ReceiveTimes(
+                self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP)
+                    || self.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
+                    || self.stamping() & RX_SOFTWARE != 0,
+            ),
+            (libc::SOL_SOCKET, libc::SO_OOBINLINE) => self.urgency(),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE)
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())

@@ -13,7 +13,7 @@ pub(crate) const IN: u32 = libc::EPOLLIN as u32;
 pub(crate) const OUT: u32 = libc::EPOLLOUT as u32;
 pub(crate) const ERR: u32 = libc::EPOLLERR as u32;
 pub(crate) const HUP: u32 = libc::EPOLLHUP as u32;
-const PRI: u32 = libc::EPOLLPRI as u32;
+pub(crate) const PRI: u32 = libc::EPOLLPRI as u32;
 pub(crate) const RDNORM: u32 = libc::EPOLLRDNORM as u32;
 pub(crate) const RDBAND: u32 = libc::EPOLLRDBAND as u32;
 pub(crate) const WRNORM: u32 = libc::EPOLLWRNORM as u32;
@@ -98,10 +98,13 @@ impl Sockets {
         if read_shut {
             mask |= IN | RDNORM | RDHUP;
         }
-        if ready.error || stream.completed.is_some() {
+        if ready.error || ready.stamped || stream.completed.is_some() {
             mask |= ERR;
         }
         if !ready.connecting {
+            if ready.urgent {
+                mask |= PRI;
+            }
             if ready.readable && self.has_enough(stream, id) {
                 mask |= IN | RDNORM;
             }
@@ -114,7 +117,9 @@ impl Sockets {
 
     /// Whether as much is there as the program waits for (`SO_RCVLOWAT`), or no more comes.
     fn has_enough(&self, stream: &Stream, id: SocketId) -> bool {
-        let least = stream.options.least_to_read();
+        // The urgent byte that is next counts for nothing.
+        let at_mark = !stream.options.inline() && self.stack.tcp_urgent(id) == Ok(Some(1));
+        let least = stream.options.least_to_read() + usize::from(at_mark);
         least <= 1
             || self.stack.tcp_info(id).is_ok_and(|info| {
                 info.unread >= least || info.unread == 0 || info.unread >= info.receive_buffer
@@ -143,7 +148,7 @@ impl Sockets {
         let ready = id.and_then(|id| self.stack.readiness(id).ok());
         let mut mask = 0;
         if let Some(ready) = ready {
-            if ready.error {
+            if ready.error || ready.stamped {
                 mask |= ERR;
             }
             let queued = id.and_then(|id| self.stack.datagram_queued(id).ok());

@@ -23,14 +23,15 @@ pub struct ReceivedMessage {
     pub name: Option<SockAddr>,
     /// Control messages, as many as there was room for.
     pub control: Vec<u8>,
-    /// `MSG_TRUNC` for a datagram that was longer, `MSG_CTRUNC` for control messages that were cut.
+    /// `MSG_TRUNC` for a datagram that was longer, `MSG_CTRUNC` for control messages that were cut, `MSG_OOB` for an urgent
+    /// byte, `MSG_ERRQUEUE` for what was on the error queue.
     pub flags: i32,
 }
 
 impl Sockets {
     /// Receives a message, or on a stream what there is, into `into`, with at most `room` bytes of control messages.
-    /// `flags` may have `MSG_PEEK`, `MSG_TRUNC`, `MSG_DONTWAIT` and, where the descriptor is not non-blocking,
-    /// `MSG_WAITALL`: then nothing is taken before all is there.
+    /// `flags` may have `MSG_PEEK`, `MSG_TRUNC`, `MSG_DONTWAIT`, `MSG_OOB`, `MSG_ERRQUEUE` and, where the descriptor is not
+    /// non-blocking, `MSG_WAITALL`: then nothing is taken before all is there.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl Sockets {
         let (shut, state) = (stream.shut, stream.state);
         let id = match state {
             StreamState::Listening(_) => return Err(Errno::ENOTCONN),
-            _ if flags & libc::MSG_OOB != 0 => return Err(Errno::EINVAL),
+            _ if flags & libc::MSG_OOB != 0 => return self.receive_urgent(fd, into, flags),
             StreamState::Fresh | StreamState::Bound(_) if stream.left.is_some() => {
                 return Err(stream.left.take().unwrap_or(Errno::ENOTCONN));
             }
@@ -119,7 +120,7 @@ impl Sockets {
         ))
     }
 
-    /// Bytes that wait to be read; 1 at the end of the stream.
+    /// Bytes that wait to be read, and the end of the stream, which counts as one.
     fn unread(&self, id: SocketId) -> i32 {
         let Ok(info) = self.stack.tcp_info(id) else {
             return 0;
@@ -128,9 +129,13 @@ impl Sockets {
             info.state,
             TcpState::Established | TcpState::FinWait1 | TcpState::FinWait2
         );
+        let ended = matches!(
+            info.state,
+            TcpState::CloseWait | TcpState::LastAck | TcpState::Closing | TcpState::TimeWait
+        );
         match info.unread {
             0 if !open => 1,
-            unread => i32::try_from(unread).unwrap_or(i32::MAX),
+            unread => i32::try_from(unread + usize::from(ended)).unwrap_or(i32::MAX),
         }
     }
 

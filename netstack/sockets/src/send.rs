@@ -36,8 +36,8 @@ pub struct MessageHead<'a> {
 
 impl Sockets {
     /// Sends a message, or on a stream as much of it as there is room for. `from` is advanced by what was taken, which is
-    /// returned. `flags` may have `MSG_MORE`, `MSG_DONTWAIT`, `MSG_NOSIGNAL` (there is no signal anyway) and others that
-    /// mean nothing here.
+    /// returned. `flags` may have `MSG_MORE`, `MSG_DONTWAIT`, `MSG_OOB`, `MSG_ZEROCOPY`, `MSG_FASTOPEN`, `MSG_NOSIGNAL` (there
+    /// is no signal anyway) and others that mean nothing here.
     ///
     /// # Errors
     ///
@@ -76,22 +76,31 @@ impl Sockets {
             }
             StreamState::Connecting(id) | StreamState::Connected(id) => id,
         };
-        if flags & libc::MSG_OOB != 0 {
-            return Err(Errno::EOPNOTSUPP);
+        // What has failed or is shut is looked at first.
+        if !head.control.is_empty()
+            && let Err(error) = self.stack.send_room(id)
+            && error != SendError::WouldBlock
+        {
+            return Err(error.into());
         }
-        of_others(head.control)?;
+        let own_stamps = of_others(head.control)?;
+        let stamp = self.stream(fd)?.options.stamp_of(own_stamps);
         let own = match self.sends_zerocopy(fd, flags, from)? {
             true => Some(self.zerocopy_token(id, from)?),
             false => None,
         };
         let control = SendControl {
             token: head.token.or(own.as_ref()),
+            stamp,
             ..SendControl::default()
         };
         let sent = self
             .stack
             .send_message(id, from, send_flags(flags), &control);
         self.settle_token(id, own, sent.is_ok());
+        self.stream_mut(fd)?
+            .options
+            .count_bytes(*sent.as_ref().unwrap_or(&0));
         Ok(sent?)
     }
 
@@ -138,7 +147,9 @@ impl Sockets {
         let (control, early) = (SendControl::default(), SendFlags::FAST_OPEN);
         if self.stack.can_fast_open(peer.ip()) {
             let flags = send_flags(flags) | early;
-            return Ok(self.stack.send_message(id, from, flags, &control)?);
+            let sent = self.stack.send_message(id, from, flags, &control)?;
+            self.stream_mut(fd)?.options.count_bytes(sent);
+            return Ok(sent);
         }
         let nothing = &mut IovIter::bytes(&[]);
         self.stack.send_message(id, nothing, early, &control)?;
@@ -196,6 +207,7 @@ impl Sockets {
             false => None,
         };
         control.to = named;
+        control.stamp = options.stamp_of(wishes.stamps);
         control.token = head.token.or(own.as_ref());
         let len = from.remaining();
         control.segment = control.segment.filter(|size| usize::from(*size) < len);
@@ -203,6 +215,9 @@ impl Sockets {
             .stack
             .send_message(id, from, send_flags(flags), &control);
         self.settle_token(id, own, sent.is_ok());
+        if sent.is_ok() {
+            self.datagram_mut(fd)?.options.count_datagram(wishes.stamps);
+        }
         sent.map_err(|error| match error {
             // The address is one that no way leads to.
             SendError::InvalidAddress => Errno::ENETUNREACH,
@@ -324,6 +339,7 @@ fn send_flags(flags: i32) -> SendFlags {
     for (flag, meaning) in [
         (libc::MSG_MORE, SendFlags::MORE),
         (libc::MSG_DONTWAIT, SendFlags::DONTWAIT),
+        (libc::MSG_OOB, SendFlags::OOB),
     ] {
         if flags & flag != 0 {
             meant = meant | meaning;

@@ -1,4 +1,5 @@
 /* Descriptors of a stack on a TUN device: who waits is told, by calls and by eventfds, whoever closes meanwhile. */
+#include <linux/net_tstamp.h>
 #include "attached.h"
 
 enum { MANY = 8 };
@@ -184,6 +185,40 @@ struct blocked {
     long result;
 };
 
+/* Urgent data both ways, and calls that never wait for what is not there. */
+static void urgent(void)
+{
+    int host = listener(SINK), fd = connected(SINK), one = accept(host, NULL, NULL);
+    int stamps = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+    char byte = 0;
+    long long begun = ms();
+    IS(get(fd, &byte, 1, MSG_OOB), -EINVAL);
+    IS(get(fd, &byte, 1, MSG_ERRQUEUE), -EAGAIN);
+    between(begun, 0, 500, __LINE__);
+    int hurry = ns_stack_eventfd(stack, fd, POLLPRI);
+    IS(ready(&hurry, 1, 50), 0);
+    IS(send(one, "ab", 2, MSG_OOB), 2);
+    IS(ready(&hurry, 1, 5000), 1);
+    IS(get(fd, &byte, 1, MSG_OOB), 1);
+    IS(byte, 'b');
+    IS(get(fd, &byte, 1, 0), 1);
+    IS(byte, 'a');
+    IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof stamps), 0);
+    int left = ns_stack_eventfd(stack, fd, 0);
+    IS(put(fd, "cd", 2, MSG_OOB), 2);
+    IS(ready(&left, 1, 5000), 1);
+    IS(get(fd, &byte, 1, MSG_ERRQUEUE), 0);
+    struct pollfd polled = {.fd = one, .events = POLLPRI};
+    IS(poll(&polled, 1, 5000), 1);
+    IS(recv(one, &byte, 1, MSG_OOB), 1);
+    IS(byte, 'd');
+    close(hurry);
+    close(left);
+    IS(ns_stack_close(stack, fd), 0);
+    close(one);
+    close(host);
+}
+
 static void *block(void *argument)
 {
     struct blocked *blocked = argument;
@@ -359,6 +394,7 @@ int main(void)
         times();
         without_waiting();
         eventfds();
+        urgent();
         closed_meanwhile();
         many_threads();
         meddling();

@@ -6,9 +6,10 @@ use txbuf::{Chain, GATHER_MAX, IovIter, NoMemory, Pool, Span, Token};
 
 use super::socket::{DatagramSocket, Kind};
 use super::{MAX_PACKET, OVERHEAD};
+use crate::Instant;
 use crate::ip::IfaceId;
 use crate::ip::join::join;
-use crate::socket::{SendControl, SendError, canonical};
+use crate::socket::{SendControl, SendError, StampRequest, canonical};
 
 /// How the packet of a datagram is addressed and marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Outgoing {
     /// Storage of others that is kept for this datagram and no later one.
     storage: usize,
     pub(crate) marking: Marking,
+    /// What is to be told when it leaves, and when it was sent.
+    pub(crate) stamp: Option<(StampRequest, Instant)>,
 }
 
 impl Outgoing {
@@ -161,11 +164,19 @@ impl DatagramSocket {
             token: token.cloned(),
             storage,
             marking,
+            stamp: None,
         };
         self.outgoing_charge += outgoing.charge();
         self.outgoing_storage += storage;
         self.outgoing.push_back(outgoing);
         Ok(len)
+    }
+
+    /// Has the datagram that was just queued, at `now`, tell when it leaves.
+    pub(crate) fn stamp_latest(&mut self, request: StampRequest, now: Instant) {
+        if let Some(latest) = self.outgoing.back_mut() {
+            latest.stamp = Some((request, now));
+        }
     }
 
     /// The most payload that one packet to `to` can hold.

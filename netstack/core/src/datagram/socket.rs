@@ -14,6 +14,7 @@ use crate::ip::{HOP_LIMIT, IPV4_HEADER, IPV6_HEADER, IfaceId, icmp};
 use crate::socket::{
     ConnectionError, OptionError, Sees, SocketError, SocketOption, canonical, mapped,
 };
+use crate::stamps::StampQueue;
 use crate::udp::UDP_HEADER;
 
 /// How much a socket may hold, in bytes of payload plus a fixed overhead for each datagram.
@@ -129,6 +130,8 @@ pub(crate) struct DatagramSocket {
     /// The latest error reported for a datagram.
     pub(super) error: Option<ConnectionError>,
     pub(super) errors: ErrorQueue,
+    /// What is to be told of datagrams that left.
+    pub(crate) stamps: StampQueue,
     /// Whether datagrams that the device had joined are received as one.
     pub(super) gro: bool,
     /// Whether a datagram found no room, and nobody was told since that there is some.
@@ -155,6 +158,7 @@ impl DatagramSocket {
             latest: None,
             error: None,
             errors: ErrorQueue::default(),
+            stamps: StampQueue::default(),
             gro: false,
             refused: false,
             settings: Settings {
@@ -262,11 +266,13 @@ impl DatagramSocket {
         self.fits(MAX_PACKET) && !self.refused
     }
 
-    /// Bytes of storage that the queue of datagrams to send keeps alive, and that of received ones.
+    /// Bytes of storage that the queue of datagrams to send keeps alive, with what is told of them, and that of received
+    /// ones.
     pub(crate) fn storage(&self) -> (usize, usize) {
         let outgoing = self.outgoing.iter().filter_map(|one| one.payload.as_ref());
         let incoming = self.incoming.iter().filter_map(|one| one.payload.as_ref());
-        (Held::of(outgoing).footprint, Held::of(incoming).footprint)
+        let sending = Held::of(outgoing).footprint + self.stamps.storage();
+        (sending, Held::of(incoming).footprint)
     }
 
     /// What the received datagrams that wait to be read cost.

@@ -1,5 +1,6 @@
 //! The parameters of the two functions that all data goes through.
 
+use super::StampRequest;
 use crate::Instant;
 use crate::ip::IfaceId;
 use std::net::{IpAddr, SocketAddr};
@@ -95,6 +96,9 @@ pub struct SendControl<'a> {
     pub traffic_class: Option<u8>,
     /// Whether a datagram is never fragmented (`IPV6_DONTFRAG`); `None` for what the socket has.
     pub dont_fragment: Option<bool>,
+    /// Whether to tell when the message leaves, and when it has arrived (`SO_TIMESTAMPING`), by
+    /// [`Stack::receive_stamp`](crate::Stack::receive_stamp). Means nothing on a packet socket.
+    pub stamp: Option<StampRequest>,
 }
 
 impl SendControl<'_> {

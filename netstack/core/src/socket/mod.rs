@@ -4,6 +4,8 @@ mod binding;
 mod error;
 mod message;
 mod report;
+mod stamp;
+mod urgent;
 
 pub use binding::{BindOptions, Sees};
 pub(crate) use binding::{canonical, mapped};
@@ -14,6 +16,8 @@ pub use error::{
 pub(crate) use message::flags;
 pub use message::{Arrival, Received, RecvFlags, SendControl, SendFlags};
 pub use report::{ErrorOrigin, ErrorReport, ReceivedError};
+pub use stamp::{ReceivedStamp, Stamp, StampRequest, StampStage, Stamps};
+pub use urgent::{UrgentByte, UrgentData};
 
 use crate::ip::IfaceId;
 use crate::tcp::{Congestion, KeepAlive};
@@ -61,6 +65,10 @@ pub struct Readiness {
     pub error: bool,
     /// The handshake is still under way.
     pub connecting: bool,
+    /// There is something to be told of messages that were sent (`receive_stamp`).
+    pub stamped: bool,
+    /// The last byte of urgent data is here, and was neither read nor passed.
+    pub urgent: bool,
 }
 
 /// Something became possible on a socket. Events are edges: each is told once, and several of one
@@ -81,6 +89,8 @@ pub struct Event {
     pub completed: bool,
     /// The peer says that data is urgent, up to a mark that was not known; `tcp_urgent` says where that is.
     pub urgent: bool,
+    /// A message left or arrived of which is to be told; `receive_stamp` says which, and when.
+    pub stamped: bool,
 }
 
 /// An option of a socket.
@@ -119,6 +129,8 @@ pub enum SocketOption {
     MaxSegment(u16),
     /// Note when bytes come, for [`Received::time`] (`SO_TIMESTAMPNS`). Of datagrams that is always known.
     ReceiveTimes(bool),
+    /// What reading does with urgent data (`SO_OOBINLINE`).
+    Urgent(UrgentData),
     /// How many bytes may wait to be sent for the first time (`TCP_NOTSENT_LOWAT`): beyond, a socket is not writable.
     /// What is written later can so be newer. `None` for what
     /// [`TcpConfig::not_sent_low_water`](crate::TcpConfig) says.

@@ -13,7 +13,7 @@ use crate::ip::{IfaceId, icmp};
 use crate::news::News;
 use crate::socket::{
     ErrorOrigin, ErrorReport, Readiness, ReceivedError, RecvError, RecvFlags, SendControl,
-    SendError, SocketError, SocketId,
+    SendError, SocketError, SocketId, StampRequest, Stamps,
 };
 use crate::tcp::flow::FlowKey;
 use crate::udp::output;
@@ -29,6 +29,23 @@ struct Way {
     from: SocketAddr,
     to: SocketAddr,
     marking: Marking,
+}
+
+/// Whose message it is, and what is to be told of it once it has left; `given` is when it was sent.
+struct Stamped {
+    id: SocketId,
+    request: Option<(StampRequest, Instant)>,
+}
+
+impl Stamped {
+    fn of(id: SocketId, request: Option<(StampRequest, Instant)>) -> Stamped {
+        Stamped { id, request }
+    }
+
+    fn wants_packet(&self) -> bool {
+        let request = self.request.as_ref();
+        request.is_some_and(|(request, _)| request.wanted.has(Stamps::WITH_PACKET))
+    }
 }
 
 impl Stack {
@@ -100,6 +117,9 @@ impl Stack {
             &mut self.small,
             &self.pools.send,
         )?;
+        if let Some(request) = control.stamp {
+            entry.socket.stamp_latest(request, self.now);
+        }
         self.datagram_ready(id, iface);
         Ok(len)
     }
@@ -171,7 +191,7 @@ impl Stack {
             entry.ready = true;
             self.asked_again(iface, turn, outgoing.wire_len(kind.headers(outgoing.to)));
         }
-        self.hand_over(now, kind, local, outgoing, loops);
+        self.hand_over(now, id, (kind, local), outgoing, loops);
     }
 
     /// The interface by which packets to `to` leave, which is `iface` if that is said, and the router behind it.
@@ -227,9 +247,9 @@ impl Stack {
         &mut self,
         kind: Kind,
         way: &Way,
-        payload: Option<Span>,
-        segment: Option<u16>,
+        (payload, segment): (Option<Span>, Option<u16>),
         loops: bool,
+        stamped: &mut Stamped,
     ) {
         let len = payload.as_ref().map_or(0, Span::len);
         let datagrams = segment.map_or(1, |size| len.div_ceil(usize::from(size.max(1))));
@@ -247,7 +267,12 @@ impl Stack {
         if to_group && way.marking.hop_limit == 0 {
             return;
         }
+        let kept = stamped.wants_packet().then(|| packet.clone());
         let sent = self.send_control(way.iface, packet, way.mtu);
+        // Of several datagrams the first one tells.
+        if sent && let Some(request) = stamped.request.take() {
+            self.datagram_stamp(stamped.id, request, way.iface, kept.as_ref());
+        }
         match kind {
             Kind::Udp if sent => self.counters.udp.out_datagrams += datagrams as u64,
             Kind::Udp => {}
@@ -314,8 +339,8 @@ impl Stack {
     fn hand_over(
         &mut self,
         now: Instant,
-        kind: Kind,
-        local: SocketAddr,
+        id: SocketId,
+        (kind, local): (Kind, SocketAddr),
         outgoing: Outgoing,
         loops: bool,
     ) {
@@ -327,13 +352,17 @@ impl Stack {
         let Some(way) = self.datagram_way(now, local, outgoing.to, outgoing.marking) else {
             return;
         };
+        let mut stamped = Stamped::of(id, outgoing.stamp);
         match (outgoing.segment.map(usize::from), outgoing.payload) {
             (Some(size), Some(payload)) if output::headers(way.to) + size > way.mtu => {
                 for datagram in payload.into_segments(size) {
-                    self.datagram_output(kind, &way, Some(datagram), None, loops);
+                    self.datagram_output(kind, &way, (Some(datagram), None), loops, &mut stamped);
                 }
             }
-            (_, payload) => self.datagram_output(kind, &way, payload, outgoing.segment, loops),
+            (_, payload) => {
+                let message = (payload, outgoing.segment);
+                self.datagram_output(kind, &way, message, loops, &mut stamped);
+            }
         }
     }
 
@@ -363,7 +392,7 @@ impl Stack {
         {
             let (kind, local) = (entry.socket.kind, entry.socket.local());
             let loops = entry.socket.loops_multicast();
-            self.hand_over(now, kind, local, outgoing, loops);
+            self.hand_over(now, id, (kind, local), outgoing, loops);
         }
     }
 
@@ -456,6 +485,7 @@ pub(super) fn readiness(socket: &DatagramSocket) -> Readiness {
         readable: socket.is_readable(),
         writable: socket.is_writable(),
         error: socket.has_error(),
+        stamped: !socket.stamps.is_empty(),
         ..Readiness::default()
     }
 }

@@ -12,6 +12,7 @@ use crate::ip::{IfaceId, forward, fragment, quote};
 use crate::socket::SocketId;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::segment::{self, Segment};
+use crate::tcp::stamps::Data;
 use smoltcp::wire::IpProtocol;
 use std::net::IpAddr;
 use txbuf::Packet;
@@ -118,10 +119,15 @@ impl Stack {
         let fragile = tcp.connection.dont_fragment;
         let packets = outgoing.segment.len.div_ceil(mss.max(1)).max(1);
         let marks = tcp.marks;
+        let data = Data::of(&outgoing.segment);
+        let stamps = tcp.connection.stamps_wanted(data);
         let mut header = self.tcp_header(&flow, marks, fragile, packets);
         header.traffic_class |= outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
+        if let (Some(wanted), Ok(packet)) = (stamps, &packet) {
+            self.tcp_stamp(now, (id, iface), (data, wanted), packet);
+        }
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
 

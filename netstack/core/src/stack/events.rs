@@ -64,6 +64,7 @@ impl Events {
                 closed: news.has(News::CLOSED),
                 completed: news.has(News::COMPLETED),
                 urgent: news.has(News::URGENT),
+                stamped: news.has(News::STAMPED),
             });
         }
     }

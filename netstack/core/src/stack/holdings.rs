@@ -3,6 +3,7 @@
 use super::Stack;
 use super::table::Socket;
 use crate::socket::SocketId;
+use crate::stamps::StampQueue;
 use core::fmt;
 use std::net::SocketAddr;
 use txbuf::Account;
@@ -77,7 +78,8 @@ fn held(socket: SocketId, entry: &Socket, kept: Option<&Account>) -> Option<Sock
             (
                 connection.flow.local(),
                 Some(connection.flow.remote()),
-                connection.snd.queue.storage(),
+                connection.snd.queue.storage()
+                    + connection.stamps().map_or(0, StampQueue::storage),
                 connection.rcv.storage(),
             )
         }

@@ -90,6 +90,9 @@ impl Stack {
         if taken > 0 && flags.has(SendFlags::OOB) {
             connection.snd.mark_urgent();
         }
+        if let Some(request) = control.stamp {
+            connection.await_stamp(request, taken, &mut self.counters.tcp);
+        }
         self.settle(socket);
         Ok(taken)
     }
@@ -139,7 +142,12 @@ impl Stack {
             }
             Socket::Tcp(tcp) => {
                 let connection = &mut tcp.connection;
-                if connection.rcv.queued() == 0 {
+                // Who asks for nothing passes nothing.
+                let asks = into.remaining() > 0 || connection.rcv.queued() == 0;
+                if asks && connection.readable() == 0 {
+                    if !flags.has(RecvFlags::PEEK) {
+                        connection.pass_urgent();
+                    }
                     return nothing_to_read(connection);
                 }
                 let patient = flags.has(RecvFlags::WAITALL) && !flags.has(RecvFlags::DONTWAIT);

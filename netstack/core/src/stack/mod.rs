@@ -47,6 +47,7 @@ mod schedule;
 mod shortage;
 mod socket_calls;
 mod splice;
+mod stamps;
 mod strays;
 mod syn_cookies;
 mod table;
@@ -56,6 +57,7 @@ mod tcp_ingress;
 mod time_waits;
 mod turns;
 mod udp_calls;
+mod urgent_calls;
 mod waiting;
 
 pub use config::{Config, ConfigError, InterfaceConfig, Pools};

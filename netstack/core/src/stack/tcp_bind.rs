@@ -28,6 +28,8 @@ impl Bound {
         hangup: true,
         error: false,
         connecting: false,
+        stamped: false,
+        urgent: false,
     };
 
     pub(super) fn local_shown(&self) -> SocketAddr {

@@ -313,11 +313,13 @@ impl Stack {
                 let over = connection.state == TcpState::Closed;
                 let connecting = connection.is_connecting();
                 Readiness {
-                    readable: connection.rcv.queued() > 0 || connection.at_end(),
+                    readable: connection.readable() > 0 || connection.at_end(),
                     writable: !connecting && (connection.snd.room() > 0 || !connection.may_write()),
                     hangup: over || connection.state == TcpState::TimeWait,
                     error: connection.error().is_some(),
                     connecting,
+                    urgent: connection.rcv.has_urgent_byte(),
+                    stamped: connection.stamps().is_some_and(|told| !told.is_empty()),
                 }
             }
         })
@@ -437,6 +439,7 @@ impl Stack {
                 connection.advertise_user_timeout(Some(told));
             }
             SocketOption::NoDelay(nodelay) => connection.nodelay = nodelay,
+            SocketOption::Urgent(urgent) => connection.urgent_data = urgent,
             SocketOption::Cork(cork) => connection.cork = cork,
             SocketOption::QuickAck(quick) => {
                 connection.rcv.ack.quick = quick;
@@ -485,18 +488,6 @@ impl Stack {
     pub fn tcp_info(&self, socket: SocketId) -> Result<TcpInfo, SocketError> {
         let now = self.latest_time();
         Ok(self.table.tcp(socket)?.connection.info(now))
-    }
-
-    /// Bytes of the stream from what is read next to the end of urgent data, some of which may not have arrived yet
-    /// (RFC 9293, 3.8.5); `None` where there is none or all of it was read, as `SIOCATMARK` tells. Urgent data is read
-    /// like any other (`SO_OOBINLINE`, RFC 6093, 5), and a reader that asks for more bytes passes its end.
-    ///
-    /// # Errors
-    ///
-    /// [`SocketError::WrongKind`] where the socket is no connection.
-    // req: MUST-33
-    pub fn tcp_urgent(&self, socket: SocketId) -> Result<Option<usize>, SocketError> {
-        Ok(self.table.tcp(socket)?.connection.rcv.urgent())
     }
 
     /// The connections of the stack, held or not, for listings.

@@ -18,7 +18,7 @@ use super::traffic::Traffic;
 use super::{Context, Ecn, TcpConfig};
 use crate::Instant;
 use crate::news::News;
-use crate::socket::ConnectionError;
+use crate::socket::{ConnectionError, UrgentData};
 use crate::storage::Taking;
 use core::time::Duration;
 use txbuf::{CopyError, IovIter, NoMemory, Token};
@@ -89,6 +89,8 @@ pub(crate) struct Connection {
     pub(crate) nodelay: bool,
     /// Whether small segments wait for more to come (`TCP_CORK`).
     pub(crate) cork: bool,
+    /// What reading does with urgent data.
+    pub(crate) urgent_data: UrgentData,
     /// What most connections do without.
     pub(crate) extras: Option<Box<Extras>>,
     /// What the peer said of its timeout before anybody asked, as the option says it; zero for nothing.
@@ -208,6 +210,7 @@ impl Connection {
             timestamps: None,
             nodelay: false,
             cork: false,
+            urgent_data: UrgentData::default(),
             extras: None,
             told_timeout: 0,
             more: false,
@@ -316,10 +319,15 @@ impl Connection {
         peek: bool,
         taking: &mut Taking<'_>,
     ) -> Result<usize, CopyError> {
+        let (_, most) = self.stretch();
         if peek {
-            return self.rcv.peek(into, taking);
+            let skipped = usize::from(self.leaves_out());
+            return self.rcv.peek(into, (skipped, most), taking);
         }
-        let taken = self.rcv.read(into, taking)?;
+        if into.remaining() > 0 {
+            self.pass_urgent();
+        }
+        let taken = self.rcv.read(into, most, taking)?;
         if self.state.may_receive() && self.rcv.update_due() {
             self.rcv.ack.demand();
         }
@@ -329,13 +337,14 @@ impl Connection {
     /// Whether more may come before the application has to read, so that `wanted` bytes can be read at once.
     pub(crate) fn may_fill(&self, wanted: usize) -> bool {
         let over = self.read_shut || !self.state.may_receive();
-        self.rcv.queued() < wanted && !over && !self.rcv.is_full()
+        let (_, most) = self.stretch();
+        self.readable() < wanted.min(most) && !over && !self.rcv.is_full()
     }
 
     /// Whether the peer has closed its side and everything before was read.
     // req: U-40
     pub(crate) fn at_end(&self) -> bool {
-        self.rcv.queued() == 0
+        self.readable() == 0
             && (self.read_shut || !(self.state.may_receive() || self.is_handshaking()))
     }
 

@@ -2,6 +2,7 @@
 
 use super::KeepAlive;
 use super::fast_open::Opening;
+use super::stamps::Stamping;
 use super::times::Times;
 use super::user_timeout::UserTimeout;
 use core::time::Duration;
@@ -17,6 +18,8 @@ pub(crate) struct Extras {
     pub(crate) linger: Option<Duration>,
     /// When what waits to be read came.
     pub(crate) times: Option<Times>,
+    /// What is to be told of what was sent.
+    pub(crate) stamping: Option<Box<Stamping>>,
     /// The SYN is to carry data, or to ask for the right to (RFC 7413).
     pub(crate) opening: Option<Opening>,
 }

@@ -122,7 +122,11 @@ impl Connection {
     // req: MUST-66, MUST-32, MUST-62
     fn check_urgent(&mut self, seq: Seq, segment: &Segment) {
         let says = segment.flags.has(Flags::URG) && self.state.may_receive();
+        let overtaken = self.leaves_out();
         if says && self.rcv.hear_urgent(seq + usize::from(segment.urgent)) {
+            if overtaken {
+                self.rcv.leave_out();
+            }
             self.note(News::URGENT);
         }
     }
@@ -410,6 +414,7 @@ impl Connection {
     // req: U-28, RFC8961-08
     pub(super) fn advance(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
         self.acknowledge(ctx.now, segment, false);
+        self.stamp_acknowledged(ctx.now, ctx.counters);
         self.clear_soft_error();
         // RFC 6298, 5.3: the timer starts anew with every acknowledgement of new data.
         // req: RFC6298-13

@@ -24,12 +24,14 @@ pub(crate) mod reset;
 pub(crate) mod segment;
 pub(crate) mod send;
 pub(crate) mod seq;
+pub(crate) mod stamps;
 mod state;
 pub(crate) mod time_wait;
 mod timeout;
 pub(crate) mod timer;
 mod times;
 mod traffic;
+mod urgent;
 pub(crate) mod user_timeout;
 mod wishes;
 

@@ -46,6 +46,7 @@ fn event(socket: SocketId) -> Event {
         closed: false,
         completed: false,
         urgent: false,
+        stamped: false,
     }
 }
 

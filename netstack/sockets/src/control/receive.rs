@@ -9,22 +9,41 @@ use super::Writer;
 use crate::address::Domain;
 use crate::interfaces::number_of;
 use crate::options::Options;
+use crate::stamps::SOFTWARE;
+
+/// Bytes of `struct scm_timestamping`: three times.
+const SCM_TIMESTAMPING: usize = 48;
 
 /// When something came, if the program wants to know: to the microsecond or the nanosecond.
 pub(crate) fn tell_time(writer: &mut Writer, options: &Options, epoch: Duration, time: Instant) {
+    tell(writer, (options, options.tells_arrivals()), epoch, time);
+}
+
+/// When something happened to a message that was sent.
+pub(crate) fn tell_stamp(writer: &mut Writer, options: &Options, epoch: Duration, time: Instant) {
+    let stamped = options.stamping() & SOFTWARE != 0;
+    tell(writer, (options, stamped), epoch, time);
+}
+
+fn tell(writer: &mut Writer, (options, stamped): (&Options, bool), epoch: Duration, time: Instant) {
     let since = epoch.saturating_add(time.since(Instant::ZERO));
     let seconds = i64::try_from(since.as_secs())
         .unwrap_or(i64::MAX)
         .to_ne_bytes();
-    let (name, part) = if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) {
-        (libc::SO_TIMESTAMPNS, since.subsec_nanos())
+    let with = |part: u32| [seconds, i64::from(part).to_ne_bytes()].concat();
+    if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) {
+        let time = with(since.subsec_nanos());
+        writer.push(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &time);
     } else if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP) {
-        (libc::SO_TIMESTAMP, since.subsec_micros())
-    } else {
-        return;
-    };
-    let part = i64::from(part).to_ne_bytes();
-    writer.push(libc::SOL_SOCKET, name, &[seconds, part].concat());
+        let time = with(since.subsec_micros());
+        writer.push(libc::SOL_SOCKET, libc::SO_TIMESTAMP, &time);
+    }
+    if stamped {
+        // A `struct scm_timestamping`: there is no hardware that would fill in the other two.
+        let mut times = with(since.subsec_nanos());
+        times.resize(SCM_TIMESTAMPING, 0);
+        writer.push(libc::SOL_SOCKET, libc::SO_TIMESTAMPING, &times);
+    }
 }
 
 /// What the program wants to know of how a datagram came: of IPv4 by the options of IPv4, whatever the socket is.

@@ -4,12 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Control, parse};
 use crate::Errno;
-
-/// Bits of `SO_TIMESTAMPING` that one message may ask for.
-const STAMPS_OF_MESSAGE: u32 = libc::SOF_TIMESTAMPING_TX_HARDWARE
-    | libc::SOF_TIMESTAMPING_TX_SOFTWARE
-    | libc::SOF_TIMESTAMPING_TX_SCHED
-    | libc::SOF_TIMESTAMPING_TX_ACK;
+use crate::stamps::OF_MESSAGE;
 
 /// What control messages ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +17,8 @@ pub(crate) struct Wishes {
     pub(crate) hop_limit: Option<u8>,
     pub(crate) traffic_class: Option<u8>,
     pub(crate) dont_fragment: Option<bool>,
+    /// Bits of `SO_TIMESTAMPING`.
+    pub(crate) stamps: Option<u32>,
 }
 
 /// What a datagram goes by.
@@ -51,7 +48,7 @@ pub(crate) fn of_datagram(control: &[u8], way: Way) -> Result<Wishes, Errno> {
     }
     for message in &messages {
         match message.level {
-            libc::SOL_SOCKET => of_socket(message)?,
+            libc::SOL_SOCKET => wishes.stamps = of_socket(message)?.or(wishes.stamps),
             libc::IPPROTO_IP if way.to_v4 => of_v4(message, &mut wishes)?,
             libc::IPPROTO_IPV6 if way.to_v4 && way.of_v6 && message.kind == libc::IPV6_PKTINFO => {
                 let (address, interface) = v6_info(message.data)?;
@@ -67,28 +64,30 @@ pub(crate) fn of_datagram(control: &[u8], way: Way) -> Result<Wishes, Errno> {
     Ok(wishes)
 }
 
-/// What goes with a part of a stream, or with a packet: messages of the socket's level, and none of them means anything.
+/// What goes with a part of a stream, or with a packet: messages of the socket's level, of which only bits of
+/// `SO_TIMESTAMPING` mean anything.
 ///
 /// # Errors
 ///
 /// As for datagrams.
-pub(crate) fn of_others(control: &[u8]) -> Result<(), Errno> {
+pub(crate) fn of_others(control: &[u8]) -> Result<Option<u32>, Errno> {
     let messages = parse(control)?;
     let mut own = messages.iter().filter(|one| one.level == libc::SOL_SOCKET);
-    own.try_for_each(of_socket)
+    own.try_fold(None, |stamps, one| Ok(of_socket(one)?.or(stamps)))
 }
 
-fn of_socket(message: &Control<'_>) -> Result<(), Errno> {
+/// Bits of `SO_TIMESTAMPING`, if that is what it says.
+fn of_socket(message: &Control<'_>) -> Result<Option<u32>, Errno> {
     match message.kind {
         libc::SO_TIMESTAMPING => {
             let wanted = u32::from_ne_bytes(exactly(message.data)?);
-            match wanted & !STAMPS_OF_MESSAGE {
-                0 => Ok(()),
+            match wanted & !OF_MESSAGE {
+                0 => Ok(Some(wanted)),
                 _ => Err(Errno::EINVAL),
             }
         }
         // Those of sockets of one host mean nothing.
-        libc::SCM_RIGHTS | libc::SCM_CREDENTIALS => Ok(()),
+        libc::SCM_RIGHTS | libc::SCM_CREDENTIALS => Ok(None),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -144,6 +144,8 @@ impl Sockets {
                 let rate = options.pacing.unwrap_or(u64::MAX);
                 rate.to_ne_bytes().to_vec()
             }
+            // Behind it the number of a clock of hardware.
+            libc::SO_TIMESTAMPING => [int(options.stamping() as i32), int(0)].concat(),
             libc::SO_MEMINFO => {
                 let (send, receive) = self.buffers(asked);
                 meminfo_bytes(&self.stack, asked.id, send, receive)

@@ -36,6 +36,9 @@ impl Sockets {
         if self.set_interface(now, fd, (level, name), value)? {
             return Ok(());
         }
+        if (level, name) == (libc::SOL_SOCKET, libc::SO_TIMESTAMPING) {
+            self.begin_stamping(fd, number(value)? as u32)?;
+        }
         let limits = self.limits;
         let state = self.connection_state(fd);
         let over = state == Some(TcpState::Closed);
@@ -120,7 +123,7 @@ fn is_stream(file: &File) -> bool {
     matches!(file.object, Object::Stream(_))
 }
 
-pub(super) fn options_mut(file: &mut File) -> Result<(&mut Options, Option<SocketId>), Errno> {
+pub(crate) fn options_mut(file: &mut File) -> Result<(&mut Options, Option<SocketId>), Errno> {
     match &mut file.object {
         Object::Stream(stream) => {
             let id = stream.id();

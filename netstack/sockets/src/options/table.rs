@@ -72,6 +72,7 @@ pub(super) static TABLE: &[Entry] = &[
     entry(SOCKET, libc::SO_RCVLOWAT, Of::All, Takes::LowWater, 1),
     entry(SOCKET, libc::SO_TIMESTAMP, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_TIMESTAMPNS, Of::All, Takes::Flag, 0),
+    entry(SOCKET, libc::SO_TIMESTAMPING, Of::All, Takes::Any, 0),
     entry(SOCKET, libc::SO_ZEROCOPY, Of::All, Takes::Range(0, 1), 0),
     entry(SOCKET, libc::SO_SELECT_ERR_QUEUE, Of::All, Takes::Flag, 0),
     entry(TCP, libc::TCP_NODELAY, Of::Streams, Takes::Flag, 0),

@@ -5,7 +5,7 @@ use crate::host::{Host, Result, name};
 /// A socket in some state, beside those that it took to bring it there.
 pub(crate) struct Made {
     pub(crate) fd: i32,
-    others: Vec<i32>,
+    pub(crate) others: Vec<i32>,
     /// A port that nobody has, and one that somebody listens on or has datagrams sent to.
     pub(crate) free: u16,
     pub(crate) taken: u16,

@@ -5,9 +5,12 @@
 
 mod cases;
 mod differences;
+mod groups;
 mod host;
 mod kernel;
 mod messages;
+mod stamps;
+mod urgent;
 
 use std::collections::BTreeSet;
 
@@ -18,9 +21,12 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 2] = [
+static SUITES: [(&[State], &[Probe]); 5] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
+    (stamps::STATES, stamps::PROBES),
+    (urgent::STATES, urgent::PROBES),
+    (groups::STATES, groups::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {

@@ -31,7 +31,7 @@ const TOLD_V6: [(i32, i32); 4] = [
     (IPV6, libc::IPV6_RECVTCLASS),
 ];
 
-fn echo(domain: i32) -> [u8; 12] {
+pub(crate) fn echo(domain: i32) -> [u8; 12] {
     let kind = if domain == V4 { 8 } else { 128 };
     [kind, 0, 0, 0, 0, 0, 0, 1, b'p', b'i', b'n', b'g']
 }
@@ -242,7 +242,7 @@ fn group_v6(interface: u32) -> Vec<u8> {
 }
 
 /// A control message.
-fn cmsg(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
+pub(crate) fn cmsg(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
     let len = (16 + data.len()) as u64;
     let mut bytes = len.to_ne_bytes().to_vec();
     bytes.extend(level.to_ne_bytes());
@@ -253,7 +253,7 @@ fn cmsg(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
 }
 
 /// Control messages without what differs: times, and ports.
-fn show_control(mut bytes: &[u8]) -> String {
+pub(crate) fn show_control(mut bytes: &[u8]) -> String {
     let mut shown = Vec::new();
     while let Some((header, rest)) = bytes.split_at_checked(16) {
         let len = u64::from_ne_bytes(header[..8].try_into().expect("eight")) as usize;

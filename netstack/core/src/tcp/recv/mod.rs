@@ -37,6 +37,8 @@ pub(crate) struct Receiver {
     pub(crate) nxt: Seq,
     /// RCV.UP: behind what the peer calls urgent, or not ahead of what was read.
     up: Seq,
+    /// Whether the last urgent byte was taken out of its turn.
+    taken: bool,
     /// IRS, the peer's initial sequence number.
     pub(crate) irs: Seq,
     pub(crate) window: Window,
@@ -71,6 +73,7 @@ impl Receiver {
         Receiver {
             nxt: irs + 1,
             up: irs + 1,
+            taken: false,
             irs,
             window: Window::new(irs + 1 + window, scale),
             ack: AckState::default(),
@@ -275,7 +278,7 @@ impl Receiver {
         blocks
     }
 
-    /// Moves queued bytes into `into`, at most what it has room for, and returns how many.
+    /// Moves at most `most` queued bytes into `into`, as many as it has room for, and returns how many.
     ///
     /// # Errors
     ///
@@ -284,13 +287,14 @@ impl Receiver {
     pub(crate) fn read(
         &mut self,
         into: &mut IovIter<'_>,
+        most: usize,
         taking: &mut Taking<'_>,
     ) -> Result<usize, CopyError> {
         let mut taken = 0;
-        while into.remaining() > 0
+        while into.remaining().min(most - taken) > 0
             && let Some(front) = self.queue.front_mut()
         {
-            let n = front.len().min(into.remaining());
+            let n = front.len().min(into.remaining()).min(most - taken);
             let Ok(piece) = front.slice(..n) else { break };
             let put = match taking.put(piece, into) {
                 Ok(put) => put,
@@ -310,7 +314,7 @@ impl Receiver {
         Ok(taken)
     }
 
-    /// Puts queued bytes into `into` and leaves them queued (`MSG_PEEK`).
+    /// Puts at most `most` queued bytes into `into`, without the first `skipped`, and leaves all queued (`MSG_PEEK`).
     ///
     /// # Errors
     ///
@@ -318,15 +322,23 @@ impl Receiver {
     pub(crate) fn peek(
         &self,
         into: &mut IovIter<'_>,
+        (mut skipped, most): (usize, usize),
         taking: &mut Taking<'_>,
     ) -> Result<usize, CopyError> {
         let mut taken = 0;
         for span in &self.queue {
-            let n = span.len().min(into.remaining());
+            let from = skipped.min(span.len());
+            skipped -= from;
+            if from == span.len() {
+                continue;
+            }
+            let n = (span.len() - from).min(into.remaining()).min(most - taken);
             if n == 0 {
                 break;
             }
-            let Ok(piece) = span.slice(..n) else { break };
+            let Ok(piece) = span.slice(from..from + n) else {
+                break;
+            };
             match taking.put(piece, into) {
                 Ok(put) => taken += put,
                 Err(error) if taken == 0 => return Err(error),
