@@ -146,9 +146,20 @@ pub struct IpSpec {
     /// The hop limit.
     pub ttl: Option<u8>,
     /// The flow label of IPv6.
-    pub flow_label: Option<u32>,
-    /// What is done to a packet of the script before it leaves.
+    pub flow_label: Option<FlowLabel>,
+    /// Whether a packet of the host forbids its fragmentation.
+    pub dont_fragment: Option<bool>,
+    /// What is done to a packet of the script before it leaves, and what a packet of the host has to look like.
     pub shape: Option<Box<Shape>>,
+}
+
+/// What a script says about a flow label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowLabel {
+    /// It is this.
+    Is(u32),
+    /// It is one that the host chose, not zero, for all packets where the script says this.
+    Chosen,
 }
 
 /// What is done to the headers of a packet that is right before.
@@ -170,6 +181,8 @@ pub struct Shape {
     pub sum: Sum,
     /// Whether the checksum of the IPv4 header is wrong.
     pub header_sum_wrong: bool,
+    /// Only so many bytes of the packet leave.
+    pub cut: Option<u16>,
 }
 
 /// A checksum.
@@ -206,6 +219,21 @@ pub enum Body {
     Icmp(Icmp),
     /// A ping, or the answer to one.
     Echo(Echo),
+    /// What hosts and routers say about multicast groups.
+    Group(GroupMessage),
+}
+
+/// A message about multicast groups: of IGMP, or of MLD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMessage {
+    /// Whether it is of MLD.
+    pub v6: bool,
+    /// The type.
+    pub kind: u8,
+    /// The byte behind the type: of IGMP the time for answers.
+    pub code: u8,
+    /// What stands behind the checksum.
+    pub rest: Vec<u8>,
 }
 
 /// A ping, or the answer to one.

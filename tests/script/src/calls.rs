@@ -78,8 +78,13 @@ pub(crate) enum Op {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Int(i64),
-    Linger { on: bool, seconds: i64 },
+    Linger {
+        on: bool,
+        seconds: i64,
+    },
     Text(String),
+    /// A multicast group.
+    Group(IpAddr),
 }
 
 /// What a call returned.
@@ -311,6 +316,12 @@ impl Args<'_> {
         match expr {
             Expr::Text(text) => Ok(Value::Text(text.clone())),
             Expr::Struct(fields) => {
+                let of_group = |name: &str| matches!(name, "imr_multiaddr" | "ipv6mr_multiaddr");
+                let is_group =
+                    |(name, _): &&(Option<String>, Expr)| name.as_deref().is_some_and(of_group);
+                if let Some((_, group)) = fields.iter().find(is_group) {
+                    return self.ip(group).map(Value::Group);
+                }
                 let field = |wanted: &str| {
                     let found = fields
                         .iter()

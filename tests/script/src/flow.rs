@@ -31,6 +31,10 @@ pub(crate) struct Flow {
     /// How many timestamps were some ticks later than they should have been, since that was asked.
     late_ticks: usize,
     last: Option<(u32, u32)>,
+    /// Identifications of the host, by what the script calls them.
+    ids: HashMap<u32, u32>,
+    /// The flow label that the host chose.
+    label: Option<u32>,
 }
 
 impl Flow {
@@ -43,6 +47,8 @@ impl Flow {
             clock: HashMap::new(),
             late_ticks: 0,
             last: None,
+            ids: HashMap::new(),
+            label: None,
         }
     }
 
@@ -87,6 +93,30 @@ impl Flow {
         let known = *self.clock.entry(script).or_insert(live);
         self.late_ticks += usize::from((1..=LATE_TICKS).contains(&live.wrapping_sub(known)));
         (known != live).then_some(known)
+    }
+
+    /// The host sent the identification `live` where the script says `script`. Returns what is wrong with that: one
+    /// name is one number, and another name another one.
+    pub(crate) fn learn_id(&mut self, script: u32, live: u32) -> Option<String> {
+        let same = self.ids.iter().find(|(_, known)| **known == live);
+        if let Some((name, _)) = same.filter(|(name, _)| **name != script) {
+            return Some(format!(
+                "its identification is the one that was {name} before"
+            ));
+        }
+        let known = *self.ids.entry(script).or_insert(live);
+        (known != live).then(|| {
+            format!("its identification is not the one that was {script} before: {live}, and not {known}")
+        })
+    }
+
+    /// The host chose the flow label `live`. Returns what is wrong with it: it is zero, or not that of packets before.
+    pub(crate) fn learn_label(&mut self, live: u32) -> Option<String> {
+        let known = *self.label.get_or_insert(live);
+        if live == 0 {
+            return Some("it has no flow label".into());
+        }
+        (known != live).then(|| format!("its flow label is {live:#x}, and was {known:#x} before"))
     }
 
     /// How many timestamps were a little late since the last call: of a host in real time the clock goes on between two

@@ -110,7 +110,7 @@ fn run_script(script: &Script, options: &Options) -> Result<(Played, Duration), 
     if lasts(script) > LONGEST {
         return Err("it takes more than an hour: run it in virtual time".into());
     }
-    let mut host = LiveHost::new(&script.settings)?;
+    let mut host = LiveHost::new(script)?;
     host.begin();
     let played = play(script, &mut host, options.allow_shell);
     Ok((played, host.stalled()))

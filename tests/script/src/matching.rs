@@ -1,11 +1,13 @@
 //! Whether a packet of the host is the one that the script expects.
 
-use crate::ast::{Body, Class, Echo, Icmp, Packet, Quote, Segment, TcpOption};
+use crate::ast::{
+    Body, Class, Echo, FlowLabel, GroupMessage, Icmp, Packet, Quote, Segment, Shape, TcpOption,
+};
 use crate::capture::{Direction, Record};
 use crate::flow::Flow;
 use crate::pattern;
 use crate::show;
-use crate::wire::{Carried, Seen, TcpSeen};
+use crate::wire::{self, Address, Carried, Layers, Seen, TcpSeen};
 
 const SYN: u16 = 0x02;
 const RST: u16 = 0x04;
@@ -20,6 +22,13 @@ pub(crate) fn differences(
     packets: &[Record],
 ) -> Vec<String> {
     let mut wrong = ip(expected, seen, flow);
+    if let Some(shape) = &expected.ip.shape {
+        headers(shape, seen, flow, &mut wrong);
+        if let Some(part) = shape.part {
+            fragment(&expected.body, part, seen, flow, &mut wrong);
+            return wrong;
+        }
+    }
     match (&expected.body, &seen.carried) {
         (Body::Tcp(expected), Carried::Tcp(segment)) => tcp(expected, segment, flow, &mut wrong),
         (
@@ -57,6 +66,9 @@ pub(crate) fn differences(
                 quoted,
             },
         ) => echo(expected, (*kind, *code, *word), quoted, &mut wrong),
+        (Body::Group(expected), Carried::Igmp { .. } | Carried::Icmp { .. }) => {
+            group(expected, &seen.layers, &mut wrong);
+        }
         _ => wrong.push("it is of another protocol".into()),
     }
     wrong
@@ -85,7 +97,112 @@ fn echo(expected: &Echo, head: (u8, u8, u32), data: &[u8], wrong: &mut Vec<Strin
     wrong.extend(pattern::fault(0, data));
 }
 
-fn ip(expected: &Packet, seen: &Seen, flow: &Flow) -> Vec<String> {
+/// A message about groups, byte for byte.
+fn group(expected: &GroupMessage, seen: &Layers, wrong: &mut Vec<String>) {
+    let head = [expected.kind, expected.code];
+    if seen.body.get(..2) != Some(&head[..]) {
+        wrong.push(format!(
+            "it is not of type {} and code {}",
+            expected.kind, expected.code
+        ));
+    }
+    let rest = seen.body.get(4..).unwrap_or_default();
+    if rest != expected.rest {
+        wrong.push(format!(
+            "behind its checksum stand {rest:02x?}, and not {:02x?}",
+            expected.rest
+        ));
+    }
+}
+
+/// What a script says about the headers between that of IP and what it carries, and bytes at their places.
+fn headers(shape: &Shape, seen: &Seen, flow: &mut Flow, wrong: &mut Vec<String>) {
+    let layers = &seen.layers;
+    match (shape.id, layers.id) {
+        (Some(script), Some(live)) => wrong.extend(flow.learn_id(script, live)),
+        (Some(_), None) => wrong.push("it has no identification".into()),
+        (None, _) => {}
+    }
+    if !shape.options.is_empty() && shape.options != layers.options {
+        wrong.push(format!(
+            "its IP options are {:02x?}, and not {:02x?}",
+            layers.options, shape.options
+        ));
+    }
+    if !shape.extensions.is_empty() && shape.extensions != layers.extensions {
+        wrong.push(format!(
+            "its extension headers are {:02x?}, and not {:02x?}",
+            layers.extensions, shape.extensions
+        ));
+    }
+    for (at, bytes) in &shape.bytes {
+        let from = usize::from(*at);
+        let there = seen.bytes.get(from..from + bytes.len());
+        if there != Some(bytes) {
+            wrong.push(format!(
+                "at byte {at} stand {there:02x?}, and not {bytes:02x?}"
+            ));
+        }
+    }
+}
+
+/// A fragment has to carry just these bytes of what the host sends, and to say so.
+fn fragment(
+    body: &Body,
+    (from, to): (u16, u16),
+    seen: &Seen,
+    flow: &mut Flow,
+    wrong: &mut Vec<String>,
+) {
+    let Some((offset, more)) = seen.layers.fragment else {
+        return wrong.push("it is no fragment".into());
+    };
+    let Some(whole) = whole(body, seen, flow) else {
+        return wrong.push("only of datagrams and pings can parts be expected".into());
+    };
+    let (begin, end) = (usize::from(from), usize::from(to));
+    let follows = end < whole.len();
+    if (offset, more) != (from, follows) {
+        wrong.push(format!(
+            "it begins at byte {offset} and others {}, and not at {from}",
+            if more { "follow" } else { "do not follow" }
+        ));
+    }
+    let part = whole.get(begin..end.min(whole.len())).unwrap_or_default();
+    if part.len() != seen.layers.body.len() {
+        let (len, wanted) = (seen.layers.body.len(), part.len());
+        wrong.push(format!("it carries {len} bytes, and not {wanted}"));
+    } else if let Some(at) = (0..part.len()).find(|&at| part[at] != seen.layers.body[at]) {
+        wrong.push(format!("byte {} of the datagram is another", begin + at));
+    }
+}
+
+/// All that IP has to carry of what the host sends in parts.
+fn whole(body: &Body, seen: &Seen, flow: &Flow) -> Option<Vec<u8>> {
+    let address = Address {
+        src: seen.src,
+        dst: seen.dst,
+        class: 0,
+        ttl: 0,
+        label: 0,
+    };
+    let packet = match body {
+        Body::Udp(len) => {
+            let data = pattern::bytes(0, usize::from(*len));
+            wire::udp(address, flow.local.port(), flow.remote.port(), &data)
+        }
+        Body::Echo(echo) => {
+            let data = pattern::bytes(0, usize::from(echo.len));
+            let word = u32::from(echo.id) << 16 | u32::from(echo.seq);
+            wire::icmp(address, echo.kind, 0, word, &data)
+        }
+        _ => return None,
+    };
+    let header = if seen.src.is_ipv4() { 20 } else { 40 };
+    packet.get(header..).map(<[u8]>::to_vec)
+}
+
+fn ip(expected: &Packet, seen: &Seen, flow: &mut Flow) -> Vec<String> {
     let mut wrong = Vec::new();
     if !seen.intact {
         wrong.push("its checksum is wrong".into());
@@ -117,11 +234,27 @@ fn ip(expected: &Packet, seen: &Seen, flow: &Flow) -> Vec<String> {
     if let Some(ttl) = expected.ip.ttl.filter(|ttl| *ttl != seen.ttl) {
         wrong.push(format!("its hop limit is {}, and not {ttl}", seen.ttl));
     }
-    if let Some(label) = expected.ip.flow_label.filter(|label| *label != seen.label) {
-        wrong.push(format!(
+    match expected.ip.flow_label {
+        Some(FlowLabel::Is(label)) if label != seen.label => wrong.push(format!(
             "its flow label is {:#x}, and not {label:#x}",
             seen.label
-        ));
+        )),
+        Some(FlowLabel::Chosen) => wrong.extend(flow.learn_label(seen.label)),
+        _ => {}
+    }
+    if seen.layers.reserved {
+        wrong.push("its reserved flag is set".into());
+    }
+    let forbids = seen.layers.dont_fragment;
+    if expected
+        .ip
+        .dont_fragment
+        .is_some_and(|wanted| wanted != forbids)
+    {
+        wrong.push(match forbids {
+            true => "it forbids its fragmentation".into(),
+            false => "it does not forbid its fragmentation".into(),
+        });
     }
     wrong
 }
@@ -182,6 +315,9 @@ fn ports((src, dst): (u16, u16), flow: &mut Flow, wrong: &mut Vec<String>) {
     if flow.local.port() == 0 {
         flow.local.set_port(src);
     }
+    if src == 0 {
+        wrong.push("it comes from port 0".into());
+    }
     let (local, remote) = (flow.local.port(), flow.remote.port());
     if (src, dst) != (local, remote) {
         wrong.push(format!(
@@ -236,6 +372,16 @@ fn icmp(expected: &Icmp, (kind, code, word): (u8, u8, u32), wrong: &mut Vec<Stri
     let pointer = if expected.v6 { word } else { word >> 24 };
     if let Some(wanted) = expected.pointer.filter(|wanted| *wanted != pointer) {
         wrong.push(format!("it points at byte {pointer}, and not at {wanted}"));
+    }
+    // What is of no use is zero (RFC 792; RFC 4443, 3).
+    let unused = match (expected.v6, kind, code) {
+        (false, 3, 4) => word >> 16,
+        (false, 12, _) => word & 0xff_ffff,
+        (false, 3 | 4 | 11, _) | (true, 1 | 3, _) => word,
+        _ => 0,
+    };
+    if unused != 0 {
+        wrong.push(format!("bits that mean nothing are set: {unused:#x}"));
     }
 }
 

@@ -118,16 +118,6 @@ pub(crate) fn constant(name: &str) -> Option<i64> {
         "TCP_NOTSENT_LOWAT" => 25,
         "TCP_FASTOPEN" => libc::TCP_FASTOPEN,
         "TCP_FASTOPEN_CONNECT" => libc::TCP_FASTOPEN_CONNECT,
-        "IP_TOS" => libc::IP_TOS,
-        "IP_TTL" => libc::IP_TTL,
-        "IP_MTU_DISCOVER" => libc::IP_MTU_DISCOVER,
-        "IP_PMTUDISC_DONT" => libc::IP_PMTUDISC_DONT,
-        "IP_PMTUDISC_DO" => libc::IP_PMTUDISC_DO,
-        "IP_MTU" => libc::IP_MTU,
-        "IP_RECVERR" => libc::IP_RECVERR,
-        "IPV6_UNICAST_HOPS" => libc::IPV6_UNICAST_HOPS,
-        "IPV6_TCLASS" => libc::IPV6_TCLASS,
-        "IPV6_V6ONLY" => libc::IPV6_V6ONLY,
         "MSG_DONTWAIT" => libc::MSG_DONTWAIT,
         "MSG_PEEK" => libc::MSG_PEEK,
         "MSG_WAITALL" => libc::MSG_WAITALL,
@@ -154,8 +144,31 @@ pub(crate) fn constant(name: &str) -> Option<i64> {
         "SIOCINQ" | "FIONREAD" => 0x541B,
         "SIOCOUTQ" | "TIOCOUTQ" => 0x5411,
         "SIOCOUTQNSD" => 0x894B,
-        _ => return errno(name).map(i64::from),
+        _ => return of_ip(name).or_else(|| errno(name)).map(i64::from),
     }))
+}
+
+/// The value of a constant of the sockets of IP.
+fn of_ip(name: &str) -> Option<libc::c_int> {
+    Some(match name {
+        "IP_TOS" => libc::IP_TOS,
+        "IP_TTL" => libc::IP_TTL,
+        "IP_ADD_MEMBERSHIP" => libc::IP_ADD_MEMBERSHIP,
+        "IP_DROP_MEMBERSHIP" => libc::IP_DROP_MEMBERSHIP,
+        "IPV6_JOIN_GROUP" | "IPV6_ADD_MEMBERSHIP" => libc::IPV6_ADD_MEMBERSHIP,
+        "IPV6_LEAVE_GROUP" | "IPV6_DROP_MEMBERSHIP" => libc::IPV6_DROP_MEMBERSHIP,
+        "IPV6_MTU_DISCOVER" => libc::IPV6_MTU_DISCOVER,
+        "IPV6_PMTUDISC_DO" => libc::IPV6_PMTUDISC_DO,
+        "IP_MTU_DISCOVER" => libc::IP_MTU_DISCOVER,
+        "IP_PMTUDISC_DONT" => libc::IP_PMTUDISC_DONT,
+        "IP_PMTUDISC_DO" => libc::IP_PMTUDISC_DO,
+        "IP_MTU" => libc::IP_MTU,
+        "IP_RECVERR" => libc::IP_RECVERR,
+        "IPV6_UNICAST_HOPS" => libc::IPV6_UNICAST_HOPS,
+        "IPV6_TCLASS" => libc::IPV6_TCLASS,
+        "IPV6_V6ONLY" => libc::IPV6_V6ONLY,
+        _ => return None,
+    })
 }
 
 /// The type of ICMP `name`, of the version that is asked for.
@@ -174,6 +187,22 @@ pub(crate) fn icmp_type(v6: bool, name: &str) -> Option<u8> {
         (true, "parameter_problem") => 4,
         (true, "echo_request") => 128,
         (true, "echo_reply") => 129,
+        _ => return None,
+    })
+}
+
+/// The type `name` of messages about groups: of IGMP, or of MLD.
+pub(crate) fn group_type(v6: bool, name: &str) -> Option<u8> {
+    Some(match (v6, name) {
+        (false, "query") => 0x11,
+        (false, "report1") => 0x12,
+        (false, "report2") => 0x16,
+        (false, "leave") => 0x17,
+        (false, "report") => 0x22,
+        (true, "query") => 130,
+        (true, "report1") => 131,
+        (true, "done") => 132,
+        (true, "report") => 143,
         _ => return None,
     })
 }

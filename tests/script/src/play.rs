@@ -297,7 +297,7 @@ impl<'a> Player<'a> {
             Carried::Udp {
                 src_port, dst_port, ..
             } => Some((*src_port, *dst_port)),
-            _ => None,
+            _ => seen.layers.ports_of_datagram(),
         };
         if let Some((src, dst)) = ports {
             flow.local.set_port(src);

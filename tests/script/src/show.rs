@@ -46,6 +46,17 @@ pub(crate) fn packet(seen: &Seen, flow: Option<&Flow>) -> String {
         Carried::Udp { payload, .. } => {
             let _ = write!(text, "udp ({})", payload.len());
         }
+        Carried::Igmp { kind, code, rest } => {
+            let _ = write!(text, "igmp {kind} code {code} {}", hex(rest));
+        }
+        Carried::Icmp {
+            kind: kind @ (130..=132 | 143),
+            code,
+            ..
+        } => {
+            let rest = seen.layers.body.get(4..).unwrap_or_default();
+            let _ = write!(text, "mld {kind} code {code} {}", hex(rest));
+        }
         Carried::Icmp {
             kind, code, word, ..
         } => {
@@ -57,7 +68,14 @@ pub(crate) fn packet(seen: &Seen, flow: Option<&Flow>) -> String {
                 let _ = write!(text, " mtu {}", word & 0xffff);
             }
         }
-        Carried::Other(what) => text.push_str(what),
+        Carried::Other(what) => match seen.layers.fragment {
+            Some((offset, more)) => {
+                let end = usize::from(offset) + seen.layers.body.len();
+                let last = if more { "" } else { ", the last" };
+                let _ = write!(text, "[part {offset}:{end}]{last}");
+            }
+            None => text.push_str(what),
+        },
     }
     text
 }
@@ -93,7 +111,6 @@ pub(crate) fn options(options: &[TcpOption], flow: Option<&Flow>) -> String {
 }
 
 fn option_text(option: &TcpOption, flow: Option<&Flow>) -> String {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
     match option {
         TcpOption::Eol => "eol".into(),
         TcpOption::Nop => "nop".into(),
@@ -114,4 +131,8 @@ fn option_text(option: &TcpOption, flow: Option<&Flow>) -> String {
         TcpOption::FastOpen(cookie) => format!("FO {}", hex(cookie)),
         TcpOption::FastOpenExperiment(cookie) => format!("FOEXP {}", hex(cookie)),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

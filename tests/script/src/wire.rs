@@ -3,11 +3,13 @@
 
 mod build;
 mod checksum;
+mod layers;
 mod options;
 mod read;
 mod shape;
 
-pub(crate) use build::{Address, TcpFields, icmp, tcp, udp};
+pub(crate) use build::{Address, TcpFields, group, icmp, tcp, udp};
+pub(crate) use layers::Layers;
 pub(crate) use read::{Carried, Seen, TcpSeen, read};
 pub(crate) use shape::shape;
 

@@ -240,3 +240,61 @@ fn folders_that_go_round_in_circles_are_searched_once() {
     let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
     assert_eq!(found, [folder.path().join("a.pkt")]);
 }
+
+/// What is told of a script whose socket has sent 3000 bytes, all of whose packets but `line` are as they should be.
+fn told_of_fragment(line: &str) -> String {
+    let open = "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3
++0 connect(3, ..., ...) = 0
++0 write(3, ..., 3000) = 3000
++0 > [id 1, part 0:1480] udp (3000)
+";
+    let end = "+0 > [part 2960:3008] udp (3000)\n";
+    let text = format!("{open}{line}\n{end}");
+    let script = parse(Path::new("a.pkt"), &text).expect("a script");
+    let outcome = run_script(&script, &Options::default());
+    let failure = outcome.failure.map(|failure| failure.to_string());
+    failure.unwrap_or_else(|| "it holds".to_owned())
+}
+
+#[test]
+fn every_byte_of_a_part_counts() {
+    let holds = told_of_fragment("+0 > [id 1, nodf, part 1480:2960] udp (3000)");
+    assert_eq!(holds, "it holds");
+    for (line, what) in [
+        (
+            "[part 1480:2968] udp (3000)",
+            "it carries 1480 bytes, and not 1488",
+        ),
+        (
+            "[part 1488:2960] udp (3000)",
+            "it begins at byte 1480 and others follow, and not at 1488",
+        ),
+        (
+            "[part 1480:2960] udp (2952)",
+            "it begins at byte 1480 and others follow",
+        ),
+        (
+            "[id 2, part 1480:2960] udp (3000)",
+            "its identification is the one that was 1 before",
+        ),
+        (
+            "[df, part 1480:2960] udp (3000)",
+            "it does not forbid its fragmentation",
+        ),
+        (
+            "[at 8:3f] udp (3000)",
+            "at byte 8 stand Some([40]), and not [3f]",
+        ),
+        (
+            "[options 94040000] udp (3000)",
+            "its IP options are [], and not [94, 04, 00, 00]",
+        ),
+        ("udp (3000)", "it is of another protocol"),
+    ] {
+        let told = told_of_fragment(&format!("+0 > {line}"));
+        assert!(
+            told.starts_with(&format!("a.pkt:5: {what}")),
+            "{line}: {told}"
+        );
+    }
+}

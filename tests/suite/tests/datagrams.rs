@@ -359,12 +359,12 @@ fn what_must_not_be_answered_is_not() {
 // req: RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
 #[test]
 fn a_datagram_that_stays_incomplete_is_given_up_and_reported() {
-    for (v6, seconds) in [(false, 30), (true, 60)] {
+    for v6 in [false, true] {
         let mut lab = lab(1500);
         let datagram = parts(&incoming(v6, 53, &bytes(2_000)), 9, 512);
         lab.inject(&datagram[0]);
         lab.inject(&datagram[2]);
-        assert_eq!(lab.pass(SECOND * seconds - SECOND / 100), []);
+        assert_eq!(lab.pass(SECOND * 60 - SECOND / 100), []);
         let sent = lab.pass(SECOND / 50);
         assert_eq!(sent.len(), 1);
         let error = Icmp::of(&Ip::parse(&sent[0].1)).expect("ICMP");

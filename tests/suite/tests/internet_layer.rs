@@ -369,7 +369,42 @@ fn the_first_fragment_has_all_headers_and_every_one_the_same_ip_header() {
     }
 }
 
-// req: RFC1191-15
+/// What the stack says of a fragment of UDP from `offset` on, which others follow or not.
+fn told_of_fragment(next: u8, offset: u16, more: bool, payload: &[u8]) -> Option<Icmp> {
+    let mut lab = Lab::default();
+    let [high, low] = (offset | u16::from(more)).to_be_bytes();
+    let mut fragment = vec![next, 0, high, low, 0, 0, 0, 7];
+    fragment.extend(payload);
+    let packet = to_stack(protocol::FRAGMENT, &fragment);
+    lab.inject(&packet);
+    let sent = lab.sent();
+    assert!(sent.len() <= 1);
+    let told = Icmp::of(&Ip::parse(sent.first()?))?;
+    assert_eq!(told.payload, packet, "the fragment is quoted");
+    Some(told)
+}
+
+// req: RFC8200-18, RFC8200-19, RFC8200-20, RFC7112-02, RFC7112-03
+#[test]
+fn what_is_wrong_with_a_fragment_is_told_even_without_its_transport_header() {
+    for (next, offset, more, len, told) in [
+        (protocol::TCP, 0, true, 8, Some((3, 0))),
+        (60, 0, true, 8, Some((3, 0))),
+        (protocol::UDP, 65_528, false, 8, Some((0, 42))),
+        (protocol::UDP, 8, true, 9, Some((0, 4))),
+        // Perhaps they are parts of errors.
+        (protocol::ICMPV6, 65_528, false, 8, None),
+        (protocol::ICMPV6, 8, true, 9, None),
+    ] {
+        let payload = vec![2; len];
+        let seen = told_of_fragment(next, offset, more, &payload);
+        let seen = seen.map(|told| (told.kind, told.word));
+        let wanted = told.map(|(code, pointer)| ((4, code), pointer));
+        assert_eq!(seen, wanted, "{next} {offset} {len}");
+    }
+}
+
+// req: RFC1191-10, RFC1191-15, RFC8201-10
 #[test]
 fn a_path_that_is_taken_to_be_larger_again_repeats_nothing() {
     let mut remote = Remote::accepts(Lab::default(), &Offer::default());
@@ -380,8 +415,10 @@ fn a_path_that_is_taken_to_be_larger_again_repeats_nothing() {
     remote.acknowledge(&last);
     assert!(remote.pass(Duration::from_secs(3_600)).is_empty());
     remote.write(&[1; 3_000]);
-    let bytes: usize = remote.sent().iter().map(|s| s.payload.len()).sum();
+    let sent = remote.sent();
+    let bytes: usize = sent.iter().map(|s| s.payload.len()).sum();
     assert_eq!(bytes, 3_000, "each byte once");
+    assert!(sent[0].payload.len() > 1_300, "as long as the link takes");
     remote.nothing();
 }
 

@@ -108,18 +108,27 @@ pub(crate) fn echo_reply(
 /// Whom to tell that `original`, a packet as it was received, met the error `kind`; `None` if nobody
 /// may be told.
 ///
-/// Never answered are ICMP errors and redirects, fragments other than the first, packets to multicast
+/// Never answered are ICMP errors and redirects, IPv4 fragments other than the first, packets to multicast
 /// or broadcast addresses, and packets from an address that does not name one host (RFC 1122 section
 /// 3.2.2, RFC 1812 section 4.3.2.7, RFC 4443 section 2.4 (e)). Two errors pass for IPv6 multicast: too
-/// big, and an option that asks for it.
+/// big, and an option that asks for it. Of later IPv6 fragments only what is wrong with them as fragments is told
+/// (RFC 8200 section 4.5): what they are part of may be an ICMP error.
 // req: RFC1122-26, RFC1122-27, RFC1122-29, RFC1122-30, RFC4443-07, RFC4443-08, RFC4443-09
 pub(crate) fn recipient(
     kind: IcmpError,
     original: &Packet,
     addresses: &Addresses,
 ) -> Option<IpAddr> {
-    let quoted = quote::read(original, 0)?;
+    let quoted = offender(kind, original)?;
     let (src, dst) = (quoted.src.ip(), quoted.dst.ip());
+    let of_fragment = src.is_ipv6()
+        && matches!(
+            kind,
+            IcmpError::ParameterProblem {
+                problem: Problem::Header,
+                ..
+            }
+        );
     let multicast_passes = matches!(kind, IcmpError::TooBig { .. })
         || matches!(
             kind,
@@ -131,13 +140,25 @@ pub(crate) fn recipient(
             }
         );
     let multicast_passes = multicast_passes && dst.is_ipv6();
-    let silent = quoted.later_fragment
+    let silent = (quoted.later_fragment && !of_fragment)
         || !classify::names_one_host(src)
         || addresses.is_broadcast(src)
         || addresses.is_broadcast(dst)
         || (dst.is_multicast() && !multicast_passes)
         || quoted.is_icmp_error();
     (!silent).then_some(src)
+}
+
+/// What is known of `original`, which met the error `kind`.
+fn offender(kind: IcmpError, original: &Packet) -> Option<quote::Quoted> {
+    match kind {
+        // Its headers are not all there, which is what is wrong with it.
+        IcmpError::ParameterProblem {
+            problem: Problem::HeaderChain,
+            ..
+        } => quote::read(original, 0).or_else(|| quote::read_fixed(original)),
+        _ => quote::read(original, 0),
+    }
 }
 
 /// A complete packet that tells `to`, the [`recipient`], of the error `kind` that `original` met, or `None` if the host
@@ -157,7 +178,7 @@ pub(crate) fn error(
     ident: u16,
     small: &mut Chain,
 ) -> Option<Packet> {
-    let sent_to = quote::read(original, 0)?.dst.ip();
+    let sent_to = offender(kind, original)?.dst.ip();
     let from = match addresses.owns(sent_to) {
         true => sent_to,
         false => addresses.select_source(iface, to, None)?,

@@ -7,7 +7,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet};
 use txbuf::{NoRoom, Packet, checksum};
 
 use super::output::{OutHeader, push_header};
-use super::{IpHeader, pseudo_header_sum};
+use super::{IpHeader, options, pseudo_header_sum};
 
 /// Groups that one report has room for: its headers and records fit the header area.
 pub(crate) const MOST_RECORDS: usize = 4;
@@ -46,14 +46,36 @@ pub(crate) struct Query {
 
 /// Reads an IGMP message whose checksum is right, or an MLD one of which that is known; `None` if it is no query, or
 /// not one that a router of this link sends.
-// req: RFC3376-02, RFC3376-10, RFC3810-02, RFC3810-12
+// req: RFC3376-02, RFC3376-10, RFC3376-13, RFC3810-02, RFC3810-12
 pub(crate) fn query(header: &IpHeader, packet: &Packet) -> Option<Query> {
     let mut bytes = [0; 24];
     let copied = packet.copy_to(header.header_len, &mut bytes).ok()?;
     let bytes = bytes.get(..copied)?;
-    match header.dst {
+    let query = match header.dst {
         IpAddr::V4(_) => query_v4(bytes, header),
         IpAddr::V6(_) => query_v6(bytes, header),
+    }?;
+    // IGMPv1 is older than the alert (RFC 3376, 9.1; RFC 3810, 6.2).
+    let alerts = query.version == Version::One || alerts_routers(header, packet);
+    alerts.then_some(query)
+}
+
+/// Whether the IP header, whose options make sense, has a router alert: routers do not pass such a message on, as they
+/// would one from far away.
+fn alerts_routers(header: &IpHeader, packet: &Packet) -> bool {
+    let head = packet.headers();
+    match header.dst {
+        IpAddr::V4(_) => {
+            let options = head.get(super::IPV4_HEADER..header.header_len);
+            options::has_alert_v4(options.unwrap_or_default())
+        }
+        IpAddr::V6(_) => {
+            let start = super::IPV6_HEADER;
+            let units = head.get(start + 1).copied().map_or(0, usize::from);
+            let options = head.get(start + 2..start + 8 + 8 * units);
+            let hop_by_hop = head.get(6).copied() == Some(IpProtocol::HopByHop.into());
+            hop_by_hop && options::has_alert_v6(options.unwrap_or_default())
+        }
     }
 }
 

@@ -59,6 +59,33 @@ pub(crate) fn copied_v4(options: &[u8], out: &mut [u8]) -> usize {
     padded
 }
 
+/// Whether a router alert (RFC 2113) is among the options of an IPv4 header, which have passed [`check_v4`].
+pub(crate) fn has_alert_v4(options: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(&kind) = options.get(at) {
+        match kind {
+            V4_END => return false,
+            V4_ALERT => return true,
+            V4_NOP => at += 1,
+            _ => at += options.get(at + 1).copied().map_or(2, usize::from).max(2),
+        }
+    }
+    false
+}
+
+/// Whether a router alert (RFC 2711) is among the options of an IPv6 header, which have passed [`check_v6`].
+pub(crate) fn has_alert_v6(options: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(&kind) = options.get(at) {
+        match kind {
+            V6_ROUTER_ALERT => return true,
+            V6_PAD1 => at += 1,
+            _ => at += 2 + options.get(at + 1).copied().map_or(0, usize::from),
+        }
+    }
+    false
+}
+
 /// What an IPv6 option that this host does not know asks for (RFC 8200 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum V6OptionProblem {
@@ -113,6 +140,7 @@ const V4_END: u8 = 0;
 const V4_NOP: u8 = 1;
 const V4_LOOSE_ROUTE: u8 = 131;
 const V4_STRICT_ROUTE: u8 = 137;
+const V4_ALERT: u8 = 148;
 const V4_COPY_BIT: u8 = 0x80;
 
 const V6_PAD1: u8 = 0;

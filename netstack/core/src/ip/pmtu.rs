@@ -68,6 +68,11 @@ impl PmtuCache {
         }
     }
 
+    /// How long what a report said is not doubted.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.config.lifetime
+    }
+
     /// The size for packets to `dst` over an interface that takes `iface_mtu`.
     ///
     /// An estimate older than its lifetime no longer counts: the next large packet tries again

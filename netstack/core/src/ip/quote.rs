@@ -49,15 +49,27 @@ impl Quoted {
 /// bytes of its transport header; `None` if it makes no sense.
 pub(crate) fn read(packet: &Packet, at: usize) -> Option<Quoted> {
     let mut scratch = [0; SCRATCH];
-    let bytes = match packet.copy_to(at, &mut scratch) {
-        Ok(len) => scratch.get(..len)?,
-        // Of a payload that the CPU may not read, what is in the header area has to do.
-        Err(_) => packet.headers().get(at..)?,
-    };
+    let bytes = start(packet, at, &mut scratch)?;
     match bytes.first()? >> 4 {
         4 => read_v4(bytes),
         6 => read_v6(bytes),
         _ => None,
+    }
+}
+
+/// Reads of the IPv6 `packet` only its fixed header: what its chain of headers leads to does not stand in it, so that it
+/// is no ICMP error.
+pub(crate) fn read_fixed(packet: &Packet) -> Option<Quoted> {
+    let mut scratch = [0; SCRATCH];
+    fixed_v6(start(packet, 0, &mut scratch)?)
+}
+
+/// The first bytes of what starts at `at` of `packet`.
+fn start<'a>(packet: &'a Packet, at: usize, scratch: &'a mut [u8; SCRATCH]) -> Option<&'a [u8]> {
+    match packet.copy_to(at, scratch) {
+        Ok(len) => scratch.get(..len),
+        // Of a payload that the CPU may not read, what is in the header area has to do.
+        Err(_) => packet.headers().get(at..),
     }
 }
 
@@ -126,13 +138,13 @@ fn read_v4(bytes: &[u8]) -> Option<Quoted> {
     read_transport(quoted, bytes.get(header_len..)?)
 }
 
-fn read_v6(bytes: &[u8]) -> Option<Quoted> {
-    if bytes.len() < IPV6_HEADER {
+fn fixed_v6(bytes: &[u8]) -> Option<Quoted> {
+    let view = Ipv6Packet::new_unchecked(bytes.get(..IPV6_HEADER)?);
+    if view.version() != 6 {
         return None;
     }
-    let view = Ipv6Packet::new_unchecked(bytes);
     let (src, dst): (Ipv6Addr, Ipv6Addr) = (view.src_addr(), view.dst_addr());
-    let mut quoted = Quoted {
+    Some(Quoted {
         protocol: view.next_header(),
         src: SocketAddr::new(IpAddr::V6(src), 0),
         dst: SocketAddr::new(IpAddr::V6(dst), 0),
@@ -141,7 +153,11 @@ fn read_v6(bytes: &[u8]) -> Option<Quoted> {
         total_len: view.total_len(),
         later_fragment: false,
         icmp_type: None,
-    };
+    })
+}
+
+fn read_v6(bytes: &[u8]) -> Option<Quoted> {
+    let mut quoted = fixed_v6(bytes)?;
     let mut at = IPV6_HEADER;
     for _ in 0..MAX_EXTENSIONS {
         let rest = bytes.get(at..)?;

@@ -30,7 +30,7 @@ pub(crate) struct ReassemblyLimits {
     pub(crate) datagrams: usize,
     /// Most unfinished datagrams from one source.
     pub(crate) per_source: usize,
-    /// How long after its first fragment an IPv4 datagram is given up.
+    /// How long after its first fragment an IPv4 datagram is given up (RFC 1122 section 3.3.2: from 60 to 120 s).
     pub(crate) v4_timeout: Duration,
     /// The same for IPv6 (RFC 8200 section 4.5).
     pub(crate) v6_timeout: Duration,
@@ -43,7 +43,7 @@ impl Default for ReassemblyLimits {
             datagram: 256 << 10,
             datagrams: 1024,
             per_source: 128,
-            v4_timeout: Duration::from_secs(30),
+            v4_timeout: Duration::from_secs(60),
             v6_timeout: Duration::from_secs(60),
         }
     }

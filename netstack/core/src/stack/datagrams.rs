@@ -320,6 +320,7 @@ impl Stack {
             let len = packet.len().saturating_sub(gso.headers.into());
             len.div_ceil(usize::from(gso.size.max(1)))
         });
+        let flow = FlowKey::new(way.from, way.to);
         let header = OutHeader {
             src,
             dst,
@@ -328,7 +329,7 @@ impl Stack {
             traffic_class: way.marking.traffic_class,
             ident: self.idents.run(src, dst, protocol, count as u32) as u16,
             dont_fragment: way.marking.dont_fragment,
-            flow_label: 0,
+            flow_label: self.secret.flow_label(&flow, protocol),
         };
         push_header(&mut packet, &header)?;
         Ok(packet)

@@ -102,6 +102,9 @@ impl Stack {
         id: SocketId,
         turn: Turn,
     ) -> Option<Packet> {
+        if self.table.tcp_mut(id).ok()?.connection.doubts_path(now) {
+            self.look_at_path(now, id);
+        }
         let tcp = self.table.tcp_mut(id).ok()?;
         tcp.ready = false;
         let outgoing = tcp.connection.poll_transmit(&mut tcp_context!(self, now));
@@ -282,7 +285,7 @@ impl Stack {
             traffic_class: marks.traffic_class,
             ident,
             dont_fragment,
-            flow_label: 0,
+            flow_label: self.secret.flow_label(flow, IpProtocol::Tcp),
         }
     }
 

@@ -6,13 +6,17 @@ use crate::Instant;
 use crate::ip::icmp::{self, IcmpError};
 use crate::ip::quote::Quoted;
 use crate::ip::{IfaceId, IpHeader};
-use crate::socket::{Arrival, ConnectionError, ErrorOrigin, ErrorReport};
+use crate::socket::{Arrival, ConnectionError, ErrorOrigin, ErrorReport, SocketId};
 use crate::storage;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::seq::Seq;
+use core::time::Duration;
 use smoltcp::wire::IpProtocol;
 use std::net::IpAddr;
 use txbuf::{Chain, Packet, Span};
+
+/// How often a connection asks whether its path is still narrow.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// An ICMP error, and the packet that it came in.
 pub(super) struct Notice {
@@ -102,6 +106,24 @@ impl Stack {
         }
     }
 
+    /// Has a connection whose path was narrow try what the link takes, when nobody has said for a while that the path is
+    /// narrow (RFC 1191, 6.3; RFC 8201, 5.3).
+    pub(super) fn look_at_path(&mut self, now: Instant, id: SocketId) {
+        let Ok(tcp) = self.table.tcp_mut(id) else {
+            return;
+        };
+        let (iface, to) = (tcp.iface, tcp.connection.flow.remote().ip());
+        let Some(mtu) = self.interface(iface).map(|interface| interface.mtu()) else {
+            return;
+        };
+        let path = self.pmtu.lookup(now, to, mtu);
+        if let Ok(tcp) = self.table.tcp_mut(id) {
+            let mss = segment_size(path.mtu, to);
+            tcp.connection
+                .widen_path(mss, path.dont_fragment, now + LOOK_AGAIN);
+        }
+    }
+
     // req: MUST-54, MUST-56, SHLD-26, RFC8899-03, RFC8899-09
     fn tcp_icmp_error(&mut self, now: Instant, error: IcmpError, quoted: &Quoted) {
         let key = FlowKey::new(quoted.src, quoted.dst);
@@ -139,9 +161,10 @@ impl Stack {
                 }
                 // The estimate may have fallen before, for another connection to the same host.
                 let path = self.pmtu.lookup(now, destination, interface_mtu);
+                let until = now + self.pmtu.lifetime();
                 if let Ok(tcp) = self.table.tcp_mut(id) {
-                    tcp.connection
-                        .reduce_path(segment_size(path.mtu, destination), path.dont_fragment);
+                    let mss = segment_size(path.mtu, destination);
+                    tcp.connection.reduce_path(mss, path.dont_fragment, until);
                 }
             }
             // RFC 1122, 4.2.3.9 lets hard errors abort; on an established connection they are hints too,

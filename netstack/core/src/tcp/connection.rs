@@ -108,6 +108,10 @@ pub(crate) struct Connection {
     /// What our SYN announces, and the largest segment that the path there takes.
     pub(crate) receive_mss: u16,
     pub(crate) path_mss: u16,
+    /// The largest segment that the peer takes; 0 until it has said so.
+    peer_mss: u16,
+    /// When to see whether a path that was narrow still is.
+    look_at_path: Instant,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
     /// The window that it announces.
@@ -221,6 +225,8 @@ impl Connection {
             keep_alive_due: false,
             receive_mss: origin.receive_mss,
             path_mss: origin.mss,
+            peer_mss: 0,
+            look_at_path: Instant::ZERO,
             our_scale,
             syn_window: syn_window(config) as u16,
             unscaled: false,
@@ -249,6 +255,7 @@ impl Connection {
     // req: MUST-16, RFC6691-02, RFC8985-01, RFC2018-04
     pub(crate) fn agree(&mut self, agreed: &Agreed, ctx: &Context<'_>) {
         let config = ctx.config;
+        self.peer_mss = agreed.mss;
         let mss = usize::from(agreed.mss.min(self.path_mss));
         self.snd.scale = agreed.scale.unwrap_or(0);
         self.unscaled = agreed.scale.is_none();
@@ -472,13 +479,33 @@ impl Connection {
         self.starved = true;
     }
 
-    /// The path takes segments of `mss` bytes, options included.
+    /// The path takes segments of `mss` bytes, options included, which is not doubted before `until`.
     // req: RFC7323-40
-    pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool) {
+    pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool, until: Instant) {
         self.dont_fragment = dont_fragment;
         self.path_mss = mss;
+        self.look_at_path = until;
         let mss = self.without_options(usize::from(mss));
         self.snd.reduce_path(mss);
+    }
+
+    /// Whether the path takes less than the link, as far as is known, and that is to be looked at again.
+    pub(crate) fn doubts_path(&self, now: Instant) -> bool {
+        self.path_mss < self.receive_mss && self.look_at_path <= now
+    }
+
+    /// The path may take segments of `mss` bytes, options included; it is looked at again at `next`.
+    pub(crate) fn widen_path(&mut self, mss: u16, dont_fragment: bool, next: Instant) {
+        self.look_at_path = next;
+        if mss <= self.path_mss {
+            return;
+        }
+        self.dont_fragment = dont_fragment;
+        self.path_mss = mss.min(self.receive_mss);
+        if self.peer_mss > 0 {
+            let mss = self.without_options(usize::from(self.path_mss.min(self.peer_mss)));
+            self.snd.widen_path(mss);
+        }
     }
 
     /// Sets how many bytes may wait to be read. A SYN that has not left yet announces no more than that, and a scale that

@@ -7,6 +7,7 @@ use crate::Instant;
 use crate::random::Random;
 use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
+use smoltcp::wire::IpProtocol;
 use std::net::SocketAddr;
 
 /// The secret of one stack.
@@ -41,6 +42,17 @@ impl Secret {
     // req: RFC6056-02
     pub(crate) fn port_hash(&self, flow: &FlowKey) -> u64 {
         self.hash(flow, b'p')
+    }
+
+    /// The flow label of the packets of a flow: of IPv6, one that is not zero and always the same (RFC 6437, 3).
+    // req: RFC8504-03
+    pub(crate) fn flow_label(&self, flow: &FlowKey, protocol: IpProtocol) -> u32 {
+        if flow.remote().is_ipv4() {
+            return 0;
+        }
+        let mut hasher = self.hasher(flow, b'l');
+        hasher.write_u8(protocol.into());
+        (hasher.finish() as u32 & 0x000f_ffff).max(1)
     }
 
     /// What spreads peers over sockets that share a port, so that nobody can choose which one is asked.

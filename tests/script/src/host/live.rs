@@ -6,7 +6,7 @@ mod settings;
 #[expect(unsafe_code, reason = "system calls")]
 pub(crate) mod sys;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -18,7 +18,7 @@ use txbuf::{Ledger, Packet, Pool, PoolConfig, Span};
 
 use self::descriptors::Descriptors;
 use super::Host;
-use crate::ast::Settings;
+use crate::ast::{Action, Script, Settings};
 use crate::calls::{Op, Returned};
 
 /// How long a call may take that does not wait.
@@ -29,6 +29,8 @@ const LOOK: Duration = Duration::from_micros(100);
 /// The kernel as a host.
 pub(crate) struct LiveHost {
     settings: Settings,
+    /// Where packets go that are the script's matter.
+    of_script: BTreeSet<IpAddr>,
     tun: Tun,
     ledger: Ledger,
     start: Instant,
@@ -49,7 +51,8 @@ impl LiveHost {
     /// # Errors
     ///
     /// A sentence that says what could not be made.
-    pub(crate) fn new(settings: &Settings) -> Result<LiveHost, String> {
+    pub(crate) fn new(script: &Script) -> Result<LiveHost, String> {
+        let settings = &script.settings;
         sys::new_network().map_err(|error| format!("no network namespace can be made: {error}"))?;
         settings::prepare();
         let (prefix, all) = if settings.local.is_ipv4() {
@@ -85,6 +88,7 @@ impl LiveHost {
             Tun::open(&config, &Pool::new(&ledger, pool)).map_err(|error| error.to_string())?;
         Ok(LiveHost {
             settings: settings.clone(),
+            of_script: destinations(script),
             tun,
             ledger,
             start: Instant::now(),
@@ -122,7 +126,7 @@ impl LiveHost {
         Ok(())
     }
 
-    /// The kernel also looks for routers and joins groups; that is no script's matter.
+    /// The kernel also looks for routers and joins groups; that is no script's matter unless it says so.
     fn is_of_script(&self, bytes: &[u8]) -> bool {
         let destination: Option<IpAddr> = match self.settings.remote {
             IpAddr::V4(_) => bytes
@@ -134,7 +138,7 @@ impl LiveHost {
                 .and_then(|all| <[u8; 16]>::try_from(all).ok())
                 .map(IpAddr::from),
         };
-        destination == Some(self.settings.remote)
+        destination.is_some_and(|destination| self.of_script.contains(&destination))
     }
 
     fn look_for_return(&mut self, patience: Duration) {
@@ -161,6 +165,18 @@ impl LiveHost {
             _ => address,
         }
     }
+}
+
+/// Where the packets go that a script expects.
+fn destinations(script: &Script) -> BTreeSet<IpAddr> {
+    let said = script
+        .events
+        .iter()
+        .filter_map(|event| match &event.action {
+            Action::Outbound(packet) => packet.ip.dst,
+            _ => None,
+        });
+    said.chain([script.settings.remote]).collect()
 }
 
 impl Host for LiveHost {

@@ -4,8 +4,13 @@ use std::net::IpAddr;
 
 use winnow::stream::Stream;
 
-use super::input::{Input, Parsed, hex_bytes, need, number, place, refused, skip, take, word};
-use crate::ast::{Class, IpSpec, Settings, Shape, Sum};
+use super::input::{
+    Input, Parsed, hex_bytes, need, number, place, refused, skip, take, take_word, word,
+};
+use crate::ast::{Class, FlowLabel, IpSpec, Settings, Shape, Sum};
+
+/// What may be said of a packet of the host as well as of one of the script.
+const LOOKED_AT: [&str; 5] = ["id", "part", "options", "ext", "at"];
 
 /// Options of IPv4 fill at most so many bytes.
 const ROOM: usize = 40;
@@ -24,14 +29,19 @@ pub(super) fn ip(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> 
             "ect01" => ip.class = Some(Class::Ect01),
             "tos" => ip.class = Some(Class::Tos(number(input, "a type of service")?)),
             "ttl" => ip.ttl = Some(number(input, "a time to live")?),
-            "flowlabel" => ip.flow_label = Some(number(input, "a flow label")?),
+            "flowlabel" if outbound && take_word(input, "any")? => {
+                ip.flow_label = Some(FlowLabel::Chosen);
+            }
+            "flowlabel" => ip.flow_label = Some(FlowLabel::Is(number(input, "a flow label")?)),
             "src" => ip.src = Some(address(input, settings)?),
             "dst" => ip.dst = Some(address(input, settings)?),
-            other if outbound => {
+            "df" if outbound => ip.dont_fragment = Some(true),
+            "nodf" if outbound => ip.dont_fragment = Some(false),
+            other if outbound && !LOOKED_AT.contains(&other) => {
                 return refused(
                     begin,
                     format!(
-                        "expected {what}, which only a packet of the script can have, found `{other}`"
+                        "expected what can be said about a packet of the host, found `{other}`"
                     ),
                 );
             }
@@ -91,6 +101,7 @@ fn done(input: &mut Input<'_>, word: &str, settings: &Settings, shape: &mut Shap
         "badsum" => shape.sum = Sum::Wrong,
         "nosum" => shape.sum = Sum::None,
         "badheader" => shape.header_sum_wrong = true,
+        "cut" => shape.cut = Some(number(input, "how many bytes are left")?),
         _ => return Ok(false),
     }
     Ok(true)

@@ -3,11 +3,14 @@
 use winnow::stream::Stream;
 
 use super::input::{
-    Input, Parsed, expected, looks_at, need, number, place, refused, skip, take, take_word, word,
+    Input, Parsed, expected, hex_bytes, looks_at, need, number, place, refused, skip, take,
+    take_word, word,
 };
 use super::ip::ip;
 use super::options;
-use crate::ast::{Body, Echo, Icmp, IpSpec, Packet, Quote, Segment, Settings, TcpOption};
+use crate::ast::{
+    Body, Echo, GroupMessage, Icmp, IpSpec, Packet, Quote, Segment, Settings, TcpOption,
+};
 use crate::names;
 
 /// Flags by their letters, and their bits in the header.
@@ -50,6 +53,10 @@ pub(super) fn packet(input: &mut Input<'_>, settings: &Settings, outbound: bool)
         icmp(input, begin, settings, false)?
     } else if take_word(input, "icmpv6")? {
         icmp(input, begin, settings, true)?
+    } else if take_word(input, "igmp")? {
+        Body::Group(group(input, begin, settings, false)?)
+    } else if take_word(input, "mld")? {
+        Body::Group(group(input, begin, settings, true)?)
     } else {
         Body::Tcp(segment(input, outbound)?)
     };
@@ -74,6 +81,7 @@ fn length(body: &Body) -> usize {
         }
         Body::Icmp(_) => 0,
         Body::Echo(echo) => 8 + usize::from(echo.len),
+        Body::Group(message) => 4 + message.rest.len(),
     }
 }
 
@@ -140,7 +148,7 @@ fn flags(input: &mut Input<'_>) -> Parsed<u16> {
     if flags == 0 {
         return expected(
             input,
-            "flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`",
+            "flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp`, `icmpv6`, `igmp` or `mld`",
         );
     }
     skip(input)?;
@@ -170,28 +178,58 @@ fn range(input: &mut Input<'_>) -> Parsed<(u32, u32)> {
     Ok((first, u32::from(len)))
 }
 
-fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> Parsed<Body> {
-    if settings.remote.is_ipv6() != v6 {
-        return refused(
-            begin,
-            "this message is of another version of IP than the script",
-        );
+/// A message has to be of the script's version of IP.
+fn check_version(begin: usize, settings: &Settings, v6: bool) -> Parsed<()> {
+    if settings.remote.is_ipv6() == v6 {
+        return Ok(());
     }
+    refused(
+        begin,
+        "this message is of another version of IP than the script",
+    )
+}
+
+/// What kind a message is of: a number, or one of the names that `by_name` knows.
+fn kind(input: &mut Input<'_>, what: &str, by_name: impl Fn(&str) -> Option<u8>) -> Parsed<u8> {
     let at = place(input);
-    let kind = if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
-        number(input, "a type of ICMP")?
-    } else {
-        let name = word(input, "a type of ICMP")?;
-        match names::icmp_type(v6, name) {
-            Some(kind) => kind,
-            None => {
-                return refused(
-                    at,
-                    format!("`{name}` is no type of ICMP that is known here"),
-                );
-            }
-        }
+    let of = format!("a {what}");
+    if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
+        return number(input, &of);
+    }
+    let name = word(input, &of)?;
+    match by_name(name) {
+        Some(kind) => Ok(kind),
+        None => refused(at, format!("`{name}` is no {what} that is known here")),
+    }
+}
+
+/// `query code 100 e0000001`: a type, the byte behind it, and what stands behind the checksum.
+fn group(
+    input: &mut Input<'_>,
+    begin: usize,
+    settings: &Settings,
+    v6: bool,
+) -> Parsed<GroupMessage> {
+    check_version(begin, settings, v6)?;
+    let kind = kind(input, "message about groups", |name| {
+        names::group_type(v6, name)
+    })?;
+    let code = match take_word(input, "code")? {
+        true => number(input, "the byte behind the type")?,
+        false => 0,
     };
+    let rest = hex_bytes(input)?;
+    Ok(GroupMessage {
+        v6,
+        kind,
+        code,
+        rest,
+    })
+}
+
+fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> Parsed<Body> {
+    check_version(begin, settings, v6)?;
+    let kind = kind(input, "type of ICMP", |name| names::icmp_type(v6, name))?;
     if super::input::looks_at_word(input, "id") {
         return echo(input, kind);
     }

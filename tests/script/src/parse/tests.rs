@@ -124,7 +124,7 @@ fn the_ip_header_may_be_described() {
 #[test]
 fn packets_of_the_script_may_be_parts_and_may_be_wrong() {
     let script = read(
-        "0 < [src 192.0.2.9, dst 255.255.255.255, id 7, part 8:16, proto 200, options 0101, at 6:1fff, badsum, badheader] udp (9)",
+        "0 < [src 192.0.2.9, dst 255.255.255.255, id 7, part 8:16, proto 200, options 0101, at 6:1fff, badsum, badheader, cut 30] udp (9)",
     );
     let Action::Inbound(packet) = &script.events[0].action else {
         panic!("inbound");
@@ -140,6 +140,7 @@ fn packets_of_the_script_may_be_parts_and_may_be_wrong() {
         bytes: vec![(6, vec![0x1f, 0xff])],
         sum: Sum::Wrong,
         header_sum_wrong: true,
+        cut: Some(30),
     };
     assert_eq!(packet.ip.shape.as_deref(), Some(&shape));
 }
@@ -147,7 +148,10 @@ fn packets_of_the_script_may_be_parts_and_may_be_wrong() {
 #[test]
 fn what_is_done_to_packets_fits_the_script() {
     for (text, why) in [
-        ("0 > [badsum] udp (9)", "only a packet of the script"),
+        ("0 > [badsum] udp (9)", "of the host, found `badsum`"),
+        ("0 < [df] udp (9)", "found `df`"),
+        ("0 > mld report 00", "another version of IP"),
+        ("0 < igmp done 00", "`done` is no message about groups"),
         ("0 < [part 3:8] udp (9)", "multiple of eight"),
         ("0 < [part 8:0] udp (9)", "multiple of eight"),
         ("0 < [ext 60 00] udp (9)", "`ext` is of IPv6"),
@@ -234,7 +238,7 @@ fn other_lines_for_the_shell_are_kept_as_such() {
 const WRONG: &[(&str, &str)] = &[
     (
         "0 > Z 1:1(0)",
-        "a.pkt:1:5: expected flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp` or `icmpv6`, found `Z`",
+        "a.pkt:1:5: expected flags of a segment (`S`, `.`, `P.`, `F.`, `R`, ...), `udp`, `icmp`, `icmpv6`, `igmp` or `mld`, found `Z`",
     ),
     (
         "\n0 < . 1:5(3) ack 1",

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Player;
-use crate::ast::{Body, Class, Icmp, IpSpec, Packet, Quote, Segment};
+use crate::ast::{Body, Class, FlowLabel, Icmp, IpSpec, Packet, Quote, Segment};
 use crate::capture::{Direction, Record};
 use crate::flow::Flow;
 use crate::pattern;
@@ -20,7 +20,7 @@ impl Player<'_> {
     pub(super) fn inbound(&mut self, line: usize, packet: &Packet) -> Result<(), Failure> {
         let mut flow = match self.flow.take() {
             Some(flow) => flow,
-            None => self.new_flow(matches!(packet.body, Body::Udp(_))),
+            None => self.new_flow(matches!(packet.body, Body::Udp(_) | Body::Group(_))),
         };
         let mut bytes = match &packet.body {
             Body::Tcp(segment) => tcp(&mut flow, &packet.ip, segment),
@@ -38,6 +38,10 @@ impl Player<'_> {
                 let word = u32::from(echo.id) << 16 | u32::from(echo.seq);
                 let data = pattern::bytes(0, usize::from(echo.len));
                 wire::icmp(address(&flow, &packet.ip), echo.kind, 0, word, &data)
+            }
+            Body::Group(message) => {
+                let address = address(&flow, &packet.ip);
+                wire::group(address, message.kind, message.code, &message.rest)
             }
         };
         if let Some(shape) = &packet.ip.shape {
@@ -81,7 +85,10 @@ fn address(flow: &Flow, ip: &IpSpec) -> Address {
             Some(Class::Ect01) => 2,
         },
         ttl: ip.ttl.unwrap_or(TTL),
-        label: ip.flow_label.unwrap_or(0),
+        label: match ip.flow_label {
+            Some(FlowLabel::Is(label)) => label,
+            Some(FlowLabel::Chosen) | None => 0,
+        },
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 pub(super) const ICMP: u8 = 1;
 pub(super) const ICMP6: u8 = 58;
+pub(super) const IGMP: u8 = 2;
 
 /// What stands in an IP header.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +76,18 @@ pub(crate) fn icmp(address: Address, kind: u8, code: u8, word: u32, quoted: &[u8
     finish(address, protocol, 2, message)
 }
 
+/// A message about groups, of IGMP or of MLD, which has `rest` behind its checksum.
+pub(crate) fn group(address: Address, kind: u8, code: u8, rest: &[u8]) -> Vec<u8> {
+    let mut message = vec![kind, code, 0, 0];
+    message.extend(rest);
+    let protocol = if address.src.is_ipv4() { IGMP } else { ICMP6 };
+    finish(address, protocol, 2, message)
+}
+
 /// Puts the checksum at `at` and the IP header in front.
 fn finish(address: Address, protocol: u8, at: usize, mut body: Vec<u8>) -> Vec<u8> {
     let pseudo = checksum::pseudo(address.src, address.dst, protocol, body.len());
-    let mut sum = if protocol == ICMP {
+    let mut sum = if matches!(protocol, ICMP | IGMP) {
         checksum::of(&[&body])
     } else {
         checksum::of(&[&pseudo, &body])

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use etherparse::{InternetSlice, SlicedPacket, TransportSlice};
 
-use super::build::{ICMP, ICMP6, TCP, UDP};
+use super::build::{ICMP, ICMP6, IGMP, TCP, UDP};
+use super::layers::{Layers, layers};
 use super::{checksum, options};
 use crate::ast::TcpOption;
 
@@ -16,7 +17,10 @@ pub(crate) struct Seen {
     pub(crate) class: u8,
     pub(crate) ttl: u8,
     pub(crate) label: u32,
+    pub(crate) layers: Layers,
     pub(crate) carried: Carried,
+    /// The whole packet.
+    pub(crate) bytes: Vec<u8>,
     /// Whether the transport checksum is right.
     pub(crate) intact: bool,
 }
@@ -35,6 +39,12 @@ pub(crate) enum Carried {
         code: u8,
         word: u32,
         quoted: Vec<u8>,
+    },
+    /// A message of IGMP: its type, the byte behind that, and what stands behind the checksum.
+    Igmp {
+        kind: u8,
+        code: u8,
+        rest: Vec<u8>,
     },
     /// A fragment, or another protocol.
     Other(String),
@@ -94,7 +104,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Seen, String> {
         class,
         ttl,
         label,
+        layers: layers(bytes),
         carried,
+        bytes: bytes.to_vec(),
         intact,
     })
 }
@@ -127,14 +139,24 @@ fn carried(packet: &SlicedPacket<'_>, src: IpAddr, dst: IpAddr, body: &[u8]) -> 
                 dst_port: udp.destination_port(),
                 payload: udp.payload().to_vec(),
             };
-            (seen, sound(UDP))
+            // Zero says that there is no checksum, which no datagram here is to say.
+            (seen, udp.checksum() != 0 && sound(UDP))
         }
         Some(TransportSlice::Icmpv4(_)) => (message(body, ICMP), checksum::of(&[body]) == 0),
         Some(TransportSlice::Icmpv6(_)) => (message(body, ICMP6), sound(ICMP6)),
-        _ => (
-            Carried::Other("a fragment or another protocol".into()),
-            true,
-        ),
+        _ => match (&packet.net, body) {
+            (Some(InternetSlice::Ipv4(ip)), [kind, code, _, _, rest @ ..])
+                if ip.header().protocol().0 == IGMP && !ip.payload().fragmented =>
+            {
+                let (kind, code, rest) = (*kind, *code, rest.to_vec());
+                let seen = Carried::Igmp { kind, code, rest };
+                (seen, checksum::of(&[body]) == 0)
+            }
+            _ => (
+                Carried::Other("a fragment or another protocol".into()),
+                true,
+            ),
+        },
     }
 }
 

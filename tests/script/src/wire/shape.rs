@@ -1,7 +1,7 @@
 //! Packets that no well-behaved host sends, and parts of packets: what a script says about the headers is done to a
 //! packet that was whole and right before.
 
-use super::build::{ICMP, ICMP6, TCP, UDP};
+use super::build::{ICMP, ICMP6, IGMP, TCP, UDP};
 use super::checksum;
 use crate::ast::{Shape, Sum};
 
@@ -43,6 +43,7 @@ pub(crate) fn shape(packet: &mut Vec<u8>, shape: &Shape) {
     if !v6 {
         header_sum(packet, shape.header_sum_wrong);
     }
+    packet.truncate(shape.cut.map_or(usize::MAX, usize::from));
 }
 
 fn put(packet: &mut [u8], at: usize, bytes: &[u8]) {
@@ -57,7 +58,7 @@ fn transport_sum(packet: &mut [u8], header: usize, protocol: u8, sum: Sum) {
         + match protocol {
             TCP => 16,
             UDP => 6,
-            ICMP | ICMP6 => 2,
+            ICMP | ICMP6 | IGMP => 2,
             _ => return,
         };
     match sum {

@@ -1,6 +1,6 @@
 //! What is written is read back as it was.
 
-use super::{Address, Carried, TcpFields, icmp, read, shape, tcp, udp};
+use super::{Address, Carried, TcpFields, group, icmp, read, shape, tcp, udp};
 use crate::ast::{Shape, Sum, TcpOption};
 
 fn addresses() -> [Address; 2] {
@@ -131,4 +131,51 @@ fn headers_are_put_in_and_the_header_adds_up() {
     assert!(!seen.intact);
     let bad = shaped(four, |shape| shape.header_sum_wrong = true);
     assert_ne!(super::checksum::of(&[&bad[..20]]), 0);
+}
+
+#[test]
+fn what_a_script_may_name_is_read() {
+    let [four, six] = addresses();
+    let part = shaped(four, |shape| {
+        (shape.id, shape.part) = (Some(9), Some((0, 8)));
+        shape.options = vec![148, 4, 0, 0];
+    });
+    let layers = read(&part).expect("a packet").layers;
+    assert_eq!((layers.id, layers.fragment), (Some(9), Some((0, true))));
+    assert_eq!(layers.options, [148, 4, 0, 0]);
+    assert_eq!(layers.body.len(), 8);
+    let whole = read(&shaped(four, |_| {})).expect("a packet").layers;
+    assert!(whole.dont_fragment && !whole.reserved && whole.fragment.is_none());
+    let part = shaped(six, |shape| {
+        (shape.id, shape.part) = (Some(9), Some((8, 16)));
+        shape.extensions = vec![(0, vec![0, 5, 2, 0, 0, 1, 0])];
+    });
+    let layers = read(&part).expect("a packet").layers;
+    assert_eq!((layers.id, layers.fragment), (Some(9), Some((8, false))));
+    assert_eq!(layers.extensions, [(0, vec![0, 5, 2, 0, 0, 1, 0])]);
+    assert_eq!(layers.body, b"eight by");
+}
+
+#[test]
+fn messages_about_groups_are_read_as_they_were_written() {
+    let [four, six] = addresses();
+    let rest = [0, 0, 0, 1, 4, 0, 0, 0];
+    let seen = read(&group(four, 0x22, 3, &rest)).expect("a packet");
+    assert!(seen.intact);
+    assert!(
+        matches!(seen.carried, Carried::Igmp { kind: 0x22, code: 3, rest: read } if read == rest)
+    );
+    let mut damaged = group(four, 0x22, 3, &rest);
+    damaged[21] ^= 1;
+    assert!(!read(&damaged).expect("a packet").intact);
+    let seen = read(&group(six, 143, 0, &rest)).expect("a packet");
+    assert!(seen.intact && matches!(seen.carried, Carried::Icmp { kind: 143, .. }));
+    assert_eq!(seen.layers.body[4..], rest);
+}
+
+#[test]
+fn a_datagram_without_checksum_is_not_intact() {
+    let [four, _] = addresses();
+    let bare = shaped(four, |shape| shape.sum = Sum::None);
+    assert!(!read(&bare).expect("a packet").intact);
 }

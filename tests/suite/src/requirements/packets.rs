@@ -20,7 +20,7 @@ pub struct Apart {
 
 impl Apart {
     /// Nothing but the inside of the host shows it; only a call of the application does, without a packet; it compares
-    /// many connections or hosts, of which a script has one; it is about a host with two links; it is about what is
+    /// many connections, hosts or addresses, of which a script has one; it is about a host with two links; it is about what is
     /// below IP.
     pub const CLASSES: [&str; 5] = ["inside", "call", "many", "router", "link"];
 }

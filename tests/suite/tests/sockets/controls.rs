@@ -2,7 +2,8 @@
 
 use super::*;
 use netstack_core::OptionError;
-use suite::wire::Ip;
+use std::net::IpAddr;
+use suite::wire::{Icmp, Ip};
 
 fn traffic_class(packet: &[u8]) -> u8 {
     match packet[0] >> 4 {
@@ -120,6 +121,35 @@ fn a_message_names_its_source_and_its_interface() {
     assert_eq!(refused, Err(SendError::NoRoute));
 }
 
+// req: RFC1122-58, RFC8085-12
+#[test]
+fn who_asks_any_address_of_a_host_is_answered_from_that() {
+    for (local, second) in [("0.0.0.0:53", "10.0.0.88/24"), ("[::]:53", "fd00::88/64")] {
+        let mut lab = Lab::default();
+        let (iface, cidr) = (lab.host.iface, second.parse().expect("a literal"));
+        let stack = &mut lab.host.stack;
+        stack.add_address(iface, cidr).expect("another address");
+        let socket = bind(&mut lab, local, BindOptions::default());
+        let second: IpAddr = cidr.address().into();
+        for asked in [Lab::address(second.is_ipv6()), second] {
+            let question = datagram(&SocketAddr::new(asked, 53).to_string(), b"?");
+            lab.inject(&question.to_packet());
+            let (_, received) = receive(&mut lab.host.stack, socket).expect("a datagram");
+            let arrival = received.arrival.expect("datagrams say how they arrived");
+            let answer = SendControl {
+                source: Some(arrival.to),
+                ..SendControl::to(question.src)
+            };
+            send(&mut lab, socket, b"!", answer).expect("room");
+            let ping = Icmp::echo_request(question.src.ip(), asked, 1, 1, b"ping".to_vec());
+            lab.inject(&ping.to_packet());
+            let sent = lab.sent();
+            let sources: Vec<IpAddr> = sent.iter().map(|packet| Ip::parse(packet).src).collect();
+            assert_eq!(sources, [asked, asked]);
+        }
+    }
+}
+
 // req: RFC1122udp-09
 #[test]
 fn a_connected_socket_knows_its_address_until_it_is_not_connected() {
@@ -157,7 +187,7 @@ fn a_datagram_that_must_not_be_fragmented_is_refused_when_it_is_too_long() {
         let long = send(&mut lab, socket, &vec![0; most + 1], to);
         assert_eq!(long, Err(SendError::TooLong));
         // A router takes less: that is learnt, and holds for the next one.
-        let error = suite::wire::Icmp {
+        let error = Icmp {
             src: Lab::neighbour(v6),
             dst: Lab::address(v6),
             kind: if v6 { (2, 0) } else { (3, 4) },

@@ -88,7 +88,11 @@ fn query(v6: bool, group: Option<&str>, tenths: u8, len: usize) -> Vec<u8> {
             payload: message[4..].to_vec(),
         };
         let mut packet = icmp.to_packet();
-        packet[7] = 1;
+        let alert = [58, 0, 5, 2, 0, 0, 1, 0];
+        packet.splice(40..40, alert);
+        let len = u16::try_from(packet.len() - 40).expect("a short message");
+        packet[4..6].copy_from_slice(&len.to_be_bytes());
+        packet[6..8].copy_from_slice(&[0, 1]);
         return packet;
     }
     let mut message = vec![0x11, tenths, 0, 0];
@@ -241,15 +245,22 @@ fn what_is_no_query_is_counted_and_not_answered() {
     lab.inject(&damaged);
     assert_eq!(lab.host.stack.counters().ip.igmp_in_bad_checksum, 1);
     let mut damaged = query(true, None, 10, 28);
-    damaged[42] ^= 1;
+    damaged[50] ^= 1;
     lab.inject(&damaged);
     assert_eq!(lab.host.stack.counters().ip.icmp_in_bad_checksum, 1);
     let mut far = query(true, None, 10, 28);
     far[7] = 64;
-    for packet in [query(false, None, 10, 10), query(true, None, 10, 26), far] {
+    let mut quiet = query(true, None, 10, 28);
+    quiet[42] = 1;
+    for packet in [
+        query(false, None, 10, 10),
+        query(true, None, 10, 26),
+        far,
+        quiet,
+    ] {
         lab.inject(&packet);
     }
-    assert_eq!(lab.host.stack.counters().ip.group_messages_ignored, 3);
+    assert_eq!(lab.host.stack.counters().ip.group_messages_ignored, 4);
     assert_eq!(lab.pass(SECOND * 30), []);
 }
 

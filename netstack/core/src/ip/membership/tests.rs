@@ -13,14 +13,16 @@ fn igmp(code: u8, group: [u8; 4], len: usize) -> Vec<u8> {
     let mut message = vec![0x11, code, 0, 0];
     message.extend(group);
     message.resize(len, 0);
-    v4(A4, "224.0.0.1", 2, &message)
+    v4_options(A4, "224.0.0.1", 2, &[148, 4, 0, 0], &message)
 }
 
 fn mld(src: &str, code: u16, len: usize) -> Vec<u8> {
     let mut message = vec![130, 0, 0, 0];
     message.extend(code.to_be_bytes());
     message.resize(len, 0);
-    let mut bytes = v6(src, "ff02::1", ICMP6, &message);
+    let mut with_alert = vec![ICMP6, 0, 5, 2, 0, 0, 1, 0];
+    with_alert.extend(message);
+    let mut bytes = v6(src, "ff02::1", 0, &with_alert);
     bytes[7] = 1;
     bytes
 }
@@ -63,6 +65,31 @@ fn queries_of_ipv6_come_from_a_router_of_the_link() {
     let mut far = mld("fe80::1", 1_000, 28);
     far[7] = 64;
     assert_eq!(read(&far), None);
+}
+
+// req: RFC3376-13
+#[test]
+fn queries_alert_routers() {
+    let plain = |len| {
+        let mut message = vec![0x11, 50, 0, 0];
+        message.resize(len, 0);
+        v4(A4, "224.0.0.1", 2, &message)
+    };
+    assert_eq!(read(&plain(8)), None);
+    assert_eq!(read(&plain(12)), None);
+    let mut first = plain(8);
+    first[21] = 0;
+    assert_eq!(read(&first).unwrap().version, Version::One);
+    let mut elsewhere = igmp(50, [0; 4], 12);
+    elsewhere[19] = 5;
+    fix_v4(&mut elsewhere);
+    assert_eq!(read(&elsewhere), None, "for all groups, and not to all");
+    let mut padded = mld("fe80::1", 1_000, 28);
+    padded[42] = 1;
+    assert_eq!(read(&padded), None, "padding is no alert");
+    let mut behind = mld("fe80::1", 1_000, 28);
+    behind[42..48].copy_from_slice(&[0, 0, 5, 2, 0, 0]);
+    assert!(read(&behind).is_some());
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn an_overlap_ends_the_whole_datagram() {
             bench.dropped(&v4_fragment(UDP, 7, 0, true, &pattern(16))),
             ReassemblyDrop::Refused
         );
-        bench.now = START + Duration::from_secs(31);
+        bench.now = START + Duration::from_secs(61);
         assert!(bench.expire_all().is_empty(), "no ICMP error for it");
         bench.assert_empty();
     }
@@ -335,7 +335,7 @@ fn tiny_first_fragments() {
 // req: RFC791-14, RFC815-03, RFC1122-53, RFC1122-54, RFC8200-16, RFC8200-17
 #[test]
 fn time_runs_out() {
-    for (v6, timeout) in [(false, 30), (true, 60)] {
+    for (v6, timeout) in [(false, 60), (true, 60)] {
         let mut bench = Bench::new();
         let list = fragments(v6, &pattern(1000), 400);
         bench.pending(&list[0]);
@@ -362,7 +362,7 @@ fn time_runs_out() {
 fn without_the_first_fragment_nobody_is_told() {
     let mut bench = Bench::new();
     bench.pending(&fragments(false, &pattern(1000), 400)[1]);
-    bench.now = START + Duration::from_secs(30);
+    bench.now = START + Duration::from_secs(60);
     let expired = bench.expire_all();
     assert!(expired.len() == 1 && expired[0].first.is_none());
     bench.assert_empty();

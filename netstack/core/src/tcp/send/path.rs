@@ -164,6 +164,18 @@ impl Sender {
         self.reduce_mss(mss);
     }
 
+    /// Nobody says any more that the path takes less than segments of `mss` bytes: they are tried again, by probes where the
+    /// path is searched. Nothing that was sent is repeated for that.
+    // req: RFC1191-10, RFC1191-15, RFC8201-10
+    pub(crate) fn widen_path(&mut self, mss: usize) {
+        if let Some(search) = self.search_mut() {
+            search.most = search.most.max(mss);
+        } else if mss > self.mss {
+            self.mss = mss;
+            self.congestion.set_mss(mss);
+        }
+    }
+
     /// Segments have `mss` bytes at most. What is outstanding in larger ones is sent again; that is no congestion.
     // req: RFC4821-04
     pub(super) fn reduce_mss(&mut self, mss: usize) {

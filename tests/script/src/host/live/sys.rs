@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 
 use crate::calls::{Returned, Value};
@@ -156,34 +156,31 @@ pub(super) fn receive(fd: RawFd, buffer: &mut [u8], flags: i64) -> Returned {
 pub(super) fn set_option(fd: RawFd, level: i64, name: i64, value: &Value) -> Returned {
     let (level, name) = (int(level), int(name));
     let result = match value {
-        Value::Int(value) => {
-            let value = int(*value);
-            // SAFETY: the value is alive and of this size.
-            unsafe {
-                libc::setsockopt(
-                    fd,
-                    level,
-                    name,
-                    (&raw const value).cast(),
-                    size::<libc::c_int>(),
-                )
-            }
-        }
+        Value::Int(value) => set_value(fd, level, name, &int(*value)),
         Value::Linger { on, seconds } => {
             let value = libc::linger {
                 l_onoff: i32::from(*on),
                 l_linger: int(*seconds),
             };
-            // SAFETY: the value is alive and of this size.
-            unsafe {
-                libc::setsockopt(
-                    fd,
-                    level,
-                    name,
-                    (&raw const value).cast(),
-                    size::<libc::linger>(),
-                )
-            }
+            set_value(fd, level, name, &value)
+        }
+        Value::Group(IpAddr::V4(group)) => {
+            let value = libc::ip_mreq {
+                imr_multiaddr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(group.octets()),
+                },
+                imr_interface: libc::in_addr { s_addr: 0 },
+            };
+            set_value(fd, level, name, &value)
+        }
+        Value::Group(IpAddr::V6(group)) => {
+            let value = libc::ipv6_mreq {
+                ipv6mr_multiaddr: libc::in6_addr {
+                    s6_addr: group.octets(),
+                },
+                ipv6mr_interface: 0,
+            };
+            set_value(fd, level, name, &value)
         }
         Value::Text(text) => {
             let Ok(text) = CString::new(text.as_str()) else {
@@ -195,6 +192,20 @@ pub(super) fn set_option(fd: RawFd, level: i64, name: i64, value: &Value) -> Ret
         }
     };
     outcome(result.into())
+}
+
+/// Sets an option whose value is `value`.
+fn set_value<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T) -> libc::c_int {
+    // SAFETY: the value is alive and of this size.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            level,
+            name,
+            std::ptr::from_ref(value).cast(),
+            size::<T>(),
+        )
+    }
 }
 
 pub(super) fn read_option(fd: RawFd, level: i64, name: i64) -> Returned {

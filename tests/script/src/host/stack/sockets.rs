@@ -265,7 +265,7 @@ impl Socket {
 
     fn call(&mut self, stack: &mut Stack, now: Instant, op: &Op, done: &mut usize) -> Outcome {
         match op {
-            Op::Bind { to, .. } => self.bind(stack, *to),
+            Op::Bind { to, .. } => self.bind(stack, now, *to),
             Op::Listen { backlog, .. } => self.listen(stack, now, *backlog),
             Op::Send { len, flags, to, .. } => self.send(stack, now, (*len, *flags), *to, done),
             Op::Receive { len, flags, .. } => self.receive(stack, *len, *flags),
@@ -301,17 +301,34 @@ impl Socket {
         }
     }
 
-    fn bind(&mut self, stack: &mut Stack, to: SocketAddr) -> Outcome {
+    fn bind(&mut self, stack: &mut Stack, now: Instant, to: SocketAddr) -> Outcome {
         match &mut self.kind {
             Kind::Fresh { local } => *local = Some(to),
             Kind::Datagram { id: id @ None, .. } => match stack.udp_bind(to) {
-                Ok(bound) => *id = Some(bound),
+                Ok(bound) => {
+                    *id = Some(bound);
+                    self.apply_options(stack, now, bound);
+                }
                 Err(BindError::InUse) => return Err(Stop::Errno(libc::EADDRINUSE)),
                 Err(_) => return Err(Stop::Errno(libc::EADDRNOTAVAIL)),
             },
             _ => return Err(Stop::Errno(libc::EINVAL)),
         }
         Ok(Returned::value(0))
+    }
+
+    /// The datagram socket in the stack; one that was not bound gets a port now.
+    fn open_datagram(&mut self, stack: &mut Stack, now: Instant) -> Result<SocketId, Stop> {
+        let Kind::Datagram { id: id @ None, v6 } = &mut self.kind else {
+            return self.id();
+        };
+        let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
+        let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
+        let bound = stack.udp_bind(any);
+        let bound = bound.map_err(|_| Stop::Errno(libc::EADDRNOTAVAIL))?;
+        *id = Some(bound);
+        self.apply_options(stack, now, bound);
+        Ok(bound)
     }
 
     fn listen(&mut self, stack: &mut Stack, now: Instant, backlog: i64) -> Outcome {
@@ -365,16 +382,8 @@ impl Socket {
                     _ => Ok(Returned::value(0)),
                 }
             }
-            Kind::Datagram { id, v6 } => {
-                let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
-                let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
-                let bound = match id {
-                    Some(id) => *id,
-                    None => stack
-                        .udp_bind(any)
-                        .map_err(|_| Stop::Errno(libc::EADDRNOTAVAIL))?,
-                };
-                *id = Some(bound);
+            Kind::Datagram { .. } => {
+                let bound = self.open_datagram(stack, now)?;
                 stack.udp_connect(bound, to).map_err(connect_errno)?;
                 Ok(Returned::value(0))
             }
@@ -390,16 +399,10 @@ impl Socket {
         to: Option<SocketAddr>,
         done: &mut usize,
     ) -> Outcome {
-        if let Kind::Datagram { id: id @ None, v6 } = &mut self.kind {
-            let any = if *v6 { "[::]:0" } else { "0.0.0.0:0" };
-            let any = any.parse().map_err(|_| Stop::Errno(libc::EINVAL))?;
-            *id = Some(
-                stack
-                    .udp_bind(any)
-                    .map_err(|_| Stop::Errno(libc::EADDRNOTAVAIL))?,
-            );
-        }
         let datagram = matches!(self.kind, Kind::Datagram { .. });
+        if datagram {
+            self.open_datagram(stack, now)?;
+        }
         let mut flags_now = SendFlags::NONE;
         for (flag, meaning) in [
             (libc::MSG_MORE, SendFlags::MORE),

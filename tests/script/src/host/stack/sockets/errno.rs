@@ -20,6 +20,7 @@ pub(super) fn connection_errno(error: ConnectionError) -> i32 {
         ConnectionError::BrokenPipe => libc::EPIPE,
         ConnectionError::TimedOut => libc::ETIMEDOUT,
         ConnectionError::Unreachable => libc::EHOSTUNREACH,
+        ConnectionError::TooLong => libc::EMSGSIZE,
         _ => libc::ECONNABORTED,
     }
 }

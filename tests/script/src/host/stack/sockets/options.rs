@@ -1,8 +1,9 @@
 //! Socket options by Linux's numbers.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use netstack_core::{Instant, SocketOption, Stack};
+use netstack_core::{GroupError, Instant, SocketOption, Stack};
 
 use super::{Kind, Outcome, Socket, Stop, connection_errno};
 use crate::calls::{Returned, Value};
@@ -19,6 +20,14 @@ const REUSE: i64 = libc::SO_REUSEADDR as i64;
 const ERROR: i64 = libc::SO_ERROR as i64;
 const LINGER: i64 = libc::SO_LINGER as i64;
 const KEEP: i64 = libc::SO_KEEPALIVE as i64;
+const RCVBUF: i64 = libc::SO_RCVBUF as i64;
+const JOIN: i64 = libc::IP_ADD_MEMBERSHIP as i64;
+const LEAVE: i64 = libc::IP_DROP_MEMBERSHIP as i64;
+const JOIN6: i64 = libc::IPV6_ADD_MEMBERSHIP as i64;
+const LEAVE6: i64 = libc::IPV6_DROP_MEMBERSHIP as i64;
+const DISCOVER: i64 = libc::IP_MTU_DISCOVER as i64;
+const DISCOVER6: i64 = libc::IPV6_MTU_DISCOVER as i64;
+const NEVER_CUT: i64 = libc::IP_PMTUDISC_DO as i64;
 const SNDBUF: i64 = libc::SO_SNDBUF as i64;
 const NODELAY: i64 = libc::TCP_NODELAY as i64;
 const KEEPIDLE: i64 = libc::TCP_KEEPIDLE as i64;
@@ -38,10 +47,14 @@ pub(super) fn takes(kind: &Kind, option: &SocketOption) -> bool {
         option,
         SocketOption::HopLimit(_) | SocketOption::TrafficClass(_)
     );
+    let of_datagrams = matches!(
+        option,
+        SocketOption::DontFragment(_) | SocketOption::ReceiveBuffer(_)
+    );
     let of_listener = matches!(option, SocketOption::FastOpen(_));
     match kind {
         Kind::Listener(_) => of_listener || marks,
-        Kind::Datagram { .. } => marks,
+        Kind::Datagram { .. } => marks || of_datagrams,
         Kind::Fresh { .. } | Kind::Tcp { .. } => !of_listener,
     }
 }
@@ -55,6 +68,9 @@ impl Socket {
         (level, name): (i64, i64),
         value: &Value,
     ) -> Outcome {
+        if let Value::Group(group) = value {
+            return self.join(stack, now, (level, name), *group);
+        }
         let option = match ((level, name), value) {
             ((SOCKET, REUSE), _) => return Ok(Returned::value(0)),
             ((SOCKET, LINGER), Value::Linger { on, seconds }) => {
@@ -73,6 +89,14 @@ impl Socket {
             ((SOCKET, SNDBUF), Value::Int(limit)) => SocketOption::SendBuffer(
                 usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
             ),
+            ((SOCKET, RCVBUF), Value::Int(limit)) if self.is_datagram() => {
+                SocketOption::ReceiveBuffer(
+                    usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
+                )
+            }
+            ((IP, DISCOVER) | (IPV6, DISCOVER6), Value::Int(how)) if self.is_datagram() => {
+                SocketOption::DontFragment(*how == NEVER_CUT)
+            }
             ((TCP, NODELAY), Value::Int(on)) => SocketOption::NoDelay(*on != 0),
             ((TCP, KEEPIDLE | KEEPINTVL | KEEPCNT), Value::Int(value)) => {
                 let number = u32::try_from(*value).ok().filter(|value| *value > 0);
@@ -121,6 +145,37 @@ impl Socket {
                 .set_option(now, id, option)
                 .map_err(|_| Stop::Errno(libc::EINVAL))?;
         }
+        Ok(Returned::value(0))
+    }
+
+    fn is_datagram(&self) -> bool {
+        matches!(self.kind, Kind::Datagram { .. })
+    }
+
+    /// Joins a multicast group, or leaves it.
+    fn join(
+        &mut self,
+        stack: &mut Stack,
+        now: Instant,
+        what: (i64, i64),
+        group: IpAddr,
+    ) -> Outcome {
+        let id = match self.kind {
+            Kind::Datagram { .. } => self.open_datagram(stack, now)?,
+            _ => return Err(Stop::Errno(libc::EINVAL)),
+        };
+        let done = match what {
+            (IP, JOIN) | (IPV6, JOIN6) => stack.join_group(now, id, group, None),
+            (IP, LEAVE) | (IPV6, LEAVE6) => stack.leave_group(now, id, group, None),
+            _ => return Err(Stop::Errno(libc::ENOPROTOOPT)),
+        };
+        done.map_err(|error| {
+            Stop::Errno(match error {
+                GroupError::Already => libc::EADDRINUSE,
+                GroupError::NotMember => libc::EADDRNOTAVAIL,
+                _ => libc::EINVAL,
+            })
+        })?;
         Ok(Returned::value(0))
     }
 
