@@ -147,6 +147,8 @@ pub struct IpSpec {
     pub ttl: Option<u8>,
     /// The flow label of IPv6.
     pub flow_label: Option<u32>,
+    /// Whether routers must not fragment the packet; those of IPv6 never do.
+    pub whole: bool,
     /// What is done to a packet of the script before it leaves.
     pub shape: Option<Box<Shape>>,
 }

@@ -117,6 +117,9 @@ fn ip(expected: &Packet, seen: &Seen, flow: &Flow) -> Vec<String> {
     if let Some(ttl) = expected.ip.ttl.filter(|ttl| *ttl != seen.ttl) {
         wrong.push(format!("its hop limit is {}, and not {ttl}", seen.ttl));
     }
+    if expected.ip.whole && !seen.whole {
+        wrong.push("routers may fragment it".into());
+    }
     if let Some(label) = expected.ip.flow_label.filter(|label| *label != seen.label) {
         wrong.push(format!(
             "its flow label is {:#x}, and not {label:#x}",

@@ -1,8 +1,11 @@
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use super::quote;
-use crate::ast::{Icmp, Quote};
+use super::{differences, quote};
+use crate::ast::{Action, Icmp, Quote};
 use crate::capture::{Direction, Record};
+use crate::flow::Flow;
 use crate::wire::{self, Address};
 
 fn datagram(v6: bool, len: usize) -> Vec<u8> {
@@ -73,4 +76,31 @@ fn an_error_is_about_a_packet_that_there_was() {
     let told = quote(&message(false, 99), &packet, &run).unwrap();
     assert!(told.contains("not sent to the host"));
     assert!(quote(&message(false, 100), &packet, &[]).is_some());
+}
+
+#[test]
+fn a_packet_that_routers_may_fragment_is_not_one_that_stays_whole() {
+    let text = "0 > [df] udp (10)\n0 > udp (10)\n";
+    let script = crate::parse(Path::new("a.pkt"), text).unwrap();
+    let told = |line: usize, packet: &[u8]| {
+        let Action::Outbound(expected) = &script.events[line].action else {
+            panic!("it is a packet of the host");
+        };
+        let seen = wire::read(packet).unwrap();
+        let ends = |port| SocketAddr::new(seen.src, port);
+        let mut flow = Flow::new(ends(7), SocketAddr::new(seen.dst, 9));
+        let wrong = differences(expected, &seen, &mut flow, &[]);
+        wrong.iter().any(|why| why == "routers may fragment it")
+    };
+    for v6 in [false, true] {
+        let mut packet = datagram(v6, 10);
+        if !v6 {
+            packet[6] &= !0x40;
+        }
+        assert_eq!((told(0, &packet), told(1, &packet)), (!v6, false));
+        if !v6 {
+            packet[6] |= 0x40;
+            assert!(!told(0, &packet));
+        }
+    }
 }

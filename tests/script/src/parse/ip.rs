@@ -15,7 +15,7 @@ pub(super) fn ip(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> 
     let (mut ip, mut shape) = (IpSpec::default(), Shape::default());
     loop {
         let begin = place(input);
-        let what = "`noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `src`, `dst` or what is done to a packet";
+        let what = "`noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `df`, `src`, `dst` or what is done to a packet";
         match word(input, what)? {
             "noecn" => ip.class = Some(Class::Ecn(0)),
             "ect1" => ip.class = Some(Class::Ecn(1)),
@@ -27,6 +27,7 @@ pub(super) fn ip(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> 
             "flowlabel" => ip.flow_label = Some(number(input, "a flow label")?),
             "src" => ip.src = Some(address(input, settings)?),
             "dst" => ip.dst = Some(address(input, settings)?),
+            "df" if outbound => ip.whole = true,
             other if outbound => {
                 return refused(
                     begin,

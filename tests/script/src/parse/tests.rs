@@ -266,7 +266,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "0 < [frob] . 1:1(0)",
-        "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `src`, `dst` or what is done to a packet, found `frob`",
+        "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `df`, `src`, `dst` or what is done to a packet, found `frob`",
     ),
     (
         "--frob=1",

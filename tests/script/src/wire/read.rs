@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) class: u8,
     pub(crate) ttl: u8,
     pub(crate) label: u32,
+    /// Whether it stays whole on its way.
+    pub(crate) whole: bool,
     pub(crate) carried: Carried,
     /// Whether the transport checksum is right.
     pub(crate) intact: bool,
@@ -61,32 +63,35 @@ pub(crate) struct TcpSeen {
 /// What is wrong with its headers.
 pub(crate) fn read(bytes: &[u8]) -> Result<Seen, String> {
     let packet = SlicedPacket::from_ip(bytes).map_err(|error| error.to_string())?;
-    let (src, dst, class, ttl, label, body): (IpAddr, IpAddr, _, _, _, _) = match &packet.net {
-        Some(InternetSlice::Ipv4(ip)) => {
-            let header = ip.header();
-            let class = header.dcp().value() << 2 | header.ecn().value();
-            (
-                header.source_addr().into(),
-                header.destination_addr().into(),
-                class,
-                header.ttl(),
-                0,
-                ip.payload().payload,
-            )
-        }
-        Some(InternetSlice::Ipv6(ip)) => {
-            let header = ip.header();
-            (
-                header.source_addr().into(),
-                header.destination_addr().into(),
-                header.traffic_class(),
-                header.hop_limit(),
-                header.flow_label().value(),
-                ip.payload().payload,
-            )
-        }
-        _ => return Err("no IP packet".into()),
-    };
+    let (src, dst, class, ttl, label, whole, body): (IpAddr, IpAddr, _, _, _, _, _) =
+        match &packet.net {
+            Some(InternetSlice::Ipv4(ip)) => {
+                let header = ip.header();
+                let class = header.dcp().value() << 2 | header.ecn().value();
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    class,
+                    header.ttl(),
+                    0,
+                    header.dont_fragment(),
+                    ip.payload().payload,
+                )
+            }
+            Some(InternetSlice::Ipv6(ip)) => {
+                let header = ip.header();
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    header.traffic_class(),
+                    header.hop_limit(),
+                    header.flow_label().value(),
+                    true,
+                    ip.payload().payload,
+                )
+            }
+            _ => return Err("no IP packet".into()),
+        };
     let (carried, intact) = carried(&packet, src, dst, body);
     Ok(Seen {
         src,
@@ -94,6 +99,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Seen, String> {
         class,
         ttl,
         label,
+        whole,
         carried,
         intact,
     })
