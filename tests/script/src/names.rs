@@ -79,6 +79,10 @@ pub(crate) fn errno_name(number: i32) -> String {
     name.map_or_else(|| format!("error {number}"), |name| (*name).to_owned())
 }
 
+/// The option that tells the peer a user timeout (RFC 5482), in seconds: no kernel has one, and the number is that of
+/// the RFC.
+pub(crate) const ADVERTISE_USER_TIMEOUT: i32 = 5482;
+
 /// The value of a constant of the socket interface.
 pub(crate) fn constant(name: &str) -> Option<i64> {
     Some(i64::from(match name {
@@ -113,6 +117,7 @@ pub(crate) fn constant(name: &str) -> Option<i64> {
         "TCP_QUICKACK" => libc::TCP_QUICKACK,
         "TCP_CONGESTION" => libc::TCP_CONGESTION,
         "TCP_USER_TIMEOUT" => libc::TCP_USER_TIMEOUT,
+        "TCP_ADVERTISE_USER_TIMEOUT" => ADVERTISE_USER_TIMEOUT,
         "TCP_INFO" => libc::TCP_INFO,
         "TCP_INQ" => 36,
         "TCP_NOTSENT_LOWAT" => 25,

@@ -9,6 +9,7 @@ const SCALE: u8 = 3;
 const SACK_OK: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
+const USER_TIMEOUT: u8 = 28;
 const FAST_OPEN: u8 = 34;
 const EXPERIMENT: u8 = 254;
 /// What tells this experiment from others (RFC 7413, 4.1.1).
@@ -113,6 +114,7 @@ fn one(kind: u8, body: &[u8]) -> Result<TcpOption, String> {
             val: word(0),
             ecr: word(4),
         },
+        (USER_TIMEOUT, [high, low]) => TcpOption::Raw(vec![USER_TIMEOUT, 4, *high, *low]),
         (FAST_OPEN, cookie) => TcpOption::FastOpen(cookie.to_vec()),
         (EXPERIMENT, [0xf9, 0x89, cookie @ ..]) => TcpOption::FastOpenExperiment(cookie.to_vec()),
         _ => {

@@ -522,7 +522,11 @@ impl Socket {
         let Some(ready) = self.id().ok().and_then(|id| stack.readiness(id).ok()) else {
             return i64::from(libc::POLLOUT | libc::POLLHUP) & (wanted | i64::from(libc::POLLHUP));
         };
+        let urgent = self
+            .id()
+            .is_ok_and(|id| stack.tcp_urgent(id).is_ok_and(|ahead| ahead.is_some()));
         let events = [
+            (urgent, libc::POLLPRI),
             (ready.readable, libc::POLLIN),
             (ready.writable, libc::POLLOUT),
             (ready.hangup, libc::POLLHUP),

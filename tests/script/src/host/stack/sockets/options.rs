@@ -7,6 +7,7 @@ use netstack_core::{GroupError, Instant, SocketOption, Stack};
 
 use super::{Kind, Outcome, Socket, Stop, connection_errno};
 use crate::calls::{Returned, Value};
+use crate::names;
 
 const SOCKET: i64 = libc::SOL_SOCKET as i64;
 const TCP: i64 = libc::IPPROTO_TCP as i64;
@@ -37,6 +38,7 @@ const MAXSEG: i64 = libc::TCP_MAXSEG as i64;
 const CORK: i64 = libc::TCP_CORK as i64;
 const QUICKACK: i64 = libc::TCP_QUICKACK as i64;
 const USER_TIMEOUT: i64 = libc::TCP_USER_TIMEOUT as i64;
+const ADVERTISE: i64 = names::ADVERTISE_USER_TIMEOUT as i64;
 const CONGESTION: i64 = libc::TCP_CONGESTION as i64;
 const FASTOPEN: i64 = libc::TCP_FASTOPEN as i64;
 const FASTOPEN_CONNECT: i64 = libc::TCP_FASTOPEN_CONNECT as i64;
@@ -124,6 +126,10 @@ impl Socket {
             ((TCP, USER_TIMEOUT), Value::Int(millis)) => {
                 let millis = u64::try_from(*millis).map_err(|_| Stop::Errno(libc::EINVAL))?;
                 SocketOption::UserTimeout((millis > 0).then(|| Duration::from_millis(millis)))
+            }
+            ((TCP, ADVERTISE), Value::Int(seconds)) => {
+                let seconds = u64::try_from(*seconds).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                SocketOption::AdvertiseUserTimeout(Some(Duration::from_secs(seconds)))
             }
             ((TCP, MAXSEG), Value::Int(size)) => SocketOption::MaxSegment(
                 u16::try_from(*size).map_err(|_| Stop::Errno(libc::EINVAL))?,
