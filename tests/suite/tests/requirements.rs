@@ -3,8 +3,8 @@
 use std::fs;
 
 use suite::requirements::{
-    Noticed, Packets, Status, annotations, aparts, folder, mutants, sample, tables, users, waivers,
-    workspace,
+    Noticed, Packets, Played, Status, annotations, aparts, folder, mutants, page, sample, tables,
+    users, waivers, workspace,
 };
 
 #[test]
@@ -34,6 +34,35 @@ fn what_no_script_can_show_has_none_and_says_why() {
     let packets =
         Packets::new(&status, &aparts).unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
     println!("{}", packets.summary());
+}
+
+#[test]
+fn the_page_is_what_is_played_now() {
+    let (tables, waivers) = (tables().expect("tables"), waivers().expect("waivers"));
+    let annotations = annotations(&workspace()).expect("sources");
+    let status = Status::new(&tables, &annotations, &waivers)
+        .unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
+    let aparts = aparts().expect("unscripted.tsv");
+    let packets =
+        Packets::new(&status, &aparts).unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
+    let played = Played::new(&workspace(), &status).expect("scripts");
+    let page = page(&status, &packets, &played);
+    let kept = fs::read_to_string(workspace().join("docs/requirements.html")).expect("the page");
+    let lines = page.lines().zip(kept.lines());
+    let differs = lines.clone().position(|(new, old)| new != old);
+    let line = differs.unwrap_or_else(|| lines.count());
+    let start = |text: &str| -> String {
+        let line = text.lines().nth(line).unwrap_or_default();
+        line.chars().take(200).collect()
+    };
+    assert!(
+        page == kept,
+        "docs/requirements.html is stale from line {}:\n{}\nand not\n{}\nrun `cargo run --release -p suite --bin \
+         requirements -- --html docs/requirements.html`",
+        line + 1,
+        start(&page),
+        start(&kept)
+    );
 }
 
 #[test]

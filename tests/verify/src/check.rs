@@ -9,12 +9,12 @@ use etherparse::EtherType;
 use crate::Options;
 use crate::flows::Flows;
 use crate::losses::Losses;
-use crate::out::Out;
+use crate::out::{Claims, Out};
 use crate::parse::ip::Ip;
 use crate::parse::{Packet, link};
 use crate::report::Report;
 use crate::rules::{self, Arp, Clocks, Packets};
-use crate::source::{Captured, Source, Step, VerifyError};
+use crate::source::{self, Captured, Source, Step, VerifyError};
 
 /// Checks every packet of the pcap or pcapng file at `path`, with the usual options.
 ///
@@ -81,6 +81,8 @@ struct Judge<'o> {
     flows: Flows,
     now: u64,
     untimed: u64,
+    /// Packets of links that are not known.
+    foreign: u64,
 }
 
 impl<'o> Judge<'o> {
@@ -90,6 +92,8 @@ impl<'o> Judge<'o> {
             out: Out {
                 report: Report::default(),
                 sender: None,
+                is_copy: false,
+                claims: Claims::default(),
             },
             clocks: Clocks::default(),
             losses: Losses::default(),
@@ -97,6 +101,7 @@ impl<'o> Judge<'o> {
             flows: Flows::default(),
             now: 0,
             untimed: 0,
+            foreign: 0,
         }
     }
 
@@ -108,10 +113,17 @@ impl<'o> Judge<'o> {
         let number = out.report.packets;
         let data = captured.data.as_ref();
         out.report.cut += u64::from(captured.original_len > data.len() as u64);
+        if let Some(why) = &captured.fault {
+            rules::odd(number, why, out);
+        }
         self.clocks.judge(number, captured, out);
         match captured.timestamp {
             Some(time) => self.now = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
             None => self.untimed += 1,
+        }
+        if !source::is_known(captured.link) {
+            self.foreign += 1;
+            return;
         }
         let Some(frame) = link::frame(captured.link, data, captured.original_len) else {
             return;
@@ -146,6 +158,7 @@ impl<'o> Judge<'o> {
             timed: captured.timestamp.is_some(),
             interface: captured.interface,
             interfaces: captured.interfaces,
+            offload: self.options.offload,
             frame,
             ip,
         };
@@ -167,6 +180,12 @@ impl<'o> Judge<'o> {
             report.limits.push(format!(
                 "{} packets were cut short: their checksums are not known",
                 report.cut
+            ));
+        }
+        if self.foreign > 0 {
+            report.limits.push(format!(
+                "{} packets are of links that are not known here",
+                self.foreign
             ));
         }
         if self.untimed > 0 {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use etherparse::ip_number;
 
 use crate::Options;
-use crate::out::Out;
+use crate::out::{Claims, Out};
 use crate::parse::ip::Sum;
 use crate::parse::tcp::Segment;
 use crate::parse::{Packet, SEC, u16_at};
@@ -46,6 +46,7 @@ impl Key {
 struct Flow {
     track: Track,
     rules: Connection,
+    claims: Claims,
 }
 
 /// All conversations.
@@ -105,6 +106,7 @@ impl Flows {
             Box::new(Flow {
                 track: Track::new([source, destination], packet, options),
                 rules: Connection::default(),
+                claims: Claims::default(),
             })
         });
         if flow.is_succeeded_by(&tcp, packet.now, source) {
@@ -115,7 +117,14 @@ impl Flows {
             flow.rules = Connection::default();
         }
         let me = usize::from(flow.track.ends[0] != source);
+        let is_copy = flow.track.is_copy(me, packet, &tcp);
+        if is_copy && flow.track.near(me) {
+            // Nobody sends a packet twice: the capture has seen it in two places.
+            return;
+        }
         let facts = Facts::of(&flow.track, me, packet, &tcp, sum, options);
+        // What hardware is still to cut, or has joined, has any checksum.
+        let sum = if facts.is_super { Sum::Unknown } else { sum };
         let view = View {
             packet,
             tcp: &tcp,
@@ -124,8 +133,12 @@ impl Flows {
             agreed: flow.track.agreed(),
             options,
         };
+        out.is_copy = is_copy;
+        std::mem::swap(&mut out.claims, &mut flow.claims);
         self.hosts.judge(&view, out);
         flow.rules.judge(&view, sum, out);
+        std::mem::swap(&mut out.claims, &mut flow.claims);
+        out.is_copy = false;
         // What a damaged segment says is not believed: its receiver does not either.
         if sum != Sum::Wrong {
             flow.track.update(packet, &tcp, &facts, &mut self.budget);
@@ -178,8 +191,10 @@ impl Flow {
     }
 
     fn end(&mut self, now: u64, budget: &mut Budget, limits: &mut Limits, out: &mut Out) {
+        out.claims = std::mem::take(&mut self.claims);
         self.rules.end(&self.track, now, out);
         let track = &mut self.track;
+        out.withdraw(track.first, track.turned_out());
         limits.late += u64::from(!track.from_start);
         limits.far += u64::from(!track.near(0) && !track.near(1));
         limits.before_offload += u64::from(track.super_packets);

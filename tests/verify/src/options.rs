@@ -22,7 +22,7 @@ pub enum Offload {
     /// Told by lengths and checksums that cannot be on a wire.
     #[default]
     Auto,
-    /// Before segmentation and checksums: lengths and TCP checksums are not judged.
+    /// Before segmentation and checksums: lengths, and the checksums of IPv4, TCP and UDP, are not judged.
     Before,
     /// As on the wire.
     After,

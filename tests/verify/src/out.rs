@@ -22,6 +22,8 @@ pub(crate) struct Scope {
     /// The capture's own qualities, in the terms of what rules need.
     pub(crate) has: Needs,
     pub(crate) flow: Option<(SocketAddr, SocketAddr)>,
+    /// The first packet of the connection, where it is about one.
+    pub(crate) track: Option<u64>,
     pub(crate) accused: Accused,
 }
 
@@ -41,6 +43,7 @@ impl Scope {
                 whole: true,
             },
             flow: None,
+            track: None,
             accused: Accused::Sender,
         }
     }
@@ -58,6 +61,27 @@ pub(crate) struct Out {
     pub(crate) report: Report,
     /// Who sent the packet that is being judged.
     pub(crate) sender: Option<IpAddr>,
+    /// The packet is one that the capture has seen before: of its sender it tells nothing new.
+    pub(crate) is_copy: bool,
+    /// What was said of the connection that is being judged.
+    pub(crate) claims: Claims,
+}
+
+/// How often each rule was found to be broken in one connection, of those that take the capture to be whole or of the
+/// wire: what comes later may show that it is not.
+#[derive(Default)]
+pub(crate) struct Claims(Vec<(&'static Rule, u64)>);
+
+impl Claims {
+    fn add(&mut self, rule: &'static Rule) {
+        if !rule.needs.whole && !rule.needs.wire {
+            return;
+        }
+        match self.0.iter_mut().find(|claim| claim.0 == rule) {
+            Some(claim) => claim.1 += 1,
+            None => self.0.push((rule, 1)),
+        }
+    }
 }
 
 impl Out {
@@ -69,20 +93,42 @@ impl Out {
         packets: &[u64],
         sentence: Arguments<'_>,
     ) {
-        if !scope.allows(rule.needs) {
+        let accused = match scope.accused {
+            Accused::Sender => self.sender,
+            Accused::Host(host) => Some(host),
+            Accused::Unknown => None,
+        };
+        let is_repeated = self.is_copy && accused == self.sender;
+        if is_repeated || !scope.allows(rule.needs) {
             *self.report.withheld.entry(rule.id).or_default() += 1;
             return;
+        }
+        if scope.track.is_some() {
+            self.claims.add(rule);
         }
         self.report.add(Finding {
             rule,
             packets: packets.to_vec(),
             flow: scope.flow,
-            accused: match scope.accused {
-                Accused::Sender => self.sender,
-                Accused::Host(host) => Some(host),
-                Accused::Unknown => None,
-            },
+            track: scope.track,
+            accused,
             sentence: sentence.to_string(),
         });
+    }
+
+    /// Takes back what was said of the connection that began with packet `track`, as far as it takes what the capture
+    /// turned out not to be.
+    pub(crate) fn withdraw(&mut self, track: u64, has: Needs) {
+        let is_unsure =
+            |rule: &Rule| rule.needs.whole && !has.whole || rule.needs.wire && !has.wire;
+        let claims = std::mem::take(&mut self.claims);
+        let claims: Vec<_> = claims
+            .0
+            .into_iter()
+            .filter(|claim| is_unsure(claim.0))
+            .collect();
+        if !claims.is_empty() {
+            self.report.withdraw(track, &claims);
+        }
     }
 }

@@ -5,7 +5,8 @@ pub(crate) mod link;
 pub(crate) mod seq;
 pub(crate) mod tcp;
 
-use ip::Ip;
+use crate::Offload;
+use ip::{Ip, Sum};
 use link::Frame;
 
 /// A packet with its place in the capture.
@@ -18,8 +19,22 @@ pub(crate) struct Packet<'a> {
     pub(crate) interface: u32,
     /// How many interfaces the file has named so far.
     pub(crate) interfaces: usize,
+    /// Whether it is said to be as on the wire.
+    pub(crate) offload: Offload,
     pub(crate) frame: Frame<'a>,
     pub(crate) ip: Ip<'a>,
+}
+
+impl Packet<'_> {
+    /// Whether a transport checksum of which `sum` is known is wrong on the wire.
+    pub(crate) fn has_wrong(&self, sum: Sum) -> bool {
+        match sum {
+            Sum::Right | Sum::Unknown => false,
+            Sum::Wrong => self.offload != Offload::Before,
+            // Somebody goes on with it, unless nobody comes behind.
+            Sum::Partial => self.offload == Offload::After,
+        }
+    }
 }
 
 /// A millisecond in the unit of [`Packet::now`].

@@ -25,6 +25,8 @@ pub struct Finding {
     pub packets: Vec<u64>,
     /// The two ends of the conversation, where it belongs to one.
     pub flow: Option<(SocketAddr, SocketAddr)>,
+    /// The first packet of that conversation, by which its findings are told from those of another on the same ports.
+    pub(crate) track: Option<u64>,
     /// The host that broke the rule, where a packet names it: by what it sent, or by what it did not send.
     pub accused: Option<IpAddr>,
     /// What is wrong, in words and numbers.
@@ -110,6 +112,22 @@ impl Report {
             *self.withheld.entry(rule.id).or_default() += count;
         }
         self.findings.retain(|finding| !is_unsure(finding.rule));
+    }
+
+    /// Counts what was found of some rules in the connection that began with packet `track` as suspicions instead.
+    pub(crate) fn withdraw(&mut self, track: u64, claims: &[(&'static Rule, u64)]) {
+        for &(rule, count) in claims {
+            *self.of_severity(rule.severity) -= count;
+            *self.withheld.entry(rule.id).or_default() += count;
+            let left = self.counts.entry(rule.id).or_default();
+            *left -= count;
+            if *left == 0 {
+                self.counts.remove(rule.id);
+            }
+        }
+        let is_claim = |rule: &Rule| claims.iter().any(|claim| claim.0 == rule);
+        self.findings
+            .retain(|finding| finding.track != Some(track) || !is_claim(finding.rule));
     }
 
     fn of_severity(&mut self, severity: Severity) -> &mut u64 {

@@ -45,7 +45,7 @@ use crate::rule::Rule;
 use crate::track::{Track, View};
 
 pub(crate) use file::Clocks;
-pub(crate) use file::{damaged, skipped, unreadable};
+pub(crate) use file::{damaged, odd, skipped, unreadable};
 pub(crate) use tcp_format::unreadable as unreadable_tcp;
 
 /// The tables of all groups.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pcap_file::DataLink;
-use pcap_file::pcap::{PcapReadError, PcapReader};
+use pcap_file::pcap::{PcapHeader, PcapReadError, PcapReader, PcapTsResolution, RawPcapPacket};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 use pcap_file::pcapng::blocks::interface_statistics::{
     InterfaceStatisticsBlock, InterfaceStatisticsOption,
@@ -35,9 +35,9 @@ pub enum VerifyError {
     /// Neither pcap nor pcapng.
     #[error("not a pcap or pcapng file: {0}")]
     Format(String),
-    /// The capture was taken on a link whose headers are not known here.
+    /// The capture was taken on a link whose headers are not known here, and on no other.
     #[error(
-        "link type {0} is not known: raw IP (101, 228, 229), Ethernet (1) and Linux cooked (113, 276) are"
+        "link type {0} is not known: raw IP (101, 228, 229), Ethernet (1), BSD loopback (0, 108) and Linux cooked (113, 276) are"
     )]
     Link(u32),
     /// A file that was asked for could not be written.
@@ -60,6 +60,8 @@ pub(crate) struct Captured<'a> {
     pub(crate) data: Cow<'a, [u8]>,
     pub(crate) original_len: u64,
     pub(crate) link: DataLink,
+    /// What is wrong with the record, if it can be read all the same.
+    pub(crate) fault: Option<String>,
 }
 
 /// What reading on gave.
@@ -105,7 +107,10 @@ impl<R: Read> Source<R> {
         } else {
             let reader = PcapReader::with_capacity(rewound, BUFFER)
                 .map_err(|e| VerifyError::Format(chain(&e)))?;
-            is_known(reader.header().datalink)?;
+            let link = reader.header().datalink;
+            if !is_known(link) {
+                return Err(VerifyError::Link(link.into()));
+            }
             Ok(Source::Pcap(reader))
         }
     }
@@ -114,17 +119,10 @@ impl<R: Read> Source<R> {
     pub(crate) fn step(&mut self) -> Result<Step<'_>, VerifyError> {
         match self {
             Source::Pcap(reader) => {
-                let link = reader.header().datalink;
-                match reader.next_packet() {
+                let header = reader.header();
+                match reader.next_raw_packet() {
                     None => Ok(Step::End),
-                    Some(Ok(packet)) => Ok(Step::Packet(Captured {
-                        timestamp: Some(packet.timestamp()),
-                        interface: 0,
-                        interfaces: 1,
-                        original_len: packet.orig_len().into(),
-                        link,
-                        data: packet.into_data(),
-                    })),
+                    Some(Ok(record)) => Ok(Step::Packet(packet_of_record(record, &header))),
                     Some(Err(PcapReadError::Io(e))) => io_step(e),
                     Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
                 }
@@ -139,6 +137,40 @@ impl<R: Read> Source<R> {
                 },
             },
         }
+    }
+}
+
+/// Records that contradict themselves are read as far as they make sense.
+fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captured<'a> {
+    let (parts, nanoseconds) = match header.ts_resolution {
+        PcapTsResolution::MicroSecond => (1_000_000, 1_000),
+        PcapTsResolution::NanoSecond => (1_000_000_000, 1),
+    };
+    let (said, wire) = (record.incl_len, record.orig_len);
+    let fault = if record.ts_frac >= parts {
+        let frac = record.ts_frac;
+        Some(format!("its time has {frac} of {parts} parts of a second"))
+    } else if said > wire {
+        Some(format!("it has {said} bytes of a packet of {wire}"))
+    } else if said > header.snaplen && header.snaplen > 0 {
+        let most = header.snaplen;
+        Some(format!(
+            "it has {said} bytes, and the file says {most} at most"
+        ))
+    } else {
+        None
+    };
+    Captured {
+        timestamp: Some(
+            Duration::from_secs(record.ts_sec.into())
+                + Duration::from_nanos(u64::from(record.ts_frac) * nanoseconds),
+        ),
+        interface: 0,
+        interfaces: 1,
+        original_len: wire.max(said).into(),
+        link: header.datalink,
+        data: record.data,
+        fault,
     }
 }
 
@@ -163,7 +195,10 @@ fn packet_of<'a>(
             "interface {interface} was never described"
         )));
     };
-    is_known(description.linktype)?;
+    // Packets of another link beside may still be judged.
+    if interfaces.iter().all(|other| !is_known(other.linktype)) {
+        return Err(VerifyError::Link(description.linktype.into()));
+    }
     Ok(Step::Packet(Captured {
         timestamp,
         interface,
@@ -171,6 +206,7 @@ fn packet_of<'a>(
         data,
         original_len: original_len.into(),
         link: description.linktype,
+        fault: None,
     }))
 }
 
@@ -193,16 +229,19 @@ fn io_step<'a>(error: io::Error) -> Result<Step<'a>, VerifyError> {
     }
 }
 
-fn is_known(link: DataLink) -> Result<(), VerifyError> {
-    match link {
+/// Whether the headers of `link` are known here.
+pub(crate) fn is_known(link: DataLink) -> bool {
+    matches!(
+        link,
         DataLink::RAW
-        | DataLink::IPV4
-        | DataLink::IPV6
-        | DataLink::ETHERNET
-        | DataLink::LINUX_SLL
-        | DataLink::LINUX_SLL2 => Ok(()),
-        other => Err(VerifyError::Link(other.into())),
-    }
+            | DataLink::IPV4
+            | DataLink::IPV6
+            | DataLink::ETHERNET
+            | DataLink::NULL
+            | DataLink::LOOP
+            | DataLink::LINUX_SLL
+            | DataLink::LINUX_SLL2
+    )
 }
 
 /// Opens a capture that was read before, to read it once more.

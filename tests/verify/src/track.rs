@@ -1,5 +1,6 @@
 //! Follows TCP connections: what each side has sent, was told and has said. Rules read this; they do not write it.
 
+mod copies;
 mod half;
 mod ranges;
 mod sent;
@@ -34,6 +35,8 @@ pub(crate) struct Track {
     pub(crate) previous: Option<Previous>,
     /// Bytes were acknowledged that the capture has not.
     pub(crate) gaps: bool,
+    /// Not even what its receiver should have dropped: the capture lost packets, or was filtered.
+    lost: bool,
     /// The capture is said to have every packet.
     complete: bool,
     vantage: Vantage,
@@ -86,6 +89,7 @@ impl Track {
             from_start: false,
             previous: None,
             gaps: false,
+            lost: false,
             complete: options.complete && ends.iter().any(|end| options.beside.contains(&end.ip())),
             vantage: options.vantage,
             beside: (!options.beside.is_empty())
@@ -160,6 +164,7 @@ impl Track {
                 whole: !self.gaps,
             },
             flow: Some((self.ends[0], self.ends[1])),
+            track: Some(self.first),
             accused: Accused::Host(self.ends[side].ip()),
         }
     }
@@ -175,6 +180,24 @@ impl Track {
     /// Whether the capture has all that reached `side`, and all that it sent.
     pub(crate) fn is_complete(&self, side: usize) -> bool {
         self.complete && self.near(side)
+    }
+
+    /// What the capture turned out to be at the end of the connection. If nobody has acknowledged anything without
+    /// sending, it has segments with data only.
+    pub(crate) fn turned_out(&self) -> Needs {
+        let is_filtered = !self.complete
+            && !self.from_start
+            && self.halves.iter().all(|half| half.pure_acks == 0);
+        Needs {
+            whole: !self.lost && !is_filtered,
+            ..self.scope(0, true).has
+        }
+    }
+
+    /// Whether `tcp`, of side `side`, is a packet that the capture had already.
+    pub(crate) fn is_copy(&mut self, side: usize, packet: &Packet<'_>, tcp: &Segment<'_>) -> bool {
+        let is_copy = self.halves[side].recent.has(packet, tcp);
+        is_copy && !self.complete
     }
 
     pub(crate) fn is_reset(&self) -> bool {
@@ -240,7 +263,9 @@ impl Track {
         let (mine, theirs) = two(&mut self.halves, me);
         if is_unseen {
             self.gaps |= !self.complete;
+            self.lost |= !self.complete && !theirs.seen.covers_to(tcp.ack_number);
             theirs.arrived.advance(tcp.ack_number);
+            theirs.seen.advance(tcp.ack_number);
         }
         let heard = !mine.has_arrived(tcp) && !theirs.drops(tcp, mine.window);
         if heard {

@@ -1,5 +1,7 @@
 //! Generated captures in both formats and both resolutions, and packets broken one way at a time.
 
+#[path = "files/links.rs"]
+mod links;
 mod packets;
 
 use std::borrow::Cow;

@@ -21,6 +21,8 @@ mod segments;
 mod talk;
 #[path = "mutations/talks.rs"]
 mod talks;
+#[path = "mutations/wild.rs"]
+mod wild;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

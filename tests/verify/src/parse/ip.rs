@@ -8,6 +8,9 @@ use etherparse::{
     ip_number,
 };
 
+/// No shorter packet is one before segmentation that leaves its length open.
+const SUPER: usize = 1280;
+
 /// An IP packet whose header could be read.
 #[derive(Clone)]
 pub(crate) struct Ip<'a> {
@@ -23,6 +26,8 @@ pub(crate) struct Ip<'a> {
     pub(crate) payload_len: usize,
     /// The whole packet's length by its header.
     pub(crate) total_len: usize,
+    /// The header does not say it: it is the link's.
+    pub(crate) is_unsaid: bool,
     pub(crate) hop_limit: u8,
     pub(crate) ecn: u8,
     pub(crate) dont_fragment: bool,
@@ -100,8 +105,11 @@ impl<'a> Ip<'a> {
     ) -> Result<Ip<'a>, Unreadable> {
         let header_len = header.slice().len();
         let mut total_len = usize::from(header.total_len());
-        // More than the field can say: a super-packet before segmentation.
-        if total_len == 0 && wire_len > usize::from(u16::MAX) {
+        // A super-packet before segmentation: more than the field can say, or left for hardware to say.
+        let is_unsaid = total_len == 0
+            && (wire_len > usize::from(u16::MAX)
+                || wire_len > SUPER && header.protocol() == ip_number::TCP);
+        if is_unsaid {
             total_len = wire_len;
         }
         if total_len < header_len {
@@ -126,6 +134,7 @@ impl<'a> Ip<'a> {
                 offset: usize::from(header.fragments_offset().value()) * 8,
                 more: header.more_fragments(),
             }),
+            is_unsaid,
             extensions: Extensions::default(),
         })
     }
@@ -151,6 +160,7 @@ impl<'a> Ip<'a> {
             dont_fragment: true,
             id: 0,
             fragment: None,
+            is_unsaid: jumbo && header.next_header() != ip_number::IPV6_HOP_BY_HOP,
             extensions: Extensions {
                 jumbo,
                 ..Extensions::default()

@@ -41,9 +41,11 @@ fn unframe(link: DataLink, data: &[u8]) -> Option<Frame<'_>> {
         DataLink::IPV4 => Some(raw(Some(EtherType::IPV4))),
         DataLink::IPV6 => Some(raw(Some(EtherType::IPV6))),
         DataLink::ETHERNET => ethernet(data),
+        DataLink::NULL | DataLink::LOOP => loopback(data),
         DataLink::LINUX_SLL => cooked(data, 16, data.get(14..16)?),
         DataLink::LINUX_SLL2 => cooked(data, SLL2_LEN, data.get(0..2)?),
-        _ => Some(raw(None)),
+        DataLink::RAW => Some(raw(None)),
+        _ => None,
     }
 }
 
@@ -70,6 +72,25 @@ fn ethernet(data: &[u8]) -> Option<Frame<'_>> {
         ether_type: Some(ether_type),
         macs: Some((header.source(), header.destination())),
         pads: true,
+    })
+}
+
+/// The loopback and tunnel devices of BSD and macOS put the family of addresses in front, in the order of their bytes.
+fn loopback(data: &[u8]) -> Option<Frame<'_>> {
+    let (family, payload) = data.split_first_chunk::<4>()?;
+    let ether_type = match family {
+        [2, 0, 0, 0] | [0, 0, 0, 2] => EtherType::IPV4,
+        // NetBSD and OpenBSD, FreeBSD, macOS.
+        [24 | 28 | 30, 0, 0, 0] | [0, 0, 0, 24 | 28 | 30] => EtherType::IPV6,
+        _ => return None,
+    };
+    Some(Frame {
+        payload,
+        header_len: family.len(),
+        wire_len: 0,
+        ether_type: Some(ether_type),
+        macs: None,
+        pads: false,
     })
 }
 

@@ -30,7 +30,9 @@ pub(super) struct State {
     waiting: [Option<Waiting>; 2],
     /// Segments that reached each side since it last acknowledged; credit for pure acknowledgements.
     arrivals: [u32; 2],
+    /// Equal acknowledgements that answer each other, and who sent the last of them.
     war: u32,
+    war_of: usize,
     /// A number beyond what its side was seen to send, and the packet.
     ahead: [Option<(Seq, u64)>; 2],
     /// The last pure acknowledgement of each side.
@@ -268,11 +270,14 @@ impl State {
             .acked
             .is_some_and(|last| last.number == tcp.ack_number && last.window == tcp.window);
         let is_probe = matches!(view.facts.data, Data::KeepAlive | Data::Probe);
-        self.war = if same && !is_probe && view.peer().flight() == 0 && view.me().flight() == 0 {
-            self.war + 1
-        } else {
-            0
+        let is_calm = view.peer().flight() == 0 && view.me().flight() == 0;
+        self.war = match same && !is_probe && is_calm {
+            // Several in a row may answer several segments that came again.
+            true if self.war_of == me => 1,
+            true => self.war + 1,
+            false => 0,
         };
+        self.war_of = me;
         if self.war == WAR {
             out.add(
                 &WAR_RULE,

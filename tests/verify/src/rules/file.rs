@@ -12,7 +12,7 @@ use crate::source::Captured;
 const INTERFACES: usize = 4096;
 
 rules! {
-    DAMAGED = Error "J-FILE-01", "none", "The capture can be read to its end";
+    DAMAGED = Error "J-FILE-01", "none", "The capture can be read to its end, and its records make sense";
     TIME = Warning "J-FILE-02", "none", "Time does not go backwards on one interface";
     VERSION = Error "J-IP-01", "791", "What a raw IP link carries is IPv4 or IPv6";
     V4_HEADER = Error "W-IP4-02", "791; 6274", "IHL is at least 5, and IHL*4 <= total length <= captured IP bytes";
@@ -36,6 +36,16 @@ pub(crate) fn skipped(number: u64, why: &str, out: &mut Out) {
         Scope::of_packet(true),
         &[number],
         format_args!("a record after this packet cannot be read: {why}"),
+    );
+}
+
+/// Reports that the record of packet `number` contradicts itself.
+pub(crate) fn odd(number: u64, why: &str, out: &mut Out) {
+    out.add(
+        &DAMAGED,
+        Scope::of_packet(true),
+        &[number],
+        format_args!("the record of this packet cannot be right: {why}"),
     );
 }
 
@@ -81,6 +91,16 @@ pub(super) fn shorter_than_header(number: u64, is_v4: bool, said: usize, held: u
         Scope::of_packet(true),
         &[number],
         format_args!("the IPv{version} header says {said} bytes, the link carried {held}"),
+    );
+}
+
+/// Reports an IPv4 packet whose header says that it has no bytes.
+pub(super) fn shorter_than_it_is(number: u64, held: u64, out: &mut Out) {
+    out.add(
+        &V4_HEADER,
+        Scope::of_packet(true),
+        &[number],
+        format_args!("the IPv4 header says 0 bytes, the link carried {held}"),
     );
 }
 

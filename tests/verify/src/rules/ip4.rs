@@ -5,9 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use etherparse::checksum::Sum16BitWords;
 use etherparse::ip_number;
 
+use crate::Offload;
 use crate::out::{Out, Scope};
 use crate::parse::{Packet, u16_at};
 use crate::rule::rules;
+
+use super::file;
 
 const DHCP_CLIENT: u16 = 68;
 /// The routing header's options of IPv4: loose and strict source routes.
@@ -30,14 +33,9 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
     let number = &[packet.number];
     let ip = &packet.ip;
     let header = ip.header;
-    if Sum16BitWords::new().add_slice(header).ones_complement() != 0 {
-        let checksum = u16_at(header, 10);
-        out.add(
-            &CHECKSUM,
-            scope,
-            number,
-            format_args!("IPv4 header checksum {checksum:#06x} is wrong"),
-        );
+    judge_checksum(packet, out);
+    if ip.is_unsaid && packet.offload == Offload::After {
+        file::shorter_than_it_is(packet.number, packet.frame.wire_len, out);
     }
     if header[6] & 0x80 != 0 {
         out.add(&RESERVED, scope, number, format_args!("the flag is 1"));
@@ -58,6 +56,27 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
         judge_options(&header[20..], packet, out);
     }
     judge_fragment(packet, out);
+}
+
+fn judge_checksum(packet: &Packet<'_>, out: &mut Out) {
+    let header = packet.ip.header;
+    if Sum16BitWords::new().add_slice(header).ones_complement() == 0 {
+        return;
+    }
+    let checksum = u16_at(header, 10);
+    let mut scope = Scope::of_packet(packet.timed);
+    // Where hardware makes it, most hosts leave the field empty.
+    scope.has.wire = match packet.offload {
+        Offload::Auto => checksum != 0,
+        Offload::Before => false,
+        Offload::After => true,
+    };
+    out.add(
+        &CHECKSUM,
+        scope,
+        &[packet.number],
+        format_args!("IPv4 header checksum {checksum:#06x} is wrong"),
+    );
 }
 
 fn bad_source(packet: &Packet<'_>) -> Option<&'static str> {

@@ -8,8 +8,9 @@ use crate::rule::rules;
 
 use super::file;
 
-/// Frames shorter than this are padded by Ethernet (without the checksum).
-const SHORTEST_FRAME: u64 = 60;
+/// Payloads shorter than this are padded by Ethernet, be there tags before them, or the header of another link in which
+/// the frame is captured.
+const SHORTEST_PAYLOAD: u64 = 46;
 
 rules! {
     ETHER_TYPE = Error "W-LINK-01", "791; 8200", "The link's type for a packet is that of its IP version";
@@ -42,7 +43,7 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
     if said > held {
         file::shorter_than_header(packet.number, ip.is_v4(), ip.total_len, held, out);
     }
-    let is_padded = packet.frame.pads && held + packet.frame.header_len as u64 <= SHORTEST_FRAME;
+    let is_padded = packet.frame.pads && held <= SHORTEST_PAYLOAD;
     if said < held && !is_padded {
         out.add(
             &PADDING,

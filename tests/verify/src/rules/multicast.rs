@@ -10,6 +10,10 @@ use crate::rule::rules;
 
 /// Queries and reports of MLD (RFC 2710, RFC 3810).
 const MLD: [u8; 4] = [130, 131, 132, 143];
+const IGMP_QUERY: u8 = 0x11;
+const IGMP_V1_REPORT: u8 = 0x12;
+const IGMP_V2_REPORT: u8 = 0x16;
+const IGMP_LEAVE: u8 = 0x17;
 const IGMP_V3_REPORT: u8 = 0x22;
 const V3_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 const ROUTER_ALERT: u8 = 148;
@@ -43,7 +47,15 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
             }
         }
         (ip_number::IGMP, IpAddr::V4(_)) => {
-            let alerts = ip.header[20..].contains(&ROUTER_ALERT);
+            // The first version has no Router Alert (RFC 1112), and its queries say no time.
+            let is_first = match kind {
+                IGMP_QUERY => ip.payload_len == 8 && ip.payload.get(1) == Some(&0),
+                IGMP_V1_REPORT => true,
+                IGMP_V2_REPORT | IGMP_LEAVE | IGMP_V3_REPORT => false,
+                // Routers talk among each other, and trace paths, by other types.
+                _ => return,
+            };
+            let alerts = is_first || ip.header[20..].contains(&ROUTER_ALERT);
             let is_astray = kind == IGMP_V3_REPORT && ip.destination != IpAddr::V4(V3_ROUTERS);
             if ip.hop_limit != 1 || is_astray || !alerts {
                 out.add(

@@ -17,6 +17,8 @@ const HOSTS: usize = 1024;
 const ADDRESSES: usize = 64;
 /// Repetitions of a question are a second apart; clocks are not exact.
 const RETRY: u64 = 900 * MS;
+/// What follows this soon may be the same frame: access points send it on, and mirrors show it twice. Once, that is.
+const COPY: u64 = 10 * MS;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 const SOURCE_LINK_ADDRESS: u8 = 1;
@@ -47,8 +49,16 @@ struct Host {
     from_start: bool,
 }
 
+/// A question for an address.
+#[derive(Clone, Copy)]
+struct Asked {
+    time: u64,
+    number: u64,
+    has_copy: bool,
+}
+
 pub(super) struct State {
-    asked: Bounded<(Option<Mac>, IpAddr), (u64, u64)>,
+    asked: Bounded<(Option<Mac>, IpAddr), Asked>,
     hosts: Bounded<Mac, Host>,
 }
 
@@ -119,21 +129,42 @@ impl State {
     }
 
     fn ask(&mut self, key: (Option<Mac>, IpAddr), packet: &Packet<'_>, out: &mut Out) {
-        let before = self.asked.get(&key).copied();
-        self.asked.insert(key, (packet.now, packet.number));
-        if let Some((time, number)) = before
-            && packet.now.saturating_sub(time) < RETRY
-        {
+        if let Some((gap, number)) = self.too_soon(key, packet.now, packet.number) {
             out.add(
                 &SOLICITATION_RATE,
                 Scope::of_packet(packet.timed),
                 &[packet.number, number],
-                format_args!(
-                    "{} is asked for again after {:.0} ms",
-                    key.1,
-                    ms(packet.now.saturating_sub(time))
-                ),
+                format_args!("{} is asked for again after {:.0} ms", key.1, ms(gap)),
             );
+        }
+    }
+
+    /// Notes a question; if it repeats one too soon, how soon, and the packet of that.
+    fn too_soon(
+        &mut self,
+        key: (Option<Mac>, IpAddr),
+        now: u64,
+        number: u64,
+    ) -> Option<(u64, u64)> {
+        let before = self.asked.get(&key).copied();
+        let gap = before.map_or(u64::MAX, |asked| now.saturating_sub(asked.time));
+        let asked = Asked {
+            time: now,
+            number,
+            has_copy: false,
+        };
+        match before {
+            Some(first) if gap < COPY && !first.has_copy => {
+                let has_copy = true;
+                self.asked.insert(key, Asked { has_copy, ..first });
+                None
+            }
+            _ => {
+                self.asked.insert(key, asked);
+                before
+                    .filter(|_| gap < RETRY)
+                    .map(|first| (gap, first.number))
+            }
         }
     }
 
@@ -196,21 +227,15 @@ impl State {
         let is_multicast = to[0] & 1 != 0;
         match arp.operation.0 {
             1 if is_multicast && arp.sender_ipv4 != arp.target_ipv4 => {
-                let before = self.asked.get(&(Some(from), target)).copied();
-                self.asked
-                    .insert((Some(from), target), (frame.now, frame.number));
-                if let Some((time, other)) = before
+                let key = (Some(from), target);
+                if let Some((gap, other)) = self.too_soon(key, frame.now, frame.number)
                     && frame.timed
-                    && frame.now.saturating_sub(time) < RETRY
                 {
                     out.add(
                         &ARP_CONDUCT,
                         scope,
                         &[frame.number, other],
-                        format_args!(
-                            "{target} is asked for again after {:.0} ms",
-                            ms(frame.now.saturating_sub(time))
-                        ),
+                        format_args!("{target} is asked for again after {:.0} ms", ms(gap)),
                     );
                 }
             }

@@ -1,5 +1,7 @@
 //! Resets.
 
+use std::collections::VecDeque;
+
 use crate::out::Out;
 use crate::parse::seq::Seq;
 use crate::parse::{MS, ms};
@@ -10,6 +12,8 @@ use super::owed::is_established;
 
 /// What was sent this shortly after a packet passed may have been sent before that arrived.
 const CROSSING: u64 = 5 * MS;
+/// So many segments may be on their way to who answers them.
+const TOLD: usize = 32;
 
 rules! {
     UNKNOWN = Error "W-TCPHS-06", "9293 section 3.10.7.1", "A RST without ACK has the number that was acknowledged" [whole near];
@@ -33,6 +37,8 @@ pub(super) struct State {
     late_rst: [Option<(u64, u64)>; 2],
     /// A RST at exactly the next number reached each side, which ends the connection: when, and in which packet.
     ended: [Option<(u64, u64)>; 2],
+    /// What each side was told last that the other expects: a RST may answer any of these segments.
+    told: [VecDeque<Seq>; 2],
 }
 
 impl State {
@@ -59,6 +65,13 @@ impl State {
             self.unanswered[1 - me] += 1;
         }
         self.unanswered[me] = 0;
+        if tcp.flags.ack {
+            let told = &mut self.told[1 - me];
+            if told.len() >= TOLD {
+                told.pop_front();
+            }
+            told.push_back(tcp.ack_number);
+        }
         self.note(view);
         if view.facts.is_stray_syn && is_established(view.flow) && !view.flow.is_over() {
             self.stray_syn[1 - me] = Some(view.number());
@@ -179,7 +192,7 @@ impl State {
                 );
             }
         } else if let Some(acked) = peer.acked
-            && tcp.seq != acked.number
+            && !self.told[view.facts.me].contains(&tcp.seq)
             && una != Some(tcp.seq)
             && mine.nxt != Some(tcp.seq)
         {

@@ -139,6 +139,7 @@ impl State {
         } else if let Some(nxt) = view.peer().nxt
             && tcp.ack_number.after(nxt)
             && !tcp.flags.syn
+            && (view.flow.from_start || view.peer().una.is_some())
         {
             self.unsent[me].get_or_insert((tcp.ack_number, view.number()));
         }

@@ -33,8 +33,7 @@ pub(crate) fn unreadable(packet: &Packet<'_>, why: &str, out: &mut Out) {
 
 pub(super) fn judge(view: &View<'_, '_>, sum: Sum, out: &mut Out) {
     let (scope, number, tcp) = (view.scope(), &[view.number()], view.tcp);
-    let is_partial = sum == Sum::Partial && view.options.offload == crate::Offload::After;
-    if sum == Sum::Wrong && view.options.offload != crate::Offload::Before || is_partial {
+    if view.packet.has_wrong(sum) {
         out.add(
             &CHECKSUM,
             scope,

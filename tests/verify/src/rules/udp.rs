@@ -3,7 +3,6 @@
 use etherparse::ip_number;
 
 use crate::out::{Out, Scope};
-use crate::parse::ip::Sum;
 use crate::parse::{Packet, u16_at};
 use crate::rule::rules;
 
@@ -73,7 +72,7 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
             format_args!("UDP over IPv{version} without a checksum"),
         );
     } else if let Some(covered) = bytes.get(..length)
-        && ip.transport_checksum(covered, 6) == Sum::Wrong
+        && packet.has_wrong(ip.transport_checksum(covered, 6))
     {
         out.add(
             &CHECKSUM,

@@ -4,6 +4,7 @@ use crate::parse::Packet;
 use crate::parse::seq::Seq;
 use crate::parse::tcp::{Flags, Options, Segment};
 
+use super::copies::Recent;
 use super::ranges::Ranges;
 use super::sent::{Budget, Sending, SentList};
 use super::view::{Data, Facts};
@@ -66,6 +67,8 @@ pub(crate) struct Half {
     pub(crate) sent: SentList,
     /// What the capture has seen of its data, and the other side had to take.
     pub(crate) arrived: Ranges,
+    /// What the capture has seen of its data, whatever became of it.
+    pub(crate) seen: Ranges,
     /// What the other side said it has, above `una`, in segments that this side had to take.
     pub(crate) sacked: Ranges,
     /// Duplicate acknowledgements received since `una` moved.
@@ -95,6 +98,10 @@ pub(crate) struct Half {
     pub(crate) disturbed: bool,
     /// The largest payload it has sent.
     pub(crate) largest: u32,
+    /// Segments that acknowledge, and nothing else.
+    pub(crate) pure_acks: u64,
+    /// Its last packets.
+    pub(crate) recent: Recent,
 }
 
 impl Half {
@@ -196,6 +203,12 @@ impl Half {
         if self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
             self.dups += 1;
         }
+        // What began before the capture may have got further than its first segment shows.
+        if self.syn.is_none() && self.una.is_none() {
+            self.nxt = self.nxt.map(|nxt| nxt.max(number));
+            self.arrived.advance(number);
+            self.seen.advance(number);
+        }
         let moved = self.una.is_none_or(|una| number.after(una))
             && self.nxt.is_none_or(|nxt| !number.after(nxt));
         if !moved {
@@ -243,6 +256,7 @@ impl Half {
             seq: tcp.seq,
         };
         self.packets += 1;
+        self.pure_acks += u64::from(tcp.is_pure_ack());
         self.last = Some(mark);
         if tcp.flags.rst {
             self.rst.get_or_insert(mark);
@@ -267,11 +281,14 @@ impl Half {
             });
         }
         let from = tcp.seq.plus(u32::from(tcp.flags.syn));
-        self.arrived.begin(from);
         match facts.data {
             Data::KeepAlive | Data::Probe => return,
             Data::None => {
-                self.nxt.get_or_insert(from);
+                // It may be a keep-alive, below what was acknowledged before.
+                let una = self.una.unwrap_or(from);
+                let nxt = *self.nxt.get_or_insert(from.max(una));
+                self.arrived.begin(nxt);
+                self.seen.begin(nxt);
                 return;
             }
             Data::New | Data::Gap => self.last_new = Some(mark),
@@ -281,6 +298,8 @@ impl Half {
             }
             Data::Late => {}
         }
+        self.arrived.begin(from);
+        self.seen.begin(from);
         self.bytes += u64::from(tcp.len);
         self.largest = self.largest.max(tcp.len);
         let end = tcp.end();
@@ -290,6 +309,7 @@ impl Half {
                 ..mark
             });
         }
+        self.seen.add(from, end);
         if !is_dropped {
             self.arrived.add(from, end);
         }

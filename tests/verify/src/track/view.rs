@@ -238,10 +238,15 @@ fn is_super(
         Offload::Before => true,
         Offload::After => false,
         Offload::Auto => {
-            let long = packet.ip.total_len > usize::from(u16::MAX)
+            // Two joined segments have as many options as one, and room for them twice.
+            let options =
+                u32::try_from(tcp.header_len).map_or(0, |length| length.saturating_sub(20));
+            let most = |mss: u32| mss.saturating_sub(options).max(mss / 2);
+            let long = packet.ip.is_unsaid
+                || packet.ip.total_len > usize::from(u16::MAX)
                 || track
                     .mss_towards(me)
-                    .is_some_and(|mss| mss > 0 && tcp.len >= 2 * mss);
+                    .is_some_and(|mss| mss > 0 && tcp.len >= 2 * most(mss));
             long || sum == Sum::Partial
         }
     }

@@ -365,7 +365,9 @@ pub(crate) static CASES: &[Case] = &[
     }),
     case("W-RTX-01", "slow_start", &[], |c| {
         let place = c.place(12, data);
-        let frame = c.frames[c.place(10, data)].clone();
+        let mut frame = c.frames[c.place(10, data)].clone();
+        // With the same one it would be a packet that was captured twice.
+        edit(&mut frame, |frame, _| frame.bytes[5] ^= 0x80);
         insert(c, place, frame, Duration::from_nanos(1));
     }),
     case("W-RTX-08", "lossy_sender", &["W-TCPSEQ-08"], |c| {
