@@ -23,11 +23,16 @@ fn library() -> PathBuf {
     let debug = program.ancestors().nth(2).expect("a directory");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--quiet", "--locked", "-p", "netstack-capi"])
+        .args(["build", "--quiet", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     if sanitizer().is_some() {
         let triple = debug.parent().and_then(Path::file_name);
-        cargo.arg("--target").arg(triple.expect("a triple"));
+        cargo.args(["-p", "netstack-capi", "--target"]);
+        cargo.arg(triple.expect("a triple"));
+    } else {
+        // With the features that the tests of the whole have: all it needs has been compiled for them.
+        cargo.args(["--workspace", "--lib", "--profile", "test"]);
+        cargo.args(["--test", "programs"]);
     }
     let built = cargo.status().expect("cargo");
     assert!(built.success(), "the library does not build");

@@ -78,8 +78,7 @@ fn held(socket: SocketId, entry: &Socket, kept: Option<&Account>) -> Option<Sock
             (
                 connection.flow.local(),
                 Some(connection.flow.remote()),
-                connection.snd.queue.storage()
-                    + connection.stamps().map_or(0, StampQueue::storage),
+                connection.snd.queue.storage() + connection.stamps().map_or(0, StampQueue::storage),
                 connection.rcv.storage(),
             )
         }

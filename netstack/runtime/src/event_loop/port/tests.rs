@@ -115,16 +115,16 @@ fn what_waits_for_a_device_that_takes_nothing_is_dropped() {
 fn a_device_that_failed_is_left_alone_for_a_while() {
     let mut port = port(0, true);
     let start = Instant::from_secs(1);
-    assert!(!port.receive(start));
+    assert!(!port.receive(start, 64));
     assert_eq!(port.status().receive_errors, 1);
     assert!(port.status().error.is_some());
-    assert!(!port.receive(start + Duration::from_millis(1)));
+    assert!(!port.receive(start + Duration::from_millis(1), 64));
     assert_eq!(
         port.status().receive_errors,
         1,
         "it was not asked again yet"
     );
     let later = port.wake_at(start).expect("it is tried again");
-    assert!(!port.receive(later));
+    assert!(!port.receive(later, 64));
     assert_eq!(port.status().receive_errors, 2);
 }

@@ -76,25 +76,20 @@ impl Socket {
         let option = match ((level, name), value) {
             ((SOCKET, REUSE), _) => return Ok(Returned::value(0)),
             ((SOCKET, LINGER), Value::Linger { on, seconds }) => {
-                let time = u64::try_from(*seconds).map(Duration::from_secs);
-                let time = time.map_err(|_| Stop::Errno(libc::EINVAL))?;
+                let time = Duration::from_secs(fitting(*seconds)?);
                 SocketOption::Linger(on.then_some(time))
             }
             ((TCP, FASTOPEN), Value::Int(most)) => {
-                let most = u16::try_from(*most).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                let most = fitting(*most)?;
                 SocketOption::FastOpen(most)
             }
             ((TCP, FASTOPEN_CONNECT), Value::Int(on)) => SocketOption::FastOpenConnect(*on != 0),
             ((SOCKET, KEEP), Value::Int(on)) => {
                 SocketOption::KeepAlive((*on != 0).then_some(self.keep_times))
             }
-            ((SOCKET, SNDBUF), Value::Int(limit)) => SocketOption::SendBuffer(
-                usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
-            ),
+            ((SOCKET, SNDBUF), Value::Int(limit)) => SocketOption::SendBuffer(fitting(*limit)?),
             ((SOCKET, RCVBUF), Value::Int(limit)) if self.is_datagram() => {
-                SocketOption::ReceiveBuffer(
-                    usize::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
-                )
+                SocketOption::ReceiveBuffer(fitting(*limit)?)
             }
             ((IP, DISCOVER) | (IPV6, DISCOVER6), Value::Int(how)) if self.is_datagram() => {
                 SocketOption::DontFragment(*how == NEVER_CUT)
@@ -115,25 +110,23 @@ impl Socket {
                 }
                 SocketOption::KeepAlive(Some(self.keep_times))
             }
-            ((IP, IP_TTL) | (IPV6, HOPS), Value::Int(limit)) => SocketOption::HopLimit(Some(
-                u8::try_from(*limit).map_err(|_| Stop::Errno(libc::EINVAL))?,
-            )),
-            ((IP, IP_TOS) | (IPV6, TCLASS), Value::Int(class)) => SocketOption::TrafficClass(
-                u8::try_from(*class).map_err(|_| Stop::Errno(libc::EINVAL))?,
-            ),
+            ((IP, IP_TTL) | (IPV6, HOPS), Value::Int(limit)) => {
+                SocketOption::HopLimit(Some(fitting(*limit)?))
+            }
+            ((IP, IP_TOS) | (IPV6, TCLASS), Value::Int(class)) => {
+                SocketOption::TrafficClass(fitting(*class)?)
+            }
             ((TCP, CORK), Value::Int(on)) => SocketOption::Cork(*on != 0),
             ((TCP, QUICKACK), Value::Int(on)) => SocketOption::QuickAck(*on != 0),
             ((TCP, USER_TIMEOUT), Value::Int(millis)) => {
-                let millis = u64::try_from(*millis).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                let millis: u64 = fitting(*millis)?;
                 SocketOption::UserTimeout((millis > 0).then(|| Duration::from_millis(millis)))
             }
             ((TCP, ADVERTISE), Value::Int(seconds)) => {
-                let seconds = u64::try_from(*seconds).map_err(|_| Stop::Errno(libc::EINVAL))?;
+                let seconds = fitting(*seconds)?;
                 SocketOption::AdvertiseUserTimeout(Some(Duration::from_secs(seconds)))
             }
-            ((TCP, MAXSEG), Value::Int(size)) => SocketOption::MaxSegment(
-                u16::try_from(*size).map_err(|_| Stop::Errno(libc::EINVAL))?,
-            ),
+            ((TCP, MAXSEG), Value::Int(size)) => SocketOption::MaxSegment(fitting(*size)?),
             ((TCP, CONGESTION), Value::Text(algorithm)) => {
                 SocketOption::Congestion(algorithm.parse().map_err(|_| Stop::Errno(libc::ENOENT))?)
             }
@@ -222,4 +215,9 @@ impl Socket {
             ..Returned::default()
         })
     }
+}
+
+/// A number that has to be within what the option takes.
+fn fitting<T: TryFrom<i64>>(number: i64) -> Result<T, Stop> {
+    T::try_from(number).map_err(|_| Stop::Errno(libc::EINVAL))
 }
