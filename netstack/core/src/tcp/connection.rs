@@ -20,6 +20,7 @@ use crate::Instant;
 use crate::news::News;
 use crate::socket::{ConnectionError, UrgentData};
 use crate::storage::Taking;
+use core::num::NonZeroU32;
 use core::time::Duration;
 use txbuf::{CopyError, IovIter, NoMemory, Token};
 
@@ -30,16 +31,16 @@ pub(crate) struct TimestampState {
     pub(crate) offset: u32,
     /// TS.Recent.
     recent: u32,
-    /// When TS.Recent was set, in seconds.
-    recent_at: u32,
+    /// When TS.Recent was set, in seconds and one: never zero, so that the option of all this has the same size.
+    recent_at: NonZeroU32,
 }
 
 /// A TS.Recent older than this says nothing about what is old (RFC 7323, 5.5): by then a clock of one
 /// tick per millisecond may have come half around.
 const RECENT_LIFETIME: u32 = 24 * 24 * 3600;
 
-fn seconds(now: Instant) -> u32 {
-    (now.as_millis() / 1_000) as u32
+fn seconds(now: Instant) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add((now.as_millis() / 1_000) as u32)
 }
 
 impl TimestampState {
@@ -65,7 +66,7 @@ impl TimestampState {
     /// Whether a segment with the timestamp `val` is older than what was received before (PAWS).
     // req: RFC7323-38, RFC7323-39
     pub(crate) fn is_old(&self, val: u32, now: Instant) -> bool {
-        let age = seconds(now).wrapping_sub(self.recent_at);
+        let age = seconds(now).get().wrapping_sub(self.recent_at.get());
         (val.wrapping_sub(self.recent) as i32) < 0 && age < RECENT_LIFETIME
     }
 
@@ -110,8 +111,6 @@ pub(crate) struct Connection {
     pub(crate) path_mss: u16,
     /// The largest segment that the peer takes; 0 until it has said so.
     peer_mss: u16,
-    /// When to see whether a path that was narrow still is.
-    look_at_path: Instant,
     /// The window scale that our SYN offers.
     pub(crate) our_scale: u8,
     /// The window that it announces.
@@ -211,10 +210,10 @@ impl Connection {
             rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),
             traffic: Traffic::new(ctx.now),
+            urgent_data: UrgentData::default(),
             timestamps: None,
             nodelay: false,
             cork: false,
-            urgent_data: UrgentData::default(),
             extras: None,
             told_timeout: 0,
             more: false,
@@ -226,7 +225,6 @@ impl Connection {
             receive_mss: origin.receive_mss,
             path_mss: origin.mss,
             peer_mss: 0,
-            look_at_path: Instant::ZERO,
             our_scale,
             syn_window: syn_window(config) as u16,
             unscaled: false,
@@ -484,19 +482,20 @@ impl Connection {
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool, until: Instant) {
         self.dont_fragment = dont_fragment;
         self.path_mss = mss;
-        self.look_at_path = until;
+        self.extras_mut().look_at_path = until;
         let mss = self.without_options(usize::from(mss));
         self.snd.reduce_path(mss);
     }
 
     /// Whether the path takes less than the link, as far as is known, and that is to be looked at again.
     pub(crate) fn doubts_path(&self, now: Instant) -> bool {
-        self.path_mss < self.receive_mss && self.look_at_path <= now
+        let next = || self.extras.as_ref().map(|extras| extras.look_at_path);
+        self.path_mss < self.receive_mss && next().is_none_or(|next| next <= now)
     }
 
     /// The path may take segments of `mss` bytes, options included; it is looked at again at `next`.
     pub(crate) fn widen_path(&mut self, mss: u16, dont_fragment: bool, next: Instant) {
-        self.look_at_path = next;
+        self.extras_mut().look_at_path = next;
         if mss <= self.path_mss {
             return;
         }

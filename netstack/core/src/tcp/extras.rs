@@ -5,6 +5,7 @@ use super::fast_open::Opening;
 use super::stamps::Stamping;
 use super::times::Times;
 use super::user_timeout::UserTimeout;
+use crate::Instant;
 use core::time::Duration;
 
 /// What an application asked for, and what follows from that.
@@ -18,6 +19,8 @@ pub(crate) struct Extras {
     pub(crate) linger: Option<Duration>,
     /// When what waits to be read came.
     pub(crate) times: Option<Times>,
+    /// When to see whether a path that was narrow still is.
+    pub(crate) look_at_path: Instant,
     /// What is to be told of what was sent.
     pub(crate) stamping: Option<Box<Stamping>>,
     /// The SYN is to carry data, or to ask for the right to (RFC 7413).

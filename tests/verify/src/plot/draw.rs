@@ -114,16 +114,21 @@ fn panel(
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
         .draw()?;
+    // What is said of before the capture began lies at the edge: far outside there are no pixels that could be counted.
+    let within = |&(x, y): &(f64, f64)| (x.clamp(0.0, right), y.clamp(0.0, top));
     for (points, colour) in lines {
         chart.draw_series(LineSeries::new(
-            points.iter().copied(),
+            points.iter().map(within),
             colour.stroke_width(1),
         ))?;
     }
     chart.draw_series(
         marks
             .iter()
-            .map(|&point| Circle::new(point, 2, RED.filled())),
+            .map(|point| Circle::new(within(point), 2, RED.filled())),
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
