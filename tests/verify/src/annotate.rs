@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
@@ -15,6 +16,9 @@ use pcap_file::pcapng::blocks::opt_common::CommonOption;
 
 use crate::report::Report;
 use crate::source::{Source, Step, VerifyError, chain, reopen};
+
+/// The last time that a copy can say, in the year 2554: what claims a later one is given this.
+const LATEST: Duration = Duration::from_nanos(u64::MAX);
 
 /// Writes the packets of the capture `from` to `to`, as pcapng with nanoseconds, with the findings of `report` as
 /// comments, which Wireshark shows. Only what is in [`Report::findings`] can be written. `to` appears, or takes the
@@ -110,7 +114,7 @@ fn copy(
         });
         let block = EnhancedPacketBlock {
             interface_id: interface,
-            timestamp: captured.timestamp.unwrap_or_default(),
+            timestamp: captured.timestamp.unwrap_or_default().min(LATEST),
             original_len: u32::try_from(captured.original_len).unwrap_or(u32::MAX),
             data: captured.data,
             options,

@@ -89,6 +89,35 @@ fn a_copy_destroys_nothing() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
 }
 
+/// Seconds since 1970, of which the copy has room for some 600 years.
+#[test]
+fn a_time_that_no_copy_can_say_is_the_last_that_it_can() {
+    let block = |kind: u32, body: &[u8]| {
+        let length = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, body, &length].concat()
+    };
+    let words = |words: &[u32]| -> Vec<u8> {
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        bytes.collect()
+    };
+    let section = words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]);
+    // Raw IP; the option says that times are in seconds.
+    let interface = words(&[101, 0, 0x0001_0009, 0, 0]);
+    let packet = words(&[0, 4000, 0, 4, 4, 0]);
+    let file = [
+        block(0x0a0d_0d0a, &section),
+        block(1, &interface),
+        block(6, &packet),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("late"), directory.path().join("copy"));
+    std::fs::write(&path, file.concat()).unwrap();
+    let report = check_file(&path).unwrap();
+    assert_eq!(report.packets, 1);
+    annotate(&path, &report, &copy).unwrap();
+    assert_eq!(check_file(&copy).unwrap().packets, 1);
+}
+
 #[test]
 fn graphs_of_each_connection() {
     let directory = tempfile::tempdir().unwrap();
