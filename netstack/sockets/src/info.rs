@@ -1,7 +1,7 @@
 //! What sockets say of themselves in structures of Linux: `TCP_INFO`, `TCP_CC_INFO`, `SO_MEMINFO`.
 //!
-//! A field that the stack does not keep is zero: segments that are outstanding for a second time, delivered, or out of order;
-//! when the latest acknowledgement came; timeouts so far. Each would be a number more for every idle connection.
+//! A field that the stack does not keep is zero: segments out of order, when the latest acknowledgement came, timeouts so
+//! far. Each would be a number more for every idle connection. Segments delivered are counted by their bytes.
 
 use core::time::Duration;
 
@@ -41,6 +41,7 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     out.put(0, [tcp_info_state(info.state)]);
     out.put(1, [ca_state(info)]);
     out.put(2, [backoff]);
+    out.put(3, [u8::try_from(info.probes).unwrap_or(u8::MAX)]);
     out.put(4, [backoff]);
     out.put(5, [options]);
     out.put(6, [theirs & 0xF | ours << 4]);
@@ -48,6 +49,8 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
         usize::MAX => NO_THRESHOLD,
         bytes => word(bytes / mss),
     };
+    let acked = usize::try_from(info.bytes_acked).unwrap_or(usize::MAX);
+    let delivered = segments(acked.saturating_add(info.sacked));
     // What a peer is told is the receive buffer's room.
     for (at, value) in [
         (8, micros(info.rto)),
@@ -56,6 +59,7 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
         (24, segments(info.outstanding)),
         (28, segments(info.sacked)),
         (32, segments(info.lost)),
+        (36, segments(info.resent)),
         (44, millis(info.segments.since_data_sent)),
         (52, millis(info.segments.since_data_received)),
         (60, word(info.path_mss + 40)),
@@ -75,6 +79,7 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
         (148, micros(info.min_rtt)),
         (152, info.segments.received_with_data),
         (156, info.segments.sent_with_data),
+        (192, delivered),
         (
             216,
             u32::try_from(info.duplicate_reports).unwrap_or(u32::MAX),

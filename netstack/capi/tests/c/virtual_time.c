@@ -118,6 +118,8 @@ int main(void)
     IS(len >= 192, 1);
     IS(info.tcpi_state, 1);
     IS(info.tcpi_total_retrans, 1);
+    IS(info.tcpi_retrans, 0);
+    IS(info.tcpi_delivered, 1);
     IS(info.tcpi_rtt >= 20000, 1);
     IS(info.tcpi_snd_mss, 1448);
     IS(info.tcpi_options & 7, 7);

@@ -66,6 +66,10 @@ pub struct TcpInfo {
     pub segments: SegmentCounts,
     /// Segments sent again.
     pub retransmits: u64,
+    /// Bytes outstanding that were sent again, and neither sacked nor taken to be lost since.
+    pub resent: usize,
+    /// Keep-alive probes since something was heard.
+    pub probes: u32,
     /// The rate that packets leave no faster than, in bytes a second, if one is set.
     pub pacing_rate: Option<u64>,
     /// Of that, what the application has set.
@@ -152,6 +156,8 @@ impl TcpInfo {
             ecn: false,
             segments: SegmentCounts::default(),
             retransmits: 0,
+            resent: 0,
+            probes: 0,
             pacing_rate: None,
             pacing_limit: None,
             delivery_rate: 0,
@@ -214,6 +220,8 @@ impl Connection {
             ecn: self.snd.may_be_marked(),
             segments: self.traffic.counts(now, self.snd.last_sent()),
             retransmits: tally.retransmits,
+            resent: totals.resent,
+            probes: self.extras.as_ref().map_or(0, |extras| extras.probes),
             pacing_rate: self.snd.pacing_rate(),
             pacing_limit: self.snd.pacing_limit(),
             delivery_rate: self.snd.delivery_rate(),

@@ -69,6 +69,8 @@ pub(crate) struct Totals {
     pub(crate) sacked_ranges: usize,
     /// Taken to be lost and not sent again.
     pub(crate) lost: usize,
+    /// Sent again, and neither sacked nor taken to be lost since.
+    pub(crate) resent: usize,
 }
 
 /// The same as they are kept: no window is larger than 1 GiB.
@@ -77,6 +79,7 @@ struct Sums {
     sacked: u32,
     sacked_ranges: u32,
     lost: u32,
+    resent: u32,
     /// Ranges that are sacked, lost or resent.
     marked: u32,
 }
@@ -88,6 +91,8 @@ impl Sums {
             self.sacked_ranges += 1;
         } else if range.lost {
             self.lost += range.len() as u32;
+        } else if range.resent {
+            self.resent += range.len() as u32;
         }
         self.marked += u32::from(!range.goes_on());
     }
@@ -98,6 +103,8 @@ impl Sums {
             self.sacked_ranges -= 1;
         } else if range.lost {
             self.lost -= range.len() as u32;
+        } else if range.resent {
+            self.resent -= range.len() as u32;
         }
         self.marked -= u32::from(!range.goes_on());
     }
@@ -379,6 +386,7 @@ impl Scoreboard {
             sacked: self.marks.sums().sacked as usize,
             sacked_ranges: self.marks.sums().sacked_ranges as usize,
             lost: self.marks.sums().lost as usize,
+            resent: self.marks.sums().resent as usize,
         }
     }
 

@@ -61,7 +61,10 @@ fn sums_are_read_off_the_ranges() {
     board.on_resend(at(20), Seq(0), Seq(100), 100);
     check(&board);
     assert_eq!(board.next_lost(usize::MAX), Some((Seq(100), 100)));
-    assert_eq!(board.totals().lost, 100);
+    assert_eq!((board.totals().lost, board.totals().resent), (100, 100));
+    board.sack(Seq(0), Seq(100), |_| ());
+    check(&board);
+    assert_eq!((board.totals().lost, board.totals().resent), (100, 0));
 }
 
 #[test]
