@@ -94,7 +94,8 @@ pub(crate) fn receive(
     let mut into = IovIter::sink(&mut message.vectors);
     into.advance(*got).map_err(|_| Errno::EINVAL)?;
     loop {
-        if *got > 0 && on.has_failed(fd) {
+        // What is behind an urgent byte is not read together with what is before it.
+        if *got > 0 && (on.has_failed(fd) || on.sockets.is_at_mark(fd)?) {
             return Ok(part(*got));
         }
         let received = on.sockets.recvmsg(fd, &mut into, room, flags)?;

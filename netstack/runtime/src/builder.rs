@@ -357,7 +357,7 @@ impl Interface {
         })
     }
 
-    /// As one whose packets are carried on, nearly all of them.
+    /// As one whose packets are carried on and never joined, for which payloads would have to lie side by side.
     fn received_whole(mut self) -> Interface {
         for queue in &mut self.queues {
             queue.device.receive_whole();
@@ -447,7 +447,7 @@ pub(crate) fn attach_both(
     sides: [Interface; 2],
 ) -> Result<[Port; 2], StartError> {
     check_names(&sides)?;
-    let [left, right] = sides.map(Interface::received_whole);
+    let [left, right] = sides;
     Ok([attach(stack, 0, left)?, attach(stack, 0, right)?])
 }
 

@@ -109,6 +109,15 @@ impl Sockets {
         Ok(Some(i32::try_from(number).unwrap_or(i32::MAX)))
     }
 
+    /// Whether the next byte of a connection is an urgent one, at which a read ends (`SIOCATMARK`).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`, and `ENOTTY` or `ENOTSOCK` for what is no stream.
+    pub fn is_at_mark(&self, fd: i32) -> Result<bool, Errno> {
+        self.count(fd, Count::AtMark).map(|at| at > 0)
+    }
+
     fn count(&self, fd: i32, count: Count) -> Result<usize, Errno> {
         let stream = match &self.files.get(fd)?.object {
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),

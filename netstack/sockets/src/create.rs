@@ -43,10 +43,14 @@ impl Sockets {
             Object::Packet(packet) => Some(packet.id),
             Object::Stream(_) | Object::Epoll(_) => None,
         };
+        let is_raw = matches!(&object, Object::Datagram(it) if matches!(it.kind, Kind::Raw(_)));
         let opened = self.open(object, nonblocking);
         match (opened, id) {
             (Ok(fd), Some(id)) => {
                 self.owners.insert(id, fd);
+                if is_raw {
+                    self.tell_options(fd, id)?;
+                }
             }
             (Err(_), Some(id)) => self.stack.close(self.stack.latest_time(), id),
             (_, None) => {}

@@ -135,7 +135,7 @@ impl Sockets {
     }
 
     /// Has the stack's socket know what was set.
-    fn tell_options(&mut self, fd: i32, id: SocketId) -> Result<(), Errno> {
+    pub(crate) fn tell_options(&mut self, fd: i32, id: SocketId) -> Result<(), Errno> {
         let now = self.stack.latest_time();
         let datagram = self.datagram_mut(fd)?;
         let on_v4 = datagram.domain == Domain::V4;

@@ -117,13 +117,16 @@ impl Sockets {
 
     /// Whether as much is there as the program waits for (`SO_RCVLOWAT`), or no more comes.
     fn has_enough(&self, stream: &Stream, id: SocketId) -> bool {
+        let least = stream.options.least_to_read();
+        if least <= 1 {
+            return true;
+        }
         // The urgent byte that is next counts for nothing.
         let at_mark = !stream.options.inline() && self.stack.tcp_urgent(id) == Ok(Some(1));
-        let least = stream.options.least_to_read() + usize::from(at_mark);
-        least <= 1
-            || self.stack.tcp_info(id).is_ok_and(|info| {
-                info.unread >= least || info.unread == 0 || info.unread >= info.receive_buffer
-            })
+        let least = least + usize::from(at_mark);
+        self.stack.tcp_info(id).is_ok_and(|info| {
+            info.unread >= least || info.unread == 0 || info.unread >= info.receive_buffer
+        })
     }
 
     fn datagram_mask(&self, datagram: &Datagram) -> u32 {

@@ -220,6 +220,13 @@ static void what_sockets_begin_with(void)
     IS(write_to(CLIENT, fd, "x", 1), 1);
     IS(next(CLIENT), 29);
     IS(packet[8], 9);
+    fd = ns_stack_socket(stacks[CLIENT], AF_INET, SOCK_RAW, 253);
+    to.sin_port = 0;
+    struct iovec iov = {.iov_base = "x", .iov_len = 1};
+    struct msghdr msg = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1};
+    IS(ns_stack_sendmsg(stacks[CLIENT], fd, &msg, 0), 1);
+    IS(next(CLIENT), 21);
+    IS(packet[8], 9);
     end();
 }
 

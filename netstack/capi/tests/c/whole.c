@@ -1,4 +1,5 @@
 /* Calls on a TUN device that wait until all is done: all sent, all there, all delivered. */
+#include <linux/sockios.h>
 #include "attached.h"
 
 static void waits_until_all_is_sent(void)
@@ -137,6 +138,27 @@ static void closing_lingers(void)
     close(host);
 }
 
+/* What is before an urgent byte is all there is to wait for. */
+static void stops_at_an_urgent_byte(void)
+{
+    char bytes[100];
+    int host = listener(SINK), fd = connected(SINK), one = accept(host, NULL, NULL), mark = 0;
+    IS(send(one, "abc", 3, 0), 3);
+    IS(send(one, "d", 1, MSG_OOB), 1);
+    IS(send(one, "efg", 3, 0), 3);
+    IS(get(fd, bytes, sizeof bytes, MSG_WAITALL), 3);
+    IS(memcmp(bytes, "abc", 3), 0);
+    IS(ns_stack_ioctl(stack, fd, SIOCATMARK, &mark), 0);
+    IS(mark, 1);
+    IS(get(fd, bytes, 1, MSG_OOB), 1);
+    IS(bytes[0], 'd');
+    IS(get(fd, bytes, 3, MSG_WAITALL), 3);
+    IS(memcmp(bytes, "efg", 3), 0);
+    IS(ns_stack_close(stack, fd), 0);
+    close(one);
+    close(host);
+}
+
 int main(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -150,6 +172,7 @@ int main(void)
         waits_for_more_than_a_buffer();
         what_was_sent_is_told_first();
         closing_lingers();
+        stops_at_an_urgent_byte();
         shutdown(host, SHUT_RDWR);
         pthread_join(thread, NULL);
         close(host);

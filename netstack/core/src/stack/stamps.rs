@@ -66,6 +66,7 @@ impl Stack {
         let Ok(entry) = self.table.datagram_mut(id) else {
             return;
         };
+        let mut news = false;
         for (stage, time, is_wanted) in [
             (StampStage::Scheduled, given, wanted.has(Stamps::SCHEDULED)),
             (StampStage::Sent, now, wanted.has(Stamps::SENT)),
@@ -79,12 +80,17 @@ impl Stack {
                     departure: kept.of.map(|(_, departure)| departure),
                 };
                 match entry.socket.stamps.push(stamp, kept.packet.clone()) {
-                    true => self.counters.udp.stamps_queued += 1,
+                    true => {
+                        self.counters.udp.stamps_queued += 1;
+                        news = true;
+                    }
                     false => self.counters.udp.stamps_queue_full += 1,
                 }
             }
         }
-        self.datagram_news(id, News::STAMPED);
+        if news {
+            self.datagram_news(id, News::STAMPED);
+        }
     }
 
     /// A segment with `data` of which is to be told leaves by `iface` as `packet`.
@@ -99,9 +105,11 @@ impl Stack {
             true => self.kept(now, iface, packet),
             false => Kept::default(),
         };
-        if let Ok(tcp) = self.table.tcp_mut(id) {
-            tcp.connection
-                .stamp_sent(data, now, &kept, &mut self.counters.tcp);
+        if let Ok(tcp) = self.table.tcp_mut(id)
+            && tcp
+                .connection
+                .stamp_sent(data, now, &kept, &mut self.counters.tcp)
+        {
             self.datagram_news(id, News::STAMPED);
         }
     }

@@ -95,18 +95,19 @@ impl Connection {
             .reduce(|one, other| one | other)
     }
 
-    /// Such a segment has left.
+    /// Such a segment has left. Says whether there is something new to tell.
     pub(crate) fn stamp_sent(
         &mut self,
         data: Data,
         now: Instant,
         kept: &Kept,
         counters: &mut TcpCounters,
-    ) {
+    ) -> bool {
         let stamping = self.extras.as_mut().and_then(|it| it.stamping.as_mut());
         let Some(Stamping { awaited, told }) = stamping.map(|it| &mut **it) else {
-            return;
+            return false;
         };
+        let mut news = false;
         for one in awaited.iter_mut().filter(|one| data.has(one.last)) {
             let wanted = one.request.wanted;
             let with_packet = wanted.has(Stamps::WITH_PACKET);
@@ -124,13 +125,14 @@ impl Connection {
                         departure: of.map(|(_, departure)| departure),
                     };
                     let packet = kept.packet.clone().filter(|_| with_packet);
-                    count(told.push(stamp, packet), counters);
+                    news |= count(told.push(stamp, packet), counters);
                 }
             }
             if wanted.has(Stamps::ACKNOWLEDGED) {
                 one.payload = kept.payload.clone().filter(|_| with_packet);
             }
         }
+        news
     }
 
     /// More was acknowledged.
@@ -141,6 +143,7 @@ impl Connection {
         let Some(Stamping { awaited, told }) = stamping.map(|it| &mut **it) else {
             return;
         };
+        let mut news = false;
         while let Some(one) = awaited.pop_front_if(|one| one.last.before(una)) {
             if one.request.wanted.has(Stamps::ACKNOWLEDGED) {
                 let stamp = Stamp {
@@ -150,10 +153,10 @@ impl Connection {
                     source: None,
                     departure: None,
                 };
-                count(told.push(stamp, one.payload), counters);
+                news |= count(told.push(stamp, one.payload), counters);
             }
         }
-        if !told.is_empty() {
+        if news {
             self.note(News::STAMPED);
         }
     }
@@ -164,9 +167,11 @@ impl Connection {
     }
 }
 
-fn count(queued: bool, counters: &mut TcpCounters) {
+/// Counts a stamp, and says whether it was queued.
+fn count(queued: bool, counters: &mut TcpCounters) -> bool {
     match queued {
         true => counters.stamps_queued += 1,
         false => counters.stamps_queue_full += 1,
     }
+    queued
 }

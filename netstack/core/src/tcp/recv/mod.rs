@@ -372,7 +372,11 @@ impl Receiver {
         self.assembler.clear();
     }
 }
-/// Sizes are told apart up to 4 GiB.
+
+/// No more is held, whatever was asked for: the largest window, so that sequence numbers in it have an order.
+const MOST: u32 = 1 << 30;
+
+/// A size as it is kept.
 fn bounded(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    u32::try_from(bytes).unwrap_or(MOST).min(MOST)
 }
