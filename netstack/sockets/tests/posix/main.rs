@@ -66,7 +66,16 @@ fn on_kernel() -> Vec<String> {
         let set = std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value);
         set.expect("a variable of this namespace");
     }
-    answers(&mut OnKernel)
+    // The kernel begins to note when packets came a while after the first socket asked for that, and goes on while one does.
+    let watch = OnKernel.socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
+    let watch = watch.expect("a socket");
+    let on = 1i32.to_ne_bytes();
+    let set = OnKernel.set(watch, libc::SOL_SOCKET, libc::SO_TIMESTAMP, &on);
+    set.expect("an option of every socket");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let answers = answers(&mut OnKernel);
+    let _ = OnKernel.close(watch);
+    answers
 }
 
 #[test]
