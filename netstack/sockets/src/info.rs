@@ -25,17 +25,6 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     let mut out = Structure([0; TCP_INFO_LEN]);
     let mss = info.send_mss.max(1);
     let segments = |bytes: usize| word(bytes.div_ceil(mss));
-    let bits = [
-        (info.timestamps, OPT_TIMESTAMPS),
-        (info.sack, OPT_SACK),
-        (info.scales.is_some(), OPT_WSCALE),
-        (info.ecn, OPT_ECN),
-    ];
-    let options = bits
-        .iter()
-        .filter(|(has, _)| *has)
-        .map(|(_, bit)| bit)
-        .sum();
     let (theirs, ours) = info.scales.unwrap_or_default();
     let backoff = u8::try_from(info.backoff).unwrap_or(u8::MAX);
     out.put(0, [tcp_info_state(info.state)]);
@@ -43,7 +32,7 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     out.put(2, [backoff]);
     out.put(3, [u8::try_from(info.probes).unwrap_or(u8::MAX)]);
     out.put(4, [backoff]);
-    out.put(5, [options]);
+    out.put(5, [options(info)]);
     out.put(6, [theirs & 0xF | ours << 4]);
     let threshold = match info.threshold {
         usize::MAX => NO_THRESHOLD,
@@ -108,7 +97,19 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     out.0
 }
 
-/// Likewise for a socket that listens, with the connections that wait and that may, or that has no connection.
+/// What both ends agreed on, in bits.
+fn options(info: &TcpInfo) -> u8 {
+    let bits = [
+        (info.timestamps, OPT_TIMESTAMPS),
+        (info.sack, OPT_SACK),
+        (info.scales.is_some(), OPT_WSCALE),
+        (info.ecn, OPT_ECN),
+    ];
+    let had = bits.iter().filter(|(has, _)| *has);
+    had.map(|(_, bit)| bit).sum()
+}
+
+/// `struct tcp_info` of a socket that listens, with the connections that wait and that may, or that has no connection.
 pub(crate) fn tcp_info_of_no_connection(backlog: Option<(usize, usize)>) -> [u8; TCP_INFO_LEN] {
     let mut out = Structure([0; TCP_INFO_LEN]);
     match backlog {
