@@ -60,8 +60,7 @@ impl<'a> Batch<'a> {
 
 /// A submission and a completion queue shared with the kernel, for writing to one file.
 pub(crate) struct Ring {
-    /// It has the file as its number 0: to look it up for each message takes the kernel 40 ns, in a process of several
-    /// threads.
+    /// It has the file as its number 0: else the kernel would look it up for each message.
     ring: IoUring,
     /// What became of each message of the last batch.
     results: Vec<Result<()>>,

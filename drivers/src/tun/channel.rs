@@ -205,29 +205,39 @@ impl Channel {
                 Packet::inline(&self.scratch[FRONT..][..length])
             }
         };
-        let Some(mut packet) = packet else {
+        let Some(packet) = packet else {
             self.counters.rx_no_memory += 1;
             return Ok(None);
         };
+        Ok(self.believed(&header, packet))
+    }
+
+    /// `packet`, as what stands in front of it says, with its link's header. `None`: what was said is a lie, or the packet
+    /// is too long; it is counted.
+    fn believed(
+        &mut self,
+        front: &[u8; FRONT],
+        mut packet: Packet,
+    ) -> Option<([u8; ETHERNET], Packet)> {
         let (vnet, link) = (self.vnet(), self.kind.front());
         if vnet > 0 {
             let mut said = [0; vnet::LONGEST];
-            said[..vnet].copy_from_slice(&header[..vnet]);
+            said[..vnet].copy_from_slice(&front[..vnet]);
             match vnet::decode(&said, &mut packet, link, self.mtu) {
                 Ok(meta) => packet.meta = meta,
                 Err(lie) => {
                     lie.count(&mut self.counters);
-                    return Ok(None);
+                    return None;
                 }
             }
         }
-        let mut frame = [0; ETHERNET];
-        frame[..link].copy_from_slice(&header[vnet..prefix]);
         if packet.meta.gso.is_none() && packet.len() > self.mtu {
             self.counters.rx_too_big += 1;
-            return Ok(None);
+            return None;
         }
-        Ok(Some((frame, packet)))
+        let mut frame = [0; ETHERNET];
+        frame[..link].copy_from_slice(&front[vnet..vnet + link]);
+        Some((frame, packet))
     }
 
     /// Sends the first packet of `from`.
