@@ -5,7 +5,7 @@ use super::recv::ack::Urgency;
 use super::reset;
 use super::segment::{CE, Flags, Segment};
 use super::send::{Ack, MtuOutcome};
-use super::seq::Seq;
+use super::seq::{Seq, WINDOW};
 use super::state::State;
 use super::timer::Timer;
 use super::{Context, options::Timestamps};
@@ -326,7 +326,7 @@ impl Connection {
             self.enter_established(ctx);
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
-        let oldest = self.snd.una - self.snd.max_wnd().min(1 << 30);
+        let oldest = self.snd.una - self.snd.max_wnd().min(WINDOW);
         if ack.after(self.snd.nxt) || ack.before(oldest) {
             ctx.counters.in_bad_ack += 1;
             self.challenge(ctx);

@@ -3,6 +3,14 @@
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
 
+/// The largest window: numbers in it have an order, and so has what is a window before it.
+pub(crate) const WINDOW: usize = 1 << 30;
+
+/// The limit of a queue as it is kept: no more than a window, whatever was asked for.
+pub(crate) fn bounded(bytes: usize) -> u32 {
+    bytes.min(WINDOW) as u32
+}
+
 /// A sequence number (RFC 9293, 3.4).
 ///
 /// Deliberately without `Ord`: numbers on a circle have no total order. Compare with

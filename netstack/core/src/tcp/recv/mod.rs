@@ -9,7 +9,7 @@ pub(crate) mod window;
 
 use super::Context;
 use super::options::{MAX_SACK_BLOCKS, SackBlock};
-use super::seq::Seq;
+use super::seq::{Seq, bounded};
 use crate::Instant;
 use crate::storage::{self, Taking};
 use ack::AckState;
@@ -371,12 +371,4 @@ impl Receiver {
         self.discard_read();
         self.assembler.clear();
     }
-}
-
-/// No more is held, whatever was asked for: the largest window, so that sequence numbers in it have an order.
-const MOST: u32 = 1 << 30;
-
-/// A size as it is kept.
-fn bounded(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(MOST).min(MOST)
 }

@@ -3,11 +3,8 @@
 
 use super::Receiver;
 use crate::socket::UrgentByte;
-use crate::tcp::seq::Seq;
+use crate::tcp::seq::{Seq, WINDOW};
 use txbuf::Unreadable;
-
-/// More than what was read and is put back.
-const FAR: usize = 1 << 30;
 
 impl Receiver {
     /// The peer says that what is before `mark` is urgent. Returns whether that is news: a mark never moves back, and what
@@ -81,7 +78,7 @@ impl Receiver {
 
     /// The application has read: a mark that lies far behind goes along, or half a circle later it would seem to lie ahead.
     pub(super) fn carry_urgent(&mut self) {
-        self.up = self.up.later(self.read_to() - FAR);
+        self.up = self.up.later(self.read_to() - WINDOW);
     }
 
     /// Where what is read next stands.

@@ -6,13 +6,11 @@
 
 use crate::Pools;
 use crate::storage::{COPYBREAK, in_arena};
-use crate::tcp::seq::Seq;
+use crate::tcp::seq::{Seq, bounded};
 use txbuf::{Account, Chain, CopyError, IovIter, NoMemory, OVERPIN, Pool, Span, Token};
 
 /// What one connection may hold for sending while the stack is short of storage.
 const PRESSED: usize = 64 << 10;
-/// No queue holds more, whatever was asked for: the largest window, so that sequence numbers in it have an order.
-const MOST: u32 = 1 << 30;
 /// What the place of a message in the queue costs.
 const MESSAGE_OVERHEAD: usize = 64;
 
@@ -253,11 +251,6 @@ impl SendQueue {
             self.chain = None;
         }
     }
-}
-
-/// A limit as it is kept.
-fn bounded(limit: usize) -> u32 {
-    u32::try_from(limit).unwrap_or(MOST).min(MOST)
 }
 
 /// The sequence number at `position` of a chain that begins with `base`.

@@ -3,10 +3,7 @@
 //! (RFC 4015).
 
 use crate::Instant;
-use crate::tcp::seq::Seq;
-
-/// So much later nobody speaks of what was sent again: the largest window.
-const FAR: usize = 1 << 30;
+use crate::tcp::seq::{Seq, WINDOW};
 
 /// What was sent again in response to one congestion.
 #[derive(Debug, Default)]
@@ -79,7 +76,7 @@ impl Undo {
     #[inline]
     pub(crate) fn carry(&mut self, una: Seq) {
         if let Some(episode) = &self.episode
-            && una.since(episode.nxt) > FAR
+            && una.since(episode.nxt) > WINDOW
         {
             self.episode = None;
         }
