@@ -395,6 +395,8 @@ counters! {
         /// Times of what left or was acknowledged, which found the queue full, and messages beyond as many as are waited
         /// for.
         stamps_queue_full: dropped,
+        /// Messages whose bytes were to be shown when they are acknowledged, and which found as many bytes kept as may be.
+        stamps_without_payload,
     }
 }
 

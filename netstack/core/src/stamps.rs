@@ -9,7 +9,7 @@ use crate::storage::Taking;
 
 /// The most stamps that wait to be read, and bytes of packets with them.
 pub(crate) const MOST: usize = 256;
-const MOST_BYTES: usize = 256 << 10;
+pub(crate) const MOST_BYTES: usize = 256 << 10;
 
 /// Stamps that wait to be read, the oldest first.
 #[derive(Debug, Default)]

@@ -82,7 +82,7 @@ fn send(sockets: &mut Sockets, fd: i32, bytes: &[u8]) {
 
 /// What is told next: what happened to which message, when, and its packet.
 fn told(sockets: &mut Sockets, fd: i32) -> Result<(u32, u32, Instant, Vec<u8>), Errno> {
-    let mut buffer = vec![0; 4000];
+    let mut buffer = vec![0; 1 << 16];
     let got = sockets.recvmsg(
         fd,
         &mut IovIter::buffer(&mut buffer),
@@ -276,6 +276,47 @@ fn packets_that_nobody_reads_are_bounded_by_their_bytes() {
     assert_eq!(queued, (256 << 10) / 1428);
     assert_eq!(sockets.close(START, fd), Ok(()));
     assert!(sockets.stack().holdings().is_empty());
+}
+
+#[test]
+fn payload_that_waits_to_be_acknowledged_is_bounded_by_its_bytes() {
+    let (mut hosts, client, server) = connection();
+    // The window has to take all messages at once.
+    for _ in 0..8 {
+        send(&mut hosts[0], client, &[1; 40_000]);
+        pass(START, &mut hosts);
+        let mut buffer = [0; 40_000];
+        let got = hosts[1].recvmsg(server, &mut IovIter::buffer(&mut buffer), 0, 0);
+        assert_eq!(got.map(|got| got.bytes), Ok(40_000));
+    }
+    stamp(&mut hosts[0], START, client, SOFT | ACK);
+    for _ in 0..256 {
+        send(&mut hosts[0], client, &[7; 140]);
+    }
+    // With each message what left with its end is kept.
+    let segments = sent(&mut hosts[0], START);
+    let tcp = &hosts[0].stack().counters().tcp;
+    let bare = tcp.stamps_without_payload;
+    assert!((1..256).contains(&bare), "{bare}");
+    let held = hosts[0].stack().holdings();
+    let held: usize = held.iter().map(|one| one.sending).sum();
+    assert!((36_000..1 << 20).contains(&held), "{held}");
+    // All of them are told, those beyond without bytes.
+    arrive(&mut hosts[1], START, segments);
+    pass(START, &mut hosts);
+    // The last segment waits for another one to be acknowledged with.
+    let later = START + 50 * MS;
+    hosts[1].stack_mut().handle_timeout(later);
+    pass(later, &mut hosts);
+    let all: Vec<_> = core::iter::from_fn(|| told(&mut hosts[0], client).ok()).collect();
+    assert_eq!(all.len(), 256);
+    let shown = all.iter().map(|(.., bytes)| bytes.len());
+    assert_eq!(
+        shown.clone().filter(|shown| *shown == 0).count() as u64,
+        bare
+    );
+    let shown: usize = shown.sum();
+    assert!((200 << 10..=256 << 10).contains(&shown), "{shown}");
 }
 
 #[test]

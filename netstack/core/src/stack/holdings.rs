@@ -3,7 +3,6 @@
 use super::Stack;
 use super::table::Socket;
 use crate::socket::SocketId;
-use crate::stamps::StampQueue;
 use core::fmt;
 use std::net::SocketAddr;
 use txbuf::Account;
@@ -78,7 +77,7 @@ fn held(socket: SocketId, entry: &Socket, kept: Option<&Account>) -> Option<Sock
             (
                 connection.flow.local(),
                 Some(connection.flow.remote()),
-                connection.snd.queue.storage() + connection.stamps().map_or(0, StampQueue::storage),
+                connection.snd.queue.storage() + connection.stamps_storage(),
                 connection.rcv.storage(),
             )
         }

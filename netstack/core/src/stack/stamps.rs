@@ -19,6 +19,7 @@ impl Stack {
     /// Takes the oldest of what is to be told of messages that were sent with a [request](crate::SendControl::stamp) for
     /// it; the packet, if it was to be kept, goes into `into` (`MSG_ERRQUEUE`). A [stamped](crate::Event::stamped) event says
     /// that there is something new. Of one socket 256 wait, with 256 KiB of packets; what comes then is dropped and counted.
+    /// As many messages of a stream wait to be acknowledged; those whose bytes would be beyond 256 KiB are told without.
     ///
     /// # Errors
     ///

@@ -7,9 +7,9 @@ use crate::Instant;
 use crate::counters::TcpCounters;
 use crate::news::News;
 use crate::socket::{Stamp, StampRequest, StampStage, Stamps};
-use crate::stamps::{MOST, StampQueue};
+use crate::stamps::{MOST, MOST_BYTES, StampQueue};
 use std::collections::VecDeque;
-use txbuf::Span;
+use txbuf::{Held, Span};
 
 /// Messages that are waited for, and what is to be told.
 #[derive(Debug, Default)]
@@ -19,13 +19,21 @@ pub(crate) struct Stamping {
     pub(crate) told: StampQueue,
 }
 
+impl Stamping {
+    /// Bytes of storage that it keeps alive.
+    fn storage(&self) -> usize {
+        let payloads = self.awaited.iter().filter_map(|one| one.payload.as_ref());
+        Held::of(payloads).footprint + self.told.storage()
+    }
+}
+
 /// A message that is waited for.
 #[derive(Debug)]
 struct Awaited {
     /// Its last byte.
     last: Seq,
     request: StampRequest,
-    /// The payload that left with it, if that is to be shown when it is acknowledged.
+    /// The payload that left with it, if that is to be shown when it is acknowledged and there was room for it.
     payload: Option<Span>,
 }
 
@@ -108,6 +116,8 @@ impl Connection {
             return false;
         };
         let mut news = false;
+        let payloads = awaited.iter().filter_map(|one| one.payload.as_ref());
+        let mut bytes: usize = payloads.map(Span::len).sum();
         for one in awaited.iter_mut().filter(|one| data.has(one.last)) {
             let wanted = one.request.wanted;
             let with_packet = wanted.has(Stamps::WITH_PACKET);
@@ -129,7 +139,12 @@ impl Connection {
                 }
             }
             if wanted.has(Stamps::ACKNOWLEDGED) {
-                one.payload = kept.payload.clone().filter(|_| with_packet);
+                bytes -= one.payload.take().map_or(0, |before| before.len());
+                let payload = kept.payload.as_ref().filter(|_| with_packet);
+                one.payload = payload.filter(|it| bytes + it.len() <= MOST_BYTES).cloned();
+                bytes += one.payload.as_ref().map_or(0, Span::len);
+                counters.stamps_without_payload +=
+                    u64::from(payload.is_some() && one.payload.is_none());
             }
         }
         news
@@ -164,6 +179,12 @@ impl Connection {
     /// What is told of messages that were sent, and waits to be read.
     pub(crate) fn stamps(&self) -> Option<&StampQueue> {
         Some(&self.extras.as_ref()?.stamping.as_ref()?.told)
+    }
+
+    /// Bytes of storage that are kept alive to be shown with what is told.
+    pub(crate) fn stamps_storage(&self) -> usize {
+        let stamping = self.extras.as_ref().and_then(|it| it.stamping.as_ref());
+        stamping.map_or(0, |stamping| stamping.storage())
     }
 }
 
