@@ -26,18 +26,36 @@ fn the_status_is_what_the_annotations_say() {
 
 #[test]
 fn what_no_script_can_show_has_none_and_says_why() {
-    let (tables, waivers) = (tables().expect("tables"), waivers().expect("waivers"));
-    let annotations = annotations(&workspace()).expect("sources");
-    let status = Status::new(&tables, &annotations, &waivers)
-        .unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
-    let aparts = aparts().expect("unscripted.tsv");
-    let packets =
-        Packets::new(&status, &aparts).unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
-    println!("{}", packets.summary());
+    with_packets(|_, packets| println!("{}", packets.summary()));
 }
 
 #[test]
 fn the_page_is_what_is_played_now() {
+    with_packets(|status, packets| {
+        let played = Played::new(&workspace(), status).expect("scripts");
+        let page = page(status, packets, &played);
+        let kept = fs::read_to_string(workspace().join("docs/requirements.html"));
+        let kept = kept.expect("the page");
+        let lines = page.lines().zip(kept.lines());
+        let differs = lines.clone().position(|(new, old)| new != old);
+        let line = differs.unwrap_or_else(|| lines.count());
+        let start = |text: &str| -> String {
+            let line = text.lines().nth(line).unwrap_or_default();
+            line.chars().take(200).collect()
+        };
+        assert!(
+            page == kept,
+            "docs/requirements.html is stale from line {}:\n{}\nand not\n{}\nrun `cargo run --release -p suite --bin \
+             requirements -- --html docs/requirements.html`",
+            line + 1,
+            start(&page),
+            start(&kept)
+        );
+    });
+}
+
+/// Calls `check` with the state of each row, and with what packets show of them.
+fn with_packets(check: impl FnOnce(&Status<'_>, &Packets<'_>)) {
     let (tables, waivers) = (tables().expect("tables"), waivers().expect("waivers"));
     let annotations = annotations(&workspace()).expect("sources");
     let status = Status::new(&tables, &annotations, &waivers)
@@ -45,24 +63,7 @@ fn the_page_is_what_is_played_now() {
     let aparts = aparts().expect("unscripted.tsv");
     let packets =
         Packets::new(&status, &aparts).unwrap_or_else(|wrong| panic!("\n{}", wrong.join("\n")));
-    let played = Played::new(&workspace(), &status).expect("scripts");
-    let page = page(&status, &packets, &played);
-    let kept = fs::read_to_string(workspace().join("docs/requirements.html")).expect("the page");
-    let lines = page.lines().zip(kept.lines());
-    let differs = lines.clone().position(|(new, old)| new != old);
-    let line = differs.unwrap_or_else(|| lines.count());
-    let start = |text: &str| -> String {
-        let line = text.lines().nth(line).unwrap_or_default();
-        line.chars().take(200).collect()
-    };
-    assert!(
-        page == kept,
-        "docs/requirements.html is stale from line {}:\n{}\nand not\n{}\nrun `cargo run --release -p suite --bin \
-         requirements -- --html docs/requirements.html`",
-        line + 1,
-        start(&page),
-        start(&kept)
-    );
+    check(&status, &packets);
 }
 
 #[test]
