@@ -1,12 +1,12 @@
 //! A Linux TUN device: a packet for each read and write, which with offload is a super-packet of up to 64 KiB.
 
 mod batch;
-mod border;
 mod channel;
 mod error;
 mod napi;
 mod offload;
 mod open;
+mod reader;
 mod vnet;
 
 use std::collections::VecDeque;

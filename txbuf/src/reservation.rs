@@ -42,6 +42,24 @@ impl<'a> Reservation<'a> {
         self.chain.publish(n);
     }
 
+    /// Publishes the first `n` bytes (all, if there are fewer) and returns a
+    /// span of them, as [`commit`](Self::commit) does; the reservation goes on
+    /// with what is behind them, which stays as it was written.
+    pub fn commit_front(&mut self, n: usize) -> Span {
+        let n = self.clip(n);
+        self.len -= n;
+        self.chain.publish_span(n)
+    }
+
+    /// Gives up the first `n` bytes (all, if there are fewer) of an arena: they
+    /// are used up. In a stream they become its end. The reservation goes on with
+    /// what is behind them.
+    pub fn skip(&mut self, n: usize) {
+        let n = self.clip(n);
+        self.len -= n;
+        self.chain.publish(n);
+    }
+
     fn clip(&self, n: usize) -> u32 {
         u32::try_from(n).unwrap_or(u32::MAX).min(self.len)
     }

@@ -2,19 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use arrayvec::ArrayVec;
 use rustix::io::Errno;
-use txbuf::{Chain, Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span};
+use txbuf::{Checksum, INLINE_MAX, Offloads, Packet, Pool, RawExtent, Span};
 
 use super::batch::{Batches, Sent};
 use super::offload::Agreement;
 use super::open::{self, ETHERNET, LinkKind, TunConfig};
-use super::{TunError, border, vnet};
+use super::reader::{Read, Reader, Source};
+use super::{TunError, vnet};
 use crate::device::cuts;
-use crate::headers::{self, Headers};
 use crate::netlink::{self, Changes};
 use crate::{Capabilities, DeviceCounters, sys};
 
@@ -23,11 +23,11 @@ pub(crate) const BURST: usize = 64;
 
 /// Bytes for one call with offload. Sending, the kernel answers in between, and what it answers waits in a queue of some
 /// 500 packets; receiving, what is read is still in a core's cache when the same memory is read into again.
-const BURST_BYTES: usize = 512 << 10;
+pub(super) const BURST_BYTES: usize = 512 << 10;
 /// The longest super-packet.
 const LONGEST: usize = 65_535;
 /// What may stand in front of a packet: a virtio header and a link's.
-const FRONT: usize = vnet::LONGEST + ETHERNET;
+pub(super) const FRONT: usize = vnet::LONGEST + ETHERNET;
 
 /// What leaves by a channel.
 pub(crate) trait Outgoing {
@@ -57,11 +57,7 @@ pub(crate) struct Channel {
     /// What the kernel agreed to do, where each packet has a `virtio_net_hdr` in front.
     agreement: Option<Agreement>,
     changes: Option<Changes>,
-    arena: Chain,
-    /// Bytes of headers that the last packet of some length had, and the next is taken to have.
-    headers: usize,
-    /// Headers stay where they were read, in front of the payload.
-    whole: bool,
+    reader: Reader,
     /// Room for one packet and what is in front of it: for reading when the pool is at its cap, for writing what has too
     /// many pieces or few bytes in some.
     scratch: Box<[u8]>,
@@ -119,7 +115,7 @@ impl Channel {
         // what no longer has that room would otherwise be all that is behind the first packet, however short it is.
         let (longest, least) = match agreement {
             Some(_) => (LONGEST, 2 * (LONGEST + 1)),
-            None => (mtu, mtu + 1),
+            None => (mtu, kind.front() + mtu + 1),
         };
         if pool.segment() < least {
             return Err(TunError::ArenaTooSmall {
@@ -137,107 +133,11 @@ impl Channel {
             persistent,
             agreement,
             changes,
-            arena: Chain::arena(pool),
-            headers: 0,
-            whole: false,
+            reader: Reader::new(pool),
             scratch,
             batches,
             counters: DeviceCounters::default(),
         })
-    }
-
-    /// Reads one packet and its link's header. `Ok(None)`: one was read and dropped.
-    fn read_packet(&mut self) -> Result<Option<([u8; ETHERNET], Packet)>, Errno> {
-        let mut header = [0; FRONT];
-        let prefix = self.prefix();
-        let mut front = [0; headers::LONGEST];
-        let guess = self.headers;
-        let read = |room: &mut [u8], header: &mut [u8], front: &mut [u8]| {
-            // Empty ones cost the kernel as much as others.
-            let mut vectors: ArrayVec<_, 3> = [&mut header[..prefix], front, room]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .map(IoSliceMut::new)
-                .collect();
-            let read = match &mut vectors[..] {
-                [only] => rustix::io::read(&self.fd, &mut **only),
-                several => rustix::io::readv(&self.fd, several),
-            };
-            read.map(|length| length.checked_sub(prefix))
-        };
-        let longest = self.room();
-        let packet = match self.arena.reserve(longest) {
-            Ok(mut room) => {
-                let Some(length) = read(&mut room, &mut header, &mut front[..guess])? else {
-                    self.counters.rx_short += 1;
-                    return Ok(None);
-                };
-                let behind = length.saturating_sub(guess);
-                if length <= INLINE_MAX {
-                    in_area(&front[..guess.min(length)], &room[..behind])
-                } else if length < longest {
-                    let byte = |at: usize| match at.checked_sub(guess) {
-                        Some(at) => room[at],
-                        None => front[at],
-                    };
-                    let headers = match self.whole {
-                        true => 0,
-                        false => Headers::of(byte).map_or(0, |headers| headers.payload),
-                    };
-                    border::shift(&mut front, &mut room, guess, headers, behind);
-                    self.headers = headers;
-                    let packet = Packet::inline(&front[..headers]);
-                    packet.map(|mut packet| {
-                        packet.set_span(room.commit(length - headers));
-                        packet
-                    })
-                } else {
-                    self.counters.rx_too_big += 1;
-                    return Ok(None);
-                }
-            }
-            // With the pool at its cap what fits a packet's own area is worth having: it may free memory.
-            Err(_) => {
-                let Some(length) = read(&mut self.scratch[FRONT..], &mut header, &mut [])? else {
-                    self.counters.rx_short += 1;
-                    return Ok(None);
-                };
-                Packet::inline(&self.scratch[FRONT..][..length])
-            }
-        };
-        let Some(packet) = packet else {
-            self.counters.rx_no_memory += 1;
-            return Ok(None);
-        };
-        Ok(self.believed(&header, packet))
-    }
-
-    /// `packet`, as what stands in front of it says, with its link's header. `None`: what was said is a lie, or the packet
-    /// is too long; it is counted.
-    fn believed(
-        &mut self,
-        front: &[u8; FRONT],
-        mut packet: Packet,
-    ) -> Option<([u8; ETHERNET], Packet)> {
-        let (vnet, link) = (self.vnet(), self.kind.front());
-        if vnet > 0 {
-            let mut said = [0; vnet::LONGEST];
-            said[..vnet].copy_from_slice(&front[..vnet]);
-            match vnet::decode(&said, &mut packet, link, self.mtu) {
-                Ok(meta) => packet.meta = meta,
-                Err(lie) => {
-                    lie.count(&mut self.counters);
-                    return None;
-                }
-            }
-        }
-        if packet.meta.gso.is_none() && packet.len() > self.mtu {
-            self.counters.rx_too_big += 1;
-            return None;
-        }
-        let mut frame = [0; ETHERNET];
-        frame[..link].copy_from_slice(&front[vnet..vnet + link]);
-        Some((frame, packet))
     }
 
     /// Sends the first packet of `from`.
@@ -419,25 +319,35 @@ impl Channel {
         max: usize,
         mut each: impl FnMut(&[u8; ETHERNET], Packet),
     ) -> io::Result<()> {
-        let mut bytes = 0;
-        // Counted by reads, so that packets which are dropped do not keep the caller here.
-        for _ in 0..max {
-            if bytes >= BURST_BYTES {
-                break;
-            }
-            match self.read_packet() {
-                Ok(Some((link, packet))) => {
-                    self.counters.rx_packets += 1;
-                    self.counters.rx_bytes += packet.len() as u64;
-                    bytes += packet.len();
-                    each(&link, packet);
+        let frame = Frame {
+            vnet: self.vnet(),
+            link: self.kind.front(),
+            mtu: self.mtu,
+        };
+        let source = Source {
+            fd: self.fd.as_fd(),
+            prefix: self.prefix(),
+            longest: self.room(),
+        };
+        let counters = &mut self.counters;
+        let ended = self
+            .reader
+            .read(source, &mut self.scratch, max, |read| match read {
+                Read::Packet(front, packet) => {
+                    if let Some((link, packet)) = frame.believed(&front, packet, counters) {
+                        counters.rx_packets += 1;
+                        counters.rx_bytes += packet.len() as u64;
+                        each(&link, packet);
+                    }
                 }
-                Ok(None) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(errno) => return Err(self.failed(errno)),
-            }
+                Read::Short => counters.rx_short += 1,
+                Read::TooBig => counters.rx_too_big += 1,
+                Read::NoMemory => counters.rx_no_memory += 1,
+            });
+        match ended {
+            Ok(()) | Err(Errno::AGAIN) => Ok(()),
+            Err(errno) => Err(self.failed(errno)),
         }
-        Ok(())
     }
 
     /// Sends from the front of `from`, and says how many left it.
@@ -468,11 +378,12 @@ impl Channel {
         Ok(taken)
     }
 
-    /// As [`Device::receive_whole`](crate::Device::receive_whole): one piece takes the kernel less than two. What is in
-    /// front of packets is a piece of its own in any case, and is told from their headers.
+    /// As [`Device::receive_whole`](crate::Device::receive_whole): what came in one piece leaves as one, which takes the
+    /// kernel less than two. With something in front of packets there are several in any case.
     pub(super) fn receive_whole(&mut self) {
-        self.whole = self.prefix() == 0;
-        self.headers = 0;
+        if self.prefix() == 0 {
+            self.reader.keep_whole();
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -504,6 +415,46 @@ impl AsFd for Channel {
     }
 }
 
+/// What a device's frames are.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// Bytes of the virtio header, and of the link's behind it.
+    vnet: usize,
+    link: usize,
+    mtu: usize,
+}
+
+impl Frame {
+    /// `packet`, as what stands in front of it says, with its link's header. `None`: what was said is a lie, or the packet
+    /// is too long; it is counted.
+    fn believed(
+        self,
+        front: &[u8; FRONT],
+        mut packet: Packet,
+        counters: &mut DeviceCounters,
+    ) -> Option<([u8; ETHERNET], Packet)> {
+        let Frame { vnet, link, mtu } = self;
+        if vnet > 0 {
+            let mut said = [0; vnet::LONGEST];
+            said[..vnet].copy_from_slice(&front[..vnet]);
+            match vnet::decode(&said, &mut packet, link, mtu) {
+                Ok(meta) => packet.meta = meta,
+                Err(lie) => {
+                    lie.count(counters);
+                    return None;
+                }
+            }
+        }
+        if packet.meta.gso.is_none() && packet.len() > mtu {
+            counters.rx_too_big += 1;
+            return None;
+        }
+        let mut frame = [0; ETHERNET];
+        frame[..link].copy_from_slice(&front[vnet..vnet + link]);
+        Some((frame, packet))
+    }
+}
+
 pub(super) enum Refusal {
     /// It leaves something to be done that the kernel was not asked to do.
     Unsupported,
@@ -520,13 +471,6 @@ pub(super) enum Obstacle {
     /// It has more pieces than one call takes: they are copied together.
     TooMany,
     Unreadable,
-}
-
-/// A small packet that was read in two parts, in its header area.
-fn in_area(front: &[u8], behind: &[u8]) -> Option<Packet> {
-    let mut packet = Packet::inline(front)?;
-    packet.put(behind.len()).ok()?.copy_from_slice(behind);
-    Some(packet)
 }
 
 /// The pieces of the payload by address: what is lent is never looked at here, only handed to the kernel.

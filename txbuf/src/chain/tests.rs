@@ -494,3 +494,34 @@ fn what_is_adopted_is_counted_as_its_run_grows() {
     sink.release(16 * 4096);
     assert_eq!((sink.adopted(), other.in_use()), (0, 0));
 }
+
+#[test]
+fn a_reservation_goes_on_behind_what_it_publishes() {
+    let (ledger, pool) = pool(64);
+    let mut arena = Chain::arena(&pool);
+    let mut room = arena.reserve(64).expect("room");
+    room.copy_from_slice(&pattern(64));
+    let (count, front) = adds(|| room.commit_front(10));
+    assert_eq!((count, vec(&front)), (1, pattern(64)[..10].to_vec()));
+    // What is behind is as it was written, and may be written still.
+    assert_eq!(room[..], pattern(64)[10..]);
+    room[..5].fill(0);
+    room.skip(5);
+    assert_eq!(vec(&room.commit_front(3)), &pattern(64)[15..18]);
+    assert!(room.commit_front(0).is_empty());
+    assert_eq!(room.len(), 46);
+    // What is not committed stays the arena's.
+    let rest = arena.reserve(46).expect("room").commit(99);
+    assert_eq!(vec(&rest), &pattern(64)[18..]);
+    assert_eq!(vec(&front), &pattern(64)[..10]);
+    drop((arena, front, rest));
+    assert_eq!(ledger.live_nodes(), 0);
+
+    // Of a stream, all of it is its end.
+    let mut chain = Chain::stream(&pool);
+    let mut room = chain.reserve(10).expect("room");
+    room[..10].copy_from_slice(&pattern(10));
+    room.skip(4);
+    assert_eq!(vec(&room.commit_front(6)), &pattern(10)[4..]);
+    assert_eq!(vec(&chain.span(0, 99)), pattern(10));
+}
