@@ -4,7 +4,7 @@ use crate::report::Report;
 use crate::report::testing::{report, row};
 
 fn verdict(report: &Report, words: &str) -> Verdict {
-    let mut all = judge(report, &Asked::default()).into_iter();
+    let mut all = judge(&report.rows, &Asked::default()).into_iter();
     let found = all.find(|verdict| verdict.demand.contains(words));
     found.unwrap_or_else(|| panic!("no demand {words:?}"))
 }
@@ -37,7 +37,7 @@ fn what_was_asked_for_and_not_measured_is_no_success() {
     let cells = vec![row("in-1", Pin::Free, "offload", true, &[8.0])];
     let report = report(cells);
     let statuses = |asked: &Asked| {
-        let verdicts = judge(&report, asked);
+        let verdicts = judge(&report.rows, asked);
         let all = verdicts.into_iter().map(|verdict| verdict.status);
         all.collect::<Vec<_>>()
     };
