@@ -83,6 +83,18 @@ const DEMANDS: &[Demand] = &[
     rate(
         "out-1",
         Pin::Free,
+        "plain",
+        Against::Best(&["ceiling-plain"], 0.9),
+    ),
+    rate(
+        "out-1",
+        Pin::Free,
+        "plain",
+        Against::Best(&["smoltcp"], 1.2),
+    ),
+    rate(
+        "out-1",
+        Pin::Free,
         "napi",
         Against::Best(&["ceiling-plain", "ceiling-napi"], 0.9),
     ),
