@@ -18,7 +18,7 @@ use crate::shared::{InterfaceStatus, Shared};
 /// A running network stack.
 ///
 /// A clone is another handle of the same stack; every socket holds one too. When the last of them is gone, the loop
-/// delivers what closed connections still have to send, for at most the [linger](Builder::linger) time, and ends.
+/// delivers what closed connections still have to send, for at most the [linger](crate::Builder::linger) time, and ends.
 ///
 /// It has as many [shards](Netstack::shards) as its interfaces have [queues](crate::Interface::queue), which is one
 /// mostly. A shard is a stack with a thread and storage of its own; it shares the addresses with the others, and nothing

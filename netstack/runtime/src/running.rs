@@ -62,7 +62,7 @@ impl<D: Driven> RunningShard<D> {
     }
 }
 
-/// Ends all shards of a stack, see [`Netstack::shutdown`].
+/// Ends all shards of a stack, see [`Netstack::shutdown`](crate::Netstack::shutdown).
 pub(crate) fn shut_down<D: Driven>(
     shards: &[RunningShard<D>],
     patience: Duration,
