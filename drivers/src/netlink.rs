@@ -5,6 +5,7 @@
 //! asynchronous runtime.
 
 mod address;
+mod changes;
 mod cidr;
 mod error;
 mod link;
@@ -12,19 +13,18 @@ mod namespace;
 mod private;
 mod request;
 mod route;
-mod undo;
 
-pub use address::Address;
+pub use address::{Address, addresses};
+pub use changes::{Changes, LinkConfig, configure, undo};
 pub use cidr::{Cidr, CidrError};
 pub use error::NetlinkError;
-pub use link::{LinkConfig, LinkState, MIN_IPV6_MTU, addresses, configure, delete, link_state};
+pub use link::{LinkState, MIN_IPV6_MTU, delete, link_state};
 pub use namespace::Netns;
 pub use private::private_namespace;
 pub use route::Route;
-pub use undo::{Changes, undo};
 
+pub(crate) use changes::{configure_since, snapshot};
 pub(crate) use link::check_name;
-pub(crate) use undo::{configure_since, snapshot};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,17 @@
 //! A Linux TUN device: a packet for each read and write, which with offload is a super-packet of up to 64 KiB.
 
+mod backend;
 mod batch;
 mod channel;
 mod error;
+mod kind;
 mod napi;
 mod offload;
 mod open;
+mod outgoing;
 mod reader;
+mod receive;
+mod transmit;
 mod vnet;
 
 use std::collections::VecDeque;
@@ -19,11 +24,14 @@ use txbuf::{Packet, Pool};
 use crate::netlink::Changes;
 use crate::{Capabilities, Device, DeviceCounters};
 
-pub(crate) use channel::{BURST, Channel, Outgoing};
+pub use backend::Backend;
+pub(crate) use channel::{BURST, Channel};
 pub use error::TunError;
+pub(crate) use kind::ETHERNET;
+pub use kind::LinkKind;
 pub use offload::VnetHeader;
-pub(crate) use open::ETHERNET;
-pub use open::{Backend, LinkKind, TunConfig};
+pub use open::TunConfig;
+pub(crate) use outgoing::Outgoing;
 
 /// A TUN device. The interface goes away with it, unless it is persistent or another process has it open too.
 ///

@@ -13,7 +13,9 @@ use netlink_packet_route::route::RouteType;
 use rtnetlink::{Handle, RouteMessageBuilder};
 use rustix::io::Errno;
 
-use super::{Cidr, LinkState, NetlinkError};
+use super::link::{check_name, find};
+use super::request::converse;
+use super::{Cidr, LinkState, NetlinkError, Netns};
 
 /// How long to wait for the kernel to take an IPv6 address into use: a thousand looks, a millisecond apart. It takes
 /// less than one where the machine is not busy.
@@ -76,6 +78,20 @@ impl Held {
             && self.message.header.scope == AddressScope::Link
             && self.message.attributes.iter().any(is_marked)
     }
+}
+
+/// The kernel's own addresses on the device `name` in `netns` (or the calling thread's namespace). Needs no rights.
+///
+/// # Errors
+///
+/// [`NetlinkError::NoSuchDevice`].
+pub fn addresses(netns: Option<&Netns>, name: &str) -> Result<Vec<Cidr>, NetlinkError> {
+    check_name(name)?;
+    converse(netns, async |handle| {
+        let link = find(&handle, name).await?;
+        let held = list(&handle, &link).await?;
+        Ok(held.iter().filter_map(Held::local).collect())
+    })
 }
 
 /// The addresses of the device with this number.

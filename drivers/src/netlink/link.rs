@@ -1,35 +1,17 @@
-//! Links: what they are to look like, and what they do.
+//! Links: what the kernel says of them, and setting what they are.
 
 use futures_util::stream::{StreamExt, TryStreamExt};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkUnspec};
 
-use super::address::{self, Held};
 use super::request::converse;
-use super::undo::configure_since;
-use super::{Address, Changes, Cidr, NetlinkError, Netns, Route};
+use super::{Cidr, NetlinkError, Netns};
 
 /// The smallest MTU of a link that carries IPv6 (RFC 8200 section 5). Below it the kernel gives a device none.
 pub const MIN_IPV6_MTU: u32 = 1280;
 
 /// The largest name of a network device in bytes (`IFNAMSIZ` less the terminating zero).
 const MAX_NAME: usize = 15;
-
-/// What the kernel's side of a device is to look like. What is left out stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct LinkConfig {
-    /// The largest packet in bytes.
-    pub mtu: Option<u32>,
-    /// Packets the kernel queues towards a TUN device before it drops (`txqueuelen`, 500 at first). Large TCP
-    /// windows want some 4000 when packets are not super-packets.
-    pub tx_queue: Option<u32>,
-    /// The kernel's own addresses on the device.
-    pub addresses: Vec<Address>,
-    /// Routes through the device, besides those that come with the addresses.
-    pub routes: Vec<Route>,
-    /// Whether the link is to be brought up. Routes need it.
-    pub up: bool,
-}
 
 /// What the kernel says of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,22 +53,6 @@ impl LinkState {
     }
 }
 
-/// Sets up the kernel's side of the device `name` in `netns` (or the calling thread's namespace), and returns what has
-/// changed by it, for [`undo`](super::undo). Addresses that are there already stay as they are, so that repeating a
-/// call is no error. IPv6 addresses are usable at once: no duplicate address detection (RFC 4862 section 5.4) is made
-/// on them.
-///
-/// # Errors
-///
-/// The sentence says which step failed; steps before it are undone.
-pub fn configure(
-    netns: Option<&Netns>,
-    name: &str,
-    config: &LinkConfig,
-) -> Result<Changes, NetlinkError> {
-    configure_since(None, netns, name, config)
-}
-
 /// Looks at the device `name` in `netns` (or the calling thread's namespace). Needs no rights.
 ///
 /// # Errors
@@ -95,20 +61,6 @@ pub fn configure(
 pub fn link_state(netns: Option<&Netns>, name: &str) -> Result<LinkState, NetlinkError> {
     check_name(name)?;
     converse(netns, async |handle| find(&handle, name).await)
-}
-
-/// The kernel's own addresses on the device `name` in `netns` (or the calling thread's namespace). Needs no rights.
-///
-/// # Errors
-///
-/// [`NetlinkError::NoSuchDevice`].
-pub fn addresses(netns: Option<&Netns>, name: &str) -> Result<Vec<Cidr>, NetlinkError> {
-    check_name(name)?;
-    converse(netns, async |handle| {
-        let link = find(&handle, name).await?;
-        let held = address::list(&handle, &link).await?;
-        Ok(held.iter().filter_map(Held::local).collect())
-    })
 }
 
 /// Deletes the device `name` in `netns` (or the calling thread's namespace), persistent or not.
@@ -125,19 +77,6 @@ pub fn delete(netns: Option<&Netns>, name: &str) -> Result<(), NetlinkError> {
             NetlinkError::from_request(format!("delete device {name}"), name, error)
         })
     })
-}
-
-/// Brings the loopback device up.
-pub(super) fn loopback_up(netns: Option<&Netns>) -> Result<(), NetlinkError> {
-    configure(
-        netns,
-        "lo",
-        &LinkConfig {
-            up: true,
-            ..LinkConfig::default()
-        },
-    )
-    .map(drop)
 }
 
 /// Refuses what the kernel would refuse or cut short as a device's name.

@@ -1,4 +1,4 @@
-//! Network namespaces: by name, anonymous, and code that runs inside one.
+//! Network namespaces that are there: by name, the current one, and code that runs inside one.
 
 use std::fs::File;
 use std::io;
@@ -6,10 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::NetlinkError;
-use crate::sys;
 
 /// Where `ip netns` keeps its namespaces.
 const NETNS_DIRECTORY: &str = "/run/netns";
@@ -61,42 +60,19 @@ impl Netns {
     ///
     /// /proc is not mounted or not readable.
     pub fn current() -> Result<Netns, NetlinkError> {
+        Netns::of_thread("current")
+    }
+
+    /// The calling thread's namespace, by a name for messages.
+    pub(super) fn of_thread(name: &str) -> Result<Netns, NetlinkError> {
         let file = File::open(THREAD_NETNS).map_err(|source| NetlinkError::Refused {
             what: format!("open {THREAD_NETNS}, the thread's network namespace"),
             source,
         })?;
         Ok(Netns {
-            name: "current".into(),
+            name: name.into(),
             fd: Arc::new(file.into()),
         })
-    }
-
-    /// A fresh namespace without a name, with nothing in it but a loopback device that is up. It goes away with the
-    /// last handle, descriptor or thread in it.
-    ///
-    /// # Errors
-    ///
-    /// [`NetlinkError::NoPermission`] without CAP_SYS_ADMIN; [`private_namespace`](super::private_namespace) works
-    /// without, for the whole process.
-    pub fn anonymous() -> Result<Netns, NetlinkError> {
-        let netns = on_thread(|| {
-            sys::unshare_namespaces(UnshareFlags::NEWNET).map_err(|errno| match errno {
-                rustix::io::Errno::PERM => NetlinkError::NoPermission {
-                    what: "make a network namespace (which also takes CAP_SYS_ADMIN)".into(),
-                },
-                other => NetlinkError::Refused {
-                    what: "make a network namespace".into(),
-                    source: other.into(),
-                },
-            })?;
-            Netns::current()
-        })??;
-        let netns = Netns {
-            name: "anonymous".into(),
-            ..netns
-        };
-        super::link::loopback_up(Some(&netns))?;
-        Ok(netns)
     }
 
     /// The name it was opened by, for messages.

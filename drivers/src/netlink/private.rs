@@ -1,4 +1,4 @@
-//! A user and network namespace for this process alone, which needs no privilege.
+//! Network namespaces made on the spot: one without a name, and one for this process alone, which needs no privilege.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,36 @@ use std::io;
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
-use super::{NetlinkError, link};
+use super::changes::loopback_up;
+use super::namespace::on_thread;
+use super::{NetlinkError, Netns};
 use crate::sys;
+
+impl Netns {
+    /// A fresh namespace without a name, with nothing in it but a loopback device that is up. It goes away with the
+    /// last handle, descriptor or thread in it.
+    ///
+    /// # Errors
+    ///
+    /// [`NetlinkError::NoPermission`] without CAP_SYS_ADMIN; [`private_namespace`] works
+    /// without, for the whole process.
+    pub fn anonymous() -> Result<Netns, NetlinkError> {
+        let netns = on_thread(|| {
+            sys::unshare_namespaces(UnshareFlags::NEWNET).map_err(|errno| match errno {
+                Errno::PERM => NetlinkError::NoPermission {
+                    what: "make a network namespace (which also takes CAP_SYS_ADMIN)".into(),
+                },
+                other => NetlinkError::Refused {
+                    what: "make a network namespace".into(),
+                    source: other.into(),
+                },
+            })?;
+            Netns::of_thread("anonymous")
+        })??;
+        loopback_up(Some(&netns))?;
+        Ok(netns)
+    }
+}
 
 /// Moves the whole process into a new user and network namespace, in which it has every right over the (private,
 /// empty) network, and brings the loopback device up. The calling user appears as root inside; files it writes
@@ -35,7 +63,7 @@ pub fn private_namespace() -> Result<(), NetlinkError> {
     // Without this a group could be dropped, and with it a denial; the kernel asks for it before a group map.
     write_map("/proc/self/setgroups", "deny")?;
     write_map("/proc/self/gid_map", &format!("0 {gid} 1"))?;
-    link::loopback_up(None).map_err(|error| match error {
+    loopback_up(None).map_err(|error| match error {
         NetlinkError::NoPermission { .. } => NetlinkError::NoUserNamespaces {
             why: "its user has no rights inside, as AppArmor does it".into(),
             remedy: "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`",

@@ -1,36 +1,15 @@
 //! Sending many packets by one system call.
 
 use std::collections::VecDeque;
-use std::mem;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use arrayvec::ArrayVec;
 use rustix::io::Errno;
 
-use super::channel::{Channel, Outgoing, raw_payload};
-use crate::sys::ring::{BATCH, Batch, Ring};
-
-/// How several packets at a time are sent.
-pub(super) enum Batches {
-    /// By io_uring, if it can be used: seen when there is a first batch, on the thread that sends. A ring that goes
-    /// interrupts a system call of every thread that used it, so no other shall.
-    Untried,
-    /// By one call.
-    Ring(Box<Ring>),
-    OneByOne,
-}
-
-impl Batches {
-    /// Takes the ring for a batch to `fd`, made if there was none. Where there can be none, or it is not put back, packets
-    /// are sent one by one from then on.
-    fn take(&mut self, fd: BorrowedFd<'_>) -> Option<Box<Ring>> {
-        match mem::replace(self, Batches::OneByOne) {
-            Batches::Untried => Ring::new(fd).ok().map(Box::new),
-            Batches::Ring(ring) => Some(ring),
-            Batches::OneByOne => None,
-        }
-    }
-}
+use super::backend::Batches;
+use super::channel::Channel;
+use super::outgoing::{Outgoing, raw_payload};
+use crate::sys::ring::{BATCH, Batch};
 
 /// What became of packets.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::open::LinkKind;
+use super::kind::LinkKind;
 use crate::netlink::NetlinkError;
 
 /// Why a TUN device could not be opened or adopted.

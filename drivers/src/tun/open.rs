@@ -1,65 +1,24 @@
 //! Getting hold of a TUN device: create it, attach to it, or adopt a descriptor of one.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
-use std::thread;
 
 use rustix::fs::{Mode as FileMode, OFlags};
 use rustix::io::Errno;
 use tun_tap::{Iface, Mode};
 
-use super::batch::Batches;
+use super::backend::{Backend, Batches};
+use super::kind::LinkKind;
 use super::offload::{self, Agreement, VnetHeader};
 use super::{TunError, napi, vnet};
 use crate::netlink::{self, Changes, LinkConfig, Netns};
 use crate::sys;
-use crate::sys::ring::Ring;
-
-/// Bytes of an Ethernet header: two addresses and the type of what follows.
-pub(crate) const ETHERNET: usize = 14;
 
 const DEVICE_NODE: &str = "/dev/net/tun";
 /// The device number of /dev/net/tun (Linux's list of devices: misc 10, 200).
 const DEVICE_NUMBER: (u32, u32) = (10, 200);
-/// What a device carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LinkKind {
-    /// IP packets.
-    Tun,
-    /// Ethernet frames.
-    Tap,
-}
-
-impl LinkKind {
-    /// Bytes of a link's header in front of an IP packet.
-    pub(crate) fn front(self) -> usize {
-        match self {
-            LinkKind::Tun => 0,
-            LinkKind::Tap => ETHERNET,
-        }
-    }
-
-    /// The word for it that `ip tuntap` knows.
-    pub(super) fn mode(self) -> &'static str {
-        match self {
-            LinkKind::Tun => "tun",
-            LinkKind::Tap => "tap",
-        }
-    }
-}
-
-impl fmt::Display for LinkKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LinkKind::Tun => "TUN",
-            LinkKind::Tap => "TAP",
-        })
-    }
-}
 
 /// Which TUN or TAP device to open, and what the kernel's side of it is to look like.
 #[derive(Clone, Debug, Default)]
@@ -84,38 +43,6 @@ pub struct TunConfig {
     /// Streams of packets of the MTU come in more than twice as fast where a core is left for the thread; what is sent
     /// alone waits until the thread is awake. A device that was there keeps the thread's setting.
     pub threaded_napi: bool,
-}
-
-/// The system calls that packets are sent by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Backend {
-    /// io_uring where the kernel allows it, else a call for each packet.
-    #[default]
-    Auto,
-    /// A call for each packet.
-    Calls,
-    /// io_uring: one call for a batch.
-    Ring,
-}
-
-impl Backend {
-    /// What batches are to be sent by; when io_uring was asked for by name, only if it can be used.
-    fn batches(self) -> Result<Batches, TunError> {
-        match self {
-            Backend::Calls => Ok(Batches::OneByOne),
-            Backend::Auto => Ok(Batches::Untried),
-            Backend::Ring => probe().map(|()| Batches::Untried).map_err(TunError::NoRing),
-        }
-    }
-}
-
-/// Makes a ring and throws it away, on a thread of its own: the kernel interrupts a system call of every thread that used
-/// a ring when the ring goes.
-fn probe() -> io::Result<()> {
-    thread::scope(|scope| {
-        let tried = scope.spawn(Ring::probe).join();
-        tried.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
-    })
 }
 
 impl TunConfig {

@@ -3,10 +3,11 @@
 mod private;
 mod report;
 mod side;
+mod watch;
 
 use std::time::{Duration, Instant};
 
-use netstack::bridge::{BridgeBuilder, BridgeReport};
+use netstack::bridge::BridgeBuilder;
 use netstack::{Bridge, Interface, IpCidr};
 use txbuf::Ledger;
 
@@ -17,6 +18,7 @@ use crate::serve::stop::Stop;
 use private::Commands;
 use report::Reporter;
 use side::{Opened, Plan};
+use watch::Watch;
 
 /// How often the devices are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -37,6 +39,8 @@ pub(crate) fn run(options: &args::Bridge) -> Result<Outcome, Failure> {
     let (left, right) = (side::open(left, &ledger)?, side::open(right, &ledger)?);
     warn_of_sizes(options, &left, &right);
     let names = [left.name.clone(), right.name.clone()];
+    let (left, right) = (left.begin()?, right.begin()?);
+    let tails = [left.tail, right.tail];
     let bridge = build(options, left.interface, right.interface).start();
     let bridge = bridge.map_err(Failure::of)?;
     if commands.are_none() {
@@ -44,22 +48,25 @@ pub(crate) fn run(options: &args::Bridge) -> Result<Outcome, Failure> {
     }
     commands.start()?;
     stop.start_clock(options.run_for);
+    let watch = Watch::new(names.clone());
     let mut reporter = Reporter::new(names, options.json);
     let carried = carry(
         &stop,
         &bridge,
         &mut commands,
+        &tails,
+        watch,
         options.stats.then_some(&mut reporter),
     );
     let outcome = commands.end();
     let end = bridge.stop().map_err(Failure::of)?;
     // The devices go before what is to be put back on the kernel's side, and before their captures end.
     drop(end.devices);
-    let tails = [(left.restore, left.capture), (right.restore, right.capture)];
-    let tails = tails.map(|(restore, capture)| side::finish(restore, capture));
-    carried?;
-    output::print(&reporter.summary(&end.report))?;
-    tails.into_iter().collect::<Result<(), Failure>>()?;
+    let tails = tails.map(side::Tail::finish);
+    // Whatever the end, the totals are told.
+    let told = output::print(&reporter.summary(&end.report));
+    let tailed = tails.into_iter().collect::<Result<(), Failure>>();
+    carried.and(told).and(tailed)?;
     Ok(outcome)
 }
 
@@ -85,6 +92,8 @@ fn carry(
     stop: &Stop,
     bridge: &Bridge,
     commands: &mut Commands,
+    tails: &[side::Tail; 2],
+    mut watch: Watch,
     mut reporter: Option<&mut Reporter>,
 ) -> Result<(), Failure> {
     let mut tick = Instant::now() + LOOK;
@@ -97,25 +106,10 @@ fn carry(
         }
         tick += LOOK;
         let report = bridge.report().map_err(Failure::of)?;
-        look_for_loss(&report)?;
+        watch.look(&report, tails)?;
         if let Some(reporter) = &mut reporter {
             output::line(&reporter.line(&report))?;
         }
-    }
-}
-
-/// A device that is gone for good is the end.
-fn look_for_loss(report: &BridgeReport) -> Result<(), Failure> {
-    let errors = report
-        .interfaces
-        .iter()
-        .filter_map(|side| side.error.as_ref());
-    match errors
-        .into_iter()
-        .find(|error| error.kind() == std::io::ErrorKind::NotConnected)
-    {
-        Some(error) => Err(Failure::new(error.to_string())),
-        None => Ok(()),
     }
 }
 

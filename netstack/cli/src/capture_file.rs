@@ -1,8 +1,8 @@
 //! The file of a capture: opened before anything is set up, emptied once nothing can be refused any more.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -53,6 +53,16 @@ impl CaptureFile {
             )));
         }
         Ok(CaptureFile { file, place })
+    }
+
+    /// Whether this is the regular file that `path` leads to: two captures do not fit one.
+    pub(crate) fn is_file_at(&self, path: &Path) -> bool {
+        let number = |found: io::Result<Metadata>| {
+            let found = found.ok().filter(Metadata::is_file)?;
+            Some((found.dev(), found.ino()))
+        };
+        let own = number(self.file.metadata());
+        own.is_some() && own == number(std::fs::metadata(path))
     }
 
     /// Throws away what was in the file, which is ready for a capture then.

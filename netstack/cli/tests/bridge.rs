@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -97,8 +98,15 @@ impl Joined {
         );
     }
 
-    /// Ends the bridge; what it has printed.
-    fn stop(mut self) -> String {
+    /// Ends the bridge, which has nothing to complain of; what it has printed.
+    fn stop(self) -> String {
+        let (out, err) = self.end();
+        assert_eq!(err, "");
+        out
+    }
+
+    /// Ends the bridge; what it has printed, and what it has complained of.
+    fn end(mut self) -> (String, String) {
         let ended = self
             .server
             .take()
@@ -106,7 +114,7 @@ impl Joined {
             .end(rustix::process::Signal::INT);
         ended.fine();
         assert!(!self.left.has_device("tun0") && !self.right.has_device("tun0"));
-        ended.out
+        (ended.out, ended.err)
     }
 }
 
@@ -239,8 +247,13 @@ fn a_side_that_is_down_is_said_and_the_router_answers_on_the_other() {
     joined.ping("-q -c 400 -i 0.002 -W 1 10.0.2.2");
     let ended = joined.ping("-c 3 -i 0.2 -W 5 10.0.1.1");
     ended.fine();
-    let report: serde_json::Value =
-        serde_json::from_str(joined.stop().lines().last().unwrap()).unwrap();
+    let (out, err) = joined.end();
+    assert!(
+        err.starts_with("netstack: right (tun0): TUN device tun0 is down")
+            && err.lines().count() == 1,
+        "{err:?}"
+    );
+    let report: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     let right = &report["right"];
     assert!(right["transmit_errors"].as_u64() > Some(0), "{report}");
     assert_eq!(
@@ -327,12 +340,119 @@ fn what_commands_have_started_ends_with_the_bridge() {
 }
 
 #[test]
+fn a_device_that_is_deleted_is_the_end_and_the_totals_are_told() {
+    if !may_use_tun() {
+        return;
+    }
+    let mut joined = Joined::wire("");
+    joined.ping("-c 2 -i 0.1 10.0.0.2").fine();
+    joined.left.exec("ip", &["link", "del", "tun0"]).fine();
+    let ended = joined.server.take().unwrap().wait();
+    ended.refused(&["tun0", "deleted while in use"]);
+    assert!(ended.out.contains("total of"), "{ended:?}");
+    assert!(ended.out.contains("left (tun0) rx_packets"), "{ended:?}");
+    assert!(!joined.right.has_device("tun0"));
+}
+
+#[test]
+fn packets_that_are_larger_than_the_device_was_are_told_of() {
+    if !may_use_tun() {
+        return;
+    }
+    let joined = Joined::wire("");
+    joined
+        .left
+        .exec("ip", &["link", "set", "tun0", "mtu", "4000"])
+        .fine();
+    let ended = joined.ping("-c 4 -i 0.5 -W 1 -s 3000 10.0.0.2");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let (out, err) = joined.end();
+    assert!(
+        err.starts_with("netstack: left (tun0): the kernel sends packets larger")
+            && err.lines().count() == 1,
+        "{err:?}"
+    );
+    assert!(out.contains("left (tun0) rx_too_big"), "{out}");
+}
+
+#[test]
+fn a_bridge_that_is_refused_leaves_the_captures_that_were_there() {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let [left, right] = ["left", "right"].map(|side| dir.path().join(side));
+    let older = "an older capture";
+    for path in [&left, &right] {
+        std::fs::write(path, older).unwrap();
+    }
+    let space = Space::new();
+    space
+        .exec("ip", &["tuntap", "add", "other", "mode", "tap"])
+        .fine();
+    let bridge = |right_pcap: &Path| {
+        netstack(&format!(
+            "bridge --left tun0 --left-netns {0} --right other --right-netns {0} --left-pcap {1} --right-pcap {2}",
+            space.name,
+            left.display(),
+            right_pcap.display(),
+        ))
+    };
+    bridge(&right).refused(&["other"]);
+    bridge(&left).refused(&["--left-pcap and --right-pcap", "same file"]);
+    for path in [&left, &right] {
+        assert_eq!(std::fs::read_to_string(path).unwrap(), older);
+    }
+    assert!(!space.has_device("tun0"));
+}
+
+#[test]
+fn a_capture_whose_disk_is_full_is_told_of_and_the_bridge_goes_on() {
+    if !may_use_tun() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=64k none \"$DIR\" || exit 9; ";
+    let bridge = "bridge --private --right-pcap $DIR/right --left-cmd 'ping -q -c 60 -i 0.02 -s 1400 $PEER; sleep 2; ping -q -c 1 $PEER'";
+    let ended = run(Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            &format!("{mount} exec {NETSTACK} {bridge}"),
+        ])
+        .env("DIR", dir.path()));
+    if !is_private_possible(&ended) {
+        return;
+    }
+    let told =
+        "right (right): the capture cannot be written any more; the bridge goes on without it";
+    assert!(ended.err.contains(told), "{ended:?}");
+    let end = ended.err.lines().last().unwrap_or_default();
+    for words in ["No space", "--right-pcap or free space there"] {
+        assert!(end.contains(words), "{ended:?}");
+    }
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.out.matches(" 0% packet loss").count(), 2, "{ended:?}");
+    assert!(
+        ended.out.contains("right (right) capture_dropped"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_joined_is_said() {
     netstack("bridge --left tun0").refused(&["--right"]);
     netstack("bridge --left tun0 --right tun0").refused(&["same device", "--left-netns"]);
     netstack("bridge --private").refused(&["--left-cmd", "--right-cmd"]);
     netstack("bridge --left a --right b --mode route").refused(&["--left-addr"]);
     netstack("bridge --left a --right b --left-addr 10.0.0.1/24").refused(&["--mode route"]);
+    netstack(
+        "bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.0.0.2/24",
+    )
+    .refused(&["same network, 10.0.0.0/24"]);
+    netstack("bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.1.0.2/24 --right-peer 10.1.0.2/24")
+        .refused(&["10.1.0.2", "both --right-addr and --right-peer"]);
     netstack("bridge --left a --right b --loss 101%").refused(&["percentage"]);
     netstack("bridge --left a --right b --loss 1").refused(&["percentage"]);
     netstack("bridge --left a --right b --rate 5").refused(&["mbit"]);

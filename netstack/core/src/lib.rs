@@ -53,11 +53,13 @@
 mod counters;
 mod datagram;
 mod doorbell;
+mod flags;
 mod ip;
 pub mod messages {
     #![doc = include_str!("messages.md")]
 }
 mod news;
+mod pools;
 mod random;
 mod socket;
 mod stack;
@@ -69,21 +71,19 @@ mod udp;
 
 pub use counters::{Counters, GatewayCounters, IpCounters, RawCounters, TcpCounters, UdpCounters};
 pub use ip::IfaceId;
+pub use pools::Pools;
 pub use smoltcp::wire::IpCidr;
 pub use socket::{
-    AcceptError, Arrival, BindError, BindOptions, ConnectError, ConnectionError, ErrorOrigin,
-    ErrorReport, Event, GroupError, How, ListenError, OptionError, Readiness, Received,
-    ReceivedError, ReceivedStamp, RecvError, RecvFlags, Sees, SendControl, SendError, SendFlags,
-    SocketError, SocketId, SocketOption, Stamp, StampRequest, StampStage, Stamps, TokenError,
-    UrgentByte, UrgentData,
+    AcceptError, Arrival, BindError, BindOptions, Congestion, ConnectError, ConnectionError,
+    ErrorOrigin, ErrorReport, Event, GroupError, How, KeepAlive, ListenError, OptionError,
+    Readiness, Received, ReceivedError, ReceivedStamp, RecvError, RecvFlags, Sees, SendControl,
+    SendError, SendFlags, SocketError, SocketId, SocketOption, Stamp, StampRequest, StampStage,
+    Stamps, TokenError, UnknownCongestion, UrgentByte, UrgentData,
 };
 pub use stack::{
     Admission, Admit, Config, ConfigError, Cut, Flow, FlowError, FlowId, GatewayConfig, Hook,
-    Injector, InterfaceConfig, NewFlow, Passage, Pools, Shard, SocketHoldings, SpliceError, Stack,
-    Stray, Transport, Verdict,
+    Injector, InterfaceConfig, NewFlow, Passage, Shard, SocketHoldings, SpliceError, Stack, Stray,
+    Transport, Verdict,
 };
-pub use tcp::{
-    Congestion, Ecn, FastOpen, KeepAlive, MtuProbing, SegmentCounts, TcpConfig, TcpInfo, TcpState,
-    UnknownCongestion,
-};
+pub use tcp::{Ecn, FastOpen, MtuProbing, SegmentCounts, TcpConfig, TcpInfo, TcpState};
 pub use time::Instant;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use drivers::netlink::Netns;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
+use crate::address::{BEYOND, CLIENT, PREFIX_LENGTH, PROXIED, PROXY, SUBJECT};
 use crate::case::{Case, Load, Pin};
 use crate::child::Child;
 use crate::part::{LoadSpec, Part};
-use crate::stage::{self, CLIENT, PREFIX_LENGTH, PROXIED, PROXY, SUBJECT, Stage};
+use crate::stage::{self, Stage};
 use crate::subject::{self, Link, Start, Subject, Task};
 use crate::{BenchError, Options, Program, Sample};
 
@@ -19,7 +20,7 @@ const READY: Duration = Duration::from_secs(10);
 /// How long the client may take beyond its time.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// The addresses of a router for which [`stage::BEYOND`] lies on the right.
+/// The addresses of a router for which [`BEYOND`] lies on the right.
 const ROUTER: [&str; 4] = [
     "--left-addr",
     "10.9.0.2/25",
@@ -66,7 +67,7 @@ impl Cell {
         let load = Part::Load(LoadSpec {
             load: self.case.load,
             target: if self.case.load.is_forwarding() {
-                stage::BEYOND
+                BEYOND
             } else {
                 SUBJECT
             },

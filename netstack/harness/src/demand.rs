@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::Options;
 use crate::case::Pin;
-use crate::report::Report;
+use crate::row::{self, Row};
 
 /// The figure of a row that a demand is about; its median counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,18 @@ const DEMANDS: &[Demand] = &[
     ),
     rate("out-1", Pin::Free, "offload", Against::Best(&["veth"], 1.2)),
     rate("in-1", Pin::Free, "plain", Against::Best(&["smoltcp"], 1.3)),
+    rate(
+        "out-1",
+        Pin::Free,
+        "plain",
+        Against::Best(&["ceiling-plain"], 0.9),
+    ),
+    rate(
+        "out-1",
+        Pin::Free,
+        "plain",
+        Against::Best(&["smoltcp"], 1.2),
+    ),
     rate(
         "out-1",
         Pin::Free,
@@ -259,18 +271,18 @@ impl Asked {
 }
 
 /// Holds every demand about a case that was asked for against what was measured.
-pub(crate) fn judge(report: &Report, asked: &Asked) -> Vec<Verdict> {
+pub(crate) fn judge(rows: &[Row], asked: &Asked) -> Vec<Verdict> {
     DEMANDS
         .iter()
         .filter(|demand| asked.has_case(demand.case) && asked.has_pin(demand.pin))
-        .map(|demand| demand.judge(report, asked))
+        .map(|demand| demand.judge(rows, asked))
         .collect()
 }
 
 impl Demand {
-    fn judge(&self, report: &Report, asked: &Asked) -> Verdict {
-        let ours = self.median(report, self.case, self.subject);
-        let (limit, by) = self.limit(report);
+    fn judge(&self, rows: &[Row], asked: &Asked) -> Verdict {
+        let ours = self.median(rows, self.case, self.subject);
+        let (limit, by) = self.limit(rows);
         let status = match (ours, limit) {
             (Some(ours), Some(limit)) if self.holds(ours, limit) => Status::Met,
             (Some(_), Some(_)) => Status::Missed,
@@ -315,9 +327,9 @@ impl Demand {
     }
 
     /// The number to reach or not to pass, if the other side was measured, and how it comes about.
-    fn limit(&self, report: &Report) -> (Option<f64>, String) {
+    fn limit(&self, rows: &[Row]) -> (Option<f64>, String) {
         let times =
-            |case, (name, factor): (&str, f64)| Some(self.median(report, case, name)? * factor);
+            |case, (name, factor): (&str, f64)| Some(self.median(rows, case, name)? * factor);
         let best = |case, names: &[&str], factor| {
             let better = if self.is_more_better() {
                 f64::max
@@ -360,8 +372,8 @@ impl Demand {
         self.figure == Figure::Rate
     }
 
-    fn median(&self, report: &Report, case: &str, subject: &str) -> Option<f64> {
-        let medians = report.medians(case, self.pin, subject)?;
+    fn median(&self, rows: &[Row], case: &str, subject: &str) -> Option<f64> {
+        let medians = row::medians(rows, case, self.pin, subject)?;
         let summary = match self.figure {
             Figure::Rate => Some(medians.rate),
             Figure::P50 => medians.p50,

@@ -28,6 +28,14 @@ pub enum BenchError {
     /// Subjects and cases were chosen that do not meet.
     #[error("none of these subjects serves any of these cases; choose others")]
     NothingToDo,
+    /// None of the subjects that were chosen is here.
+    #[error("none of these subjects is here; {subject}: {why}")]
+    NobodyHere {
+        /// The first of them.
+        subject: &'static str,
+        /// Why, and how to have it.
+        why: String,
+    },
     /// A length of measurements that cannot be.
     #[error("a measurement takes from 0.01 to 60 seconds, and there are from 1 to 1000 rounds")]
     BadLength,

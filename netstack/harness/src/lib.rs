@@ -16,6 +16,7 @@
 //! [`Program::part`] says: the client and some subjects are processes of the same program.
 #![deny(unsafe_code)]
 
+mod address;
 mod case;
 mod cell;
 mod child;
@@ -25,6 +26,7 @@ mod part;
 mod plan;
 mod probe;
 mod report;
+mod row;
 mod run;
 mod sample;
 mod stage;
@@ -38,7 +40,8 @@ pub use case::{CASES, Case, Load, Pin};
 pub use demand::{Status, Verdict};
 pub use error::BenchError;
 pub use probe::{Core, Cpu};
-pub use report::{Failed, Machine, Medians, Report, Row, Skipped};
+pub use report::{Failed, Machine, Report, Skipped};
+pub use row::{Medians, Row};
 pub use run::run;
 pub use sample::{Latency, Sample};
 pub use subject::{SUBJECTS, Subject};

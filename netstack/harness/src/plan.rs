@@ -25,6 +25,12 @@ impl Plan {
         }
         let cases = chosen_cases(&options.cases)?;
         let (subjects, skipped) = chosen_subjects(options, program)?;
+        if let (true, Some(first)) = (subjects.is_empty(), skipped.first()) {
+            return Err(BenchError::NobodyHere {
+                subject: first.subject,
+                why: first.why.clone(),
+            });
+        }
         let mut groups = Vec::new();
         for case in cases {
             for pin in pins(case, &options.pins) {
@@ -53,12 +59,13 @@ fn chosen_subjects(
     let asked: Vec<&'static Subject> = if options.subjects.is_empty() {
         SUBJECTS.iter().collect()
     } else {
-        let mut asked = options
-            .subjects
-            .iter()
-            .map(|name| subject::find(name))
-            .collect::<Result<Vec<_>, _>>()?;
-        asked.dedup_by_key(|subject| subject.name);
+        let mut asked: Vec<&'static Subject> = Vec::new();
+        for name in &options.subjects {
+            let subject = subject::find(name)?;
+            if !asked.iter().any(|other| other.name == subject.name) {
+                asked.push(subject);
+            }
+        }
         asked
     };
     let (mut here, mut skipped) = (Vec::new(), Vec::new());
@@ -98,7 +105,13 @@ fn pins(case: &Case, asked: &[Pin]) -> Vec<Pin> {
         let is_possible = |pin: &Pin| cell::cores_for(*pin).is_ok();
         case.pins.iter().copied().filter(is_possible).collect()
     } else {
-        asked.to_vec()
+        let mut pins = Vec::new();
+        for pin in asked {
+            if !pins.contains(pin) {
+                pins.push(*pin);
+            }
+        }
+        pins
     }
 }
 

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::case::Pin;
 use crate::cell::{self, Cell};
 use crate::plan::Plan;
-use crate::report::{Failed, Report, Row};
+use crate::report::{Failed, Report};
+use crate::row::Row;
 use crate::subject::Link;
 use crate::{BenchError, Options, Program};
 

@@ -27,7 +27,7 @@ pub(crate) enum Link {
 }
 
 /// How a subject is started. It says `ready` on standard output, serves echo on port 7, discard on 9 and chargen on
-/// 19 at [`SUBJECT`](crate::stage::SUBJECT), passes on what comes to [`PROXY`](crate::stage::PROXY) if that is its
+/// 19 at [`SUBJECT`](crate::address::SUBJECT), passes on what comes to [`PROXY`](crate::address::PROXY) if that is its
 /// load, and ends by itself after a time it is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {

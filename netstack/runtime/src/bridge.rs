@@ -30,25 +30,25 @@
 //! ```
 
 mod carrier;
+mod control;
 mod lane;
+mod report;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use drivers::Device;
 use drivers::impair::Pipeline;
-use netstack_core::{Config, Counters, Stack};
-use parking_lot::Mutex;
+use netstack_core::{Config, Stack};
 
-use crate::alarm::Alarm;
 use crate::builder::{self, Interface, StartError};
 use crate::clock::Clock;
-use crate::shared::InterfaceStatus;
 use carrier::Carrier;
+use control::{Closing, Control};
 use lane::Lane;
+pub use report::{BridgeEnd, BridgeReport, DirectionReport};
 
 /// The loop thread's name; the kernel shows fifteen bytes of it.
 const THREAD_NAME: &str = "netstack-bridge";
@@ -71,39 +71,6 @@ pub struct BridgeBuilder {
     /// Towards the left and towards the right.
     pipelines: [Option<Pipeline>; 2],
     set_up: Vec<Change>,
-}
-
-/// What a bridge has counted so far.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct BridgeReport {
-    /// The left and the right device.
-    pub interfaces: [InterfaceStatus; 2],
-    /// What became of packets from left to right, and from right to left.
-    pub directions: [DirectionReport; 2],
-    /// What the router has counted, if it is one.
-    pub router: Option<Counters>,
-    /// Destructors of buffers that panicked where their last packet went on the bridge's thread.
-    pub destructor_panics: u64,
-}
-
-/// What became of packets in one direction.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct DirectionReport {
-    /// Each counter of each impairment, by name.
-    pub impairments: Vec<(&'static str, u64)>,
-    /// Packets dropped because their device took none for a second: it is down, or nobody reads what it has.
-    pub late_dropped: u64,
-}
-
-/// What a bridge leaves behind.
-#[non_exhaustive]
-pub struct BridgeEnd {
-    /// What it has counted.
-    pub report: BridgeReport,
-    /// The devices by name, left first; they now belong to the caller.
-    pub devices: Vec<(String, Box<dyn Device>)>,
 }
 
 impl Bridge {
@@ -215,13 +182,7 @@ impl BridgeBuilder {
         } else {
             (builder::attach_wire(self.sides)?, None)
         };
-        let control = Arc::new(Control {
-            alarm: Alarm::new().map_err(StartError::Loop)?,
-            stop: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
-            questions: Mutex::new(Some(Vec::new())),
-            panics: AtomicU64::new(0),
-        });
+        let control = Arc::new(Control::new().map_err(StartError::Loop)?);
         let lanes = self.pipelines.map(Lane::new);
         let carrier = Carrier::new(Arc::clone(&control), Clock::start(), ports, lanes, router);
         let thread = thread::Builder::new()
@@ -235,43 +196,5 @@ impl BridgeBuilder {
             control,
             thread: Some(thread),
         })
-    }
-}
-
-/// What the loop and the handle share.
-#[derive(Debug)]
-struct Control {
-    alarm: Alarm,
-    stop: AtomicBool,
-    asked: AtomicBool,
-    /// Who wants a report; `None` once nobody answers.
-    questions: Mutex<Option<Vec<Sender<BridgeReport>>>>,
-    /// Destructors that panicked.
-    panics: AtomicU64,
-}
-
-/// Ends all asking when it goes, however the loop ended.
-struct Closing(Arc<Control>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.questions.lock().take();
-    }
-}
-
-impl Control {
-    fn ask(&self, sender: Sender<BridgeReport>) {
-        // Without a loop the sender goes, which is an answer too.
-        if let Some(questions) = self.questions.lock().as_mut() {
-            questions.push(sender);
-        }
-        self.asked.store(true, Ordering::SeqCst);
-        self.alarm.ring();
-    }
-
-    /// Whether the loop should look at this before it sleeps. These marks and the alarm's state are written and read in
-    /// one order of all threads: either this finds the mark, or the ring behind it finds the loop about to sleep.
-    fn wants_something(&self) -> bool {
-        self.stop.load(Ordering::SeqCst) || self.asked.load(Ordering::SeqCst)
     }
 }

@@ -17,11 +17,11 @@ use txbuf::{Account, Offloads};
 use crate::Netstack;
 use crate::alarm::Alarm;
 use crate::clock::Clock;
-use crate::driver::Driven;
+use crate::driven::Driven;
 use crate::event_loop::{EventLoop, Port};
 use crate::hosted::Hosted;
 use crate::mailbox::{Mail, Mailbox};
-use crate::netstack::{Remains, RunningShard};
+use crate::running::{Remains, RunningShard};
 use crate::service::{Service, ServiceHost, copies};
 use crate::shared::{Shared, State};
 
@@ -171,6 +171,13 @@ pub enum StartError {
 
 impl Default for Builder {
     fn default() -> Self {
+        Builder::new()
+    }
+}
+
+impl Netstack {
+    /// What a stack is made with.
+    pub fn builder() -> Builder {
         Builder::new()
     }
 }

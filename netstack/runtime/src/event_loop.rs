@@ -17,9 +17,9 @@ use netstack_core::Instant;
 
 pub(crate) use self::port::{LONGEST_WAIT, Port};
 use crate::clock::Clock;
-use crate::driver::{Afterwards, Driven};
+use crate::driven::{Afterwards, Driven};
 use crate::mailbox::Mail;
-use crate::netstack::Remains;
+use crate::running::Remains;
 use crate::shared::{Shared, State};
 use crate::sleep::sleep;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use netstack_core::{Instant, SocketId, Stack};
 
-use crate::driver::{Afterwards, Driven};
+use crate::driven::{Afterwards, Driven};
 use crate::service::ServiceHost;
 use crate::waiters::Waiters;
 

@@ -14,7 +14,7 @@ use txbuf::{Ledger, Pool};
 use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::destructors::Destructors;
-use crate::driver::{Afterwards, Driven};
+use crate::driven::{Afterwards, Driven};
 use crate::hosted::Hosted;
 
 /// The meeting point of the loop thread and the handles.

@@ -11,6 +11,7 @@ mod messages;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
+mod transfer;
 mod udp_socket;
 
 use std::future::poll_fn;

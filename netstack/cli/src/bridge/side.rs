@@ -37,14 +37,26 @@ pub(super) struct Plan {
     pcap: Option<CaptureFile>,
 }
 
-/// A side that is ready.
+/// A side whose device is open.
 pub(super) struct Opened {
     pub(super) name: String,
     pub(super) mtu: usize,
+    device: Box<dyn Device>,
+    restore: Restore,
+    plan: Plan,
+}
+
+/// A side that is ready.
+pub(super) struct Ready {
     pub(super) interface: Interface,
-    pub(super) restore: Restore,
+    pub(super) tail: Tail,
+}
+
+/// What there is to do about a side once its device is closed.
+pub(super) struct Tail {
+    restore: Restore,
     /// With where it goes.
-    pub(super) capture: Option<(Capture, Place)>,
+    capture: Option<(Capture, Place)>,
 }
 
 /// Both sides as the options say.
@@ -76,6 +88,8 @@ pub(super) fn with(
     [left_router, right_router]: [Vec<Cidr>; 2],
 ) -> Result<[Plan; 2], Failure> {
     check_mode(options, &left_router, &right_router)?;
+    check_ends(&left_router, &left_peers, "left")?;
+    check_ends(&right_router, &right_peers, "right")?;
     let reach = |own: &[Cidr], other: &[Cidr], more: &[Cidr], peers: &[Cidr]| match peers.is_empty()
     {
         true => Vec::new(),
@@ -102,6 +116,14 @@ pub(super) fn with(
         let open = |path: &PathBuf| CaptureFile::open(path, remedy);
         path.as_ref().map(open).transpose()
     };
+    let left_pcap = capture(&options.left_pcap, "choose another file with --left-pcap")?;
+    if let (Some(left), Some(right)) = (&left_pcap, &options.right_pcap)
+        && left.is_file_at(right)
+    {
+        return Err(Failure::new(
+            "--left-pcap and --right-pcap name the same file; choose another for one of them",
+        ));
+    }
     let left = Plan {
         label: "left",
         device: device(&options.left, "left"),
@@ -112,7 +134,7 @@ pub(super) fn with(
         beyond: left_beyond,
         mtu: options.left_mtu.or(options.mtu),
         offload: offload(Sides::Left),
-        pcap: capture(&options.left_pcap, "choose another file with --left-pcap")?,
+        pcap: left_pcap,
     };
     let right = Plan {
         label: "right",
@@ -133,7 +155,7 @@ pub(super) fn with(
 ///
 /// # Errors
 /// In a sentence that says what to do. A device that was created is gone again, one that was there is as before.
-pub(super) fn open(mut plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
+pub(super) fn open(plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
     let config = TunConfig {
         name: plan.device.name.clone(),
         netns: plan.netns.clone(),
@@ -153,37 +175,60 @@ pub(super) fn open(mut plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
             (tun.name().to_owned(), tun.changes().cloned(), Box::new(tun))
         }
     };
-    let restore = Restore::new(config.netns, changes);
     let mtu = device.capabilities().mtu;
-    let (device, capture): (Box<dyn Device>, _) = match plan.pcap.take() {
-        None => (device, None),
-        Some(file) => {
-            let (file, place) = file.begin()?;
-            let config = TapConfig::new(plan.label);
-            let (tap, capture) =
-                Tap::new(device, file, config).map_err(|error| place.failure(&error))?;
-            (Box::new(tap), Some((capture, place)))
-        }
-    };
     Ok(Opened {
         name: format!("{} ({name})", plan.label),
         mtu,
-        interface: interface(&plan, device),
-        restore,
-        capture,
+        device,
+        restore: Restore::new(config.netns, changes),
+        plan,
     })
 }
 
-/// Puts the kernel's side back, and completes the capture.
-///
-/// # Errors
-/// In a sentence that says what is left behind or missing.
-pub(super) fn finish(restore: Restore, capture: Option<(Capture, Place)>) -> Result<(), Failure> {
-    let restored = restore.finish();
-    if let Some((capture, place)) = capture {
-        capture.finish().map_err(|error| place.failure(&error))?;
+impl Opened {
+    /// Begins the capture, which empties its file: call it once nothing is left that could be refused.
+    ///
+    /// # Errors
+    /// The capture cannot be written.
+    pub(super) fn begin(mut self) -> Result<Ready, Failure> {
+        let (device, capture): (Box<dyn Device>, _) = match self.plan.pcap.take() {
+            None => (self.device, None),
+            Some(file) => {
+                let (file, place) = file.begin()?;
+                let config = TapConfig::new(self.plan.label);
+                let (tap, capture) =
+                    Tap::new(self.device, file, config).map_err(|error| place.failure(&error))?;
+                (Box::new(tap), Some((capture, place)))
+            }
+        };
+        Ok(Ready {
+            interface: interface(&self.plan, device),
+            tail: Tail {
+                restore: self.restore,
+                capture,
+            },
+        })
     }
-    restored
+}
+
+impl Tail {
+    /// Whether there is a capture that is not written any more.
+    pub(super) fn has_lost_capture(&self) -> bool {
+        let capture = self.capture.as_ref();
+        capture.is_some_and(|(capture, _)| capture.has_failed())
+    }
+
+    /// Puts the kernel's side back, and completes the capture.
+    ///
+    /// # Errors
+    /// In a sentence that says what is left behind or missing.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let restored = self.restore.finish();
+        if let Some((capture, place)) = self.capture {
+            capture.finish().map_err(|error| place.failure(&error))?;
+        }
+        restored
+    }
 }
 
 fn device(given: &Option<DeviceName>, default: &str) -> DeviceName {
@@ -209,7 +254,37 @@ fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Fai
         Mode::Route if left.is_empty() || right.is_empty() => Err(Failure::new(
             "a router needs an address on each side: add --left-addr and --right-addr, such as 10.1.0.1/24 and 10.2.0.1/24",
         )),
-        _ => Ok(()),
+        Mode::Route => check_networks(left, right),
+        Mode::Wire => Ok(()),
+    }
+}
+
+/// A router leads from one network to another.
+fn check_networks(left: &[Cidr], right: &[Cidr]) -> Result<(), Failure> {
+    let is_same = |own: &&Cidr| {
+        let mut others = right.iter();
+        others.any(|other| own.network() == other.network() && own.prefix() == other.prefix())
+    };
+    match left.iter().find(is_same) {
+        Some(twice) => Err(Failure::new(format!(
+            "--left-addr and --right-addr lie in the same network, {}/{}, so there is nothing to route; take another \
+             network for one of them",
+            twice.network(),
+            twice.prefix()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The router and the kernel have an address each.
+fn check_ends(router: &[Cidr], peers: &[Cidr], label: &str) -> Result<(), Failure> {
+    let is_taken = |own: &&Cidr| peers.iter().any(|peer| peer.address() == own.address());
+    match router.iter().find(is_taken) {
+        Some(twice) => Err(Failure::new(format!(
+            "the address {} is given to both --{label}-addr and --{label}-peer; the router and the kernel need one each",
+            twice.address()
+        ))),
+        None => Ok(()),
     }
 }
 

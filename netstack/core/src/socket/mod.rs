@@ -1,6 +1,7 @@
 //! What an application sees of the stack: handles, options, readiness and errors.
 
 mod binding;
+mod congestion;
 mod error;
 mod message;
 mod report;
@@ -9,18 +10,17 @@ mod urgent;
 
 pub use binding::{BindOptions, Sees};
 pub(crate) use binding::{canonical, mapped};
+pub use congestion::{Congestion, UnknownCongestion};
 pub use error::{
     AcceptError, BindError, ConnectError, ConnectionError, GroupError, ListenError, OptionError,
     RecvError, SendError, SocketError, TokenError,
 };
-pub(crate) use message::flags;
 pub use message::{Arrival, Received, RecvFlags, SendControl, SendFlags};
 pub use report::{ErrorOrigin, ErrorReport, ReceivedError};
 pub use stamp::{ReceivedStamp, Stamp, StampRequest, StampStage, Stamps};
 pub use urgent::{UrgentByte, UrgentData};
 
 use crate::ip::IfaceId;
-use crate::tcp::{Congestion, KeepAlive};
 use core::time::Duration;
 
 /// A handle to one socket of one stack.
@@ -91,6 +91,29 @@ pub struct Event {
     pub urgent: bool,
     /// A message left or arrived of which is to be told; `receive_stamp` says which, and when.
     pub stamped: bool,
+}
+
+/// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
+// req: MUST-27, MUST-28
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Unanswered probes after which the connection fails.
+    pub probes: u32,
+}
+
+impl Default for KeepAlive {
+    /// Linux's defaults: two hours, then nine probes 75 seconds apart.
+    fn default() -> Self {
+        KeepAlive {
+            idle: Duration::from_secs(7200),
+            interval: Duration::from_secs(75),
+            probes: 9,
+        }
+    }
 }
 
 /// An option of a socket.

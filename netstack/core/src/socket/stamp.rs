@@ -1,7 +1,8 @@
 //! When messages that were sent left, for who wants to know (`SO_TIMESTAMPING`).
 
-use super::{Arrival, flags};
+use super::Arrival;
 use crate::Instant;
+use crate::flags::flags;
 use std::net::IpAddr;
 
 flags! {

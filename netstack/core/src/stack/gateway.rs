@@ -16,6 +16,7 @@ use crate::socket::{AcceptError, SocketError, SocketId};
 use crate::stack::ConfigError;
 use crate::tcp::flow::FlowKey;
 use crate::tcp::reset;
+pub use book::FlowId;
 use book::{Asked, Undecided};
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -97,10 +98,6 @@ impl<F: FnMut(Instant, &Flow) -> Admission + Send> Admit for F {
         self(now, flow)
     }
 }
-
-/// A flow that waits for its decision. It never names another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FlowId(u64);
 
 /// What [`Stack::gateway_next`] hands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,7 +60,7 @@ mod udp_calls;
 mod urgent_calls;
 mod waiting;
 
-pub use config::{Config, ConfigError, InterfaceConfig, Pools};
+pub use config::{Config, ConfigError, InterfaceConfig};
 pub use forward::Cut;
 pub use gateway::{Admission, Admit, Flow, FlowError, FlowId, GatewayConfig, NewFlow, Transport};
 pub use holdings::SocketHoldings;
@@ -68,6 +68,7 @@ pub use hooks::{Hook, Injector, Passage, Verdict};
 pub use splice::SpliceError;
 pub use strays::{Shard, Stray};
 
+use crate::Pools;
 use crate::counters::Counters;
 use crate::ip::IfaceId;
 use crate::ip::address::Addresses;

@@ -1,11 +1,11 @@
 //! What most connections do without, in a box of its own: an idle connection stays small.
 
-use super::KeepAlive;
 use super::fast_open::Opening;
 use super::stamps::Stamping;
 use super::times::Times;
 use super::user_timeout::UserTimeout;
 use crate::Instant;
+use crate::socket::KeepAlive;
 use core::time::Duration;
 
 /// What an application asked for, and what follows from that.

@@ -5,6 +5,7 @@ pub(crate) mod cache;
 use super::flow::FlowKey;
 use super::isn::Secret;
 use crate::Instant;
+use crate::flags::flags;
 use core::time::Duration;
 
 /// How long one key makes cookies. What the key before made is still good, and is replaced when it is shown.
@@ -13,7 +14,7 @@ const KEY_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// address is borrowed for an attack resets at once, which must not make room for more.
 pub(crate) const RESET_LINGERS: Duration = Duration::from_secs(60);
 
-crate::socket::flags! {
+flags! {
     /// What of TCP Fast Open a stack does. The bits are those of Linux's `tcp_fastopen`.
     FastOpen {
         /// Connections may send data with their SYN, where the application asks for that.

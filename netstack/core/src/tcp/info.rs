@@ -1,11 +1,11 @@
 //! What a connection knows about itself (`TCP_INFO`).
 
-use super::congestion::Congestion;
 use super::connection::Connection;
 use super::send::Phase;
 use super::state::State;
 use super::traffic::SegmentCounts;
 use crate::Instant;
+use crate::socket::Congestion;
 use crate::socket::ConnectionError;
 use core::time::Duration;
 

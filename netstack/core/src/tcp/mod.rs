@@ -35,7 +35,6 @@ mod urgent;
 pub(crate) mod user_timeout;
 mod wishes;
 
-pub use congestion::{Congestion, UnknownCongestion};
 pub use fast_open::FastOpen;
 pub use info::TcpInfo;
 pub use state::State as TcpState;
@@ -44,6 +43,7 @@ pub use traffic::SegmentCounts;
 use crate::Instant;
 use crate::Pools;
 use crate::counters::TcpCounters;
+use crate::socket::Congestion;
 use core::time::Duration;
 use txbuf::Chain;
 
@@ -191,29 +191,6 @@ pub enum MtuProbing {
     AfterBlackHole,
     /// For every connection: segments begin with [`TcpConfig::base_mss`], and get as long as they can.
     Always,
-}
-
-/// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
-// req: MUST-27, MUST-28
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepAlive {
-    /// Silence before the first probe.
-    pub idle: Duration,
-    /// Time between probes.
-    pub interval: Duration,
-    /// Unanswered probes after which the connection fails.
-    pub probes: u32,
-}
-
-impl Default for KeepAlive {
-    /// Linux's defaults: two hours, then nine probes 75 seconds apart.
-    fn default() -> Self {
-        KeepAlive {
-            idle: Duration::from_secs(7200),
-            interval: Duration::from_secs(75),
-            probes: 9,
-        }
-    }
 }
 
 /// What a connection borrows from the stack while it works.

@@ -1,6 +1,5 @@
 //! What few applications ask of a connection: keep-alive, a user timeout, lingering, data with the SYN.
 
-use super::KeepAlive;
 use super::connection::Connection;
 use super::extras::Extras;
 use super::fast_open::{Cookie, Learned, Opening};
@@ -10,6 +9,7 @@ use super::state::State;
 use super::timer::Timer;
 use super::user_timeout::Told;
 use crate::Instant;
+use crate::socket::KeepAlive;
 use core::time::Duration;
 
 impl Connection {

@@ -4,7 +4,7 @@ use crate::report::Report;
 use crate::report::testing::{report, row};
 
 fn verdict(report: &Report, words: &str) -> Verdict {
-    let mut all = judge(report, &Asked::default()).into_iter();
+    let mut all = judge(&report.rows, &Asked::default()).into_iter();
     let found = all.find(|verdict| verdict.demand.contains(words));
     found.unwrap_or_else(|| panic!("no demand {words:?}"))
 }
@@ -37,7 +37,7 @@ fn what_was_asked_for_and_not_measured_is_no_success() {
     let cells = vec![row("in-1", Pin::Free, "offload", true, &[8.0])];
     let report = report(cells);
     let statuses = |asked: &Asked| {
-        let verdicts = judge(&report, asked);
+        let verdicts = judge(&report.rows, asked);
         let all = verdicts.into_iter().map(|verdict| verdict.status);
         all.collect::<Vec<_>>()
     };
@@ -122,4 +122,19 @@ fn a_spinning_client_is_held_against_peers_whose_client_sleeps() {
     ];
     let spin = verdict(&report(cells), "8 of the best peer in rr-1");
     assert_eq!((spin.limit, spin.status), (Some(96.0), Status::Met));
+}
+
+#[test]
+fn each_way_to_send_is_held_against_the_ceiling_of_its_own() {
+    let cells = vec![
+        row("out-1", Pin::Free, "plain", true, &[4.0]),
+        row("out-1", Pin::Free, "napi", true, &[8.0]),
+        row("out-1", Pin::Free, "ceiling-plain", true, &[5.0]),
+        row("out-1", Pin::Free, "ceiling-napi", true, &[8.0]),
+    ];
+    let report = report(cells);
+    let plain = verdict(&report, "out-1 (free), plain: rate at least 0.9");
+    assert_eq!((plain.limit, plain.status), (Some(4.5), Status::Missed));
+    let napi = verdict(&report, "out-1 (free), napi: rate at least 0.9");
+    assert_eq!((napi.limit, napi.status), (Some(7.2), Status::Met));
 }

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::address::PROXY;
 use crate::case::Load;
 use crate::probe::{self, Cores, Cpu, Traffic};
 use crate::sample::{Latency, Sample};
-use crate::stage::PROXY;
 
 /// What the client is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -13,8 +13,8 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
 use super::say_ready;
+use crate::address::{CLIENT, PREFIX_LENGTH, SUBJECT};
 use crate::case::Load;
-use crate::stage::{CLIENT, PREFIX_LENGTH, SUBJECT};
 
 const ECHO: u16 = 7;
 const DISCARD: u16 = 9;

@@ -88,6 +88,20 @@ fn what_is_not_here_is_skipped_with_a_reason() {
 }
 
 #[test]
+fn nobody_is_measured_twice_in_a_round() {
+    let mut asked = options(&["in-1", "in-1"], &["veth", "offload", "veth"]);
+    asked.pins = vec![Pin::Free, Pin::One, Pin::Free];
+    let plan = Plan::new(&asked, &program()).expect("a plan");
+    let cells = [
+        "in-1 free veth",
+        "in-1 free offload",
+        "in-1 one veth",
+        "in-1 one offload",
+    ];
+    assert_eq!(names(&plan), cells);
+}
+
+#[test]
 fn what_cannot_be_planned_is_refused() {
     let refused = |options: &Options| Plan::new(options, &program()).expect_err("no plan");
     let error = refused(&options(&["in-2"], &[]));
@@ -97,6 +111,15 @@ fn what_cannot_be_planned_is_refused() {
     assert!(matches!(error, BenchError::UnknownSubject { .. }));
     let error = refused(&options(&["in-100"], &["ceiling"]));
     assert!(matches!(error, BenchError::NothingToDo));
+    let error = refused(&options(&["in-1"], &["gvisor", "ipstack"]));
+    assert!(matches!(
+        error,
+        BenchError::NobodyHere {
+            subject: "gvisor",
+            ..
+        }
+    ));
+    assert!(error.to_string().contains("gv/build.sh"), "{error}");
     for (rounds, seconds) in [(0, 1.0), (1, 0.0), (1, f64::NAN), (1, 61.0)] {
         let mut asked = options(&[], &[]);
         (asked.rounds, asked.seconds) = (rounds, seconds);

@@ -3,9 +3,10 @@
 use std::fmt::{self, Write};
 
 use super::text::{short, span};
-use super::{Medians, Report, Row, plot};
+use super::{Report, plot};
 use crate::BenchError;
 use crate::demand::Status;
+use crate::row::{Medians, Row};
 use crate::subject::{SUBJECTS, Start};
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

@@ -4,8 +4,9 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::text::span;
-use super::{Medians, Row};
+
 use crate::BenchError;
+use crate::row::{Medians, Row};
 
 const WIDTH: u32 = 900;
 /// Of a bar with the space above it.

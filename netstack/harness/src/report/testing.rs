@@ -1,7 +1,8 @@
 //! Reports of made-up samples.
 
-use super::{Machine, Report, Row, Skipped};
+use super::{Machine, Report, Skipped};
 use crate::case::Pin;
+use crate::row::Row;
 use crate::{Core, Cpu, Latency, Options, Sample};
 
 /// A report of these rows.

@@ -1,6 +1,7 @@
 use super::testing::{report, row};
 use super::text::short;
 use crate::case::Pin;
+use crate::row;
 
 #[test]
 fn medians_of_every_figure() {
@@ -11,7 +12,7 @@ fn medians_of_every_figure() {
         true,
         &[8.0, 4.0, 16.0],
     )]);
-    let medians = report.medians("in-1", Pin::Free, "plain").expect("medians");
+    let medians = row::medians(&report.rows, "in-1", Pin::Free, "plain").expect("medians");
     assert_eq!(
         (medians.rate.min, medians.rate.median, medians.rate.max),
         (4.0, 8.0, 16.0)
@@ -28,7 +29,7 @@ fn medians_of_every_figure() {
 #[test]
 fn costs_of_requests_are_in_microseconds() {
     let report = report(vec![row("rr-1", Pin::One, "plain", false, &[50_000.0])]);
-    let medians = report.medians("rr-1", Pin::One, "plain").expect("medians");
+    let medians = row::medians(&report.rows, "rr-1", Pin::One, "plain").expect("medians");
     assert_eq!((medians.user.median, medians.system.median), (5.0, 10.0));
     let times = [medians.p50, medians.p99, medians.p999].map(|time| time.expect("times").median);
     assert_eq!(times, [20.0, 40.0, 60.0]);

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use super::{Medians, Report, Row};
+use super::Report;
 use crate::demand::{Status, Verdict};
+use crate::row::{Medians, Row};
 use crate::stats::Summary;
 
 pub(super) fn write(report: &Report) -> String {

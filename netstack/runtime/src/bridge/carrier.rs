@@ -10,8 +10,9 @@ use std::sync::atomic::Ordering;
 
 use netstack_core::{Instant, Stack};
 
+use super::control::Control;
 use super::lane::Lane;
-use super::{BridgeEnd, BridgeReport, Control};
+use super::report::{BridgeEnd, BridgeReport};
 use crate::clock::Clock;
 use crate::destructors::Destructors;
 use crate::event_loop::Port;

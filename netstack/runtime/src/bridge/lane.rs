@@ -7,7 +7,7 @@ use drivers::impair::Pipeline;
 use netstack_core::Instant;
 use txbuf::Packet;
 
-use super::DirectionReport;
+use super::report::DirectionReport;
 use crate::event_loop::LONGEST_WAIT;
 
 /// Packets that wait for a device before nothing more is read for it.

@@ -14,8 +14,28 @@ use netstack_core::RecvFlags;
 use thiserror::Error;
 use txbuf::{IovIter, Span};
 
-use super::messages::{receive, send_bytes};
 use super::tcp_stream::{Stream, TcpStream};
+use super::transfer::{receive, send_bytes};
+
+impl TcpStream {
+    /// The two directions, borrowed, for two branches of one task. Dropping them ends nothing.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        let stream = &*self;
+        (ReadHalf(stream), WriteHalf(stream))
+    }
+
+    /// The two directions as values of their own, for two tasks. Dropping the write half ends the stream that the
+    /// peer reads.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let reads = OwnedReadHalf {
+            stream: Arc::clone(&self.stream),
+        };
+        let writes = OwnedWriteHalf {
+            stream: Some(self.stream),
+        };
+        (reads, writes)
+    }
+}
 
 /// The borrowed half of a [`TcpStream`] that reads; the functions of the stream are its too.
 #[derive(Debug)]
@@ -24,12 +44,6 @@ pub struct ReadHalf<'a>(&'a TcpStream);
 /// The borrowed half of a [`TcpStream`] that writes; the functions of the stream are its too.
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a TcpStream);
-
-/// The two halves of a stream that is borrowed as a whole.
-pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-    let stream = &*stream;
-    (ReadHalf(stream), WriteHalf(stream))
-}
 
 impl AsRef<TcpStream> for ReadHalf<'_> {
     fn as_ref(&self) -> &TcpStream {
@@ -101,17 +115,6 @@ pub struct OwnedWriteHalf {
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
 impl OwnedReadHalf {
-    pub(super) fn pair(stream: Arc<Stream>) -> (OwnedReadHalf, OwnedWriteHalf) {
-        (
-            OwnedReadHalf {
-                stream: Arc::clone(&stream),
-            },
-            OwnedWriteHalf {
-                stream: Some(stream),
-            },
-        )
-    }
-
     /// Puts the halves together again.
     ///
     /// # Errors

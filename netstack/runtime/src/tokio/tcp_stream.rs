@@ -11,8 +11,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use netstack_core::{Congestion, RecvFlags, SendFlags, SocketOption, TcpInfo};
 use txbuf::IovIter;
 
-use super::messages::{or_would_block, peek_into, receive_into};
-use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split};
+use super::transfer::{or_would_block, peek_into, receive_into};
 use super::{poll_handle, wait};
 use crate::Netstack;
 use crate::socket::{Socket, Waitable as _};
@@ -142,17 +141,6 @@ impl TcpStream {
             socket.poll_ready(Direction::Write, waiter)
         })
         .await
-    }
-
-    /// The two directions, borrowed, for two branches of one task. Dropping them ends nothing.
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split(self)
-    }
-
-    /// The two directions as values of their own, for two tasks. Dropping the write half ends the stream that the
-    /// peer reads.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        OwnedReadHalf::pair(self.stream)
     }
 
     /// The address of the other end.

@@ -9,8 +9,8 @@ use ::tokio::io::ReadBuf;
 use netstack_core::{Received, RecvFlags, SendControl, SendFlags, SocketOption};
 use txbuf::IovIter;
 
-use super::messages::{or_would_block, receive_into};
 use super::poll_handle;
+use super::transfer::{or_would_block, receive_into};
 use crate::Netstack;
 use crate::socket::{Sockets, Waitable as _};
 use crate::waiters::{Waiter, WaiterKey};

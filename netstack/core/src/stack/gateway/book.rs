@@ -1,6 +1,5 @@
 //! What a stack remembers of the flows of its gateways.
 
-use super::FlowId;
 use crate::Instant;
 use crate::ip::IfaceId;
 use crate::socket::SocketId;
@@ -9,6 +8,10 @@ use crate::tcp::segment::Segment;
 use crate::tcp::seq::Seq;
 use std::collections::{BTreeMap, BTreeSet};
 use txbuf::Packet;
+
+/// A flow that waits for its decision. It never names another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId(u64);
 
 /// A flow that waits for its decision.
 pub(in crate::stack) struct Undecided {

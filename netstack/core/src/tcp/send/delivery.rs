@@ -4,7 +4,7 @@
 //! at which something left last is needed to find that again: what left at one time left under the same circumstances.
 
 use crate::Instant;
-use crate::tcp::congestion::Congestion;
+use crate::socket::Congestion;
 use crate::tcp::seq::Seq;
 use core::time::Duration;
 use std::collections::VecDeque;

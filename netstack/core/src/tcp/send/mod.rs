@@ -25,10 +25,11 @@ pub(crate) use path::{MtuOutcome, Turn};
 pub(crate) use recovery::Phase;
 pub(crate) use scoreboard::Totals;
 
-use super::congestion::{self, Congestion, CongestionControl, Flight};
+use super::congestion::{self, CongestionControl, Flight};
 use super::segment::Segment;
 use super::seq::Seq;
 use crate::Instant;
+use crate::socket::Congestion;
 use delivery::Deliveries;
 use ecn::EcnResponse;
 use frto::Frto;

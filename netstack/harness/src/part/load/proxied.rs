@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt;
 
 use super::Done;
-use crate::stage::{CLIENT, PROXIED};
+use crate::address::{CLIENT, PROXIED};
 
 /// Bytes for one call.
 const BLOCK: usize = 128 << 10;

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use crate::stage::{CLIENT, PROXIED, PROXY};
+use crate::address::{CLIENT, PROXIED, PROXY};
 
 /// Bytes in a pipe, as far as the machine's limit goes.
 const PIPE: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! What was changed on a device, and taking it back.
+//! Setting up the kernel's side of a device, noting what that has changed, and taking it back.
 
 use netlink_packet_route::route::RouteMessage;
 use rtnetlink::Handle;
@@ -7,9 +7,25 @@ use super::address::{self, Held};
 use super::link::{LinkSettings, check_name, find, set_link};
 use super::request::converse;
 use super::route;
-use super::{Address, LinkConfig, LinkState, NetlinkError, Netns, Route};
+use super::{Address, LinkState, NetlinkError, Netns, Route};
 
-/// What [`configure`](super::configure) has changed on a device, for [`undo`] to take back.
+/// What the kernel's side of a device is to look like. What is left out stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct LinkConfig {
+    /// The largest packet in bytes.
+    pub mtu: Option<u32>,
+    /// Packets the kernel queues towards a TUN device before it drops (`txqueuelen`, 500 at first). Large TCP
+    /// windows want some 4000 when packets are not super-packets.
+    pub tx_queue: Option<u32>,
+    /// The kernel's own addresses on the device.
+    pub addresses: Vec<Address>,
+    /// Routes through the device, besides those that come with the addresses.
+    pub routes: Vec<Route>,
+    /// Whether the link is to be brought up. Routes need it.
+    pub up: bool,
+}
+
+/// What [`configure`] has changed on a device, for [`undo`] to take back.
 #[derive(Clone, Debug)]
 pub struct Changes {
     before: Snapshot,
@@ -60,7 +76,23 @@ pub(crate) fn snapshot(
     })
 }
 
-/// As [`configure`](super::configure), but the changes count from `before`, if that is of the same device:
+/// Sets up the kernel's side of the device `name` in `netns` (or the calling thread's namespace), and returns what has
+/// changed by it, for [`undo`]. Addresses that are there already stay as they are, so that repeating a
+/// call is no error. IPv6 addresses are usable at once: no duplicate address detection (RFC 4862 section 5.4) is made
+/// on them.
+///
+/// # Errors
+///
+/// The sentence says which step failed; steps before it are undone.
+pub fn configure(
+    netns: Option<&Netns>,
+    name: &str,
+    config: &LinkConfig,
+) -> Result<Changes, NetlinkError> {
+    configure_since(None, netns, name, config)
+}
+
+/// As [`configure`], but the changes count from `before`, if that is of the same device:
 /// attaching to a TUN device gives it a carrier, on which the kernel adds an address.
 pub(crate) fn configure_since(
     before: Option<Snapshot>,
@@ -92,7 +124,20 @@ pub(crate) fn configure_since(
     })
 }
 
-/// Takes back what [`configure`](super::configure) has changed on the device `name` in `netns` (or the calling
+/// Brings the loopback device up.
+pub(super) fn loopback_up(netns: Option<&Netns>) -> Result<(), NetlinkError> {
+    configure(
+        netns,
+        "lo",
+        &LinkConfig {
+            up: true,
+            ..LinkConfig::default()
+        },
+    )
+    .map(drop)
+}
+
+/// Takes back what [`configure`] has changed on the device `name` in `netns` (or the calling
 /// thread's namespace).
 ///
 /// What somebody else has changed since is left alone, and what the kernel drops on the way is put back: bringing a
