@@ -3,6 +3,7 @@
 mod acts;
 mod data;
 mod host;
+mod judged;
 mod ping;
 mod report;
 mod stage;
@@ -23,7 +24,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::serve::Files;
 use acts::Acts;
-use report::{CaptureRow, Report};
+use report::Report;
 use stage::{Props, Stage};
 use tidy::Held;
 use web_file::WebFile;
@@ -63,6 +64,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
     let cpu_before = cpu_time();
     let acts = Acts::play(&stage, options.size, options.mtu, content);
     let cpu_seconds = cpu_time().saturating_sub(cpu_before).as_secs_f64();
+    let kernel = stage.kernel();
     let remains = stage.clear()?;
     let acts = acts.map_err(|error| {
         Failure::new(format!(
@@ -73,7 +75,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
             }
         ))
     })?;
-    let checked = pcap_verify::check_file(&capture).map_err(Failure::of)?;
+    let capture = judged::capture(&capture, &kernel, remains.capture.written)?;
     let mut report = Report {
         link,
         fallback,
@@ -86,13 +88,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome, Failure> {
         cpu_seconds,
         live_nodes: remains.live_nodes,
         all_closed: remains.finished,
-        capture: CaptureRow {
-            file: capture.display().to_string(),
-            packets: remains.capture.written,
-            flows: checked.flows,
-            findings: checked.errors,
-            first: checked.findings.first().map(ToString::to_string),
-        },
+        capture,
         passed: false,
     };
     report.passed = report.judge();

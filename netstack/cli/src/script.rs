@@ -1,5 +1,8 @@
 //! `netstack script`: runs packet scripts.
 
+use std::fs;
+use std::path::Path;
+
 use packet_script::{Options, Outcome as Played};
 
 use crate::args::Script;
@@ -13,6 +16,9 @@ pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
         return Err(Failure::new(
             "there is no script (*.pkt) there; name a file or a directory that has some",
         ));
+    }
+    if let Some(directory) = &args.pcap {
+        try_place(directory)?;
     }
     let mut options = Options::default();
     options.captures.clone_from(&args.pcap);
@@ -38,6 +44,18 @@ pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
         Outcome::Fine
     } else {
         Outcome::Found
+    })
+}
+
+/// Makes `directory`, and a file in it that is gone again: what cannot be written is no script's fault.
+fn try_place(directory: &Path) -> Result<(), Failure> {
+    let made = fs::create_dir_all(directory).and_then(|()| tempfile::tempfile_in(directory));
+    made.map(|_| ()).map_err(|error| {
+        let sentence = format!(
+            "the captures cannot be written to {}: {error}",
+            directory.display()
+        );
+        Failure::with_remedy(sentence, &error, "choose another place with --pcap")
     })
 }
 

@@ -10,7 +10,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use common::{Ended, NETSTACK, Server, Space, netstack, public_copy, run, with_tun_mode};
+use common::{
+    Ended, NETSTACK, Server, Space, Taken, judged_beside, netstack, public_copy, run, with_tun_mode,
+};
 use needs::may_use_tun;
 use sha2::{Digest as _, Sha256};
 
@@ -170,7 +172,13 @@ fn a_router_tells_of_path_mtu_hop_limits_and_missing_routes() {
     if !may_use_tun() {
         return;
     }
-    let joined = Joined::route("--right-mtu 1300");
+    let dir = tempfile::tempdir().unwrap();
+    let path = |side: &str| dir.path().join(side).display().to_string();
+    let joined = Joined::route(&format!(
+        "--right-mtu 1300 --left-pcap {} --right-pcap {}",
+        path("left"),
+        path("right")
+    ));
     // Before the kernel has learnt the size of the path, and fragments itself.
     joined.ping("-c 2 -i 0.2 -M dont -s 1400 10.0.2.2").fine();
     joined
@@ -209,6 +217,15 @@ fn a_router_tells_of_path_mtu_hop_limits_and_missing_routes() {
     ] {
         assert!(report.contains(counter), "{counter}: {report}");
     }
+    let router = ["10.0.1.1", "fd00:1::1", "10.0.2.1", "fd00:2::1"];
+    let kernels = ["10.0.1.2", "fd00:1::2", "10.0.2.2", "fd00:2::2"];
+    for side in ["left", "right"] {
+        let (broken, packets) = judged_beside(&router, path(side).as_ref(), Taken::Wire, &kernels);
+        assert!(
+            broken.is_empty() && packets >= 8,
+            "{side}: {broken:?}, {packets}"
+        );
+    }
 }
 
 #[test]
@@ -229,8 +246,12 @@ fn captures_of_both_sides_and_a_report_for_programs() {
     let doubled = report["left_to_right"]["duplicated"].as_u64().unwrap();
     assert!(doubled >= 4, "{report}");
     assert_eq!(report["right"]["tx_packets"].as_u64(), Some(2 * doubled));
-    for side in ["left", "right"] {
-        netstack(&format!("verify {}", path(side))).fine();
+    for (side, beside) in [("left", "10.0.0.1"), ("right", "10.0.0.2")] {
+        let kernels = ["10.0.0.1", "10.0.0.2"];
+        let (broken, packets) =
+            judged_beside(&[beside], path(side).as_ref(), Taken::Wire, &kernels);
+        assert!(broken.is_empty(), "{side}: {broken:?}");
+        assert!(packets >= 8, "{side}: {packets}");
     }
 }
 

@@ -17,6 +17,8 @@ fn result(ended: &Ended) -> Value {
     assert_eq!(value["short"]["connections"], 100);
     assert_eq!(value["short"]["wrong"], 0);
     assert_eq!(value["capture"]["findings"], 0);
+    let of_kernel = value["capture"]["of_kernel"].as_object().unwrap();
+    assert!(of_kernel.is_empty(), "{of_kernel:?}");
     assert!(value["capture"]["packets"].as_u64().unwrap() > 1000);
     let streams = value["streams"].as_array().unwrap();
     for stream in streams {

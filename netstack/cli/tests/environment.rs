@@ -19,6 +19,12 @@ fn a_capture_that_cannot_be_written() {
     netstack("serve --tun tun0 --addr 10.9.0.2/24 --pcap /nonexistent/x.pcapng")
         .refused(&["/nonexistent/x.pcapng", "--pcap"]);
     netstack("demo --no-tun --out /dev/null/x").refused(&["/dev/null/x", "--out"]);
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("a.pkt");
+    std::fs::write(&script, "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n").unwrap();
+    // Not a fault of the script.
+    netstack(&format!("script --pcap /dev/null/x {}", script.display()))
+        .refused(&["/dev/null/x", "--pcap"]);
 }
 
 #[test]

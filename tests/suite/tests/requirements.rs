@@ -1,6 +1,8 @@
 //! Every row of the requirement tables has a status, and the status is what the annotations say.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use suite::requirements::{
     Noticed, Packets, Played, Status, annotations, aparts, folder, mutants, page, sample, tables,
@@ -102,4 +104,60 @@ fn nine_of_ten_mutants_are_noticed_and_the_others_explained() {
         let explained = !mutant.remark.is_empty() || mutant.outcome == Noticed::Unviable;
         assert!(explained, "{}", mutant.name);
     }
+}
+
+/// What makes a capture, in the sources.
+const MAKERS: [&str; 4] = [
+    "Tap::new(",
+    "-pcap {",
+    ".captures = Some",
+    ".captures.clone_from",
+];
+
+/// The sources below `folder` that make captures, but this one.
+fn makers(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path: PathBuf = entry.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            makers(&path, found);
+        }
+        if path.extension().is_none_or(|kind| kind != "rs")
+            || path.ends_with("tests/requirements.rs")
+        {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source");
+        if MAKERS.iter().any(|maker| text.contains(maker)) {
+            let name = path.strip_prefix(workspace()).expect("below the workspace");
+            found.insert(name.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn whatever_makes_a_capture_has_it_judged() {
+    let table = fs::read_to_string(folder().join("captures.tsv")).expect("captures.tsv");
+    let mut listed = BTreeSet::new();
+    for row in table.lines().skip(1) {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let [file, taken, judged_in] = cells[..] else {
+            panic!("{row}");
+        };
+        assert!(listed.insert(file.to_owned()) && !taken.is_empty(), "{row}");
+        if judged_in != "-" {
+            let text = fs::read_to_string(workspace().join(judged_in)).expect(judged_in);
+            let judges = text.contains("pcap_verify::check_") && text.contains(".beside = ");
+            assert!(judges, "{judged_in} judges nothing as taken beside a host");
+        }
+    }
+    let mut found = BTreeSet::new();
+    for folder in ["bench", "drivers", "netstack", "tests", "txbuf"] {
+        makers(&workspace().join(folder), &mut found);
+    }
+    let [new, gone] = [&found - &listed, &listed - &found];
+    assert!(
+        new.is_empty(),
+        "judge their captures, and list them in captures.tsv: {new:?}"
+    );
+    assert!(gone.is_empty(), "they make none: {gone:?}");
 }

@@ -13,6 +13,7 @@ mod file;
 mod forward;
 mod fragments;
 mod handshake;
+mod header_sum;
 mod icmp;
 mod ip4;
 mod ip6;
@@ -52,6 +53,7 @@ pub(crate) use tcp_format::unreadable as unreadable_tcp;
 pub(crate) static GROUPS: &[&[&Rule]] = &[
     file::RULES,
     link::RULES,
+    header_sum::RULES,
     ip4::RULES,
     ip6::RULES,
     fragments::RULES,
@@ -89,6 +91,7 @@ pub(crate) static GROUPS: &[&[&Rule]] = &[
 /// What the rules about packets remember, connections aside.
 #[derive(Default)]
 pub(crate) struct Packets {
+    header_sum: header_sum::State,
     fragments: fragments::State,
     forward: forward::State,
     path: path::State,
@@ -103,6 +106,7 @@ impl Packets {
     pub(crate) fn judge(&mut self, packet: &Packet<'_>, out: &mut Out) {
         link::judge(packet, out);
         if packet.ip.is_v4() {
+            self.header_sum.judge(packet, out);
             ip4::judge(packet, out);
         } else {
             ip6::judge(packet, out);
@@ -126,6 +130,7 @@ impl Packets {
     }
 
     pub(crate) fn end(&mut self, now: u64, out: &mut Out) {
+        self.header_sum.end(out);
         self.fragments.end(now, out);
         self.echo.end(now, out);
     }

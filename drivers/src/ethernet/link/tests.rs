@@ -108,6 +108,7 @@ fn two_links_find_each_other() {
     }
 }
 
+// req: RFC4861-29
 #[test]
 fn a_link_tells_of_itself() {
     let mut one = Link::new(&config(1), A, 7);
@@ -122,6 +123,15 @@ fn a_link_tells_of_itself() {
     let to = |header: &[u8; ETHERNET]| Mac::at(header).unwrap();
     assert_eq!(to(&told[0]), Mac::BROADCAST);
     assert_eq!(to(&told[1]).to_string(), "33:33:00:00:00:01");
+    let unasked = one
+        .ready()
+        .iter()
+        .find_map(|frame| Ndp::parse(&frame.packet));
+    let body = Body::Advertisement {
+        solicited: false,
+        replace: true,
+    };
+    assert_eq!(unasked.unwrap().unwrap().body, body);
     let passed = carry(SECOND, &mut other, &mut one);
     assert_eq!(passed.len(), 2);
     for six in [false, true] {
@@ -324,6 +334,113 @@ fn malformed_messages_change_nothing() {
     assert_eq!(link.ready().len(), 2);
 }
 
+/// The message in the next frame that is ready, and where the frame goes.
+fn said(link: &mut Link) -> (Mac, Ndp) {
+    let frame = link.ready().pop_front().unwrap();
+    let to = Mac::at(&header(&frame)).unwrap();
+    (to, Ndp::parse(&frame.packet).unwrap().unwrap())
+}
+
+/// A question of B, at 2001:db8::2, about A.
+fn question() -> Ndp {
+    let target = "2001:db8::1".parse().unwrap();
+    Ndp {
+        source: "2001:db8::2".parse().unwrap(),
+        destination: ndp::solicited_node(target),
+        body: Body::Solicitation,
+        target,
+        mac: Some(B),
+    }
+}
+
+// req: RFC4861-15
+#[test]
+fn a_question_to_a_group_says_who_asks() {
+    let mut link = link(1, A);
+    assert!(send(&mut link, udp(1, 2, true)).is_none());
+    let (to, asked) = said(&mut link);
+    let group = ndp::solicited_node("2001:db8::2".parse().unwrap());
+    assert_eq!(to, Mac::of_group_v6(group));
+    assert_eq!((asked.destination, asked.mac), (group, Some(A)));
+    assert_eq!(asked.source, "2001:db8::1".parse::<Ipv6Addr>().unwrap());
+}
+
+// req: RFC4861-16, RFC4861-22, RFC4861-23, RFC4861-24
+#[test]
+fn an_answer_says_the_link_layer_address_and_that_it_was_asked_for() {
+    let mut link = link(1, A);
+    let group = Mac::of_group_v6(question().destination);
+    take(&mut link, group, B, frame::IPV6, question().packet());
+    let frame = link.ready().pop_front().unwrap();
+    // Not a router; asked for; in the place of what was known before.
+    let flags = frame.packet.to_vec().unwrap()[44];
+    assert_eq!(flags, 0x60);
+    let told = Ndp::parse(&frame.packet).unwrap().unwrap();
+    assert_eq!(Mac::at(&header(&frame)), Some(B));
+    assert_eq!((told.destination, told.mac), (question().source, Some(A)));
+    // Who has no address yet is told with all others, and not by name.
+    let nameless = Ndp {
+        source: Ipv6Addr::UNSPECIFIED,
+        mac: None,
+        ..question()
+    };
+    take(&mut link, group, B, frame::IPV6, nameless.packet());
+    let (to, told) = said(&mut link);
+    let body = Body::Advertisement {
+        solicited: false,
+        replace: true,
+    };
+    assert_eq!(
+        (to, told.destination),
+        (Mac::of_group_v6(ALL_NODES), ALL_NODES)
+    );
+    assert_eq!((told.body, told.mac), (body, Some(A)));
+}
+
+// req: RFC6980-02
+#[test]
+fn a_question_in_a_fragment_is_not_answered() {
+    let mut link = link(1, A);
+    let whole = question().packet().to_vec().unwrap();
+    let mut bytes = whole[..40].to_vec();
+    bytes[6] = 44;
+    bytes[5] += 8;
+    bytes.extend([58, 0, 0, 0, 0, 0, 0, 1]);
+    bytes.extend(&whole[40..]);
+    let to = Mac::of_group_v6(question().destination);
+    let packet = Packet::inline(&bytes).unwrap();
+    // The stack gets it, as any fragment, and knows no such message.
+    assert!(take(&mut link, to, B, frame::IPV6, packet).is_some());
+    assert!(link.ready().is_empty());
+    assert!(
+        send(&mut link, udp(1, 2, true)).is_none(),
+        "nothing was learnt"
+    );
+}
+
+// req: RFC4861-05
+#[test]
+fn who_looks_for_a_router_is_not_answered() {
+    let mut link = link(1, A);
+    // A solicitation, an advertisement and a redirect of routers.
+    for kind in [133, 134, 137] {
+        let mut packet = question().packet();
+        packet.headers_mut()[40] = kind;
+        take(
+            &mut link,
+            Mac::of_group_v6(ALL_NODES),
+            B,
+            frame::IPV6,
+            packet,
+        );
+        assert!(link.ready().is_empty(), "{kind}");
+    }
+    assert!(
+        send(&mut link, udp(1, 2, true)).is_none(),
+        "nothing was learnt"
+    );
+}
+
 // req: RFC4861-20
 #[test]
 fn who_looks_whether_an_address_is_free_is_told_and_not_remembered() {
@@ -356,6 +473,7 @@ fn who_looks_whether_an_address_is_free_is_told_and_not_remembered() {
     assert!(send(&mut link, udp(1, 2, false)).is_none());
 }
 
+// req: RFC4861-16
 #[test]
 fn who_speaks_as_this_host_is_counted_and_not_believed() {
     let mut link = link(1, A);

@@ -40,6 +40,7 @@ fn changed(message: &Ndp, change: impl FnOnce(&mut Vec<u8>)) -> Packet {
     Packet::inline(&bytes).unwrap()
 }
 
+// req: RFC6980-01
 #[test]
 fn what_is_written_is_read_and_others_find_its_checksum_right() {
     for body in bodies() {
@@ -51,6 +52,8 @@ fn what_is_written_is_read_and_others_find_its_checksum_right() {
             let packet = message.packet();
             assert_eq!(Ndp::parse(&packet), Some(Ok(message)));
             let bytes = packet.to_vec().unwrap();
+            // The shortest link carries it in one piece, and it has no fragment header.
+            assert!(bytes.len() <= 1280 && bytes[6] == ICMPV6);
             let (ip, ..) = IpHeaders::from_slice(&bytes).unwrap();
             assert_eq!(ip.ipv6().unwrap().0.hop_limit, 255);
             let sliced = SlicedPacket::from_ip(&bytes).unwrap();

@@ -188,6 +188,34 @@ fn what_an_advertisement_changes() {
     }
 }
 
+// req: RFC4861-26
+#[test]
+fn whoever_is_said_to_have_moved_is_looked_after() {
+    let mut table = table();
+    table.keep(SECOND, address(1), packet(1));
+    assert_eq!(asked(&mut table), [None]);
+    table.answered(SECOND, address(1), answer(Some(THEIRS), true, true));
+    assert_eq!(table.address_of(SECOND, address(1)), Some(THEIRS));
+    assert_eq!(table.poll_timeout(), None, "reachable");
+    table.answered(SECOND, address(1), answer(Some(OTHER), false, false));
+    assert_eq!(table.address_of(SECOND, address(1)), Some(THEIRS));
+    // Stale: once used it is asked, where it was, whether it is there.
+    assert_eq!(run(&mut table, SECOND * 6), [(SECOND * 6, Some(THEIRS))]);
+}
+
+// req: RFC4861-31
+#[test]
+fn what_was_not_asked_for_is_no_proof_that_packets_arrive() {
+    let mut table = table();
+    table.keep(SECOND, address(1), packet(1));
+    assert_eq!(asked(&mut table), [None]);
+    table.answered(SECOND, address(1), answer(Some(THEIRS), false, true));
+    assert_eq!(run(&mut table, SECOND * 6), [(SECOND * 6, Some(THEIRS))]);
+    table.answered(SECOND * 6, address(1), answer(Some(THEIRS), false, true));
+    // It is still asked.
+    assert_eq!(run(&mut table, SECOND * 7), [(SECOND * 7, Some(THEIRS))]);
+}
+
 // req: RFC4861-25
 #[test]
 fn nobody_is_remembered_who_was_not_asked_for() {

@@ -1,5 +1,6 @@
 //! The result, as a table for people and as JSON for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
@@ -67,9 +68,12 @@ pub(crate) struct CaptureRow {
     pub(crate) file: String,
     pub(crate) packets: u64,
     pub(crate) flows: u64,
+    /// Whatever the judge has against packets of the stack, warnings and notes included.
     pub(crate) findings: u64,
-    /// The first finding, in words.
+    /// The first of these, in words.
     pub(crate) first: Option<String>,
+    /// How often the judge found each of its rules broken in packets of the kernel.
+    pub(crate) of_kernel: BTreeMap<&'static str, u64>,
 }
 
 impl Report {
@@ -129,13 +133,16 @@ impl fmt::Display for Report {
             closed,
         )?;
         let capture = &self.capture;
-        let checked = match &capture.first {
+        let mut checked = match &capture.first {
             None => format!("of the first, in {}", capture.file),
             Some(first) => format!(
                 "findings {}, first {first}; see {}",
                 capture.findings, capture.file
             ),
         };
+        for (rule, count) in &capture.of_kernel {
+            write!(checked, "; against the kernel {rule} {count} times")?;
+        }
         row(
             f,
             "capture, checked",

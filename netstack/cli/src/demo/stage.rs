@@ -1,6 +1,6 @@
 //! Where the demonstration takes place: a TUN device in a namespace of its own, or a link in memory.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ const NEAR_V4: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 const FAR_V4: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const NEAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 2);
 const FAR_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, 1);
+/// The addresses of the near end.
+pub(super) const NEAR: [IpAddr; 2] = [IpAddr::V4(NEAR_V4), IpAddr::V6(NEAR_V6)];
 
 /// What the stage is made of.
 pub(crate) struct Props {
@@ -91,6 +93,14 @@ impl Stage {
     /// Whether the far end is the kernel.
     pub(crate) fn has_kernel(&self) -> bool {
         matches!(self.far.sockets, Sockets::Kernel)
+    }
+
+    /// The addresses of the kernel, where it is the far end.
+    pub(crate) fn kernel(&self) -> Vec<IpAddr> {
+        match self.far.sockets {
+            Sockets::Kernel => vec![self.far.v4.into(), self.far.v6.into()],
+            Sockets::Stack(_) => Vec::new(),
+        }
     }
 
     /// Ends everything and says what is left.

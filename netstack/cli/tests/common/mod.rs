@@ -2,6 +2,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -219,6 +220,57 @@ pub(crate) fn with_tun_mode(mode: &str, script: &str) -> Ended {
         .env("DIR", dir.path())
         .env("TMPDIR", dir.path())
         .env("MODE", mode))
+}
+
+/// How a capture beside the stack was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Taken {
+    /// As on the wire, with every packet.
+    Wire,
+    /// On a device to which the kernel and the stack leave segmentation and checksums.
+    Offload,
+}
+
+/// As [`judged_beside`], of a capture beside the stack at [`V4`] and [`V6`], whose other end is the kernel.
+#[track_caller]
+pub(crate) fn judged(pcap: &Path, taken: Taken) -> (Vec<&'static str>, u64) {
+    judged_beside(&[V4, V6], pcap, taken, &["10.9.0.1", "fd00:9::1"])
+}
+
+/// The rules that kernels break in a capture beside a host with the addresses `beside`, and how many packets it has. A
+/// finding is the stack's unless one of the addresses `kernel`, or one that a link gives, is to blame, and of the
+/// stack nothing at all may be found, warnings and notes included.
+#[track_caller]
+pub(crate) fn judged_beside(
+    beside: &[&str],
+    pcap: &Path,
+    taken: Taken,
+    kernel: &[&str],
+) -> (Vec<&'static str>, u64) {
+    let mut options = pcap_verify::Options::default();
+    options.beside = beside.iter().map(|ip| ip.parse().unwrap()).collect();
+    options.complete = true;
+    options.offload = match taken {
+        Taken::Wire => pcap_verify::Offload::After,
+        Taken::Offload => pcap_verify::Offload::Before,
+    };
+    let report = pcap_verify::check_file_with(pcap, &options).unwrap();
+    assert_eq!(report.found(), report.findings.len() as u64, "{report}");
+    let kernel: Vec<IpAddr> = kernel.iter().map(|ip| ip.parse().unwrap()).collect();
+    let is_kernel = |host: IpAddr| {
+        let by_link = matches!(host, IpAddr::V6(host) if host.is_unicast_link_local() || host.is_unspecified());
+        by_link || kernel.contains(&host)
+    };
+    let mut of_kernel = BTreeSet::new();
+    for finding in &report.findings {
+        assert!(
+            finding.accused.is_some_and(is_kernel),
+            "against the stack: {finding}\n{report}"
+        );
+        of_kernel.insert(finding.rule.id);
+        println!("of the kernel: {finding}");
+    }
+    (of_kernel.into_iter().collect(), report.packets)
 }
 
 pub(crate) const V4: &str = "10.9.0.2";

@@ -1,6 +1,7 @@
 //! A stack as a router: what goes through it, what it says about what does not, and what hooks make of either.
 
 mod cost;
+mod duties;
 mod hooks;
 mod router;
 mod supers;

@@ -123,7 +123,7 @@ fn options_that_nobody_knows_go_through_untouched() {
     }
 }
 
-// req: RFC1812-46, RFC2644-01
+// req: RFC1812-11, RFC1812-46, RFC2644-01
 #[test]
 fn what_goes_to_everybody_on_a_link_stays_there() {
     let mut router = Router::new();
@@ -167,7 +167,7 @@ fn a_missing_route_is_told() {
     }
 }
 
-// req: RFC4443-13, RFC4443-15, RFC1812-34
+// req: RFC4443-13, RFC4443-15, RFC1812-34, RFC1812-38
 #[test]
 fn a_packet_does_not_go_back_over_its_link() {
     // RFC 4443, 3.1: code 3 and not back.
@@ -389,6 +389,7 @@ fn a_router_is_a_host_too() {
     }
 }
 
+// req: RFC1812-22
 #[test]
 fn what_waits_for_a_device_that_asks_for_nothing_is_bounded() {
     let mut router = Router::new();

@@ -6,6 +6,7 @@
 //! the goodput against the kernel's. Without it 64 MiB are moved at 0.1 and 1 %.
 
 mod host;
+mod judged;
 mod path;
 mod silence;
 mod transfer;
@@ -54,6 +55,7 @@ fn both_ways(percent: f64, delay: Duration, bytes: u64) {
             sends,
             bytes as f64 * 8.0 / elapsed.as_secs_f64() / 1e6
         );
+        judged::judge(capture.path());
         // The kernel's own silences are the kernel's.
         if sends == Side::Far {
             silence::explain(&capture, late);

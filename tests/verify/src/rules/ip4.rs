@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use etherparse::checksum::Sum16BitWords;
 use etherparse::ip_number;
 
 use crate::Offload;
@@ -17,7 +16,6 @@ const DHCP_CLIENT: u16 = 68;
 pub(super) const SOURCE_ROUTES: [u8; 2] = [131, 137];
 
 rules! {
-    CHECKSUM = Error "W-IP4-01", "791 section 3.1", "The header checksum verifies" [wire];
     RESERVED = Warning "W-IP4-03", "791 section 3.1", "The reserved flag is 0";
     TTL = Error "W-IP4-04", "1122 section 3.2.1.7", "TTL is more than 0";
     SOURCE = Error "W-IP4-05", "1122 section 3.2.1.3", "The source is one host's address, and not a loopback one on a link";
@@ -33,7 +31,6 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
     let number = &[packet.number];
     let ip = &packet.ip;
     let header = ip.header;
-    judge_checksum(packet, out);
     if ip.is_unsaid && packet.offload == Offload::After {
         file::shorter_than_it_is(packet.number, packet.frame.wire_len, out);
     }
@@ -56,27 +53,6 @@ pub(super) fn judge(packet: &Packet<'_>, out: &mut Out) {
         judge_options(&header[20..], packet, out);
     }
     judge_fragment(packet, out);
-}
-
-fn judge_checksum(packet: &Packet<'_>, out: &mut Out) {
-    let header = packet.ip.header;
-    if Sum16BitWords::new().add_slice(header).ones_complement() == 0 {
-        return;
-    }
-    let checksum = u16_at(header, 10);
-    let mut scope = Scope::of_packet(packet.timed);
-    // Where hardware makes it, most hosts leave the field empty.
-    scope.has.wire = match packet.offload {
-        Offload::Auto => checksum != 0,
-        Offload::Before => false,
-        Offload::After => true,
-    };
-    out.add(
-        &CHECKSUM,
-        scope,
-        &[packet.number],
-        format_args!("IPv4 header checksum {checksum:#06x} is wrong"),
-    );
 }
 
 fn bad_source(packet: &Packet<'_>) -> Option<&'static str> {

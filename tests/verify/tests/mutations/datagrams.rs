@@ -60,6 +60,11 @@ pub(crate) static CASES: &[Case] = &[
         let at = frame.ip + 10;
         frame.bytes[at] ^= 1;
     }),
+    case("W-IP4-01", "datagrams", &[], |c| {
+        let frame = c.find(0, udp4);
+        let at = frame.ip + 10;
+        frame.bytes[at..at + 2].fill(0);
+    }),
     case("W-IP4-02", "datagrams", &[], |c| {
         header(c.find(0, udp4), |frame, ip| frame.put16(ip + 2, 19));
     }),

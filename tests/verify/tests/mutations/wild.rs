@@ -1,5 +1,6 @@
 //! What stands in captures that others made of ordinary traffic, and says nothing against anybody.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::time::Duration;
 
@@ -152,6 +153,45 @@ fn hardware_may_be_left_to_say_how_long_its_packets_are() {
     for rule in ["W-IP4-01", "W-IP4-02", "W-TCPFMT-01"] {
         assert!(wire.counts.contains_key(rule), "{rule}: {wire}");
     }
+}
+
+/// What is found of a flight of the client and its acknowledgements when the header sums of the frames that `is_empty`
+/// names, by their place and length, are left empty: W-IP4-01 reported, and withheld.
+fn empty_sums(is_empty: impl Fn(usize, usize) -> bool) -> [u64; 2] {
+    let mut talk = after_handshake(Vec::new());
+    for at in 0..6 {
+        let ms = 10.0 + f64::from(at);
+        talk.push(client(ms, ACK, 1 + 500 * at, 1, 500));
+        talk.push(server(ms + 0.5, ACK, 1, 501 + 500 * at, 0));
+    }
+    let mut capture = capture(&talk);
+    for (place, frame) in capture.frames.iter_mut().enumerate() {
+        if is_empty(place, frame.bytes.len()) {
+            frame.bytes[10..12].fill(0);
+        }
+    }
+    let report = judge(&capture, Offload::Auto);
+    assert_eq!(
+        report.found(),
+        report.counts.get("W-IP4-01").copied().unwrap_or(0),
+        "{report}"
+    );
+    let count = |counts: &BTreeMap<&str, u64>| counts.get("W-IP4-01").copied().unwrap_or(0);
+    [count(&report.counts), count(&report.withheld)]
+}
+
+#[test]
+fn an_empty_header_sum_counts_where_the_host_fills_others_in() {
+    assert_eq!(empty_sums(|_, _| false), [0, 0]);
+    // The client's third segment with data, and the server's answer to it.
+    assert_eq!(empty_sums(|place, _| place == 7), [1, 0]);
+    assert_eq!(empty_sums(|place, _| place == 8), [1, 0]);
+    // What comes first is judged by what comes later.
+    assert_eq!(empty_sums(|place, _| place == 0), [1, 0]);
+    // A host that leaves them all, or most, to its hardware.
+    assert_eq!(empty_sums(|place, _| place % 2 == 1), [0, 7]);
+    // One that leaves those to it which it cuts: all that are longer than the rest.
+    assert_eq!(empty_sums(|_, length| length > 500), [0, 6]);
 }
 
 #[test]

@@ -131,6 +131,21 @@ fn parts_of_segments_are_not_noted() {
 }
 
 #[test]
+fn a_cut_within_a_segment_leaves_the_boundaries_behind_it() {
+    let mut board = Scoreboard::default();
+    board.on_send(at(0), Seq(0), Seq(10_000), 1_000);
+    board.mark_lost(|_| true);
+    // The path takes less: the first leaves again, and not all of it.
+    board.on_resend(at(1), Seq(0), Seq(600), 600);
+    assert_eq!(board.next_lost(1), Some((Seq(600), 400)));
+    // The peer had the fourth as it was sent at first.
+    assert_eq!(board.sack(Seq(3_000), Seq(4_000), |_| ()), 1_000);
+    assert!(board.is_sacked(Seq(3_000), Seq(4_000)));
+    assert_eq!(board.next_lost(usize::MAX), Some((Seq(600), 2_400)));
+    check(&board);
+}
+
+#[test]
 fn every_second_segment_costs_bounded_memory() {
     let mut board = Scoreboard::default();
     board.on_send(at(0), Seq(0), Seq(1 << 20), 2);
