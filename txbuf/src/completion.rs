@@ -53,6 +53,8 @@ pub struct Completions {
     next: u32,
     /// Messages numbered and not yet reported.
     outstanding: usize,
+    /// Those of them that stand in a range of `ready` with one before them, and take no room of their own.
+    joined: usize,
     /// What came since the last look, newest last.
     ready: VecDeque<Completion>,
     /// Messages from the oldest unreported one on, in a stream: done (copied or not)
@@ -61,7 +63,8 @@ pub struct Completions {
 }
 
 impl Completions {
-    /// An end without messages. At most `limit` may be outstanding at a time.
+    /// An end without messages. At most `limit` may be outstanding at a time, where those that are done and are told of
+    /// together count as one.
     pub fn new(order: Order, limit: usize) -> Self {
         Self::build(order, limit, None)
     }
@@ -80,6 +83,7 @@ impl Completions {
             limit,
             next: 0,
             outstanding: 0,
+            joined: 0,
             ready: VecDeque::new(),
             window: VecDeque::new(),
         }
@@ -92,7 +96,11 @@ impl Completions {
     ///
     /// [`TooManyMessages`] at the limit; no number is used up.
     pub fn token(&mut self) -> Result<Token, TooManyMessages> {
-        if self.outstanding >= self.limit {
+        if self.is_full() {
+            // Some may be done that nobody has looked for.
+            self.collect(None);
+        }
+        if self.is_full() {
             return Err(TooManyMessages);
         }
         let id = self.next;
@@ -125,9 +133,14 @@ impl Completions {
     pub fn poll(&mut self) -> Option<Completion> {
         self.collect(None);
         let completion = self.ready.pop_front()?;
-        let messages = completion.last.wrapping_sub(completion.first) as usize + 1;
-        self.outstanding = self.outstanding.saturating_sub(messages);
+        let more = completion.last.wrapping_sub(completion.first) as usize;
+        self.outstanding = self.outstanding.saturating_sub(more + 1);
+        self.joined = self.joined.saturating_sub(more);
         Some(completion)
+    }
+
+    fn is_full(&self) -> bool {
+        self.outstanding.saturating_sub(self.joined) >= self.limit
     }
 
     /// Messages that were numbered and not reported yet.
@@ -147,6 +160,7 @@ impl Completions {
             consumer,
             order,
             next,
+            joined,
             ready,
             window,
             ..
@@ -154,7 +168,7 @@ impl Completions {
         match order {
             Order::Datagram => consumer.take(|done| {
                 if !is_revoked(&done) {
-                    extend(ready, done);
+                    *joined += usize::from(extend(ready, done));
                 }
             }),
             Order::Stream => {
@@ -172,7 +186,7 @@ impl Completions {
                 while let Some(Some(copied)) = window.front().copied() {
                     let id = oldest(window);
                     window.pop_front();
-                    extend(ready, Finished { id, copied });
+                    *joined += usize::from(extend(ready, Finished { id, copied }));
                 }
             }
         }
@@ -180,17 +194,21 @@ impl Completions {
     }
 }
 
-/// Adds a message to the newest range if it continues it, else as a new range.
-fn extend(ready: &mut VecDeque<Completion>, done: Finished) {
+/// Adds a message to the newest range if it continues it, and says so, else as a new range.
+fn extend(ready: &mut VecDeque<Completion>, done: Finished) -> bool {
     match ready.back_mut() {
         Some(range) if range.last.wrapping_add(1) == done.id && range.copied == done.copied => {
             range.last = done.id;
+            true
         }
-        _ => ready.push_back(Completion {
-            first: done.id,
-            last: done.id,
-            copied: done.copied,
-        }),
+        _ => {
+            ready.push_back(Completion {
+                first: done.id,
+                last: done.id,
+                copied: done.copied,
+            });
+            false
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What calls do that have more than one argument in memory, and what calls return.
 
 use core::ffi::{c_int, c_ulong};
+use core::mem::take;
 
 use libc::{epoll_event, pollfd, ssize_t};
 use netstack_core::SocketId;
-use netstack_sockets::{EpollEvent, Errno, MessageHead, PollFd, ReceivedMessage};
+use netstack_sockets::{EpollEvent, Errno, MessageHead, Parts, PollFd, ReceivedMessage};
 use txbuf::IovIter;
 
 use crate::edges::{Incoming, Outgoing, Place, Row};
@@ -37,14 +38,36 @@ pub(crate) fn size(result: Result<usize, Errno>) -> ssize_t {
     }
 }
 
-/// Sends what is left of a message of which `sent` bytes are sent. Where the call waits, all of it is to be sent: then
-/// [`Errno::EAGAIN`] says that some is left.
+/// A message that is being sent.
+#[derive(Default)]
+pub(crate) struct Sending {
+    /// Bytes of it that are sent.
+    pub(crate) sent: usize,
+    pub(crate) parts: Parts,
+}
+
+/// Sends what is left of a message. Where the call waits, all of it is to be sent: then [`Errno::EAGAIN`] says that some is
+/// left.
 pub(crate) fn send(
     on: &mut Instance,
     fd: c_int,
     message: &Outgoing<'_>,
     flags: c_int,
-    sent: &mut usize,
+    sending: &mut Sending,
+) -> Result<usize, Errno> {
+    let result = send_parts(on, fd, message, flags, sending);
+    if result.is_ok() {
+        on.sockets.end_message(take(&mut sending.parts));
+    }
+    result
+}
+
+fn send_parts(
+    on: &mut Instance,
+    fd: c_int,
+    message: &Outgoing<'_>,
+    flags: c_int,
+    Sending { sent, parts }: &mut Sending,
 ) -> Result<usize, Errno> {
     let head = MessageHead {
         name: message.name,
@@ -58,7 +81,12 @@ pub(crate) fn send(
         if *sent > 0 && on.has_failed(fd) {
             return Ok(*sent);
         }
-        match on.sockets.sendmsg(fd, &mut from, &head, flags) {
+        // Only its first bytes begin a connection.
+        let flags = match *sent {
+            0 => flags,
+            _ => flags & !libc::MSG_FASTOPEN,
+        };
+        match on.sockets.sendmsg_part(fd, &mut from, &head, flags, parts) {
             Ok(more) => *sent += more,
             Err(Errno::EAGAIN | Errno::ENOBUFS) if waits => return Err(Errno::EAGAIN),
             // What was sent before is told first.

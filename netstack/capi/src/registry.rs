@@ -59,11 +59,14 @@ impl Home {
         }
     }
 
-    /// Ends the stack's thread, if it has one.
+    /// Ends the stack's thread, if it has one, and tells all that wait.
     fn end(&self, patience: Duration) {
-        if let Home::Attached(driver) = self {
-            // One that has died has ended too.
-            let _ = driver.shutdown(patience);
+        match self {
+            Home::Still(instance) => instance.lock().hearers.close_all(),
+            Home::Attached(driver) => {
+                // One that has died has ended too.
+                let _ = driver.shutdown(patience);
+            }
         }
     }
 }

@@ -21,8 +21,8 @@ use netstack_sockets::{EpollEvent, Errno};
 
 use crate::edges::{self, Incoming, NameRoom, Outgoing, Place, Row};
 use crate::messages::{
-    MANY, OPTION_MOST, PACKET_MOST, connect, deliver, done, int, ioctl, part, poll, receive, send,
-    size, wait,
+    MANY, OPTION_MOST, PACKET_MOST, Sending, connect, deliver, done, int, ioctl, part, poll,
+    receive, send, size, wait,
 };
 use crate::registry::{self, with, with_fd};
 use crate::waiting::{Side, patiently};
@@ -79,7 +79,10 @@ pub unsafe extern "C" fn ns_stack_bind(
 ) -> c_int {
     // SAFETY: promised by the caller.
     let name = unsafe { edges::name(addr, len) };
-    done(with_fd(stack, fd, |on| on.sockets.bind(fd, name?)))
+    done(with_fd(stack, fd, |on| {
+        on.sockets.handle(fd)?;
+        on.sockets.bind(fd, name?)
+    }))
 }
 
 /// Listens, as `listen`.
@@ -99,7 +102,7 @@ pub unsafe extern "C" fn ns_stack_accept(
     // SAFETY: promised by the caller.
     let room = unsafe { NameRoom::if_wanted(addr, len) };
     let accept = || {
-        let room = room?;
+        let room = of_socket(stack, fd, room)?;
         let (accepted, peer) = patiently(stack, fd, Side::Read, false, |on, _| {
             on.sockets.accept(on.now, fd, on.socket_flags())
         })?;
@@ -122,8 +125,10 @@ pub unsafe extern "C" fn ns_stack_connect(
     // SAFETY: promised by the caller.
     let name = unsafe { edges::name(addr, len) };
     let mut begun = None;
-    done(patiently(stack, fd, Side::Write, false, |on, _| {
-        connect(on, fd, name?, &mut begun)
+    done(of_socket(stack, fd, name).and_then(|name| {
+        patiently(stack, fd, Side::Write, false, |on, _| {
+            connect(on, fd, name, &mut begun)
+        })
     }))
 }
 
@@ -137,16 +142,24 @@ pub unsafe extern "C" fn ns_stack_sendmsg(
 ) -> ssize_t {
     // SAFETY: promised by the caller.
     let message = unsafe { Outgoing::new(msg) };
+    let message = of_socket(stack, fd, message);
     let hasty = flags & libc::MSG_DONTWAIT != 0;
-    let mut sent = 0;
+    let mut sending = Sending::default();
     let result = message.and_then(|message| {
         patiently(stack, fd, Side::Write, hasty, |on, _| {
-            send(on, fd, &message, flags, &mut sent)
+            send(on, fd, &message, flags, &mut sending)
         })
     });
+    let Sending { sent, parts } = sending;
     size(match result {
-        // The time was up, or the descriptor was closed, in the middle.
-        Err(_) if sent > 0 => Ok(sent),
+        // The time was up, or the descriptor was closed, in the middle. Of a stack that is gone nothing is told.
+        Err(_) if sent > 0 => {
+            let _ = with(stack, |on| {
+                on.sockets.end_message(parts);
+                Ok(())
+            });
+            Ok(sent)
+        }
         other => other,
     })
 }
@@ -162,6 +175,7 @@ pub unsafe extern "C" fn ns_stack_recvmsg(
 ) -> ssize_t {
     // SAFETY: promised by the caller.
     let message = unsafe { Incoming::new(msg) };
+    let message = of_socket(stack, fd, message);
     let hasty = flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB) != 0;
     size(message.and_then(|mut message| {
         let mut got = 0;
@@ -245,6 +259,7 @@ pub unsafe extern "C" fn ns_stack_getsockopt(
     // SAFETY: promised by the caller.
     let room = unsafe { edges::sized(value, len, OPTION_MOST) };
     done(with_fd(stack, fd, |on| {
+        on.sockets.handle(fd)?;
         let (into, len) = room?;
         let written = on.sockets.getsockopt(fd, level, name, into)?;
         len.write(written as socklen_t)
@@ -266,6 +281,7 @@ pub unsafe extern "C" fn ns_stack_setsockopt(
         unsafe { edges::bytes(value, len.min(OPTION_MOST)) }
     });
     done(with_fd(stack, fd, |on| {
+        on.sockets.handle(fd)?;
         on.sockets.setsockopt(on.now, fd, level, name, value?)
     }))
 }
@@ -380,6 +396,14 @@ pub unsafe extern "C" fn ns_stack_sysctl(
     // SAFETY: promised by the caller.
     let (name, value) = unsafe { (edges::text(name), edges::text(value)) };
     done(with(stack, |on| on.sysctl(name?, value?)))
+}
+
+/// An argument of a call on a descriptor. What is wrong with it matters only where that is one of a socket.
+fn of_socket<T>(stack: c_int, fd: c_int, argument: Result<T, Errno>) -> Result<T, Errno> {
+    if argument.is_err() {
+        with(stack, |on| on.sockets.handle(fd))?;
+    }
+    argument
 }
 
 /// A null pointer means defaults.

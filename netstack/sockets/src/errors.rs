@@ -9,7 +9,7 @@ use txbuf::{Completion, IovIter, Token};
 use crate::address::Domain;
 use crate::control::{Writer, tell_arrival, tell_stamp, tell_time};
 use crate::files::Object;
-use crate::options::Options;
+use crate::options::{Options, places};
 use crate::receive::ReceivedMessage;
 use crate::stamps::{OPT_CMSG, number_of};
 use crate::{Errno, Sockets};
@@ -52,12 +52,12 @@ impl Sockets {
         room: usize,
     ) -> Result<ReceivedMessage, Errno> {
         self.take_events();
-        let (domain, id, options) = match &self.files.get(fd)?.object {
-            Object::Stream(stream) => (stream.domain, stream.connection(), &stream.options),
-            Object::Datagram(datagram) => (datagram.domain, datagram.id, &datagram.options),
+        let (domain, id) = match &self.files.get(fd)?.object {
+            Object::Stream(stream) => (stream.domain, stream.connection()),
+            Object::Datagram(datagram) => (datagram.domain, datagram.id),
             Object::Packet(_) | Object::Epoll(_) => return Err(Errno::EAGAIN),
         };
-        let (id, options) = (id.ok_or(Errno::EAGAIN)?, options.clone());
+        let id = id.ok_or(Errno::EAGAIN)?;
         if let Some(completion) = self.take_completion(fd, id) {
             let mut control = Writer::new(room);
             push(&mut control, domain, &of_completion(&completion), None);
@@ -65,7 +65,7 @@ impl Sockets {
         }
         match self.stack.receive_stamp(id, into, RecvFlags::NONE) {
             Ok(read) => {
-                let control = self.tell_stamped(domain, &options, &read.stamp, room);
+                let control = self.tell_stamped(domain, self.options(fd)?, &read.stamp, room);
                 return Ok(message(read.bytes, None, control, read.truncated));
             }
             Err(RecvError::WouldBlock) => {}
@@ -78,7 +78,7 @@ impl Sockets {
             error => error,
         })?;
         let report = read.report;
-        let control = self.tell_report(domain, &options, &report, room);
+        let control = self.tell_report(domain, self.options(fd)?, &report, room);
         let name = domain.write(SocketAddr::new(report.to.ip(), report.to.port()));
         Ok(message(read.bytes, Some(name), control, read.truncated))
     }
@@ -188,7 +188,7 @@ impl Sockets {
 
 /// Whether a socket has `SO_ZEROCOPY`.
 pub(crate) fn zerocopy(options: &Options) -> bool {
-    options.flag(libc::SOL_SOCKET, libc::SO_ZEROCOPY)
+    options.is_on(places::SO_ZEROCOPY)
 }
 
 fn of_completion(completion: &Completion) -> Extended {

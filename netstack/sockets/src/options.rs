@@ -3,6 +3,7 @@
 //! Options that are a number stand in one table ([`table`]); the few that are something else have code of their own.
 
 mod groups;
+pub(crate) mod places;
 mod read;
 mod set;
 mod table;
@@ -15,6 +16,7 @@ use netstack_core::{BindOptions, Congestion, IfaceId, KeepAlive, SocketOption, U
 use crate::address::Domain;
 use crate::stamps::RX_SOFTWARE;
 use groups::GroupInterface;
+use places::Place;
 pub(crate) use set::options_mut;
 use table::{Entry, TABLE};
 
@@ -44,19 +46,30 @@ pub(crate) struct Options {
 
 impl Options {
     /// The number of an option, which is its default unless it was set.
-    pub(crate) fn number(&self, level: i32, name: i32) -> i32 {
-        let Some(at) = table::find(level, name) else {
-            return 0;
-        };
+    fn number(&self, level: i32, name: i32) -> i32 {
+        table::find(level, name).map_or(0, |at| self.at(at))
+    }
+
+    fn flag(&self, level: i32, name: i32) -> bool {
+        self.number(level, name) != 0
+    }
+
+    /// The number of an option that is asked for with every message.
+    pub(crate) fn value(&self, place: Place) -> i32 {
+        self.at(place.0)
+    }
+
+    /// Whether such an option is on.
+    pub(crate) fn is_on(&self, place: Place) -> bool {
+        self.value(place) != 0
+    }
+
+    fn at(&self, at: usize) -> i32 {
         let set = self.numbers.iter().find(|(of, _)| *of == at);
         set.map_or_else(
             || TABLE.get(at).map_or(0, |entry| entry.default),
             |(_, value)| *value,
         )
-    }
-
-    pub(crate) fn flag(&self, level: i32, name: i32) -> bool {
-        self.number(level, name) != 0
     }
 
     fn store(&mut self, at: usize, value: i32) {
@@ -86,7 +99,7 @@ impl Options {
     }
 
     pub(crate) fn v6_only(&self) -> bool {
-        self.flag(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
+        self.is_on(places::IPV6_V6ONLY)
     }
 
     /// How a socket shares what it is bound to.
@@ -122,7 +135,7 @@ impl Options {
 
     /// Whether urgent data is read like any other.
     pub(crate) fn inline(&self) -> bool {
-        self.flag(libc::SOL_SOCKET, libc::SO_OOBINLINE)
+        self.is_on(places::SO_OOBINLINE)
     }
 
     /// What closing does: a reset where it lingers for no time. Otherwise Linux delivers in the background what closing
@@ -140,7 +153,7 @@ impl Options {
 
     /// Bytes below which a socket is not readable.
     pub(crate) fn least_to_read(&self) -> usize {
-        usize::try_from(self.number(libc::SOL_SOCKET, libc::SO_RCVLOWAT)).unwrap_or(1)
+        usize::try_from(self.value(places::SO_RCVLOWAT)).unwrap_or(1)
     }
 
     /// Everything that was set and that a socket of the stack has to know, which sends IPv4 or not.

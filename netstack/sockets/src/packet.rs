@@ -142,8 +142,7 @@ impl Sockets {
         if flags & !RECEIVES != 0 {
             return Err(Errno::EINVAL);
         }
-        let packet = self.packet_mut(fd)?;
-        let (id, options) = (packet.id, packet.options.clone());
+        let id = self.packet_mut(fd)?.id;
         let wanted = match flags & libc::MSG_PEEK {
             0 => RecvFlags::NONE,
             _ => RecvFlags::PEEK,
@@ -152,7 +151,12 @@ impl Sockets {
         let mut control = Writer::new(room);
         let mut name = None;
         if let (Some(arrival), Some(from)) = (received.arrival, received.from) {
-            tell_time(&mut control, &options, self.limits.epoch, arrival.time);
+            tell_time(
+                &mut control,
+                self.options(fd)?,
+                self.limits.epoch,
+                arrival.time,
+            );
             let protocol = if from.is_ipv4() { IPV4 } else { IPV6 };
             name = Some(link_name(
                 protocol,

@@ -4,7 +4,7 @@ use netstack_core::{SocketId, TcpState};
 
 use crate::datagram::Datagram;
 use crate::files::Object;
-use crate::options::Options;
+use crate::options::{Options, places};
 use crate::stream::{Stream, StreamState};
 use crate::{Errno, Sockets};
 
@@ -168,5 +168,5 @@ impl Sockets {
 
 /// Whether errors that wait to be read are told as something urgent too.
 fn selects_errors(options: &Options) -> bool {
-    options.flag(libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE)
+    options.is_on(places::SO_SELECT_ERR_QUEUE)
 }

@@ -9,6 +9,7 @@ use crate::address::SockAddr;
 use crate::control::{Writer, answers_from, tell_arrival, tell_time};
 use crate::datagram::Kind;
 use crate::files::Object;
+use crate::options::places;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
 
@@ -68,7 +69,7 @@ impl Sockets {
         patient: bool,
     ) -> Result<ReceivedMessage, Errno> {
         let stream = self.stream_mut(fd)?;
-        let inq = stream.options.flag(libc::IPPROTO_TCP, libc::TCP_INQ);
+        let inq = stream.options.is_on(places::TCP_INQ);
         let (shut, state) = (stream.shut, stream.state);
         let id = match state {
             StreamState::Listening(_) => return Err(Errno::ENOTCONN),
@@ -146,30 +147,30 @@ impl Sockets {
         room: usize,
         flags: i32,
     ) -> Result<ReceivedMessage, Errno> {
-        let datagram = self.datagram_mut(fd)?;
-        let (domain, kind, options) = (datagram.domain, datagram.kind, datagram.options.clone());
         // A ping that was never bound has received nothing.
-        let id = datagram.id.ok_or(Errno::EAGAIN)?;
+        let id = self.datagram(fd)?.id.ok_or(Errno::EAGAIN)?;
         let mut wanted = RecvFlags::NONE;
         if flags & libc::MSG_PEEK != 0 {
             wanted = wanted | RecvFlags::PEEK;
         }
         let received = self.stack.receive_message(id, into, wanted)?;
+        let datagram = self.datagram(fd)?;
+        let (domain, options) = (datagram.domain, &datagram.options);
         let mut control = Writer::new(room);
         if let Some(arrival) = &received.arrival {
-            tell_time(&mut control, &options, self.limits.epoch, arrival.time);
+            tell_time(&mut control, options, self.limits.epoch, arrival.time);
         }
         if let Some(segment) = received.segment {
             let segment = i32::from(segment).to_ne_bytes();
             control.push(libc::IPPROTO_UDP, libc::UDP_GRO, &segment);
         }
         if let Some(arrival) = &received.arrival {
-            let answers = || match kind {
+            let answers = || match datagram.kind {
                 // What came is an answer.
                 Kind::Ping => Ipv4Addr::UNSPECIFIED,
                 Kind::Udp | Kind::Raw(_) => answers_from(arrival, &self.stack),
             };
-            tell_arrival(&mut control, (&options, domain), arrival, answers);
+            tell_arrival(&mut control, (options, domain), arrival, answers);
         }
         let told = if flags & libc::MSG_TRUNC != 0 {
             received.len

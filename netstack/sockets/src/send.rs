@@ -11,7 +11,8 @@ use crate::datagram::{Datagram, Kind};
 use crate::errors::zerocopy;
 use crate::files::Object;
 use crate::interfaces::numbered;
-use crate::options::Options;
+use crate::options::{Options, places};
+use crate::parts::Parts;
 use crate::stream::StreamState;
 use crate::{Errno, Sockets};
 
@@ -50,19 +51,25 @@ impl Sockets {
         flags: i32,
     ) -> Result<usize, Errno> {
         match &self.files.get(fd)?.object {
-            Object::Stream(_) => self.send_stream(fd, from, head, flags),
+            Object::Stream(_) => {
+                let mut whole = Parts::default();
+                let sent = self.send_stream(fd, from, head, flags, &mut whole);
+                self.end_message(whole);
+                sent
+            }
             Object::Datagram(_) => self.send_datagram(fd, from, head, flags),
             Object::Packet(_) => self.send_packet(fd, from, head),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
 
-    fn send_stream(
+    pub(crate) fn send_stream(
         &mut self,
         fd: i32,
         from: &mut IovIter<'_>,
         head: &MessageHead<'_>,
         flags: i32,
+        parts: &mut Parts,
     ) -> Result<usize, Errno> {
         if flags & libc::MSG_FASTOPEN != 0
             && let Some(sent) = self.send_early(fd, from, head, flags)
@@ -85,23 +92,34 @@ impl Sockets {
         }
         let own_stamps = of_others(head.control)?;
         let stamp = self.stream(fd)?.options.stamp_of(own_stamps);
-        let own = match self.sends_zerocopy(fd, flags, from)? {
-            true => Some(self.zerocopy_token(id, from)?),
-            false => None,
-        };
+        let begins = parts.token.is_none();
+        if begins && self.sends_zerocopy(fd, flags, from)? {
+            parts.token = Some(self.zerocopy_token(id, from)?);
+        }
         let control = SendControl {
-            token: head.token.or(own.as_ref()),
-            stamp,
+            token: head.token.or(parts.token.as_ref()),
             ..SendControl::default()
         };
         let sent = self
             .stack
             .send_message(id, from, send_flags(flags), &control);
-        self.settle_token(id, own, sent.is_ok());
-        self.stream_mut(fd)?
-            .options
-            .count_bytes(*sent.as_ref().unwrap_or(&0));
-        Ok(sent?)
+        let taken = match sent {
+            Ok(taken) => taken,
+            Err(error) => {
+                if let Some(token) = parts.token.take_if(|_| begins) {
+                    // It gives its number back.
+                    self.stack.revoke_token(id, token);
+                }
+                return Err(error.into());
+            }
+        };
+        if let Some(request) = stamp
+            && taken > 0
+        {
+            parts.stamp = Some((id, request, taken));
+        }
+        self.stream_mut(fd)?.options.count_bytes(taken);
+        Ok(taken)
     }
 
     /// Begins a connection that carries data with its SYN, if its peer gave a cookie, and asks for one otherwise. `None` if
@@ -163,7 +181,7 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
-        let datagram = self.datagram_mut(fd)?;
+        let datagram = self.datagram(fd)?;
         let (kind, domain) = (datagram.kind, datagram.domain);
         let too_long = from.remaining() > LONGEST;
         if too_long && domain == Domain::V4 {
@@ -180,7 +198,6 @@ impl Sockets {
         if kind == Kind::Ping && !is_request(domain, from) {
             return Err(Errno::EINVAL);
         }
-        let datagram = self.datagram_mut(fd)?;
         let named = datagram.named(head.name)?;
         let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
         if urgent && to.ip().to_canonical().is_ipv4() {
@@ -189,14 +206,15 @@ impl Sockets {
         if too_long {
             return Err(Errno::EMSGSIZE);
         }
-        let (options, shut) = (datagram.options.clone(), datagram.shut.write);
+        let shut = datagram.shut.write;
         let way = Way {
             to_v4: to.ip().to_canonical().is_ipv4(),
             of_v6: domain == Domain::V6,
             is_udp: kind == Kind::Udp,
         };
         let wishes = of_datagram(head.control, way)?;
-        let mut control = self.control_of(&options, to.ip().to_canonical(), &wishes)?;
+        let mut control = self.control_of(&datagram.options, to.ip().to_canonical(), &wishes)?;
+        control.stamp = datagram.options.stamp_of(wishes.stamps);
         let id = self.bound_datagram(fd)?;
         if shut {
             let error = self.stack.take_error(id)?;
@@ -207,7 +225,6 @@ impl Sockets {
             false => None,
         };
         control.to = named;
-        control.stamp = options.stamp_of(wishes.stamps);
         control.token = head.token.or(own.as_ref());
         let len = from.remaining();
         control.segment = control.segment.filter(|size| usize::from(*size) < len);
@@ -243,24 +260,24 @@ impl Sockets {
             Some(IpAddr::V6(_)) => return Err(Errno::EINVAL),
             None => {}
         }
-        let segment = options.number(libc::IPPROTO_UDP, libc::UDP_SEGMENT);
+        let segment = options.value(places::UDP_SEGMENT);
         let segment = wishes.segment.or(u16::try_from(segment).ok());
         let (group, limit, class) = match to.is_ipv4() {
             true => (
                 options.group_interface_v4.iface,
                 match to.is_multicast() {
-                    true => options.number(libc::IPPROTO_IP, libc::IP_MULTICAST_TTL),
-                    false => options.number(libc::IPPROTO_IP, libc::IP_TTL),
+                    true => options.value(places::IP_MULTICAST_TTL),
+                    false => options.value(places::IP_TTL),
                 },
-                options.number(libc::IPPROTO_IP, libc::IP_TOS),
+                options.value(places::IP_TOS),
             ),
             false => (
                 options.group_interface_v6,
                 match to.is_multicast() {
-                    true => options.number(libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_HOPS),
-                    false => options.number(libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS),
+                    true => options.value(places::IPV6_MULTICAST_HOPS),
+                    false => options.value(places::IPV6_UNICAST_HOPS),
                 },
-                options.number(libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+                options.value(places::IPV6_TCLASS),
             ),
         };
         Ok(SendControl {

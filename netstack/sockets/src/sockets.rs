@@ -212,10 +212,28 @@ impl Sockets {
         }
     }
 
+    pub(crate) fn datagram(&self, fd: i32) -> Result<&Datagram, Errno> {
+        match &self.files.get(fd)?.object {
+            Object::Datagram(datagram) => Ok(datagram),
+            Object::Stream(_) | Object::Packet(_) => Err(Errno::EOPNOTSUPP),
+            Object::Epoll(_) => Err(Errno::ENOTSOCK),
+        }
+    }
+
     pub(crate) fn datagram_mut(&mut self, fd: i32) -> Result<&mut Datagram, Errno> {
         match &mut self.files.get_mut(fd)?.object {
             Object::Datagram(datagram) => Ok(datagram),
             Object::Stream(_) | Object::Packet(_) => Err(Errno::EOPNOTSUPP),
+            Object::Epoll(_) => Err(Errno::ENOTSOCK),
+        }
+    }
+
+    /// What a program has set of a socket.
+    pub(crate) fn options(&self, fd: i32) -> Result<&Options, Errno> {
+        match &self.files.get(fd)?.object {
+            Object::Stream(stream) => Ok(&stream.options),
+            Object::Datagram(datagram) => Ok(&datagram.options),
+            Object::Packet(packet) => Ok(&packet.options),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }

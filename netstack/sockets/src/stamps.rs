@@ -3,7 +3,7 @@
 use netstack_core::{StampRequest, StampStage, Stamps, TcpState};
 
 use crate::files::Object;
-use crate::options::Options;
+use crate::options::{Options, places};
 use crate::{Errno, Sockets};
 
 /// Tells the times that were taken in software.
@@ -40,7 +40,7 @@ const NUMBERED: u32 = libc::SOF_TIMESTAMPING_TX_HARDWARE
 impl Options {
     /// What was asked for.
     pub(crate) fn stamping(&self) -> u32 {
-        self.number(libc::SOL_SOCKET, libc::SO_TIMESTAMPING) as u32
+        self.value(places::SO_TIMESTAMPING) as u32
     }
 
     /// Whether times of what is received are told, where they are known.

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};
-use netstack_sockets::{Errno, MessageHead, SockAddr, Sockets};
+use netstack_sockets::{Errno, MessageHead, Parts, SockAddr, Sockets};
 use txbuf::{IovIter, Offloads, Packet};
 
 const IFACE: IfaceId = IfaceId::new(0);
@@ -355,4 +355,64 @@ fn who_watches_is_told() {
             (libc::EPOLLERR as u32, 7)
         );
     }
+}
+
+#[test]
+fn a_message_of_several_parts_is_told_of_once() {
+    for all in [true, false] {
+        let (mut hosts, client, server) = connection();
+        stamp(&mut hosts[0], START, client, SOFT | TX | ACK | ID | ONLY);
+        let one = 1i32.to_ne_bytes();
+        let set = hosts[0].setsockopt(START, client, libc::SOL_SOCKET, libc::SO_ZEROCOPY, &one);
+        assert_eq!(set, Ok(()));
+        let bytes = vec![7; 1 << 20];
+        let (mut parts, mut sent, mut calls, mut now) = (Parts::default(), 0, 0, START);
+        while sent < bytes.len() && (all || calls < 2) {
+            let mut from = IovIter::bytes(&bytes[sent..]);
+            let head = MessageHead::default();
+            let flags = libc::MSG_ZEROCOPY;
+            match hosts[0].sendmsg_part(client, &mut from, &head, flags, &mut parts) {
+                Ok(more) => (sent, calls) = (sent + more, calls + 1),
+                error => assert_eq!(error, Err(Errno::EAGAIN)),
+            }
+            if sent == bytes.len() {
+                break;
+            }
+            let early = told(&mut hosts[0], client);
+            assert_eq!(early, Err(Errno::EAGAIN), "in the middle");
+            pass_and_read(&mut now, &mut hosts, server);
+        }
+        assert!(calls > 1, "{calls} parts");
+        hosts[0].end_message(parts);
+        for _ in 0..20 {
+            pass_and_read(&mut now, &mut hosts, server);
+        }
+        let mut buffer = [0; 10];
+        let mut into = IovIter::buffer(&mut buffer);
+        let completed = hosts[0].recvmsg(client, &mut into, 512, libc::MSG_ERRQUEUE);
+        let control = completed.expect("a completion").control;
+        // Number 0 to 0, copied.
+        let range = control.len() - 24..control.len() - 16;
+        assert!(control[range].iter().all(|byte| *byte == 0), "{control:?}");
+        let mut last = None;
+        while let Ok((stage, id, ..)) = told(&mut hosts[0], client) {
+            assert_eq!(id as usize, sent - 1);
+            assert_ne!(last, Some(ACKNOWLEDGED));
+            last = Some(stage);
+        }
+        // What was all acknowledged when it was found to be the end is not told of.
+        assert_eq!(last, all.then_some(ACKNOWLEDGED));
+    }
+}
+
+/// Time passes, and the second host reads what comes.
+fn pass_and_read(now: &mut Instant, hosts: &mut [Sockets; 2], server: i32) {
+    *now += 50 * MS;
+    for host in hosts.iter_mut() {
+        host.stack_mut().handle_timeout(*now);
+    }
+    pass(*now, hosts);
+    let mut buffer = vec![0; 1 << 20];
+    let _ = hosts[1].recvmsg(server, &mut IovIter::buffer(&mut buffer), 0, 0);
+    pass(*now, hosts);
 }

@@ -74,9 +74,11 @@ fn numbers_wrap_around() {
 #[test]
 fn the_limit_counts_until_a_message_is_reported() {
     let mut completions = Completions::new(Order::Stream, 2);
-    drop(tokens(&mut completions, 2));
+    let tokens = tokens(&mut completions, 2);
+    tokens[1].mark_copied();
+    drop(tokens);
     assert_eq!(completions.token().unwrap_err(), TooManyMessages);
-    assert_eq!(completions.poll(), done(0, 1, false));
+    assert_eq!(completions.poll(), done(0, 0, false));
     assert_eq!(completions.token().unwrap().id(), 2);
 }
 
@@ -175,6 +177,26 @@ fn a_number_that_was_not_used_comes_again() {
         assert!(!completions.revoke(earlier));
         drop(held);
         assert_eq!(completions.poll(), done(1, 2, false));
+        assert_eq!(completions.outstanding(), 0);
+    }
+}
+
+#[test]
+fn messages_that_are_told_of_together_count_once() {
+    for order in [Order::Stream, Order::Datagram] {
+        let mut completions = Completions::new(order, 4);
+        for _ in 0..1000 {
+            drop(completions.token().expect("room: the others are done"));
+        }
+        let held: Vec<_> = (0..3).map(|_| completions.token().expect("room")).collect();
+        assert_eq!(completions.token().unwrap_err(), TooManyMessages);
+        assert_eq!(completions.outstanding(), 1003);
+        let range = completions.poll().expect("they are done");
+        assert_eq!((range.first, range.last), (0, 999));
+        let more = completions.token().expect("room");
+        drop((held, more));
+        let range = completions.poll().expect("they are done");
+        assert_eq!((range.first, range.last), (1000, 1003));
         assert_eq!(completions.outstanding(), 0);
     }
 }

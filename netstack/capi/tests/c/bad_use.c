@@ -102,6 +102,20 @@ static void closed(void)
         IS(ns_stack_epoll_ctl(stack, fd, EPOLL_CTL_ADD, ep, &event), -EBADF);
         IS(ns_stack_epoll_wait(stack, fd, &event, 1), -EBADF);
     }
+    /* That there is no such descriptor comes before what else is wrong. */
+    IS(ns_stack_bind(stack, -1, NULL, 16), -EBADF);
+    IS(ns_stack_connect(stack, -1, NULL, 16), -EBADF);
+    struct sockaddr_storage peer;
+    IS(ns_stack_accept(stack, -1, (void *)&peer, NULL), -EBADF);
+    IS(ns_stack_sendmsg(stack, -1, NULL, 0), -EBADF);
+    IS(ns_stack_recvmsg(stack, -1, NULL, 0), -EBADF);
+    IS(ns_stack_getsockname(stack, -1, NULL, NULL), -EBADF);
+    IS(ns_stack_getpeername(stack, -1, NULL, NULL), -EBADF);
+    IS(ns_stack_getsockopt(stack, -1, SOL_SOCKET, SO_TYPE, NULL, NULL), -EBADF);
+    IS(ns_stack_setsockopt(stack, -1, SOL_SOCKET, SO_REUSEADDR, NULL, 4), -EBADF);
+    IS(ns_stack_ioctl(stack, -1, SIOCINQ, NULL), -EBADF);
+    IS(ns_stack_sendmsg(stack, ep, NULL, 0), -ENOTSOCK);
+    IS(ns_stack_bind(stack, ep, NULL, 16), -ENOTSOCK);
     IS(ns_stack_epoll_ctl(stack, ep, EPOLL_CTL_ADD, ep, NULL), -EFAULT);
     IS(ns_stack_epoll_wait(stack, ep, NULL, 4), -EFAULT);
     IS(ns_stack_epoll_wait(stack, ep, &event, 0), -EINVAL);
@@ -132,6 +146,18 @@ static void chains(void)
     for (int i = 0; i < CHAIN; i++)
         IS(ns_stack_close(stack, eps[i]), 0);
     IS(ns_stack_close(stack, fd), 0);
+}
+
+/* Whoever waits for a descriptor of a stack that ends is told. */
+static void ends(void)
+{
+    int other = ns_stack_new(NULL);
+    int bell = ns_stack_eventfd(other, ns_stack_socket(other, AF_INET, SOCK_DGRAM, 0), POLLIN);
+    struct pollfd polled = {.fd = bell, .events = POLLIN};
+    IS(poll(&polled, 1, 0), 0);
+    IS(ns_stack_free(other), 0);
+    IS(poll(&polled, 1, 0), 1);
+    close(bell);
 }
 
 /* Noise in place of packets. */
@@ -256,6 +282,7 @@ int main(void)
     }
     closed();
     chains();
+    ends();
     noise();
     pthread_t threads[9];
     for (size_t i = 0; i < 8; i++)

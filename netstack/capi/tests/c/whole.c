@@ -1,6 +1,8 @@
 /* Calls on a TUN device that wait until all is done: all sent, all there, all delivered. */
 #include <linux/sockios.h>
 #include "attached.h"
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 
 static void waits_until_all_is_sent(void)
 {
@@ -159,6 +161,82 @@ static void stops_at_an_urgent_byte(void)
     close(host);
 }
 
+/* Counts what waits on the error queue by its `ee_info`; all of it says `data`. */
+static void count_errors(int fd, unsigned data, int counts[3])
+{
+    char control[512];
+    struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof control};
+    while (ns_stack_recvmsg(stack, fd, &msg, MSG_ERRQUEUE) >= 0) {
+        for (struct cmsghdr *one = CMSG_FIRSTHDR(&msg); one; one = CMSG_NXTHDR(&msg, one)) {
+            struct sock_extended_err *error = (void *)CMSG_DATA(one);
+            if (one->cmsg_level != SOL_IP)
+                continue;
+            IS(error->ee_data, data);
+            IS(error->ee_info < 3, 1);
+            counts[error->ee_info]++;
+        }
+        msg.msg_controllen = sizeof control;
+    }
+}
+
+/* What is told of a call that waits for room again and again is told once. */
+static void a_call_is_told_of_once(void)
+{
+    int options[] = {SO_TIMESTAMPING, SO_ZEROCOPY};
+    int values[] = {SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE |
+                        SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY, 1};
+    char *bytes = calloc(1, LONG);
+    for (int i = 0; i < 2; i++) {
+        pthread_t thread;
+        int host = listener(SINK), fd = connected(SINK), counts[3] = {0};
+        IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, options[i], &values[i], sizeof values[i]), 0);
+        pthread_create(&thread, NULL, sink, (void *)(long)host);
+        IS(put(fd, bytes, LONG, i ? MSG_ZEROCOPY : 0), LONG);
+        int last = i ? 0 : SCM_TSTAMP_ACK;
+        for (int tries = 0; !counts[last] && tries < 500; tries++) {
+            usleep(10000);
+            count_errors(fd, i ? 0 : LONG - 1, counts);
+        }
+        IS(counts[last], 1);
+        IS(ns_stack_close(stack, fd), 0);
+        pthread_join(thread, NULL);
+        close(host);
+    }
+    free(bytes);
+}
+
+/* Messages without a copy that nobody asks after do not hold up those behind them. */
+static void many_are_told_of_together(void)
+{
+    enum { COUNT = 10000 };
+    int host = listener(SINK), fd = connected(SINK), one = 1;
+    pthread_t thread;
+    IS(ns_stack_setsockopt(stack, fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof one), 0);
+    pthread_create(&thread, NULL, sink, (void *)(long)host);
+    for (int i = 0; i < COUNT; i++)
+        IS(put(fd, "0123456789", 10, MSG_ZEROCOPY), 10);
+    IS(ns_stack_close(stack, fd), 0);
+    pthread_join(thread, NULL);
+    close(host);
+}
+
+/* A call that begins its connection sends all too. */
+static void sends_all_with_the_connection(void)
+{
+    char *bytes = calloc(1, LONG);
+    struct iovec iov = {.iov_base = bytes, .iov_len = LONG};
+    struct sockaddr_in to = at(KERNEL, SINK);
+    struct msghdr msg = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &iov, .msg_iovlen = 1};
+    pthread_t thread;
+    int host = listener(SINK), fd = made(SOCK_STREAM);
+    pthread_create(&thread, NULL, sink, (void *)(long)host);
+    IS(ns_stack_sendmsg(stack, fd, &msg, MSG_FASTOPEN), LONG);
+    IS(ns_stack_close(stack, fd), 0);
+    pthread_join(thread, NULL);
+    close(host);
+    free(bytes);
+}
+
 int main(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -173,6 +251,9 @@ int main(void)
         what_was_sent_is_told_first();
         closing_lingers();
         stops_at_an_urgent_byte();
+        a_call_is_told_of_once();
+        many_are_told_of_together();
+        sends_all_with_the_connection();
         shutdown(host, SHUT_RDWR);
         pthread_join(thread, NULL);
         close(host);

@@ -54,6 +54,24 @@ impl Stack {
         read
     }
 
+    /// Asks for times of the last byte of the `written` bytes that were given to a connection last, which began with the
+    /// request's number, as [`SendControl::stamp`](crate::SendControl::stamp) does with the bytes themselves: for messages
+    /// that were given in parts. Of a byte that the peer has acknowledged meanwhile nothing is told any more.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::BadHandle`], or [`SocketError::WrongKind`] if it is not a connection.
+    pub fn stamp_written(
+        &mut self,
+        socket: SocketId,
+        request: StampRequest,
+        written: usize,
+    ) -> Result<(), SocketError> {
+        let connection = &mut self.table.tcp_mut(socket)?.connection;
+        connection.await_stamp(request, written, &mut self.counters.tcp);
+        Ok(())
+    }
+
     /// A datagram of which is to be told has left by `iface`, as `packet` if that is to be kept; `given` is when it was sent.
     pub(super) fn datagram_stamp(
         &mut self,

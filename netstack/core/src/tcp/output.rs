@@ -63,9 +63,8 @@ impl Connection {
     // req: U-37, RFC7323-22
     pub(crate) fn reset_segment(&self, now: Instant) -> Segment {
         let (local, remote) = (self.flow.local().port(), self.flow.remote().port());
-        // The peer believes only a number that its window takes (RFC 5961, 3.2), so not that behind a probe of it.
-        let edge = self.snd.una + self.snd.wnd();
-        let seq = self.snd.nxt.earlier(edge);
+        // The peer believes only a number that its window takes (RFC 5961, 3.2).
+        let seq = self.acceptable_seq();
         let flags = Flags::RST | Flags::ACK;
         let mut reset = super::reset::bare(local, remote, seq, self.rcv.nxt, flags);
         reset.options.timestamps = self.timestamps.as_ref().map(|ts| Timestamps {
@@ -307,12 +306,19 @@ impl Connection {
         if !self.rcv.ack.due() {
             return None;
         }
-        let segment = self.header(ctx, self.snd.nxt, Flags::ACK, 0);
+        let segment = self.header(ctx, self.acceptable_seq(), Flags::ACK, 0);
         Some(Outgoing {
             segment,
             payload: None,
             whole: false,
         })
+    }
+
+    /// The number of a segment without data: SND.NXT, but not that behind a probe of the window or beyond one that shrank.
+    /// What is beyond its window a peer drops with what it acknowledges, and would wait for that for ever.
+    fn acceptable_seq(&self) -> Seq {
+        let edge = self.snd.una + self.snd.wnd();
+        self.snd.nxt.earlier(edge)
     }
 
     // req: SHLD-12

@@ -80,6 +80,9 @@ impl Connection {
             return;
         };
         let last = self.snd.queue.end() - 1;
+        if last.before(self.snd.una) {
+            return;
+        }
         let stamping = self.extras_mut().stamping.get_or_insert_default();
         if stamping.awaited.len() >= MOST {
             counters.stamps_queue_full += 1;

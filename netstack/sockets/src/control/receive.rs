@@ -8,7 +8,7 @@ use netstack_core::{Arrival, Instant, Stack};
 use super::Writer;
 use crate::address::Domain;
 use crate::interfaces::number_of;
-use crate::options::Options;
+use crate::options::{Options, places};
 use crate::stamps::SOFTWARE;
 
 /// Bytes of `struct scm_timestamping`: three times.
@@ -31,10 +31,10 @@ fn tell(writer: &mut Writer, (options, stamped): (&Options, bool), epoch: Durati
         .unwrap_or(i64::MAX)
         .to_ne_bytes();
     let with = |part: u32| [seconds, i64::from(part).to_ne_bytes()].concat();
-    if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) {
+    if options.is_on(places::SO_TIMESTAMPNS) {
         let time = with(since.subsec_nanos());
         writer.push(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &time);
-    } else if options.flag(libc::SOL_SOCKET, libc::SO_TIMESTAMP) {
+    } else if options.is_on(places::SO_TIMESTAMP) {
         let time = with(since.subsec_micros());
         writer.push(libc::SOL_SOCKET, libc::SO_TIMESTAMP, &time);
     }
@@ -56,7 +56,7 @@ pub(crate) fn tell_arrival(
 ) {
     let to = arrival.to.to_canonical();
     let number = number_of(arrival.iface);
-    if domain == Domain::V6 && options.flag(libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) {
+    if domain == Domain::V6 && options.is_on(places::IPV6_RECVPKTINFO) {
         let octets = match to {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
@@ -70,10 +70,10 @@ pub(crate) fn tell_arrival(
             let limit = i32::from(arrival.hop_limit).to_ne_bytes();
             let class = i32::from(arrival.traffic_class).to_ne_bytes();
             for (option, kind, value) in [
-                (libc::IPV6_RECVHOPLIMIT, libc::IPV6_HOPLIMIT, limit),
-                (libc::IPV6_RECVTCLASS, libc::IPV6_TCLASS, class),
+                (places::IPV6_RECVHOPLIMIT, libc::IPV6_HOPLIMIT, limit),
+                (places::IPV6_RECVTCLASS, libc::IPV6_TCLASS, class),
             ] {
-                if options.flag(libc::IPPROTO_IPV6, option) {
+                if options.is_on(option) {
                     writer.push(libc::IPPROTO_IPV6, kind, &value);
                 }
             }
@@ -102,16 +102,15 @@ fn tell_v4(
     arrival: &Arrival,
     answers: impl FnOnce() -> Ipv4Addr,
 ) {
-    let wants = |name| options.flag(libc::IPPROTO_IP, name);
-    if wants(libc::IP_PKTINFO) {
+    if options.is_on(places::IP_PKTINFO) {
         let info = [number.to_ne_bytes(), answers().octets(), to.octets()].concat();
         writer.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
     }
-    if wants(libc::IP_RECVTTL) {
+    if options.is_on(places::IP_RECVTTL) {
         let limit = i32::from(arrival.hop_limit).to_ne_bytes();
         writer.push(libc::IPPROTO_IP, libc::IP_TTL, &limit);
     }
-    if wants(libc::IP_RECVTOS) {
+    if options.is_on(places::IP_RECVTOS) {
         writer.push(libc::IPPROTO_IP, libc::IP_TOS, &[arrival.traffic_class]);
     }
 }

@@ -63,7 +63,7 @@ const IPV6: i32 = libc::IPPROTO_IPV6;
 
 /// All of them, with Linux's limits and defaults.
 #[rustfmt::skip]
-pub(super) static TABLE: &[Entry] = &[
+pub(super) const TABLE: &[Entry] = &[
     entry(SOCKET, libc::SO_REUSEADDR, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_REUSEPORT, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_KEEPALIVE, Of::All, Takes::Flag, 0),
@@ -113,10 +113,15 @@ pub(super) static TABLE: &[Entry] = &[
 ];
 
 /// Where an option stands in the table.
-pub(super) fn find(level: i32, name: i32) -> Option<usize> {
-    TABLE
-        .iter()
-        .position(|entry| entry.level == level && entry.name == name)
+pub(super) const fn find(level: i32, name: i32) -> Option<usize> {
+    let mut rest = TABLE;
+    while let Some((entry, before)) = rest.split_last() {
+        if entry.level == level && entry.name == name {
+            return Some(before.len());
+        }
+        rest = before;
+    }
+    None
 }
 
 /// Likewise, if a socket has it.
