@@ -160,29 +160,28 @@ impl Connection {
         if first {
             self.restart_retransmit(ctx.now);
         }
+        self.postpone_probe(ctx.now);
         outgoing
     }
 
-    /// A segment that asks about the end of the flight: new data if there is any, else the last that was sent
-    /// (RFC 8985, 7.3).
+    /// A segment that asks about the end of the flight (RFC 8985, 7.3). It is pushed: somebody waits for its
+    /// acknowledgement, which Linux does not delay then.
     // req: RFC8985-17
     fn loss_probe(&mut self, ctx: &mut Context<'_>) -> Option<Outgoing> {
         if !self.snd.take_probe() {
             return None;
         }
+        let (seq, len) = self.snd.probe_segment()?;
         ctx.counters.out_loss_probes += 1;
-        let window = self
-            .snd
-            .wnd()
-            .saturating_sub(self.snd.nxt.since(self.snd.una));
-        let new = self.snd.unsent().min(self.snd.mss).min(window);
-        let outgoing = if new > 0 && self.state.sends_data() {
-            self.send_at(ctx, self.snd.nxt, new)
-        } else {
-            let last = self.snd.last_segment();
-            self.resend(ctx, last, self.snd.nxt.since(last))
+        let resent = seq != self.snd.nxt;
+        let mut outgoing = match resent {
+            true => self.resend(ctx, seq, len),
+            false => self.send_at(ctx, seq, len),
         };
-        self.snd.on_probe(new == 0);
+        if outgoing.payload.is_some() {
+            outgoing.segment.flags |= Flags::PSH;
+        }
+        self.snd.on_probe(resent);
         self.restart_retransmit(ctx.now);
         Some(outgoing)
     }

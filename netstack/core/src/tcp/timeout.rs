@@ -1,6 +1,7 @@
 //! Timers go off.
 
 use super::connection::Connection;
+use super::send::Phase;
 use super::state::State;
 use super::timer::Timer;
 use super::{Context, MtuProbing, TcpConfig};
@@ -141,14 +142,28 @@ impl Connection {
         self.timers.stop(Timer::LossProbe);
     }
 
-    /// New data left: the probe that asks about the end of the flight waits longer.
+    /// Data left: the probe that asks about the end of the flight waits longer. In fast recovery it asks about
+    /// repetitions too.
     pub(crate) fn postpone_probe(&mut self, now: Instant) {
-        if self.timers.is_set(Timer::LossProbe)
+        if (self.timers.is_set(Timer::LossProbe) || self.snd.phase() == Phase::Fast)
             && let Some(interval) = self.snd.probe_interval()
         {
-            self.timers
-                .set(Timer::LossProbe, (now + interval).min(self.snd.rto_at));
+            self.arm_probe(now + interval);
         }
+    }
+
+    /// Has a probe leave at `at` in place of the timeout, or when that would come if that is sooner. In recovery the
+    /// timeout does come then.
+    // req: RFC8985-15
+    fn arm_probe(&mut self, at: Instant) {
+        let timeout = self.snd.rto_at;
+        let timer = match self.snd.phase() == Phase::Fast && at >= timeout {
+            true => Timer::Retransmit,
+            false => Timer::LossProbe,
+        };
+        self.timers.stop(Timer::Retransmit);
+        self.timers.stop(Timer::LossProbe);
+        self.timers.set(timer, at.min(timeout));
     }
 
     /// Keeps the retransmission timer, or the probe's in its place, running exactly while something is outstanding.
@@ -178,9 +193,7 @@ impl Connection {
         } else if !self.timers.is_set(Timer::Retransmit) {
             self.restart_retransmit(now);
             if let Some(interval) = probe {
-                self.timers.stop(Timer::Retransmit);
-                self.timers
-                    .set(Timer::LossProbe, (now + interval).min(self.snd.rto_at));
+                self.arm_probe(now + interval);
             }
         }
     }

@@ -18,6 +18,7 @@ mod lost_acknowledgements;
 mod options;
 mod pacing;
 mod ports;
+mod probes;
 mod receiving;
 mod recovery;
 mod resets;

@@ -405,20 +405,16 @@ impl Sender {
         len + self.unsent().min(self.mss - len)
     }
 
-    /// Where the last segment that was sent begins, for a probe.
-    pub(crate) fn last_segment(&self) -> Seq {
-        let len = self.nxt.since(self.una).min(self.mss);
-        self.nxt - len
-    }
-
     /// Whether a tail loss probe is to leave now; asked once.
     pub(crate) fn take_probe(&mut self) -> bool {
         self.probe.take_due() && self.outstanding()
     }
 
-    /// The probe has left.
+    /// The probe has left; `resent` when it had done so before.
     pub(crate) fn on_probe(&mut self, resent: bool) {
-        self.probe.on_send(self.nxt, resent);
+        // In recovery congestion control has heard of what it repairs.
+        let alone = self.recovery.phase() == Phase::Open;
+        self.probe.on_send(self.nxt, resent && alone);
         self.tally_mut().probes += 1;
     }
 

@@ -4,6 +4,7 @@ use super::probe::Probe;
 use super::recovery::Phase;
 use super::{Sender, rack};
 use crate::Instant;
+use crate::tcp::seq::Seq;
 use core::time::Duration;
 
 impl Sender {
@@ -81,13 +82,43 @@ impl Sender {
     }
 
     /// How long after now a tail loss probe would ask about what is outstanding, if one may.
+    ///
+    /// In fast recovery too, of which RFC 8985, 7.2 does not ask it: that a repetition is lost only the acknowledgement
+    /// of something sent later says. Where a window is small that may be lost as well, and the timer alone is left.
     // req: RFC8985-13
     pub(crate) fn probe_interval(&self) -> Option<Duration> {
-        let quiet = self.sack && self.recovery.phase() == Phase::Open && !self.board.is_marked();
+        let quiet = match self.recovery.phase() {
+            Phase::Open => !self.board.is_marked(),
+            Phase::Fast => true,
+            Phase::Timeout => false,
+        };
         let single = self.nxt.since(self.una) <= self.mss;
         // Waiting for a probe that will not leave would put the timeout off.
-        let may = quiet && self.wnd() > 0 && self.probe.may_leave();
+        let may = self.sack && quiet && self.wnd() > 0 && self.probe.may_leave();
+        let may = may && self.probe_segment().is_some();
         may.then(|| Probe::interval(self.rtt.smoothed(), single))
+    }
+
+    /// What a probe would be: from where, and how many sequence numbers. New data if there is any, else the last segment
+    /// that was sent; in recovery first what is known to be lost (RFC 6675, 4: NextSeg), and nothing that the peer may
+    /// have.
+    // req: RFC8985-17
+    pub(crate) fn probe_segment(&self) -> Option<(Seq, usize)> {
+        let flight = self.nxt.since(self.una);
+        let recovers = self.recovery.phase() != Phase::Open;
+        if let Some((seq, len)) = self.board.next_lost(self.mss).filter(|_| recovers) {
+            let window = self.wnd().saturating_sub(seq.since(self.una));
+            let len = len.min(self.mss).min(window);
+            return (len > 0).then_some((seq, len));
+        }
+        let window = self.wnd().saturating_sub(flight);
+        let new = self.unsent().min(self.mss).min(window);
+        let last = flight.min(self.mss);
+        match new {
+            0 if recovers => None,
+            0 => Some((self.nxt - last, last)),
+            new => Some((self.nxt, new)),
+        }
     }
 
     /// When what seems lost is to be looked at again.
