@@ -118,13 +118,13 @@ impl Stack {
             true => usize::MAX,
             false => tcp.connection.snd.mss,
         };
-        let flow = (tcp.connection.flow, tcp.connection.flow_label);
+        let flow = tcp.connection.flow;
         let fragile = tcp.connection.dont_fragment;
         let packets = outgoing.segment.len.div_ceil(mss.max(1)).max(1);
         let marks = tcp.marks;
         let data = Data::of(&outgoing.segment);
         let stamps = tcp.connection.stamps_wanted(data);
-        let mut header = self.tcp_header(flow, marks, fragile, packets);
+        let mut header = self.tcp_header(&flow, marks, fragile, packets);
         header.traffic_class |= outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
         self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
@@ -144,12 +144,7 @@ impl Stack {
         let (origin, listener) = (half_open.request.origin, half_open.listener);
         let marks = self.listener_marks(listener);
         self.counters.tcp.out_segments += 1;
-        let header = self.tcp_header(
-            (origin.flow, origin.flow_label),
-            marks,
-            origin.dont_fragment,
-            1,
-        );
+        let header = self.tcp_header(&origin.flow, marks, origin.dont_fragment, 1);
         let packet = segment::build(&segment, None, usize::MAX, &header);
         packet.map_err(|_| self.counters.ip.out_no_room += 1).ok()
     }
@@ -184,8 +179,7 @@ impl Stack {
         marks: Marks,
         segment: &Segment,
     ) -> bool {
-        let label = self.secret.flow_label(flow, IpProtocol::Tcp);
-        let header = self.tcp_header((*flow, label), marks, true, 1);
+        let header = self.tcp_header(flow, marks, true, 1);
         match segment::build(segment, None, usize::MAX, &header) {
             Ok(packet) => {
                 self.send_answer(iface, packet);
@@ -266,11 +260,11 @@ impl Stack {
         }
     }
 
-    /// The IP header of a packet of a flow with its label, which the edge cuts into `packets`.
+    /// The IP header of a packet that the edge cuts into `packets`.
     // req: MUST-48, MUST-49, SHLD-22
     fn tcp_header(
         &mut self,
-        (flow, flow_label): (FlowKey, u32),
+        flow: &FlowKey,
         marks: Marks,
         dont_fragment: bool,
         packets: usize,
@@ -291,7 +285,7 @@ impl Stack {
             traffic_class: marks.traffic_class,
             ident,
             dont_fragment,
-            flow_label,
+            flow_label: self.secret.flow_label(flow, IpProtocol::Tcp),
         }
     }
 

@@ -18,7 +18,6 @@ use crate::tcp::handshake::{Agreed, Answer, Origin, Request};
 use crate::tcp::reset;
 use crate::tcp::segment::{self, Flags, Segment, SegmentError};
 use crate::tcp::seq::Seq;
-use smoltcp::wire::IpProtocol;
 use std::net::{IpAddr, SocketAddr};
 use txbuf::{Packet, Span};
 
@@ -385,7 +384,6 @@ impl Stack {
             receive_mss: segment_size(interface_mtu, remote),
             dont_fragment: path.dont_fragment,
             timestamp_offset: self.secret.timestamp_offset(&key),
-            flow_label: self.secret.flow_label(&key, IpProtocol::Tcp),
         }
     }
 

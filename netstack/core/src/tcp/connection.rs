@@ -80,8 +80,6 @@ impl TimestampState {
 pub(crate) struct Connection {
     pub(crate) state: State,
     pub(crate) flow: FlowKey,
-    /// As [`Origin::flow_label`].
-    pub(crate) flow_label: u32,
     pub(crate) snd: Sender,
     pub(crate) rcv: Receiver,
     pub(crate) timers: Timers,
@@ -208,7 +206,6 @@ impl Connection {
         Connection {
             state: State::SynSent,
             flow: origin.flow,
-            flow_label: origin.flow_label,
             snd,
             rcv: Receiver::new(irs, window, our_scale, receive_buffer),
             timers: Timers::default(),

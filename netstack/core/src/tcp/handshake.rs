@@ -29,8 +29,6 @@ pub(crate) struct Origin {
     // req: MUST-67, RFC1191-08, RFC2923-04
     pub(crate) receive_mss: u16,
     pub(crate) timestamp_offset: u32,
-    /// Of all its packets, if they are of IPv6.
-    pub(crate) flow_label: u32,
     /// Whether the path takes packets that forbid fragmentation.
     pub(crate) dont_fragment: bool,
 }

@@ -19,7 +19,6 @@ fn origin(secret: &Secret, now: Instant, flow: FlowKey) -> Origin {
         mss: 1460,
         receive_mss: 1460,
         timestamp_offset: secret.timestamp_offset(&flow),
-        flow_label: 0,
         dont_fragment: true,
     }
 }
