@@ -21,7 +21,15 @@ rules! {
 #[derive(Default)]
 pub(super) struct State {
     /// The last packet of each side that a timer sent.
-    timed: [Option<u64>; 2],
+    timed: [Option<Timed>; 2],
+}
+
+/// A packet that a timer sent.
+#[derive(Clone, Copy)]
+struct Timed {
+    packet: u64,
+    /// How long nobody had sent anything: what is sent in between, a probe for instance, starts the timer anew.
+    silence: u64,
 }
 
 impl State {
@@ -76,7 +84,10 @@ impl State {
             }
         }
         if judge_timer(view, again, self.timed[view.facts.me], out) {
-            self.timed[view.facts.me] = Some(number);
+            self.timed[view.facts.me] = Some(Timed {
+                packet: number,
+                silence: silence(view),
+            });
         }
     }
 
@@ -122,18 +133,21 @@ fn judge_id(view: &View<'_, '_>, out: &mut Out) {
 
 /// Whether something is sent again after a silence of both sides.
 pub(super) fn is_after_silence(view: &View<'_, '_>, again: Retransmission) -> bool {
-    let quiet = [view.me().last, view.peer().last]
-        .iter()
-        .flatten()
-        .all(|last| view.now().saturating_sub(last.time) >= MIN_RTO);
-    quiet && again.since >= MIN_RTO
+    silence(view) >= MIN_RTO && again.since >= MIN_RTO
+}
+
+/// For how long neither side has sent anything.
+fn silence(view: &View<'_, '_>) -> u64 {
+    let last = [view.me().last, view.peer().last].into_iter().flatten();
+    let since = last.map(|last| view.now().saturating_sub(last.time));
+    since.min().unwrap_or(u64::MAX)
 }
 
 /// What is sent again after a silence, so by a timer; says whether it is. `before` is what one sent last.
 fn judge_timer(
     view: &View<'_, '_>,
     again: Retransmission,
-    before: Option<u64>,
+    before: Option<Timed>,
     out: &mut Out,
 ) -> bool {
     let (mine, numbers) = (view.me(), &[view.number(), again.last_packet]);
@@ -156,10 +170,11 @@ fn judge_timer(
         );
     }
     // The first gap may be that of a probe, and other gaps those of acknowledgements.
+    let before = before.filter(|before| before.packet == again.last_packet);
     if is_timer
         && again.times >= 3
-        && before == Some(again.last_packet)
-        && again.since < again.gap.min(40 * SEC) / 2 * 3
+        && let Some(before) = before
+        && again.since < again.gap.min(before.silence).min(40 * SEC) / 2 * 3
     {
         out.add(
             &NOT_DOUBLED,
@@ -169,7 +184,7 @@ fn judge_timer(
                 "sent for the {}th time after {:.0} ms, the time before after {:.0}",
                 again.times + 1,
                 ms(again.since),
-                ms(again.gap)
+                ms(again.gap.min(before.silence))
             ),
         );
     }
