@@ -24,8 +24,6 @@ use txbuf::{Account, Completions};
 pub(super) struct TcpSocket {
     pub(super) connection: Connection,
     pub(super) iface: IfaceId,
-    /// The listener in whose accept queue the connection waits.
-    pub(super) waits_in: Option<SocketId>,
     /// Whether it stands in its interface's ready list.
     pub(super) ready: bool,
     /// Whether its application knows IPv4 addresses in mapped form.
@@ -35,11 +33,10 @@ pub(super) struct TcpSocket {
 }
 
 impl TcpSocket {
-    pub(super) fn new(connection: Connection, iface: IfaceId, waits_in: Option<SocketId>) -> Self {
+    pub(super) fn new(connection: Connection, iface: IfaceId) -> Self {
         TcpSocket {
             connection,
             iface,
-            waits_in,
             ready: false,
             dual: false,
             marks: Marks::default(),

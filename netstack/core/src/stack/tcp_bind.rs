@@ -158,7 +158,7 @@ impl Stack {
         dual: bool,
     ) {
         let key = connection.flow;
-        let mut tcp = TcpSocket::new(connection, iface, None);
+        let mut tcp = TcpSocket::new(connection, iface);
         tcp.dual = dual;
         if let Some(holder) = self.ports.tcp.holder_mut(key.local().port(), socket) {
             holder.address = key.local().ip();

@@ -57,7 +57,8 @@ impl Stack {
         Ok(holder.id)
     }
 
-    /// Takes the connection that has waited longest.
+    /// Takes the connection that has waited longest. It may be over already: what its peer sent before it reset it can be
+    /// read, and then the error.
     ///
     /// # Errors
     ///
@@ -75,10 +76,12 @@ impl Stack {
             .table
             .tcp_and_pending(id)
             .ok_or(AcceptError::WouldBlock)?;
-        tcp.waits_in = None;
         let remote = shown(tcp.connection.flow.remote(), tcp.dual);
         if tcp.connection.rcv.queued() > 0 || tcp.connection.at_end() {
             self.events.push(id, pending, News::READABLE);
+        }
+        if tcp.connection.state == TcpState::Closed {
+            self.events.push(id, pending, News::CLOSED);
         }
         Ok((id, remote))
     }
@@ -210,7 +213,6 @@ impl Stack {
         if tcp.connection.is_orphan() {
             return;
         }
-        tcp.waits_in = None;
         let in_time_wait = tcp.connection.state == TcpState::TimeWait;
         let crowded = self.table.orphans >= self.tcp_config.orphans && !in_time_wait;
         self.counters.tcp.orphans_reset += u64::from(crowded);
@@ -242,15 +244,12 @@ impl Stack {
         }
     }
 
-    /// Resets connections whose handle is gone and whose peer is not done, whatever they still have to deliver: before a
-    /// stack ends, so that no peer goes on with one that nobody knows any more.
+    /// Resets connections whose handle is gone and that still have something to deliver: before a stack ends, so that no
+    /// peer waits for what does not come. A peer that has all is left to read it, which a reset might keep it from.
     pub fn abort_closing(&mut self, now: Instant) {
         self.tell_time(now);
         for id in self.table.ids() {
-            let closing = self.table.tcp(id).is_ok_and(|tcp| {
-                tcp.connection.is_orphan() && tcp.connection.state != TcpState::TimeWait
-            });
-            if closing {
+            if self.is_closing(id) {
                 self.reset_connection(now, id);
                 self.settle(id);
             }
@@ -279,16 +278,17 @@ impl Stack {
     /// Connections whose handle is gone and that still have something to deliver: data or a FIN that
     /// is not acknowledged. What waits for old segments to die is not counted.
     pub fn closing(&self) -> usize {
-        let busy = |id: &SocketId| {
-            self.table.tcp(*id).is_ok_and(|tcp| {
-                tcp.connection.is_orphan() && !tcp.connection.snd.fin_acknowledged()
-            })
-        };
         if self.table.orphans == 0 {
-            0
-        } else {
-            self.table.ids().iter().filter(|id| busy(id)).count()
+            return 0;
         }
+        let ids = self.table.ids();
+        ids.iter().filter(|id| self.is_closing(**id)).count()
+    }
+
+    fn is_closing(&self, id: SocketId) -> bool {
+        self.table
+            .tcp(id)
+            .is_ok_and(|tcp| tcp.connection.is_orphan() && !tcp.connection.snd.fin_acknowledged())
     }
 
     /// What can be done with the socket right now.

@@ -231,16 +231,16 @@ impl Stack {
         id
     }
 
-    /// Puts a new connection into the tables.
+    /// Puts a new connection into the tables; one that a peer opened has something of its listener.
     pub(super) fn add_connection(
         &mut self,
         connection: Connection,
         iface: IfaceId,
-        waits_in: Option<SocketId>,
+        listener: Option<SocketId>,
     ) -> SocketId {
         let key = connection.flow;
-        let mut tcp = TcpSocket::new(connection, iface, waits_in);
-        if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
+        let mut tcp = TcpSocket::new(connection, iface);
+        if let Some(Ok(listener)) = listener.map(|id| self.table.listener_mut(id)) {
             tcp.dual = listener.dual;
             tcp.marks = listener.marks;
         }
@@ -466,25 +466,20 @@ impl Stack {
         }
     }
 
-    /// A connection is over: its four-tuple is free; it goes altogether when nobody holds it.
+    /// A connection is over: its four-tuple is free. It goes altogether when its handle is gone; one that waits to be
+    /// accepted waits on.
     pub(super) fn finish(&mut self, id: SocketId) {
         let Ok(tcp) = self.table.tcp_mut(id) else {
             return;
         };
         let flow = tcp.connection.flow;
-        let waits_in = tcp.waits_in;
-        let unheld = tcp.connection.is_orphan() || waits_in.is_some();
+        let unheld = tcp.connection.is_orphan();
         self.schedule.disarm(&mut tcp.scheduled);
         self.table.clear_flow(&flow, Flow::Connection(id));
         // It has a port of its own if it was bound.
         self.ports.tcp.release(flow.local().port(), id);
-        if let Some(Ok(listener)) = waits_in.map(|listener| self.table.listener_mut(listener)) {
-            listener.forget(id);
-        }
         if unheld {
             self.table.remove(id);
-        }
-        if unheld && waits_in.is_none() {
             self.table.orphans -= 1;
         }
     }

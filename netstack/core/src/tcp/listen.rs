@@ -4,7 +4,7 @@ use super::cookie;
 use crate::Instant;
 use crate::ip::output::Marks;
 use crate::socket::SocketId;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// What a listener holds. Half-open connections themselves stand in the stack's table; here they are
@@ -22,10 +22,9 @@ pub(crate) struct Listener {
     syn_backlog: usize,
     /// Half-open connections.
     half_open: usize,
-    /// Connections that wait to be accepted, and some that ended before.
+    /// Connections that wait to be accepted. One that the peer resets meanwhile waits on, as with Linux: what came before
+    /// the reset is the application's, and so is the error.
     ready: VecDeque<SocketId>,
-    /// The latter: fewer than half, so that each is looked for once, and not among all at its end.
-    ended: BTreeSet<SocketId>,
     /// Until when SYN cookies that were handed out may come back.
     cookies_until: Option<Instant>,
     /// The most connections whose SYN brought data and whose handshake is not through (RFC 7413, 5.1), and how many
@@ -50,7 +49,6 @@ impl Listener {
             syn_backlog: syn_backlog.clamp(backlog, 65_535),
             half_open: 0,
             ready: VecDeque::new(),
-            ended: BTreeSet::new(),
             cookies_until: None,
             early_most: 0,
             early: 0,
@@ -60,7 +58,7 @@ impl Listener {
 
     /// How many connections wait to be accepted, and how many may.
     pub(crate) fn backlog(&self) -> (usize, usize) {
-        (self.waiting(), self.backlog)
+        (self.ready.len(), self.backlog)
     }
 
     /// Changes both limits, as [`new`](Self::new) sets them.
@@ -125,7 +123,7 @@ impl Listener {
 
     /// Whether the accept queue is full: then no handshake is begun or ended.
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting() >= self.backlog
+        self.ready.len() >= self.backlog
     }
 
     /// A SYN was remembered.
@@ -145,33 +143,11 @@ impl Listener {
 
     /// The connection that waits longest.
     pub(crate) fn pop(&mut self) -> Option<SocketId> {
-        loop {
-            let id = self.ready.pop_front()?;
-            if !self.ended.remove(&id) {
-                return Some(id);
-            }
-        }
+        self.ready.pop_front()
     }
 
     /// Whether a connection waits.
     pub(crate) fn has_ready(&self) -> bool {
-        self.waiting() > 0
-    }
-
-    /// Takes `id`, which waits, out of the queue: it ended before it was accepted.
-    pub(crate) fn forget(&mut self, id: SocketId) {
-        self.ended.insert(id);
-        if 2 * self.ended.len() >= self.ready.len() {
-            let ended = core::mem::take(&mut self.ended);
-            self.ready.retain(|waiting| !ended.contains(waiting));
-        }
-    }
-
-    /// How many connections wait.
-    fn waiting(&self) -> usize {
-        self.ready.len().saturating_sub(self.ended.len())
+        !self.ready.is_empty()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -106,6 +106,28 @@ impl Maker<'_> {
         Ok(client)
     }
 
+    /// A listener, where a connection waits that its peer reset after `data`, and after its end if `ends`.
+    fn reset_before_accepted(&mut self, data: &[u8], ends: bool) -> Result<i32> {
+        let listener = self.listener(V4)?;
+        let client = self.host.socket(V4, STREAM, 0)?;
+        let to = self.local(V4, 0);
+        let _ = self.host.connect(client, &to);
+        if !data.is_empty() {
+            self.host.send(client, data, 0, None)?;
+        }
+        if ends {
+            self.host.shutdown(client, libc::SHUT_WR)?;
+        }
+        reset(self.host, client)?;
+        Ok(listener)
+    }
+
+    fn accepted_after_reset(&mut self, data: &[u8], ends: bool) -> Result<i32> {
+        let listener = self.reset_before_accepted(data, ends)?;
+        self.others.push(listener);
+        self.host.accept(listener)
+    }
+
     fn refused(&mut self) -> Result<i32> {
         let fd = self.host.socket(V4, STREAM, 0)?;
         let to = self.local(V4, 0);
@@ -144,6 +166,10 @@ pub(crate) static STATES: &[State] = &[
         m.others.push(client);
         Ok(listener)
     }),
+    ("tcp listening, one waits that is reset", |m| m.reset_before_accepted(b"", false)),
+    ("tcp reset before it was accepted", |m| m.accepted_after_reset(b"", false)),
+    ("tcp data and a reset before it was accepted", |m| m.accepted_after_reset(b"hello", false)),
+    ("tcp data, the end and a reset before it was accepted", |m| m.accepted_after_reset(b"hello", true)),
     ("tcp no longer listening", |m| {
         let listener = m.listener(V4)?;
         m.host.shutdown(listener, libc::SHUT_RDWR)?;

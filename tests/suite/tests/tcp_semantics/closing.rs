@@ -197,6 +197,26 @@ fn an_abort_resets_at_once() {
 }
 
 #[test]
+fn the_end_of_a_stack_resets_who_waits_for_more_and_leaves_who_has_all() {
+    for has_all in [false, true] {
+        let mut remote = established();
+        let host = &mut remote.lab.host;
+        host.stack.close(remote.lab.now, remote.socket);
+        let fin = remote.one();
+        if has_all {
+            remote.acknowledge(&fin);
+        }
+        assert_eq!(remote.lab.host.stack.closing(), usize::from(!has_all));
+        remote.lab.host.stack.abort_closing(remote.lab.now);
+        if has_all {
+            remote.nothing();
+        } else {
+            assert!(remote.one().has(RST));
+        }
+    }
+}
+
+#[test]
 fn a_shut_reading_side_throws_data_away_and_acknowledges_it() {
     let mut remote = established();
     remote

@@ -1,7 +1,7 @@
 //! Listeners that take data with SYNs (RFC 7413).
 
 use core::time::Duration;
-use netstack_core::{FastOpen, SocketId, SocketOption, TcpConfig, TcpState};
+use netstack_core::{ConnectionError, FastOpen, SocketId, SocketOption, TcpConfig, TcpState};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
@@ -283,7 +283,11 @@ fn a_syn_ack_that_is_not_answered_comes_again_plain_and_at_last_no_more() {
         early += usize::from(segment == Tcp { ..syn_ack.clone() });
     }
     assert_eq!((plain, early), (5, 5));
-    assert!(lab.host.stack.tcp_accept(listener).is_err(), "it is gone");
+    let (socket, _) = lab.host.stack.tcp_accept(listener).expect("its data");
+    let mut read = || calls::read(&mut lab.host.stack, socket, 100);
+    assert_eq!(read().as_deref(), Ok(&b"data"[..]));
+    assert_eq!(read(), Err(ConnectionError::TimedOut.into()));
+    lab.host.stack.close(lab.now, socket);
     assert_eq!(lab.host.stack.tcp_connections().count(), 0);
 }
 

@@ -1,7 +1,7 @@
 //! Listeners: half-open connections and the backlog.
 
 use core::time::Duration;
-use netstack_core::{AcceptError, SocketId, TcpConfig, TcpState};
+use netstack_core::{AcceptError, ConnectionError, RecvError, SocketId, TcpConfig, TcpState};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
@@ -152,24 +152,35 @@ fn a_full_accept_queue_holds_handshakes_up_and_recovers() {
 }
 
 #[test]
-fn a_connection_that_is_reset_before_it_is_accepted_is_gone() {
+fn a_connection_that_is_reset_before_it_is_accepted_waits_on_with_its_data() {
     let (mut lab, listener) = listening(2);
-    for port in [1000, 1001, 1002, 1003] {
-        let syn_ack = syn(&mut lab, port).expect("room, because nothing waits");
-        lab.inject(&Remote::third(&syn_ack, b"").to_packet());
-        lab.inject(
-            &Tcp {
-                flags: RST,
-                ..Remote::third(&syn_ack, b"")
-            }
-            .to_packet(),
-        );
+    for port in [1000, 1001] {
+        let syn_ack = syn(&mut lab, port).expect("a SYN-ACK");
+        let data = Remote::third(&syn_ack, b"data");
+        lab.inject(&data.to_packet());
+        let reset = Tcp {
+            flags: RST,
+            seq: data.seq.wrapping_add(4),
+            payload: Vec::new(),
+            ..data
+        };
+        lab.inject(&reset.to_packet());
+    }
+    assert_eq!(syn(&mut lab, 1002), None, "two wait");
+    for port in [1000, 1001] {
+        let (socket, from) = lab.host.stack.tcp_accept(listener).expect("one");
+        assert_eq!(from, client(port));
+        let mut read = || calls::read(&mut lab.host.stack, socket, 100);
+        assert_eq!(read().as_deref(), Ok(&b"data"[..]));
+        assert_eq!(read(), Err(RecvError::Connection(ConnectionError::Reset)));
+        lab.host.stack.close(lab.now, socket);
     }
     assert_eq!(
         lab.host.stack.tcp_accept(listener),
         Err(AcceptError::WouldBlock)
     );
     assert_eq!(lab.host.stack.tcp_connections().count(), 0);
+    assert!(syn(&mut lab, 1003).is_some(), "and there is room again");
 }
 
 #[test]
