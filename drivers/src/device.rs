@@ -66,6 +66,16 @@ pub trait Device: Send {
     /// The device is unusable: it is down, or was deleted. Packets that were not sent stay in `from`.
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize>;
 
+    /// As [`transmit`](Device::transmit), for segments that an [`Edge`](crate::Edge) has cut and summed. Their payload was
+    /// read for that, so that a device may copy each into one piece, if one piece leaves sooner than several.
+    ///
+    /// # Errors
+    ///
+    /// As [`transmit`](Device::transmit).
+    fn transmit_summed(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        self.transmit(from)
+    }
+
     /// Says that what comes is only carried on: from now on a received packet may have every byte in its payload, and
     /// who wants to see its headers pulls them. A device for which that is not cheaper does nothing.
     fn receive_whole(&mut self) {}
@@ -92,6 +102,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         (**self).transmit(from)
+    }
+
+    fn transmit_summed(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        (**self).transmit_summed(from)
     }
 
     fn receive_whole(&mut self) {

@@ -137,7 +137,11 @@ impl<D: Device> Edge<D> {
                 return Ok(self.drop_front(from, error));
             }
             let made = self.outgoing.len();
-            let result = self.inner.transmit(&mut self.outgoing);
+            let result = if complete {
+                self.inner.transmit_summed(&mut self.outgoing)
+            } else {
+                self.inner.transmit(&mut self.outgoing)
+            };
             let unsent = self.outgoing.len();
             self.counters.segments += (made - unsent) as u64;
             if unsent == 0 && cutter.is_finished() {

@@ -39,8 +39,9 @@ pub(crate) use outgoing::Outgoing;
 /// fit a packet's header area are copied there and hold no pool memory. When the pool is at its cap, small packets (acknowledgements above all) are still
 /// received, and others are dropped and counted.
 ///
-/// What is sent is written from where it lies, lent memory too, which is not looked at here; a payload of more than 30
-/// pieces is copied together before. What lies in the memory of a device is dropped and counted.
+/// What is sent is written from where it lies, lent memory too, which is not looked at here. Three kinds of packets are
+/// copied into one piece before, which takes less than the kernel takes for several: those that fit a packet's header
+/// area, those of more than 30 pieces, and segments of up to 2 KiB whose payload was just read to be summed. What lies in the memory of a device is dropped and counted.
 ///
 /// With offload (`TunConfig::offload`) what the kernel would cut and sum it leaves alone, in both directions: neither
 /// side touches payload but for the one copy at the device. The pool's segments must then be of 128 KiB at
@@ -146,6 +147,10 @@ impl Device for Tun {
 
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         self.channel.transmit(from)
+    }
+
+    fn transmit_summed(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        self.channel.transmit_joined(from)
     }
 
     fn receive_whole(&mut self) {

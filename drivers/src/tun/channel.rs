@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use txbuf::{Offloads, Pool};
 
 use super::backend::Batches;
+use super::batch::Places;
 use super::kind::{ETHERNET, LinkKind};
 use super::offload::Agreement;
 use super::open::{self, TunConfig};
@@ -43,6 +44,7 @@ pub(crate) struct Channel {
     /// many pieces or few bytes in some.
     pub(super) scratch: Box<[u8]>,
     pub(super) batches: Batches,
+    pub(super) places: Places,
     pub(crate) counters: DeviceCounters,
 }
 
@@ -117,6 +119,7 @@ impl Channel {
             reader: Reader::new(pool),
             scratch,
             batches,
+            places: Places::default(),
             counters: DeviceCounters::default(),
         })
     }

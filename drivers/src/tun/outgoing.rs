@@ -1,7 +1,7 @@
 //! What leaves by a channel: what stands in front of each packet, and what cannot leave.
 
 use arrayvec::ArrayVec;
-use txbuf::{Checksum, Packet, RawExtent, Span};
+use txbuf::{Checksum, Packet, RawExtent, Span, Unreadable};
 
 use super::channel::{Channel, FRONT};
 use super::kind::ETHERNET;
@@ -72,24 +72,52 @@ pub(super) enum Refusal {
     TooBig,
 }
 
-/// Why a payload cannot be written from where it lies.
+/// Copies `front` and `packet` to the beginning of `place`, which has room for both.
+///
+/// # Errors
+///
+/// Payload that the CPU may not read.
+pub(super) fn join<'a>(
+    place: &'a mut [u8],
+    front: &[u8],
+    packet: &Packet,
+) -> Result<&'a [u8], Unreadable> {
+    let whole = &mut place[..front.len() + packet.len()];
+    let (before, rest) = whole.split_at_mut(front.len());
+    before.copy_from_slice(front);
+    packet.copy_to(0, rest)?;
+    Ok(whole)
+}
+
+/// Why a payload is not written from where it lies.
 pub(super) enum Obstacle {
-    /// It has more pieces than one call takes: they are copied together.
-    TooMany,
+    /// To copy it together is quicker, or it has more pieces than one call takes.
+    Joined,
     Unreadable,
 }
 
-/// The pieces of the payload by address: what is lent is never looked at here, only handed to the kernel.
+/// The pieces of the payload by address: what is lent is never looked at here, only handed to the kernel. A packet that
+/// is more than one piece, with `prefix` bytes in front of it, is to be joined if it has up to `joined` bytes.
 pub(super) fn raw_payload(
     packet: &Packet,
+    prefix: usize,
+    joined: usize,
 ) -> Result<ArrayVec<RawExtent<'_>, { sys::EXTENTS }>, Obstacle> {
+    let pieces = [
+        prefix > 0,
+        !packet.headers().is_empty(),
+        packet.span().is_some(),
+    ];
+    if packet.len() <= joined && pieces.into_iter().filter(|is_there| *is_there).count() > 1 {
+        return Err(Obstacle::Joined);
+    }
     let mut raw = ArrayVec::new();
     for extent in packet.span().into_iter().flat_map(Span::extents) {
         let Ok(extent) = extent.raw() else {
             return Err(Obstacle::Unreadable);
         };
         if raw.try_push(extent).is_err() {
-            return Err(Obstacle::TooMany);
+            return Err(Obstacle::Joined);
         }
     }
     Ok(raw)

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 
 use rustix::io::Errno;
-use txbuf::INLINE_MAX;
+use txbuf::{INLINE_MAX, Unreadable};
 
-use super::batch::Sent;
-use super::channel::Channel;
-use super::outgoing::{Obstacle, Outgoing, Refusal, raw_payload};
+use super::batch::{PLACE, Sent};
+use super::channel::{Channel, FRONT};
+use super::outgoing::{Obstacle, Outgoing, Refusal, join, raw_payload};
 use crate::sys;
 
 impl Channel {
@@ -19,14 +19,32 @@ impl Channel {
     ///
     /// As for [`Device::transmit`](crate::Device::transmit).
     pub(crate) fn transmit<P: Outgoing>(&mut self, from: &mut VecDeque<P>) -> io::Result<usize> {
+        self.send(from, INLINE_MAX)
+    }
+
+    /// As [`transmit`](Channel::transmit), for packets whose payload is in the CPU's cache: copied together, they are
+    /// written as one piece.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Device::transmit`](crate::Device::transmit).
+    pub(super) fn transmit_joined<P: Outgoing>(
+        &mut self,
+        from: &mut VecDeque<P>,
+    ) -> io::Result<usize> {
+        self.send(from, PLACE - FRONT)
+    }
+
+    /// Sends from the front of `from`, packets of up to `joined` bytes in one piece.
+    fn send<P: Outgoing>(&mut self, from: &mut VecDeque<P>, joined: usize) -> io::Result<usize> {
         let mut taken = 0;
         while !from.is_empty() {
             let Sent {
                 taken: more,
                 stopped,
-            } = match self.write_batch(from) {
+            } = match self.write_batch(from, joined) {
                 Some(sent) => sent,
-                None => self.write_front(from),
+                None => self.write_front(from, joined),
             };
             taken += more;
             match stopped {
@@ -42,8 +60,10 @@ impl Channel {
     }
 
     /// Sends the first packet of `from`.
-    fn write_front<P: Outgoing>(&mut self, from: &mut VecDeque<P>) -> Sent {
-        let result = from.front().map(|outgoing| self.write_packet(outgoing));
+    fn write_front<P: Outgoing>(&mut self, from: &mut VecDeque<P>, joined: usize) -> Sent {
+        let result = from
+            .front()
+            .map(|outgoing| self.write_packet(outgoing, joined));
         match result {
             None => Sent::default(),
             Some(Ok(Written::Sent | Written::Dropped)) => {
@@ -60,7 +80,7 @@ impl Channel {
         }
     }
 
-    fn write_packet(&mut self, outgoing: &impl Outgoing) -> Result<Written, Errno> {
+    fn write_packet(&mut self, outgoing: &impl Outgoing, joined: usize) -> Result<Written, Errno> {
         let packet = outgoing.packet();
         let length = packet.len();
         match self.refusal(packet) {
@@ -75,27 +95,14 @@ impl Channel {
             None => {}
         }
         let (header, prefix) = self.front_of(outgoing);
-        // The kernel takes longer to follow pieces than it takes here to join so few bytes.
-        let pieces = match raw_payload(packet) {
-            Ok(extents) if length > INLINE_MAX || prefix == 0 && extents.is_empty() => {
-                Some(extents)
-            }
-            Ok(_) | Err(Obstacle::TooMany) => None,
+        let front = &header[..prefix];
+        let written = match raw_payload(packet, prefix, joined) {
+            Ok(extents) => sys::write_extents(self.fd.as_fd(), [front, packet.headers()], &extents),
+            Err(Obstacle::Joined) => match join(&mut self.scratch, front, packet) {
+                Ok(whole) => rustix::io::write(&self.fd, whole),
+                Err(Unreadable) => return Ok(self.unreadable()),
+            },
             Err(Obstacle::Unreadable) => return Ok(self.unreadable()),
-        };
-        let written = match pieces {
-            Some(extents) => {
-                let front = [&header[..prefix], packet.headers()];
-                sys::write_extents(self.fd.as_fd(), front, &extents)
-            }
-            None => {
-                let whole = &mut self.scratch[..prefix + length];
-                whole[..prefix].copy_from_slice(&header[..prefix]);
-                if packet.copy_to(0, &mut whole[prefix..]).is_err() {
-                    return Ok(self.unreadable());
-                }
-                rustix::io::write(&self.fd, whole)
-            }
         };
         match written {
             Ok(_) => {

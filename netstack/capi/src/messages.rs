@@ -194,7 +194,11 @@ pub(crate) fn ioctl(
     arg: Place<c_int>,
 ) -> Result<(), Errno> {
     let argument = match request {
-        libc::FIONBIO => arg.read()?,
+        libc::FIONBIO => {
+            // Whether there is such a descriptor is said first.
+            on.sockets.is_nonblocking(fd)?;
+            arg.read()?
+        }
         _ => 0,
     };
     match on.sockets.ioctl(on.now, fd, request, argument)? {

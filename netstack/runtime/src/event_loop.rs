@@ -26,6 +26,9 @@ use crate::sleep::sleep;
 /// How soon to offer packets again to a shard that had no room for more.
 const STRAY_RETRY: Duration = Duration::from_millis(1);
 
+/// How old what is said of the interfaces may get while there is work. A loop that has none says it as it is.
+const TELL_EVERY: Duration = Duration::from_millis(10);
+
 /// The loop and what it alone touches.
 pub(crate) struct EventLoop<D: Driven> {
     shared: Arc<Shared<D>>,
@@ -36,6 +39,8 @@ pub(crate) struct EventLoop<D: Driven> {
     after: Afterwards,
     /// How long to watch the devices before sleeping.
     busy_poll: Duration,
+    /// When to say again how the interfaces do.
+    told_until: Instant,
     /// As the last turn, sleep or look at the devices had it.
     now: Instant,
 }
@@ -66,6 +71,7 @@ impl<D: Driven> EventLoop<D> {
             mail,
             after: Afterwards::default(),
             busy_poll,
+            told_until: now,
             now,
         }
     }
@@ -76,8 +82,12 @@ impl<D: Driven> EventLoop<D> {
         let last_words = LastWords(Arc::clone(&self.shared));
         // Whether the devices were read already.
         let mut fed = false;
+        // Where a packet that came alone was answered at once, the next one, which follows from the answer, comes alone
+        // too: to look for a second would keep it waiting.
+        let mut most = usize::MAX;
         let finished = loop {
-            let received = fed || self.receive(usize::MAX);
+            let received = fed || self.receive(most);
+            let alone = self.ports.iter().all(Port::has_one_at_most);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
                 // after it was read ends the sleep.
@@ -86,6 +96,9 @@ impl<D: Driven> EventLoop<D> {
             let turn = self.turn();
             self.after.run();
             let sent = self.transmit();
+            if received {
+                most = if alone && sent { 1 } else { usize::MAX };
+            }
             fed = match turn {
                 Turn::Ended(finished) => break finished,
                 Turn::Idle(wake_at) if !received && !sent => self.rest(wake_at),
@@ -148,10 +161,15 @@ impl<D: Driven> EventLoop<D> {
             worked |= state.driven.stop(now);
         }
         worked |= state.driven.hear(now, &mut self.after);
-        for (port, status) in self.ports.iter_mut().zip(&mut state.interfaces) {
+        for port in &mut self.ports {
             let id = port.id();
             worked |= port.pull(|| state.driven.stack_mut().poll_transmit(now, id));
-            port.refresh(status);
+        }
+        if !worked || self.told_until <= now {
+            self.told_until = now + TELL_EVERY;
+            for (port, status) in self.ports.iter().zip(&mut state.interfaces) {
+                port.refresh(status);
+            }
         }
         if let Some(mail) = &self.mail {
             worked |= mail.collect(state.driven.stack_mut());

@@ -2,11 +2,9 @@
 //! one message, as it is for Linux, whose `sendmsg` waits itself.
 
 use netstack_core::{SocketId, StampRequest};
-use txbuf::{IovIter, Token};
+use txbuf::Token;
 
-use crate::files::Object;
-use crate::send::MessageHead;
-use crate::{Errno, Sockets};
+use crate::Sockets;
 
 /// What is known of a message of which a part is sent.
 #[derive(Debug, Default)]
@@ -18,29 +16,6 @@ pub struct Parts {
 }
 
 impl Sockets {
-    /// As [`sendmsg`](Self::sendmsg), of what is left of a message whose earlier `parts` are sent. Its number on the error
-    /// queue and the times that are told of it (`MSG_ZEROCOPY`, `SO_TIMESTAMPING`) are of the whole, once [`end_message`]
-    /// says that no more of it comes.
-    ///
-    /// # Errors
-    ///
-    /// As Linux has them. Nothing was taken.
-    ///
-    /// [`end_message`]: Self::end_message
-    pub fn sendmsg_part(
-        &mut self,
-        fd: i32,
-        from: &mut IovIter<'_>,
-        head: &MessageHead<'_>,
-        flags: i32,
-        parts: &mut Parts,
-    ) -> Result<usize, Errno> {
-        match &self.files.get(fd)?.object {
-            Object::Stream(_) => self.send_stream(fd, from, head, flags, parts),
-            _ => self.sendmsg(fd, from, head, flags),
-        }
-    }
-
     /// No more is sent of a message: all of it is, or no more could be.
     pub fn end_message(&mut self, parts: Parts) {
         if let Some((id, request, written)) = parts.stamp {

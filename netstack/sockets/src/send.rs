@@ -50,20 +50,36 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
+        let mut whole = Parts::default();
+        let sent = self.sendmsg_part(fd, from, head, flags, &mut whole);
+        self.end_message(whole);
+        sent
+    }
+
+    /// As [`sendmsg`](Self::sendmsg), of what is left of a message whose earlier `parts` are sent. On a stream its number on
+    /// the error queue and the times that are told of it (`MSG_ZEROCOPY`, `SO_TIMESTAMPING`) are of the whole, once
+    /// [`end_message`](Self::end_message) says that no more of it comes.
+    ///
+    /// # Errors
+    ///
+    /// As Linux has them. Nothing was taken.
+    pub fn sendmsg_part(
+        &mut self,
+        fd: i32,
+        from: &mut IovIter<'_>,
+        head: &MessageHead<'_>,
+        flags: i32,
+        parts: &mut Parts,
+    ) -> Result<usize, Errno> {
         match &self.files.get(fd)?.object {
-            Object::Stream(_) => {
-                let mut whole = Parts::default();
-                let sent = self.send_stream(fd, from, head, flags, &mut whole);
-                self.end_message(whole);
-                sent
-            }
+            Object::Stream(_) => self.send_stream(fd, from, head, flags, parts),
             Object::Datagram(_) => self.send_datagram(fd, from, head, flags),
             Object::Packet(_) => self.send_packet(fd, from, head),
             Object::Epoll(_) => Err(Errno::ENOTSOCK),
         }
     }
 
-    pub(crate) fn send_stream(
+    fn send_stream(
         &mut self,
         fd: i32,
         from: &mut IovIter<'_>,

@@ -7,7 +7,7 @@ use txbuf::{Chain, Ledger, Packet, Pool};
 
 use super::super::tests::configured;
 use super::super::{Backend, Tun, TunConfig};
-use super::Batches;
+use super::{Batches, PLACE};
 use crate::Device;
 use crate::netlink::Netns;
 use crate::testing::{Spec, netns_or_skip, pool, udp};
@@ -27,7 +27,7 @@ fn received(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
     socket
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
-    let mut buffer = [0; 2000];
+    let mut buffer = [0; 10_000];
     (0..count)
         .map(|_| {
             let length = socket.recv(&mut buffer).unwrap();
@@ -73,6 +73,50 @@ fn batches_arrive_whole_and_in_order_by_either_backend() {
         let by_ring = matches!(tun.channel.batches, Batches::Ring(_));
         assert_eq!(by_ring, backend == Backend::Ring);
         drop((tun, arena));
+        assert_eq!(ledger.live_nodes(), 0, "{backend:?}");
+    }
+}
+
+#[test]
+fn what_was_summed_arrives_as_it_is_joined_or_too_long_to_be() {
+    let Some(netns) = netns_or_skip("what_was_summed_arrives_as_it_is_joined_or_too_long_to_be")
+    else {
+        return;
+    };
+    for backend in BACKENDS {
+        let ledger = Ledger::new();
+        let pool = pool(&ledger);
+        let config = TunConfig {
+            backend,
+            ..configured(&netns, 9000)
+        };
+        let mut tun = Tun::open(&config, &pool).unwrap();
+        let socket = netns
+            .run(|| UdpSocket::bind("0.0.0.0:2000"))
+            .unwrap()
+            .unwrap();
+        let specs: Vec<Spec> = [100, PLACE - 29, PLACE - 28, PLACE - 27, 8000, 1]
+            .into_iter()
+            .map(|payload| Spec {
+                udp: true,
+                options: 0,
+                pieces: 3,
+                ..Spec::tcp(payload, 0)
+            })
+            .collect();
+        // All in a batch, and one alone.
+        for specs in [&specs[..], &specs[..1]] {
+            let made = specs.iter().map(|spec| {
+                let mut packet = spec.build(&pool);
+                packet.complete_checksum().unwrap();
+                packet
+            });
+            let mut queue: VecDeque<Packet> = made.collect();
+            assert_eq!(tun.transmit_summed(&mut queue).unwrap(), specs.len());
+            let sent: Vec<_> = specs.iter().map(Spec::payload_bytes).collect();
+            assert_eq!(received(&socket, specs.len()), sent, "{backend:?}");
+        }
+        drop(tun);
         assert_eq!(ledger.live_nodes(), 0, "{backend:?}");
     }
 }

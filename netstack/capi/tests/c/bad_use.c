@@ -26,6 +26,8 @@ static void null_and_wild(int fd)
     IS(ns_stack_getsockopt(stack, fd, SOL_SOCKET, SO_TYPE, &value, NULL), -EFAULT);
     IS(ns_stack_getsockname(stack, fd, NULL, NULL), -EFAULT);
     IS(ns_stack_ioctl(stack, fd, SIOCINQ, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, fd, FIONBIO, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, 999, FIONBIO, NULL), -EBADF);
     IS(ns_stack_ioctl(stack, fd, 0xFFFFFFFFul, NULL), -ENOTTY);
     IS(ns_stack_sendmsg(stack, fd, NULL, 0), -EFAULT);
     IS(ns_stack_recvmsg(stack, fd, NULL, 0), -EFAULT);

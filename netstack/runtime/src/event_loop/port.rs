@@ -84,6 +84,11 @@ impl Port {
         !self.inbox.is_empty()
     }
 
+    /// Whether what was received and not yet handed over is one packet, as it was on the wire, or none.
+    pub(crate) fn has_one_at_most(&self) -> bool {
+        self.inbox.len() <= 1 && self.inbox.iter().all(|packet| packet.meta.gso.is_none())
+    }
+
     /// What was received, for the stack.
     pub(crate) fn received(&mut self) -> vec::Drain<'_, Packet> {
         self.inbox.drain(..)
