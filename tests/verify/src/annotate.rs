@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -80,7 +81,7 @@ fn copy(
     mut writer: PcapNgWriter<BufWriter<&File>>,
     failed: &dyn Fn(String) -> VerifyError,
 ) -> Result<(), VerifyError> {
-    // Interfaces are numbered anew, in the order in which packets name them.
+    // Interfaces are numbered anew: those of another section may have the same numbers.
     let mut interfaces = BTreeMap::new();
     let mut number = 0;
     loop {
@@ -90,20 +91,22 @@ fn copy(
             Step::End | Step::Damaged(_) => break,
         };
         number += 1;
-        let next = interfaces.len() as u32;
-        let interface = match interfaces.entry((captured.interface, u32::from(captured.link))) {
-            std::collections::btree_map::Entry::Occupied(known) => *known.get(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                let mut block = InterfaceDescriptionBlock::new(captured.link, 0);
+        // All that are known, whether they have packets or not: a packet of an unknown link is one of a capture only while
+        // there are others.
+        for (id, link) in captured.links() {
+            let next = interfaces.len() as u32;
+            if let Entry::Vacant(new) = interfaces.entry((id, u32::from(link))) {
+                let mut block = InterfaceDescriptionBlock::new(link, 0);
                 block.options.push(InterfaceDescriptionOption::IfTsResol(
                     InterfaceTsResolution::NANO,
                 ));
                 writer
                     .write_pcapng_block(block)
                     .map_err(|error| failed(chain(&error)))?;
-                *new.insert(next)
+                new.insert(next);
             }
-        };
+        }
+        let interface = interfaces[&(captured.interface, u32::from(captured.link))];
         let options = comments.get(&number).map_or_else(Vec::new, |comments| {
             comments
                 .iter()

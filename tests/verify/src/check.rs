@@ -157,7 +157,7 @@ impl<'o> Judge<'o> {
             now: self.now,
             timed: captured.timestamp.is_some(),
             interface: captured.interface,
-            interfaces: captured.interfaces,
+            interfaces: captured.interfaces(),
             offload: self.options.offload,
             frame,
             ip,

@@ -55,13 +55,27 @@ pub(crate) struct Captured<'a> {
     /// Since the epoch; `None` where the format keeps no time.
     pub(crate) timestamp: Option<Duration>,
     pub(crate) interface: u32,
-    /// How many interfaces the file has named so far.
-    pub(crate) interfaces: usize,
+    /// The interfaces that the file has described so far; none in a format that knows one only.
+    described: &'a [InterfaceDescriptionBlock<'static>],
     pub(crate) data: Cow<'a, [u8]>,
     pub(crate) original_len: u64,
     pub(crate) link: DataLink,
     /// What is wrong with the record, if it can be read all the same.
     pub(crate) fault: Option<String>,
+}
+
+impl Captured<'_> {
+    /// How many interfaces there are so far.
+    pub(crate) fn interfaces(&self) -> usize {
+        self.described.len().max(1)
+    }
+
+    /// The number and the link of each interface so far.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (u32, DataLink)> {
+        let only = self.described.is_empty().then_some(self.link);
+        let links = self.described.iter().map(|one| one.linktype);
+        (0..).zip(only.into_iter().chain(links))
+    }
 }
 
 /// What reading on gave.
@@ -166,7 +180,7 @@ fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captu
                 + Duration::from_nanos(u64::from(record.ts_frac) * nanoseconds),
         ),
         interface: 0,
-        interfaces: 1,
+        described: &[],
         original_len: wire.max(said).into(),
         link: header.datalink,
         data: record.data,
@@ -176,7 +190,7 @@ fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captu
 
 fn packet_of<'a>(
     block: Block<'a>,
-    interfaces: &[InterfaceDescriptionBlock<'_>],
+    interfaces: &'a [InterfaceDescriptionBlock<'static>],
 ) -> Result<Step<'a>, VerifyError> {
     let (interface, timestamp, original_len, data) = match block {
         Block::EnhancedPacket(p) => (p.interface_id, Some(p.timestamp), p.original_len, p.data),
@@ -202,7 +216,7 @@ fn packet_of<'a>(
     Ok(Step::Packet(Captured {
         timestamp,
         interface,
-        interfaces: interfaces.len(),
+        described: interfaces,
         data,
         original_len: original_len.into(),
         link: description.linktype,

@@ -89,33 +89,45 @@ fn a_copy_destroys_nothing() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 5);
 }
 
+/// A block of pcapng.
+fn block(kind: u32, body: &[u32]) -> Vec<u8> {
+    let length = body.len() as u32 * 4 + 12;
+    let words = [&[kind, length], body, &[length]].concat();
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// Two packets of these blocks are judged, and are in the copy.
+fn is_copied(blocks: &[Vec<u8>]) {
+    let section = block(0x0a0d_0d0a, &[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]);
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("file"), directory.path().join("copy"));
+    std::fs::write(&path, [section, blocks.concat()].concat()).unwrap();
+    let report = check_file(&path).unwrap();
+    assert_eq!(report.packets, 2);
+    annotate(&path, &report, &copy).unwrap();
+    assert_eq!(check_file(&copy).unwrap().packets, 2);
+}
+
 /// Seconds since 1970, of which the copy has room for some 600 years.
 #[test]
 fn a_time_that_no_copy_can_say_is_the_last_that_it_can() {
-    let block = |kind: u32, body: &[u8]| {
-        let length = (body.len() as u32 + 12).to_le_bytes();
-        [&kind.to_le_bytes()[..], &length, body, &length].concat()
-    };
-    let words = |words: &[u32]| -> Vec<u8> {
-        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-        bytes.collect()
-    };
-    let section = words(&[0x1a2b_3c4d, 1, u32::MAX, u32::MAX]);
     // Raw IP; the option says that times are in seconds.
-    let interface = words(&[101, 0, 0x0001_0009, 0, 0]);
-    let packet = words(&[0, 4000, 0, 4, 4, 0]);
-    let file = [
-        block(0x0a0d_0d0a, &section),
-        block(1, &interface),
-        block(6, &packet),
-    ];
-    let directory = tempfile::tempdir().unwrap();
-    let (path, copy) = (directory.path().join("late"), directory.path().join("copy"));
-    std::fs::write(&path, file.concat()).unwrap();
-    let report = check_file(&path).unwrap();
-    assert_eq!(report.packets, 1);
-    annotate(&path, &report, &copy).unwrap();
-    assert_eq!(check_file(&copy).unwrap().packets, 1);
+    let interface = block(1, &[101, 0, 0x0001_0009, 0, 0]);
+    let packet = block(6, &[0, 4000, 0, 4, 4, 0]);
+    is_copied(&[interface, packet.clone(), packet]);
+}
+
+#[test]
+fn packets_of_an_unknown_link_are_copied_beside_others() {
+    let (unknown, raw) = (block(1, &[99, 0]), block(1, &[101, 0]));
+    let [of_unknown, of_raw] = [0, 1].map(|interface| block(6, &[interface, 0, 0, 4, 4, 0]));
+    is_copied(&[
+        unknown.clone(),
+        raw.clone(),
+        of_unknown.clone(),
+        of_unknown.clone(),
+    ]);
+    is_copied(&[unknown, raw, of_unknown, of_raw]);
 }
 
 #[test]
