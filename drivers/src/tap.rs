@@ -231,6 +231,14 @@ impl<D: Device> Device for Tap<D> {
         self.inner.receive_whole();
     }
 
+    fn transmit_summed(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
+        if self.remaining == 0 {
+            self.inner.transmit_summed(from)
+        } else {
+            self.transmit(from)
+        }
+    }
+
     fn transmit(&mut self, from: &mut VecDeque<Packet>) -> io::Result<usize> {
         let mut taken = 0;
         while !from.is_empty() {

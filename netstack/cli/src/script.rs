@@ -11,6 +11,12 @@ use crate::output;
 
 /// Runs each script and prints what became of it.
 pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
+    for file in &args.files {
+        fs::metadata(file).map_err(|error| {
+            let sentence = format!("cannot read {}: {error}", file.display());
+            Failure::with_remedy(sentence, &error, "name a script, or a directory of scripts")
+        })?;
+    }
     let scripts = packet_script::find(&args.files).map_err(Failure::of)?;
     if scripts.is_empty() {
         return Err(Failure::new(

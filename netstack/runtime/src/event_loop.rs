@@ -29,6 +29,9 @@ const STRAY_RETRY: Duration = Duration::from_millis(1);
 /// How old what is said of the interfaces may get while there is work. A loop that has none says it as it is.
 const TELL_EVERY: Duration = Duration::from_millis(10);
 
+/// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
+const LONE: u32 = 8;
+
 /// The loop and what it alone touches.
 pub(crate) struct EventLoop<D: Driven> {
     shared: Arc<Shared<D>>,
@@ -82,11 +85,10 @@ impl<D: Driven> EventLoop<D> {
         let last_words = LastWords(Arc::clone(&self.shared));
         // Whether the devices were read already.
         let mut fed = false;
-        // Where a packet that came alone was answered at once, the next one, which follows from the answer, comes alone
-        // too: to look for a second would keep it waiting.
-        let mut most = usize::MAX;
+        // Packets in a row that came alone and were answered at once.
+        let mut lone = 0u32;
         let finished = loop {
-            let received = fed || self.receive(most);
+            let received = fed || self.receive(worth_asking(lone));
             let alone = self.ports.iter().all(Port::has_one_at_most);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
@@ -97,7 +99,11 @@ impl<D: Driven> EventLoop<D> {
             self.after.run();
             let sent = self.transmit();
             if received {
-                most = if alone && sent { 1 } else { usize::MAX };
+                lone = if alone && sent {
+                    lone.wrapping_add(1)
+                } else {
+                    0
+                };
             }
             fed = match turn {
                 Turn::Ended(finished) => break finished,
@@ -259,6 +265,17 @@ impl<D: Driven> EventLoop<D> {
             interfaces,
             devices: self.ports.into_iter().map(Port::into_device).collect(),
         }
+    }
+}
+
+/// How many packets to ask a device for, after `lone` in a row that came alone and were answered at once. The next one
+/// follows from the answer, and looking for another would keep it waiting; every now and then that is done all the same,
+/// for more may come by now.
+fn worth_asking(lone: u32) -> usize {
+    if lone < LONE || lone.is_multiple_of(LONE) {
+        usize::MAX
+    } else {
+        1
     }
 }
 

@@ -86,7 +86,8 @@ impl Netstack {
         self.each().map(Shared::destructor_panics).sum()
     }
 
-    /// What is known of the interfaces, in the order in which they were added, of each shard.
+    /// What is known of the interfaces, in the order in which they were added, of each shard; while a shard is at work it
+    /// may be ten milliseconds old.
     ///
     /// # Errors
     ///

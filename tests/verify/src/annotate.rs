@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -16,14 +15,15 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::opt_common::CommonOption;
 
 use crate::report::Report;
-use crate::source::{Source, Step, VerifyError, chain, reopen};
+use crate::source::{LONGEST_COPY, Source, Step, VerifyError, chain, reopen};
 
 /// The last time that a copy can say, in the year 2554: what claims a later one is given this.
 const LATEST: Duration = Duration::from_nanos(u64::MAX);
 
 /// Writes the packets of the capture `from` to `to`, as pcapng with nanoseconds, with the findings of `report` as
-/// comments, which Wireshark shows. Only what is in [`Report::findings`] can be written. `to` appears, or takes the
-/// place of what it was, when all of it is written.
+/// comments, which Wireshark shows; of a packet of more than 256 KiB the rest is left out, or Wireshark would not open it.
+/// Only what is in [`Report::findings`] can be written. `to` appears, or takes the place of what it was, when all of it is
+/// written.
 ///
 /// # Errors
 /// When `from` cannot be read again or is no regular file, `to` cannot be written, is there and no regular file, or is
@@ -81,7 +81,7 @@ fn copy(
     mut writer: PcapNgWriter<BufWriter<&File>>,
     failed: &dyn Fn(String) -> VerifyError,
 ) -> Result<(), VerifyError> {
-    // Interfaces are numbered anew: those of another section may have the same numbers.
+    // Interfaces are numbered anew, in the order in which packets name them.
     let mut interfaces = BTreeMap::new();
     let mut number = 0;
     loop {
@@ -91,22 +91,20 @@ fn copy(
             Step::End | Step::Damaged(_) => break,
         };
         number += 1;
-        // All that are known, whether they have packets or not: a packet of an unknown link is one of a capture only while
-        // there are others.
-        for (id, link) in captured.links() {
-            let next = interfaces.len() as u32;
-            if let Entry::Vacant(new) = interfaces.entry((id, u32::from(link))) {
-                let mut block = InterfaceDescriptionBlock::new(link, 0);
+        let next = interfaces.len() as u32;
+        let interface = match interfaces.entry((captured.interface, u32::from(captured.link))) {
+            std::collections::btree_map::Entry::Occupied(known) => *known.get(),
+            std::collections::btree_map::Entry::Vacant(new) => {
+                let mut block = InterfaceDescriptionBlock::new(captured.link, 0);
                 block.options.push(InterfaceDescriptionOption::IfTsResol(
                     InterfaceTsResolution::NANO,
                 ));
                 writer
                     .write_pcapng_block(block)
                     .map_err(|error| failed(chain(&error)))?;
-                new.insert(next);
+                *new.insert(next)
             }
-        }
-        let interface = interfaces[&(captured.interface, u32::from(captured.link))];
+        };
         let options = comments.get(&number).map_or_else(Vec::new, |comments| {
             comments
                 .iter()
@@ -119,7 +117,13 @@ fn copy(
             interface_id: interface,
             timestamp: captured.timestamp.unwrap_or_default().min(LATEST),
             original_len: u32::try_from(captured.original_len).unwrap_or(u32::MAX),
-            data: captured.data,
+            data: match captured.data {
+                Cow::Borrowed(data) => Cow::Borrowed(&data[..data.len().min(LONGEST_COPY)]),
+                Cow::Owned(mut data) => {
+                    data.truncate(LONGEST_COPY);
+                    Cow::Owned(data)
+                }
+            },
             options,
         };
         writer

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use etherparse::EtherType;
+use pcap_file::DataLink;
 
 use crate::Options;
 use crate::flows::Flows;
@@ -29,7 +30,7 @@ pub fn check_file(path: &Path) -> Result<Report, VerifyError> {
 /// The file is streamed: memory does not grow with its size.
 ///
 /// # Errors
-/// When the file cannot be opened or read, is no capture, or was taken on a link that is not known. A capture that is
+/// When the file cannot be opened or read, is no capture, or has packets of unknown links only. A capture that is
 /// cut short or damaged is not an error: what could be read is judged, and the damage is a finding.
 pub fn check_file_with(path: &Path, options: &Options) -> Result<Report, VerifyError> {
     let file = File::open(path).map_err(|source| VerifyError::Open {
@@ -69,7 +70,12 @@ pub fn check_reader_with<R: Read>(reader: R, options: &Options) -> Result<Report
             }
         }
     }
-    Ok(judge.end())
+    match judge.foreign {
+        Some((link, packets)) if packets == judge.out.report.packets => {
+            Err(VerifyError::Link(link.into()))
+        }
+        _ => Ok(judge.end()),
+    }
 }
 
 struct Judge<'o> {
@@ -81,8 +87,8 @@ struct Judge<'o> {
     flows: Flows,
     now: u64,
     untimed: u64,
-    /// Packets of links that are not known.
-    foreign: u64,
+    /// The first link that is not known, and how many packets are of such.
+    foreign: Option<(DataLink, u64)>,
 }
 
 impl<'o> Judge<'o> {
@@ -101,7 +107,7 @@ impl<'o> Judge<'o> {
             flows: Flows::default(),
             now: 0,
             untimed: 0,
-            foreign: 0,
+            foreign: None,
         }
     }
 
@@ -122,7 +128,7 @@ impl<'o> Judge<'o> {
             None => self.untimed += 1,
         }
         if !source::is_known(captured.link) {
-            self.foreign += 1;
+            self.foreign.get_or_insert((captured.link, 0)).1 += 1;
             return;
         }
         let Some(frame) = link::frame(captured.link, data, captured.original_len) else {
@@ -157,7 +163,7 @@ impl<'o> Judge<'o> {
             now: self.now,
             timed: captured.timestamp.is_some(),
             interface: captured.interface,
-            interfaces: captured.interfaces(),
+            interfaces: captured.interfaces,
             offload: self.options.offload,
             frame,
             ip,
@@ -182,10 +188,9 @@ impl<'o> Judge<'o> {
                 report.cut
             ));
         }
-        if self.foreign > 0 {
+        if let Some((_, packets)) = self.foreign {
             report.limits.push(format!(
-                "{} packets are of links that are not known here",
-                self.foreign
+                "{packets} packets are of links that are not known here"
             ));
         }
         if self.untimed > 0 {

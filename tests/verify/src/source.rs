@@ -16,6 +16,8 @@ use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
 
 /// The longest block that is read: a packet of 64 KiB with its options has room many times over.
 const BUFFER: usize = 1 << 20;
+/// The most of a packet that is put into a copy: Wireshark opens no file with more in one.
+pub(crate) const LONGEST_COPY: usize = 256 << 10;
 
 /// Why a file could not be judged at all.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,7 @@ pub enum VerifyError {
     /// Neither pcap nor pcapng.
     #[error("not a pcap or pcapng file: {0}")]
     Format(String),
-    /// The capture was taken on a link whose headers are not known here, and on no other.
+    /// All packets are of links whose headers are not known here; this is the first one's.
     #[error(
         "link type {0} is not known: raw IP (101, 228, 229), Ethernet (1), BSD loopback (0, 108) and Linux cooked (113, 276) are"
     )]
@@ -55,27 +57,13 @@ pub(crate) struct Captured<'a> {
     /// Since the epoch; `None` where the format keeps no time.
     pub(crate) timestamp: Option<Duration>,
     pub(crate) interface: u32,
-    /// The interfaces that the file has described so far; none in a format that knows one only.
-    described: &'a [InterfaceDescriptionBlock<'static>],
+    /// How many interfaces the file has named so far.
+    pub(crate) interfaces: usize,
     pub(crate) data: Cow<'a, [u8]>,
     pub(crate) original_len: u64,
     pub(crate) link: DataLink,
     /// What is wrong with the record, if it can be read all the same.
     pub(crate) fault: Option<String>,
-}
-
-impl Captured<'_> {
-    /// How many interfaces there are so far.
-    pub(crate) fn interfaces(&self) -> usize {
-        self.described.len().max(1)
-    }
-
-    /// The number and the link of each interface so far.
-    pub(crate) fn links(&self) -> impl Iterator<Item = (u32, DataLink)> {
-        let only = self.described.is_empty().then_some(self.link);
-        let links = self.described.iter().map(|one| one.linktype);
-        (0..).zip(only.into_iter().chain(links))
-    }
 }
 
 /// What reading on gave.
@@ -180,7 +168,7 @@ fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captu
                 + Duration::from_nanos(u64::from(record.ts_frac) * nanoseconds),
         ),
         interface: 0,
-        described: &[],
+        interfaces: 1,
         original_len: wire.max(said).into(),
         link: header.datalink,
         data: record.data,
@@ -190,7 +178,7 @@ fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captu
 
 fn packet_of<'a>(
     block: Block<'a>,
-    interfaces: &'a [InterfaceDescriptionBlock<'static>],
+    interfaces: &[InterfaceDescriptionBlock<'_>],
 ) -> Result<Step<'a>, VerifyError> {
     let (interface, timestamp, original_len, data) = match block {
         Block::EnhancedPacket(p) => (p.interface_id, Some(p.timestamp), p.original_len, p.data),
@@ -209,14 +197,10 @@ fn packet_of<'a>(
             "interface {interface} was never described"
         )));
     };
-    // Packets of another link beside may still be judged.
-    if interfaces.iter().all(|other| !is_known(other.linktype)) {
-        return Err(VerifyError::Link(description.linktype.into()));
-    }
     Ok(Step::Packet(Captured {
         timestamp,
         interface,
-        described: interfaces,
+        interfaces: interfaces.len(),
         data,
         original_len: original_len.into(),
         link: description.linktype,
@@ -237,7 +221,8 @@ fn lost(statistics: &InterfaceStatisticsBlock<'_>) -> u64 {
 /// A file cut short is a finding; a disk that fails is not.
 fn io_step<'a>(error: io::Error) -> Result<Step<'a>, VerifyError> {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        Ok(Step::Damaged("the file ends inside a record".to_owned()))
+        let why = "the file ends inside a record, or one is longer than the 1 MiB that are read";
+        Ok(Step::Damaged(why.to_owned()))
     } else {
         Err(VerifyError::Read(error))
     }

@@ -125,9 +125,33 @@ fn packets_of_an_unknown_link_are_copied_beside_others() {
         unknown.clone(),
         raw.clone(),
         of_unknown.clone(),
-        of_unknown.clone(),
+        of_raw.clone(),
     ]);
-    is_copied(&[unknown, raw, of_unknown, of_raw]);
+    is_copied(&[
+        unknown.clone(),
+        of_unknown.clone(),
+        raw.clone(),
+        of_raw.clone(),
+    ]);
+    is_copied(&[
+        raw,
+        unknown,
+        block(6, &[0, 0, 0, 4, 4, 0]),
+        block(6, &[1, 0, 0, 4, 4, 0]),
+    ]);
+}
+
+/// Wireshark opens no file with more than 256 KiB in one packet, and the judge reads no block of more than 1 MiB.
+#[test]
+fn a_packet_that_is_too_long_for_a_copy_is_cut() {
+    let data = vec![0; (1 << 20) / 4 - 16];
+    let length = data.len() as u32 * 4;
+    let packet = [&[0, 0, 0, length, length][..], &data].concat();
+    is_copied(&[
+        block(1, &[101, 0]),
+        block(6, &packet),
+        block(6, &[0, 0, 0, 4, 4, 0]),
+    ]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Stack {
         }
         let lingers = match self.table.tcp(id) {
             Ok(tcp) if tcp.connection.is_early() => return,
-            Ok(tcp) if tcp.connection.error() == Some(ConnectionError::Refused) => {
+            Ok(tcp) if tcp.connection.error() == Some(ConnectionError::Reset) => {
                 Some(self.now + RESET_LINGERS)
             }
             _ => None,

@@ -213,8 +213,8 @@ impl Stack {
         if tcp.connection.is_orphan() {
             return;
         }
-        let in_time_wait = tcp.connection.state == TcpState::TimeWait;
-        let crowded = self.table.orphans >= self.tcp_config.orphans && !in_time_wait;
+        let is_over = matches!(tcp.connection.state, TcpState::TimeWait | TcpState::Closed);
+        let crowded = self.table.orphans >= self.tcp_config.orphans && !is_over;
         self.counters.tcp.orphans_reset += u64::from(crowded);
         self.table.orphans += 1;
         let Ok(tcp) = self.table.tcp_mut(id) else {

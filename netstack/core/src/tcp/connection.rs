@@ -446,6 +446,9 @@ impl Connection {
         self.happened |= News::CLOSED;
         if self.orphan {
             self.rcv.discard();
+        } else {
+            // What is behind a hole cannot be read any more.
+            self.rcv.assembler.clear();
         }
     }
 

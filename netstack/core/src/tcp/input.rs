@@ -184,7 +184,8 @@ impl Connection {
         if segment.seq == self.rcv.nxt {
             ctx.counters.in_resets += 1;
             self.fail(match self.state {
-                State::SynReceived => ConnectionError::Refused,
+                // One that the application has, with the data of its SYN, was there.
+                State::SynReceived if !self.early => ConnectionError::Refused,
                 State::CloseWait => ConnectionError::BrokenPipe,
                 _ => ConnectionError::Reset,
             });

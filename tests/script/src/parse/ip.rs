@@ -12,6 +12,8 @@ use crate::ast::{Class, FlowLabel, IpSpec, Settings, Shape, Sum};
 /// What may be said of a packet of the host as well as of one of the script.
 const LOOKED_AT: [&str; 5] = ["id", "part", "options", "ext", "at"];
 
+/// A flow label has 20 bits.
+const LAST_LABEL: u32 = 0xF_FFFF;
 /// Options of IPv4 fill at most so many bytes.
 const ROOM: usize = 40;
 
@@ -32,7 +34,14 @@ pub(super) fn ip(input: &mut Input<'_>, settings: &Settings, outbound: bool) -> 
             "flowlabel" if outbound && take_word(input, "any")? => {
                 ip.flow_label = Some(FlowLabel::Chosen);
             }
-            "flowlabel" => ip.flow_label = Some(FlowLabel::Is(number(input, "a flow label")?)),
+            "flowlabel" => {
+                let at = place(input);
+                let label: u32 = number(input, "a flow label")?;
+                if label > LAST_LABEL {
+                    return refused(at, format!("{label} is too large for a flow label"));
+                }
+                ip.flow_label = Some(FlowLabel::Is(label));
+            }
             "src" => ip.src = Some(address(input, settings)?),
             "dst" => ip.dst = Some(address(input, settings)?),
             "df" if outbound => ip.dont_fragment = Some(true),

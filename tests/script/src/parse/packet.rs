@@ -256,7 +256,12 @@ fn icmp(input: &mut Input<'_>, begin: usize, settings: &Settings, v6: bool) -> P
         };
     }
     let mtu = if take_word(input, "mtu")? {
-        Some(number(input, "an MTU")?)
+        let at = place(input);
+        let mtu: u32 = number(input, "an MTU")?;
+        if !v6 && mtu > u32::from(u16::MAX) {
+            return refused(at, format!("{mtu} is too large for an MTU in ICMP of IPv4"));
+        }
+        Some(mtu)
     } else {
         None
     };

@@ -292,6 +292,22 @@ fn a_syn_ack_that_is_not_answered_comes_again_plain_and_at_last_no_more() {
 }
 
 #[test]
+fn what_is_reset_before_the_handshake_ends_has_its_data_and_a_reset() {
+    let (mut lab, listener) = listening(FastOpen::SERVER, 4, 4);
+    let cookie = cookie(&mut lab);
+    let syn_ack = answer(&mut lab, &syn(1001, &cookie, b"data"));
+    let reset = Tcp {
+        flags: RST,
+        ..Remote::third(&syn_ack, b"")
+    };
+    lab.inject(&reset.to_packet());
+    let (socket, _) = lab.host.stack.tcp_accept(listener).expect("its data");
+    let mut read = || calls::read(&mut lab.host.stack, socket, 100);
+    assert_eq!(read().as_deref(), Ok(&b"data"[..]));
+    assert_eq!(read(), Err(ConnectionError::Reset.into()));
+}
+
+#[test]
 fn the_syn_again_is_answered_with_the_same() {
     let (mut lab, _) = listening(FastOpen::SERVER, 4, 4);
     let cookie = cookie(&mut lab);

@@ -184,6 +184,33 @@ fn a_connection_that_is_reset_before_it_is_accepted_waits_on_with_its_data() {
 }
 
 #[test]
+fn a_closed_listener_forgets_what_was_reset_before() {
+    let (mut lab, listener) = listening(4);
+    let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
+    let data = Remote::third(&syn_ack, b"data");
+    lab.inject(&data.to_packet());
+    // Behind a hole, which nobody fills any more.
+    let beyond = Tcp {
+        seq: data.seq.wrapping_add(8),
+        ..data.clone()
+    };
+    lab.inject(&beyond.to_packet());
+    let reset = Tcp {
+        flags: RST,
+        seq: data.seq.wrapping_add(4),
+        payload: Vec::new(),
+        ..data
+    };
+    lab.inject(&reset.to_packet());
+    sent(&mut lab);
+    lab.host.stack.close(lab.now, listener);
+    assert!(sent(&mut lab).is_empty(), "its peer knows");
+    assert_eq!(lab.host.stack.tcp_connections().count(), 0);
+    assert_eq!(lab.host.stack.closing(), 0);
+    assert_eq!(lab.host.live_nodes(), 0);
+}
+
+#[test]
 fn a_closed_listener_resets_what_nobody_accepted() {
     let (mut lab, listener) = listening(4);
     let syn_ack = syn(&mut lab, 1000).expect("a SYN-ACK");
