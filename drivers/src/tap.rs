@@ -194,13 +194,14 @@ impl<D: Device> Tap<D> {
         let count = from.len().min(self.inner.capabilities().burst.max(1));
         self.outgoing.extend(from.drain(..count));
         self.offered.extend(self.outgoing.iter().cloned());
+        // Before they leave, as whoever sends them has it: what takes long afterwards makes nothing later.
+        let now = self.clock.now();
         let result = self.inner.transmit(&mut self.outgoing);
         let unsent = self.outgoing.len();
         while let Some(packet) = self.outgoing.pop_back() {
             from.push_front(packet);
         }
         self.offered.truncate(count - unsent);
-        let now = self.clock.now();
         while let Some(packet) = self.offered.pop_front() {
             self.capture(packet, Direction::Out, now);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapReadError, PcapReader, PcapTsResolution, RawPcapPacket};
+use pcap_file::pcapng::blocks::block_common::{INTERFACE_DESCRIPTION_BLOCK, SECTION_HEADER_BLOCK};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 use pcap_file::pcapng::blocks::interface_statistics::{
     InterfaceStatisticsBlock, InterfaceStatisticsOption,
@@ -18,6 +19,9 @@ use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
 const BUFFER: usize = 1 << 20;
 /// The most of a packet that is put into a copy: Wireshark opens no file with more in one.
 pub(crate) const LONGEST_COPY: usize = 256 << 10;
+
+/// The most that a section may say of its interfaces, which is kept as long as it lasts.
+const DESCRIPTIONS: usize = 16 << 20;
 
 /// Why a file could not be judged at all.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +92,11 @@ type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
 /// A capture file being read.
 pub(crate) enum Source<R: Read> {
     Pcap(PcapReader<Rewound<R>>),
-    PcapNg(PcapNgReader<Rewound<R>>),
+    PcapNg {
+        reader: PcapNgReader<Rewound<R>>,
+        /// Bytes that the section has said of its interfaces.
+        described: usize,
+    },
 }
 
 impl<R: Read> Source<R> {
@@ -105,7 +113,10 @@ impl<R: Read> Source<R> {
         if is_pcapng {
             let reader = PcapNgReader::with_capacity(rewound, BUFFER)
                 .map_err(|e| VerifyError::Format(chain(&e)))?;
-            Ok(Source::PcapNg(reader))
+            Ok(Source::PcapNg {
+                reader,
+                described: 0,
+            })
         } else {
             let reader = PcapReader::with_capacity(rewound, BUFFER)
                 .map_err(|e| VerifyError::Format(chain(&e)))?;
@@ -129,14 +140,27 @@ impl<R: Read> Source<R> {
                     Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
                 }
             }
-            Source::PcapNg(reader) => match reader.next_raw_block() {
+            Source::PcapNg { reader, described } => match reader.next_raw_block() {
                 None => Ok(Step::End),
                 Some(Err(PcapNgReadError::Io(e))) => io_step(e),
                 Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
-                Some(Ok((raw, state))) => match raw.try_into_block(state) {
-                    Err(e) => Ok(Step::Unreadable(chain(&e))),
-                    Ok(block) => packet_of(block, state.interfaces()),
-                },
+                Some(Ok((raw, state))) => {
+                    match raw.type_ {
+                        SECTION_HEADER_BLOCK => *described = 0,
+                        INTERFACE_DESCRIPTION_BLOCK => *described += raw.body.len(),
+                        _ => {}
+                    }
+                    if *described > DESCRIPTIONS {
+                        return Ok(Step::Damaged(format!(
+                            "it says more of its interfaces than the {} MiB that are kept",
+                            DESCRIPTIONS >> 20
+                        )));
+                    }
+                    match raw.try_into_block(state) {
+                        Err(e) => Ok(Step::Unreadable(chain(&e))),
+                        Ok(block) => packet_of(block, state.interfaces()),
+                    }
+                }
             },
         }
     }

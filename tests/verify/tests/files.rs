@@ -479,3 +479,22 @@ fn a_record_that_cannot_be_read_hides_no_other() {
     assert_eq!(report.counts.get("J-FILE-01"), Some(&1), "{report}");
     assert_eq!(report.counts.get("W-UDP-01"), Some(&1), "{report}");
 }
+
+/// A section keeps what it says of its interfaces, so that it may not say any amount.
+#[test]
+fn a_section_says_so_much_of_its_interfaces() {
+    let name = "x".repeat(60_000);
+    let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+    for _ in 0..300 {
+        let mut interface = InterfaceDescriptionBlock::new(DataLink::RAW, 0);
+        let name = InterfaceDescriptionOption::IfName(Cow::Borrowed(name.as_str()));
+        interface.options.push(name);
+        writer.write_pcapng_block(interface).unwrap();
+    }
+    let report = check(&writer.into_inner());
+    let damage = report.findings.first().map(ToString::to_string);
+    assert!(
+        damage.is_some_and(|damage| damage.contains("more of its interfaces than the 16 MiB")),
+        "{report}"
+    );
+}

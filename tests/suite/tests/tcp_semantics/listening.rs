@@ -151,6 +151,16 @@ fn a_full_accept_queue_holds_handshakes_up_and_recovers() {
     assert!(syn(&mut lab, 1003).is_some(), "and there is room again");
 }
 
+/// The peer that sent `data` resets the connection right behind it.
+fn reset_behind(data: &Tcp) -> Tcp {
+    Tcp {
+        flags: RST,
+        seq: data.end(),
+        payload: Vec::new(),
+        ..data.clone()
+    }
+}
+
 #[test]
 fn a_connection_that_is_reset_before_it_is_accepted_waits_on_with_its_data() {
     let (mut lab, listener) = listening(2);
@@ -158,13 +168,7 @@ fn a_connection_that_is_reset_before_it_is_accepted_waits_on_with_its_data() {
         let syn_ack = syn(&mut lab, port).expect("a SYN-ACK");
         let data = Remote::third(&syn_ack, b"data");
         lab.inject(&data.to_packet());
-        let reset = Tcp {
-            flags: RST,
-            seq: data.seq.wrapping_add(4),
-            payload: Vec::new(),
-            ..data
-        };
-        lab.inject(&reset.to_packet());
+        lab.inject(&reset_behind(&data).to_packet());
     }
     assert_eq!(syn(&mut lab, 1002), None, "two wait");
     for port in [1000, 1001] {
@@ -195,13 +199,7 @@ fn a_closed_listener_forgets_what_was_reset_before() {
         ..data.clone()
     };
     lab.inject(&beyond.to_packet());
-    let reset = Tcp {
-        flags: RST,
-        seq: data.seq.wrapping_add(4),
-        payload: Vec::new(),
-        ..data
-    };
-    lab.inject(&reset.to_packet());
+    lab.inject(&reset_behind(&data).to_packet());
     sent(&mut lab);
     lab.host.stack.close(lab.now, listener);
     assert!(sent(&mut lab).is_empty(), "its peer knows");
