@@ -227,7 +227,7 @@ impl Builder {
     }
 
     /// How long the loop goes on after the last handle is gone while closed connections still have something to
-    /// deliver; 5 s if not said.
+    /// deliver; 5 s if not said. For peers that have everything, and are yet to close, it goes on for a second of these.
     #[must_use]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;

@@ -32,6 +32,10 @@ const TELL_EVERY: Duration = Duration::from_millis(10);
 /// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
 const LONE: u32 = 8;
 
+/// How long the loop goes on for peers that have everything and may close their side as well: whoever ends right behind
+/// its last word would leave them repeating theirs to nobody.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// The loop and what it alone touches.
 pub(crate) struct EventLoop<D: Driven> {
     shared: Arc<Shared<D>>,
@@ -280,11 +284,22 @@ fn worth_asking(lone: u32) -> usize {
 }
 
 /// Whether it is time to end, and then whether everything was delivered.
-fn end<D: Driven>(state: &State<D>, now: Instant, ports: &[Port], worked: bool) -> Option<bool> {
-    let stop = state.stop?;
-    let finished =
-        !worked && state.driven.stack().closing() == 0 && ports.iter().all(Port::is_drained);
-    (finished || stop.deadline <= now).then_some(finished)
+fn end<D: Driven>(
+    state: &mut State<D>,
+    now: Instant,
+    ports: &[Port],
+    worked: bool,
+) -> Option<bool> {
+    let stop = state.stop.as_mut()?;
+    let stack = state.driven.stack();
+    let delivered = !worked && stack.closing() == 0 && ports.iter().all(Port::is_drained);
+    if delivered {
+        if stack.half_closed() == 0 {
+            return Some(true);
+        }
+        stop.deadline = stop.deadline.min(now + PARTING);
+    }
+    (stop.deadline <= now).then_some(delivered)
 }
 
 /// Resets what is still open, so that no peer is left believing in it.

@@ -175,9 +175,9 @@ impl Netstack {
             .collect()
     }
 
-    /// Ends the stack: waits until closed connections have delivered what they had to, for at most `patience`, resets
-    /// the connections that are still open, and stops the loop. Calls that wait on other threads, and all later calls,
-    /// fail with `NetworkDown`.
+    /// Ends the stack: waits until closed connections have delivered what they had to, for at most `patience`, and
+    /// then until their peers have closed, too, for a second of that at most; resets the connections that are still
+    /// open, and stops the loop. Calls that wait on other threads, and all later calls, fail with `NetworkDown`.
     ///
     /// # Errors
     ///

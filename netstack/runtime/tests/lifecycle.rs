@@ -99,6 +99,35 @@ fn the_last_handle_waits_for_what_was_written() {
 }
 
 #[test]
+fn a_peer_has_a_second_to_close_its_side_as_well() {
+    for closes in [true, false] {
+        let pair = Pair::start();
+        let listener = TcpListener::bind(&pair.server, at(7)).unwrap();
+        let client = TcpStream::connect(&pair.client, at(7)).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        drop(client);
+        let peer = thread::spawn(move || {
+            assert_eq!(server.read(&mut [0; 1]).unwrap(), 0);
+            thread::sleep(Duration::from_millis(100));
+            (!closes).then_some(server)
+        });
+        let begun = Instant::now();
+        let ended = pair.client.shutdown(Duration::from_secs(60)).unwrap();
+        assert!(ended.finished);
+        let waited = begun.elapsed();
+        assert!(waited >= Duration::from_millis(if closes { 50 } else { 900 }));
+        assert!(waited < Duration::from_secs(30), "{waited:?}");
+        let still_open = peer.join().unwrap();
+        let ended = pair.server.shutdown(Duration::from_secs(5)).unwrap();
+        assert!(
+            ended.finished,
+            "nobody is left to answer its FIN: {ended:?}"
+        );
+        drop(still_open);
+    }
+}
+
+#[test]
 fn shutting_down_ends_every_wait() {
     let pair = Pair::start();
     let listener = TcpListener::bind(&pair.server, at(7)).unwrap();

@@ -285,6 +285,20 @@ impl Stack {
         ids.iter().filter(|id| self.is_closing(**id)).count()
     }
 
+    /// Connections whose handle is gone, that have delivered everything, and whose peers are not done: with the stack
+    /// gone, nobody would acknowledge their FINs.
+    pub fn half_closed(&self) -> usize {
+        if self.table.orphans == 0 {
+            return 0;
+        }
+        let waits = |id: &SocketId| {
+            self.table.tcp(*id).is_ok_and(|tcp| {
+                tcp.connection.is_orphan() && tcp.connection.state == TcpState::FinWait2
+            })
+        };
+        self.table.ids().iter().filter(|id| waits(id)).count()
+    }
+
     fn is_closing(&self, id: SocketId) -> bool {
         self.table
             .tcp(id)

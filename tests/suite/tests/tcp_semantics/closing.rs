@@ -206,7 +206,9 @@ fn the_end_of_a_stack_resets_who_waits_for_more_and_leaves_who_has_all() {
         if has_all {
             remote.acknowledge(&fin);
         }
-        assert_eq!(remote.lab.host.stack.closing(), usize::from(!has_all));
+        let stack = &remote.lab.host.stack;
+        let counts = (stack.closing(), stack.half_closed());
+        assert_eq!(counts, if has_all { (0, 1) } else { (1, 0) });
         remote.lab.host.stack.abort_closing(remote.lab.now);
         if has_all {
             remote.nothing();
