@@ -112,7 +112,7 @@ pub(crate) fn receive(
 ) -> Result<ReceivedMessage, Errno> {
     let flags = match attempt {
         // Not all has come in time: what there is has to do.
-        Try::Last => flags & !libc::MSG_WAITALL,
+        Try::Last => (flags & !libc::MSG_WAITALL) | libc::MSG_DONTWAIT,
         Try::First | Try::Again => flags,
     };
     let once = libc::MSG_DONTWAIT | libc::MSG_PEEK | libc::MSG_ERRQUEUE;

@@ -202,7 +202,7 @@ impl<D: Driven> EventLoop<D> {
         // The next shard had no room.
         let stack = state.driven.stack();
         let strays = stack.has_strays().then(|| now + STRAY_RETRY);
-        let stop = state.stop.map(|stop| stop.deadline);
+        let stop = state.stop.map(|stop| stop.at());
         let ports = self.ports.iter().filter_map(|port| port.wake_at(now));
         ports
             .chain(stack.poll_timeout())
@@ -283,7 +283,8 @@ fn worth_asking(lone: u32) -> usize {
     }
 }
 
-/// Whether it is time to end, and then whether everything was delivered.
+/// Whether it is time to end, and then whether everything was delivered. With nothing left to do that is at once, else
+/// when peers had their time to close, or patience ends.
 fn end<D: Driven>(
     state: &mut State<D>,
     now: Instant,
@@ -292,14 +293,17 @@ fn end<D: Driven>(
 ) -> Option<bool> {
     let stop = state.stop.as_mut()?;
     let stack = state.driven.stack();
-    let delivered = !worked && stack.closing() == 0 && ports.iter().all(Port::is_drained);
+    let delivered = stack.closing() == 0;
     if delivered {
-        if stack.half_closed() == 0 {
+        let quiet = !worked && ports.iter().all(Port::is_drained);
+        if quiet && stack.half_closed() == 0 {
             return Some(true);
         }
-        stop.deadline = stop.deadline.min(now + PARTING);
+        stop.parting.get_or_insert(now + PARTING);
+    } else {
+        stop.parting = None;
     }
-    (stop.deadline <= now).then_some(delivered)
+    (stop.at() <= now).then_some(delivered)
 }
 
 /// Resets what is still open, so that no peer is left believing in it.

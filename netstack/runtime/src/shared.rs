@@ -53,6 +53,16 @@ pub(crate) struct State<D = Hosted> {
 pub(crate) struct Stop {
     /// When to end even if connections still have something to deliver.
     pub(crate) deadline: Instant,
+    /// When to end even if peers are yet to close, once everything is delivered.
+    pub(crate) parting: Option<Instant>,
+}
+
+impl Stop {
+    /// When to end at the latest, as things are.
+    pub(crate) fn at(&self) -> Instant {
+        self.parting
+            .map_or(self.deadline, |parting| parting.min(self.deadline))
+    }
 }
 
 /// What is known of one interface, refreshed by the loop thread.
@@ -141,10 +151,11 @@ impl<D: Driven> Shared<D> {
         // Already stopped is what was asked for.
         let _ = self.with(|state| {
             let deadline = state.clock.now() + patience;
-            let deadline = state
-                .stop
-                .map_or(deadline, |stop| stop.deadline.min(deadline));
-            state.stop = Some(Stop { deadline });
+            let stop = state.stop.get_or_insert(Stop {
+                deadline,
+                parting: None,
+            });
+            stop.deadline = stop.deadline.min(deadline);
             Ok(())
         });
         self.alarm.ring();

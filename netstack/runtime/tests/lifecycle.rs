@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{Pair, at, check, cidr, fill, link, shards, within};
 use netstack::drivers::{Capabilities, Device, DeviceCounters, memory};
-use netstack::net::{TcpListener, TcpStream};
+use netstack::net::{TcpListener, TcpStream, UdpSocket};
 use netstack::txbuf::{Ledger, Packet};
 use netstack::{Interface, Netstack, Pools};
 
@@ -125,6 +125,28 @@ fn a_peer_has_a_second_to_close_its_side_as_well() {
         );
         drop(still_open);
     }
+}
+
+#[test]
+fn traffic_that_goes_on_keeps_no_stack_from_ending() {
+    let pair = Pair::start();
+    let target = UdpSocket::bind(&pair.server, at(9)).unwrap();
+    let source = UdpSocket::bind(&pair.client, "0.0.0.0:0").unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                let _ = source.send_to(b"on and on", at(9));
+            }
+        });
+        thread::sleep(Duration::from_millis(20));
+        let begun = Instant::now();
+        let ended = pair.server.shutdown(Duration::from_secs(60)).unwrap();
+        over.store(true, Ordering::SeqCst);
+        assert!(ended.finished, "{ended:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    });
+    drop(target);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Sockets {
             if ready.urgent {
                 mask |= PRI;
             }
-            if ready.readable && self.has_enough(stream, id) {
+            if ready.readable && self.has_enough(stream, id, usize::MAX) {
                 mask |= IN | RDNORM;
             }
             if ready.writable || write_shut {
@@ -115,18 +115,17 @@ impl Sockets {
         mask
     }
 
-    /// Whether as much is there as the program waits for (`SO_RCVLOWAT`), or no more comes.
-    fn has_enough(&self, stream: &Stream, id: SocketId) -> bool {
-        let least = stream.options.least_to_read();
+    /// Whether as much is there as the program waits for (`SO_RCVLOWAT`), or no more comes before it reads.
+    pub(crate) fn has_enough(&self, stream: &Stream, id: SocketId, most: usize) -> bool {
+        let least = stream.options.least_to_read().min(most);
         if least <= 1 {
             return true;
         }
         // The urgent byte that is next counts for nothing.
         let at_mark = !stream.options.inline() && self.stack.tcp_urgent(id) == Ok(Some(1));
         let least = least + usize::from(at_mark);
-        self.stack.tcp_info(id).is_ok_and(|info| {
-            info.unread >= least || info.unread == 0 || info.unread >= info.receive_buffer
-        })
+        let unread = self.stack.tcp_info(id).map_or(0, |info| info.unread);
+        unread >= least || unread == 0 || self.stack.tcp_may_receive(id) != Ok(true)
     }
 
     fn datagram_mask(&self, datagram: &Datagram) -> u32 {

@@ -32,7 +32,8 @@ pub struct ReceivedMessage {
 impl Sockets {
     /// Receives a message, or on a stream what there is, into `into`, with at most `room` bytes of control messages.
     /// `flags` may have `MSG_PEEK`, `MSG_TRUNC`, `MSG_DONTWAIT`, `MSG_OOB`, `MSG_ERRQUEUE` and, where the descriptor is not
-    /// non-blocking, `MSG_WAITALL`: then nothing is taken before all is there.
+    /// non-blocking, `MSG_WAITALL`: then nothing is taken before all is there, as nothing is before there is as much as
+    /// `SO_RCVLOWAT` says.
     ///
     /// # Errors
     ///
@@ -87,8 +88,12 @@ impl Sockets {
         if flags & libc::MSG_PEEK != 0 {
             wanted = wanted | RecvFlags::PEEK;
         }
-        if flags & libc::MSG_WAITALL != 0 && patient && flags & libc::MSG_DONTWAIT == 0 {
-            wanted = wanted | RecvFlags::WAITALL;
+        if patient && flags & libc::MSG_DONTWAIT == 0 {
+            if flags & libc::MSG_WAITALL != 0 {
+                wanted = wanted | RecvFlags::WAITALL;
+            } else if !self.has_enough(self.stream(fd)?, id, into.remaining()) {
+                return Err(Errno::EAGAIN);
+            }
         }
         let discards = flags & libc::MSG_TRUNC != 0;
         let received = if discards {

@@ -330,14 +330,17 @@ impl Sockets {
         };
         let stream = self.stream_mut(fd)?;
         stream.shut = stream.shut.and(how);
+        let Shut { read, write } = stream.shut;
         let over = matches!(
             self.stack.tcp_state(id)?,
             TcpState::Closed | TcpState::TimeWait
         );
-        // Reading ends when what waits was read: the stack's own shutting throws that away.
-        let shut = match how.write {
-            true => self.stack.shutdown(id, How::Write),
-            false => Ok(()),
+        // Reading alone ends when what waits was read, and does not keep more from coming: the stack's own shutting of it
+        // throws everything away.
+        let shut = match (read, write) {
+            (true, true) => self.stack.shutdown(id, How::Both),
+            (false, true) => self.stack.shutdown(id, How::Write),
+            (_, false) => Ok(()),
         };
         self.wake(fd, u32::MAX);
         if over {

@@ -362,3 +362,60 @@ fn of_very_many_that_are_ready_each_may_be_closed() {
     );
     assert_eq!(sockets.epoll_listed(ep), Ok(3));
 }
+
+#[test]
+fn a_low_water_mark_above_the_buffer_holds_nothing_up() {
+    let mut sockets = sockets();
+    let (client, server, _) = pair(&mut sockets);
+    let mark = 10_000_000i32.to_ne_bytes();
+    let set = sockets.setsockopt(NOW, server, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mark);
+    assert_eq!(set, Ok(()));
+    let ep = sockets.epoll_create().expect("room");
+    watch(&mut sockets, ep, libc::EPOLL_CTL_ADD, server, IN).expect("open");
+    let (all, piece) = (4_000_000, vec![7; 50_000]);
+    let (mut written, mut read, mut calls) = (0, 0, 0);
+    while read < all {
+        let most = piece.len().min(all - written);
+        let mut from = IovIter::bytes(&piece[..most]);
+        written += sockets
+            .sendmsg(client, &mut from, &MessageHead::default(), 0)
+            .unwrap_or(0);
+        if most == 0 {
+            sockets
+                .shutdown(NOW, client, libc::SHUT_WR)
+                .expect("connected");
+        }
+        run(&mut sockets);
+        if !wait(&mut sockets, ep).is_empty() {
+            read += receive(&mut sockets, server, all).expect("told so");
+            calls += 1;
+            run(&mut sockets);
+        }
+    }
+    assert!(
+        calls < 100,
+        "{calls}: as much as the buffer holds each time"
+    );
+}
+
+#[test]
+fn whoever_waits_is_given_nothing_below_the_low_water_mark() {
+    let mut sockets = sockets();
+    let (client, server, _) = pair(&mut sockets);
+    let mark = 4i32.to_ne_bytes();
+    let set = sockets.setsockopt(NOW, server, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mark);
+    assert_eq!(set, Ok(()));
+    send(&mut sockets, client, b"abc");
+    assert_eq!(receive(&mut sockets, server, 9), Err(Errno::EAGAIN));
+    assert_eq!(
+        receive(&mut sockets, server, 1),
+        Ok(1),
+        "that much is there"
+    );
+    let mut buffer = [0; 9];
+    let mut into = IovIter::buffer(&mut buffer);
+    let now = sockets.recvmsg(server, &mut into, 0, libc::MSG_DONTWAIT);
+    assert_eq!(now.map(|received| received.bytes), Ok(2));
+    send(&mut sockets, client, b"abcde");
+    assert_eq!(receive(&mut sockets, server, 9), Ok(5));
+}

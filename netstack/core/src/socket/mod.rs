@@ -44,11 +44,12 @@ impl SocketId {
 /// Which half of a connection to shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Nothing more will be read; what arrives is thrown away.
+    /// Nothing more will be read; what has arrived and what arrives is thrown away.
     Read,
     /// Nothing more will be written; a FIN follows what was.
     Write,
-    /// Both.
+    /// Both. What has arrived can be read; data that arrives afterwards resets the connection, so that its sender knows
+    /// that nobody reads it (RFC 1122, 4.2.2.13).
     Both,
 }
 

@@ -168,8 +168,10 @@ impl Stack {
         }
         if matches!(how, How::Read | How::Both) {
             tcp.connection.read_shut = true;
-            tcp.connection.rcv.discard_read();
             tcp.connection.note(News::READABLE);
+        }
+        if how == How::Read {
+            tcp.connection.rcv.discard_read();
         }
         if matches!(how, How::Write | How::Both) {
             tcp.connection.shutdown_write();
@@ -502,6 +504,16 @@ impl Stack {
     pub fn tcp_info(&self, socket: SocketId) -> Result<TcpInfo, SocketError> {
         let now = self.latest_time();
         Ok(self.table.tcp(socket)?.connection.info(now))
+    }
+
+    /// Whether more may come on a connection before something of it is read: it does not once the peer has closed, or
+    /// what waits fills the window.
+    ///
+    /// # Errors
+    ///
+    /// [`SocketError::WrongKind`] where the socket is no connection.
+    pub fn tcp_may_receive(&self, socket: SocketId) -> Result<bool, SocketError> {
+        Ok(self.table.tcp(socket)?.connection.may_receive_more())
     }
 
     /// The connections of the stack, held or not, for listings.

@@ -341,9 +341,14 @@ impl Connection {
 
     /// Whether more may come before the application has to read, so that `wanted` bytes can be read at once.
     pub(crate) fn may_fill(&self, wanted: usize) -> bool {
-        let over = self.read_shut || !self.state.may_receive();
         let (_, most) = self.stretch();
-        self.readable() < wanted.min(most) && !over && !self.rcv.is_full()
+        self.readable() < wanted.min(most) && self.may_receive_more()
+    }
+
+    /// Whether more may come before the application has to read.
+    pub(crate) fn may_receive_more(&self) -> bool {
+        let over = self.read_shut || !self.state.may_receive();
+        !over && !self.rcv.is_full()
     }
 
     /// Whether the peer has closed its side and everything before was read.
@@ -351,6 +356,11 @@ impl Connection {
     pub(crate) fn at_end(&self) -> bool {
         self.readable() == 0
             && (self.read_shut || !(self.state.may_receive() || self.is_handshaking()))
+    }
+
+    /// Whether the application shut both halves.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.read_shut && self.snd.queue.finished()
     }
 
     /// Whether the handshake is still under way.

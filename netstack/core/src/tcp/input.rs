@@ -458,10 +458,10 @@ impl Connection {
             ctx.counters.in_after_fin += 1;
             return Step::Next;
         }
-        if self.is_orphan() {
+        if self.is_orphan() || self.is_shut() {
             // Nobody will ever read this: say so (RFC 9293, 3.6.1).
             ctx.counters.in_after_close += 1;
-            self.fail(ConnectionError::Aborted);
+            self.fail(ConnectionError::Reset);
             return Step::Reset(segment.clone());
         }
         if self.rcv.is_overfull(segment.seq, span.len()) {

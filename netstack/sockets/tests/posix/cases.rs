@@ -98,6 +98,18 @@ impl Maker<'_> {
         Ok(client)
     }
 
+    /// A client to which `waits` was sent, that was shut, and to which its peer sent something more.
+    fn shut_then_sent_to(&mut self, waits: &[u8]) -> Result<i32> {
+        let (client, server) = self.pair(V4)?;
+        self.others.push(server);
+        if !waits.is_empty() {
+            self.host.send(server, waits, 0, None)?;
+        }
+        self.host.shutdown(client, libc::SHUT_RDWR)?;
+        self.host.send(server, b"late", 0, None)?;
+        Ok(client)
+    }
+
     /// A client whose peer does something.
     fn peer_does(&mut self, what: fn(&mut dyn Host, i32) -> Result<()>) -> Result<i32> {
         let (client, server) = self.pair(V4)?;
@@ -218,6 +230,26 @@ pub(crate) static STATES: &[State] = &[
     ("tcp shut for reading", |m| m.shut_client(libc::SHUT_RD)),
     ("tcp shut for writing", |m| m.shut_client(libc::SHUT_WR)),
     ("tcp shut", |m| m.shut_client(libc::SHUT_RDWR)),
+    ("tcp shut, and then the peer sends", |m| m.shut_then_sent_to(b"")),
+    ("tcp shut with data, and then the peer sends more", |m| m.shut_then_sent_to(b"hello")),
+    ("tcp sent to a peer that is shut", |m| {
+        let client = m.peer_does(|host, server| host.shutdown(server, libc::SHUT_RDWR))?;
+        m.host.send(client, b"late", 0, None)?;
+        Ok(client)
+    }),
+    ("tcp data waits below the low water mark", |m| {
+        let client = m.peer_does(|host, server| host.send(server, b"hello", 0, None).map(|_| ()))?;
+        m.host.set(client, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &100i32.to_ne_bytes())?;
+        Ok(client)
+    }),
+    ("tcp the end below the low water mark", |m| {
+        let client = m.peer_does(|host, server| {
+            host.send(server, b"hello", 0, None)?;
+            host.shutdown(server, libc::SHUT_WR)
+        })?;
+        m.host.set(client, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &100i32.to_ne_bytes())?;
+        Ok(client)
+    }),
     ("tcp peer shut for writing", |m| m.peer_does(|host, server| host.shutdown(server, libc::SHUT_WR))),
     ("tcp data waits, then the end", |m| m.peer_does(|host, server| {
         host.send(server, b"hello", 0, None)?;

@@ -239,6 +239,35 @@ fn a_shut_reading_side_throws_data_away_and_acknowledges_it() {
 }
 
 #[test]
+fn data_for_a_connection_that_is_shut_both_ways_resets_it() {
+    for orders in [
+        &[How::Both][..],
+        &[How::Write, How::Both],
+        &[How::Read, How::Write],
+    ] {
+        let mut remote = established();
+        remote.send(ACK | PSH, b"before");
+        remote.one();
+        for how in orders {
+            let stack = &mut remote.lab.host.stack;
+            stack.shutdown(remote.socket, *how).expect("connected");
+        }
+        let fin = remote.one();
+        assert!(fin.has(FIN));
+        remote.acknowledge(&fin);
+        remote.send(ACK | PSH, b"after");
+        assert!(remote.one().has(RST));
+        assert_eq!(remote.lab.host.stack.counters().tcp.in_after_close, 1);
+        assert_eq!(remote.state(), TcpState::Closed);
+        if orders[0] != How::Read {
+            assert_eq!(remote.read().as_deref(), Some(&b"before"[..]));
+        }
+        remote.lab.host.stack.close(remote.lab.now, remote.socket);
+        assert_eq!(remote.lab.host.live_nodes(), 0);
+    }
+}
+
+#[test]
 fn nobody_waits_for_ever_in_fin_wait_2() {
     let mut remote = established();
     remote.lab.host.stack.close(remote.lab.now, remote.socket);
