@@ -1,14 +1,17 @@
 //! Flows, each joined to a socket of the host.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use netstack::tokio::{FlowSocket, Gateway, IncomingFlow};
+use netstack::tokio::{FlowSocket, Gateway, IncomingFlow, UdpSocket as StackSocket};
 use netstack::txbuf::Ledger;
-use netstack::{Admission, Config, Flow, Pools, Transport};
-use tokio::io::copy_bidirectional;
+use netstack::{Admission, Config, Flow, KeepAlive, Pools, SocketOption, Transport};
+use tokio::io::{ReadBuf, copy_bidirectional};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -19,8 +22,15 @@ const MOST: usize = 4096;
 const CONNECTING: Duration = Duration::from_secs(8);
 /// After so long without a datagram a flow is over.
 const IDLE: Duration = Duration::from_secs(60);
+/// A source that is silent for so long is asked whether it is still there.
+const SILENT: Duration = Duration::from_secs(600);
 /// The longest datagram.
 const DATAGRAM: usize = 65_535;
+
+thread_local! {
+    /// One datagram on its way. A flow that waits holds none.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; DATAGRAM]);
+}
 
 /// Keeps what all flows hold together below `memory` bytes, and what each may queue so small that many can.
 pub(crate) fn bound(config: &mut Config, memory: usize) {
@@ -72,6 +82,10 @@ async fn connection(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
         }
     };
     if let FlowSocket::Tcp(mut stream) = incoming.accept().await? {
+        stream.set_option(SocketOption::KeepAlive(Some(KeepAlive {
+            idle: SILENT,
+            ..KeepAlive::default()
+        })))?;
         // A failure of one side is the other's end, and not a clean one.
         if let Err(error) = copy_bidirectional(&mut stream, &mut host).await {
             stream.set_zero_linger();
@@ -96,20 +110,9 @@ async fn datagrams(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
     let FlowSocket::Udp(socket) = incoming.accept().await? else {
         return Ok(());
     };
-    let (mut there, mut back) = (vec![0; DATAGRAM], vec![0; DATAGRAM]);
+    host.writable().await?;
     loop {
-        let step = async {
-            tokio::select! {
-                length = socket.recv(&mut there) => {
-                    let length = length?;
-                    Ok(host.send(&there[..length]).await.map(|_| ()))
-                }
-                length = host.recv(&mut back) => match length {
-                    Ok(length) => socket.send(&back[..length]).await.map(|_| Ok(())),
-                    Err(error) => Ok(Err(error)),
-                },
-            }
-        };
+        let step = poll_fn(|cx| BUFFER.with_borrow_mut(|buffer| pass(cx, &socket, &host, buffer)));
         let by_host: io::Result<()> = match timeout(IDLE, step).await {
             Ok(step) => step?,
             Err(_) => return Ok(()),
@@ -120,5 +123,44 @@ async fn datagrams(incoming: IncomingFlow, to: SocketAddr) -> io::Result<()> {
             }
             return Err(error);
         }
+    }
+}
+
+/// Passes one datagram on in each direction, if there is one. What the host says of its side is told apart from an end of
+/// the stack.
+fn pass(
+    cx: &mut Context<'_>,
+    socket: &StackSocket,
+    host: &UdpSocket,
+    buffer: &mut [u8],
+) -> Poll<io::Result<io::Result<()>>> {
+    let mut passed = false;
+    let mut datagram = ReadBuf::new(buffer);
+    if let Poll::Ready(received) = socket.poll_recv(cx, &mut datagram) {
+        received?;
+        if let Err(error) = sent(host.try_send(datagram.filled())) {
+            return Poll::Ready(Ok(Err(error)));
+        }
+        passed = true;
+    }
+    datagram.clear();
+    if let Poll::Ready(received) = host.poll_recv(cx, &mut datagram) {
+        if let Err(error) = received {
+            return Poll::Ready(Ok(Err(error)));
+        }
+        sent(socket.try_send(datagram.filled()))?;
+        passed = true;
+    }
+    match passed {
+        true => Poll::Ready(Ok(Ok(()))),
+        false => Poll::Pending,
+    }
+}
+
+/// A datagram for which there is no room is lost, as it may be anywhere on its way.
+fn sent(result: io::Result<usize>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(()),
     }
 }

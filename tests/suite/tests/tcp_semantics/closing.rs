@@ -1,7 +1,7 @@
 //! Connections end (RFC 9293, 3.6).
 
 use core::time::Duration;
-use netstack_core::{How, SendError, TcpState};
+use netstack_core::{ConnectionError, How, RecvError, SendError, TcpState};
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
@@ -259,9 +259,11 @@ fn data_for_a_connection_that_is_shut_both_ways_resets_it() {
         assert!(remote.one().has(RST));
         assert_eq!(remote.lab.host.stack.counters().tcp.in_after_close, 1);
         assert_eq!(remote.state(), TcpState::Closed);
+        let mut read = || calls::read(&mut remote.lab.host.stack, remote.socket, 100);
         if orders[0] != How::Read {
-            assert_eq!(remote.read().as_deref(), Some(&b"before"[..]));
+            assert_eq!(read().as_deref(), Ok(&b"before"[..]));
         }
+        assert_eq!(read(), Err(RecvError::Connection(ConnectionError::Reset)));
         remote.lab.host.stack.close(remote.lab.now, remote.socket);
         assert_eq!(remote.lab.host.live_nodes(), 0);
     }
