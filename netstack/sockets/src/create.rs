@@ -175,7 +175,11 @@ impl Sockets {
     pub fn getpeername(&self, fd: i32) -> Result<SockAddr, Errno> {
         let (domain, peer) = match &self.files.get(fd)?.object {
             Object::Stream(stream) => (stream.domain, self.peer_of_stream(stream)),
-            Object::Datagram(datagram) => (datagram.domain, datagram.peer),
+            Object::Datagram(datagram) => {
+                // Without a port it is no name, although datagrams go there.
+                let named = datagram.peer.filter(|peer| peer.port() != 0);
+                (datagram.domain, named)
+            }
             Object::Packet(_) => return Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         };

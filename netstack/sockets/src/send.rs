@@ -215,7 +215,12 @@ impl Sockets {
             return Err(Errno::EINVAL);
         }
         let named = datagram.named(head.name)?;
+        let own = || Some(self.local_of_datagram(datagram));
+        let named = named.map(|to| self.not_unspecified(to, own));
         let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
+        if named.is_none() && datagram.refuses_port(to) {
+            return Err(Errno::EINVAL);
+        }
         if urgent && to.ip().to_canonical().is_ipv4() {
             return Err(Errno::EOPNOTSUPP);
         }

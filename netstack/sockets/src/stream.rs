@@ -228,10 +228,12 @@ impl Sockets {
         };
         let id = match stream.state {
             StreamState::Bound(id) => {
+                let peer = self.not_unspecified(peer, || self.stack.local_addr(id).ok());
                 self.stack.tcp_connect_from(now, id, peer)?;
                 id
             }
             _ => {
+                let peer = self.not_unspecified(peer, || None);
                 let on_wire = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 self.stack.tcp_connect(now, on_wire, None)?
             }

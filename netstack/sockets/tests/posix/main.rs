@@ -3,6 +3,7 @@
 //!
 //! The kernel's sockets are in a network namespace of their own, over its loopback.
 
+mod addresses;
 mod cases;
 mod differences;
 mod groups;
@@ -21,12 +22,13 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 5] = [
+static SUITES: [(&[State], &[Probe]); 6] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
     (stamps::STATES, stamps::PROBES),
     (urgent::STATES, urgent::PROBES),
     (groups::STATES, groups::PROBES),
+    (addresses::STATES, addresses::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {
