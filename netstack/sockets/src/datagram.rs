@@ -99,13 +99,15 @@ impl Sockets {
             if datagram.peer.is_some() {
                 return Err(Errno::EINVAL);
             }
-            datagram.port = Port::Bound;
+            self.bind_to_scope(fd, name, wanted)?;
+            self.datagram_mut(fd)?.port = Port::Bound;
             return Ok(self.stack.raw_bind(id, wanted)?);
         }
         let wanted = to_bind(datagram.domain, datagram.v6_only(), name)?;
         if datagram.port != Port::None {
             return Err(self.bound_already(wanted));
         }
+        self.bind_to_scope(fd, name, wanted.ip())?;
         self.open_datagram(fd, wanted)?;
         let datagram = self.datagram_mut(fd)?;
         datagram.port = Port::Bound;

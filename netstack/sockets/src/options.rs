@@ -98,6 +98,11 @@ impl Options {
         }
     }
 
+    /// The only interface of the socket.
+    pub(crate) fn device(&self) -> Option<IfaceId> {
+        self.device
+    }
+
     pub(crate) fn v6_only(&self) -> bool {
         self.is_on(places::IPV6_V6ONLY)
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
 use txbuf::Completion;
 
-use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
+use crate::address::{Domain, SockAddr, Target, needs_scope, to_bind, to_connect};
 use crate::create::Shut;
 use crate::files::{File, Object};
 use crate::options::Options;
@@ -172,6 +172,8 @@ impl Sockets {
         if stream.state != StreamState::Fresh {
             return Err(self.bound_already(wanted));
         }
+        self.bind_to_scope(fd, name, wanted.ip())?;
+        let stream = self.stream(fd)?;
         let id = self.stack.tcp_bind(wanted, &stream.sharing())?;
         self.owners.insert(id, fd);
         let stream = self.stream_mut(fd)?;
@@ -199,7 +201,7 @@ impl Sockets {
 
     /// Why a socket that is bound is not bound to `wanted`: the address is looked at first.
     pub(crate) fn bound_already(&self, wanted: SocketAddr) -> Errno {
-        match self.stack.can_bind(wanted.ip()) {
+        match self.stack.can_bind(wanted.ip()) || needs_scope(wanted.ip()) {
             true => Errno::EINVAL,
             false => Errno::EADDRNOTAVAIL,
         }
@@ -252,7 +254,7 @@ impl Sockets {
     }
 
     /// Says how a connection attempt went.
-    fn conclude(&mut self, now: Instant, fd: i32, id: SocketId) -> Result<(), Errno> {
+    pub(crate) fn conclude(&mut self, now: Instant, fd: i32, id: SocketId) -> Result<(), Errno> {
         if self.stack.readiness(id)?.connecting {
             return Err(Errno::EALREADY);
         }

@@ -117,6 +117,12 @@ fn send(h: &mut dyn Host, m: &Made, to: &str) -> String {
     show(h.send(m.fd, &echo(V4), 0, Some(&name(&to))))
 }
 
+/// What is told of messages that were sent without a copy.
+fn show_errors(h: &mut dyn Host, m: &Made) -> String {
+    let told = h.receive_message(m.fd, 9, 512, libc::MSG_ERRQUEUE);
+    show(told.map(|told| (told.returned, told.control, told.flags)))
+}
+
 #[rustfmt::skip]
 pub(crate) static PROBES: &[Probe] = &[
     ("connect to the broadcast address", |h, m| connect(h, m, "10.9.9.255:PORT")),
@@ -167,6 +173,20 @@ pub(crate) static PROBES: &[Probe] = &[
         let sent = show(h.send(other, b"hello", 0, Some(&to)));
         format!("{sent} {}", show(h.receive(m.fd, 9, 0)))
     }),
+    ("send nothing, one byte and nothing without a copy", |h, m| {
+        let _ = h.set(m.fd, SOCKET, libc::SO_ZEROCOPY, &ONE);
+        let sent = [b"".as_slice(), b"a", b""].map(|bytes| show(h.send(m.fd, bytes, libc::MSG_ZEROCOPY, None)));
+        format!("{sent:?} {}", show_errors(h, m))
+    }),
+    ("bind to a group on a link", |h, m| show(h.bind(m.fd, &name(&format!("[ff02::1]:{}", m.free))))),
+    ("bind to a group on an interface", |h, m| show(h.bind(m.fd, &name(&format!("[ff02::1%1]:{}", m.free))))),
+    ("bind to a group on an interface that is none", |h, m| show(h.bind(m.fd, &name(&format!("[ff02::1%77]:{}", m.free))))),
+    ("bind to a group on the socket's interface", |h, m| {
+        let done = show(h.set(m.fd, SOCKET, libc::SO_BINDTODEVICE, b"lo"));
+        format!("{done} {}", show(h.bind(m.fd, &name(&format!("[ff02::1]:{}", m.free)))))
+    }),
+    ("bind to an address of a link", |h, m| show(h.bind(m.fd, &name(&format!("[fe80::1]:{}", m.free))))),
+    ("bind to a group of IPv6", |h, m| show(h.bind(m.fd, &name(&format!("[ff05::77]:{}", m.free))))),
     ("shut", |h, m| show(h.shutdown(m.fd, libc::SHUT_WR))),
     ("connect to nobody", |h, m| {
         let done = show(h.connect(m.fd, &[0; 16]));
