@@ -162,6 +162,10 @@ impl Sockets {
         fd: i32,
         name: &[u8],
     ) -> Result<(), Errno> {
+        if name.len() >= 2 && !name.starts_with(&(libc::AF_UNSPEC as u16).to_ne_bytes()) {
+            // It has a port from now on, whether or not it is connected.
+            self.bound_datagram(fd)?;
+        }
         let datagram = self.datagram_mut(fd)?;
         let v6_only = datagram.v6_only();
         let is_v4 = name.starts_with(&(libc::AF_INET as u16).to_ne_bytes());

@@ -203,6 +203,8 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
+        // It has a port from now on, whether or not anything is sent.
+        let id = self.bound_datagram(fd)?;
         let datagram = self.datagram(fd)?;
         let (kind, domain) = (datagram.kind, datagram.domain);
         let too_long = from.remaining() > LONGEST;
@@ -243,7 +245,6 @@ impl Sockets {
         datagram.begins_icmp(from.remaining())?;
         let mut control = self.control_of(&datagram.options, to.ip().to_canonical(), &wishes)?;
         control.stamp = datagram.options.stamp_of(wishes.stamps);
-        let id = self.bound_datagram(fd)?;
         if shut {
             let error = self.stack.take_error(id)?;
             return Err(error.map_or(Errno::EPIPE, Errno::from));

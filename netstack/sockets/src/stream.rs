@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use netstack_core::{BindOptions, How, Instant, SocketId, TcpState};
 use txbuf::Completion;
 
-use crate::address::{Domain, SockAddr, Target, needs_scope, to_bind, to_connect};
+use crate::address::{Domain, SockAddr, Target, to_bind, to_connect};
 use crate::create::Shut;
 use crate::files::{File, Object};
 use crate::options::Options;
@@ -201,7 +201,8 @@ impl Sockets {
 
     /// Why a socket that is bound is not bound to `wanted`: the address is looked at first.
     pub(crate) fn bound_already(&self, wanted: SocketAddr) -> Errno {
-        match self.stack.can_bind(wanted.ip()) || needs_scope(wanted.ip()) {
+        // Of IPv6 it is not.
+        match wanted.is_ipv6() || self.stack.can_bind(wanted.ip()) {
             true => Errno::EINVAL,
             false => Errno::EADDRNOTAVAIL,
         }

@@ -1,6 +1,6 @@
 //! States and calls around addresses of many, of nobody in particular, and ports that nobody has.
 
-use crate::cases::{Made, Maker, Probe, State, show};
+use crate::cases::{Made, Maker, Probe, State, show, show_name};
 use crate::host::{Host, Result, name};
 use crate::messages::echo;
 
@@ -187,6 +187,17 @@ pub(crate) static PROBES: &[Probe] = &[
     }),
     ("bind to an address of a link", |h, m| show(h.bind(m.fd, &name(&format!("[fe80::1]:{}", m.free))))),
     ("bind to a group of IPv6", |h, m| show(h.bind(m.fd, &name(&format!("[ff05::77]:{}", m.free))))),
+    ("bind to another host's address", |h, m| show(h.bind(m.fd, &name(&format!("[2001:db8::7]:{}", m.free))))),
+    ("connect in vain, then bind", |h, m| {
+        let connected = show(h.connect(m.fd, &[[77, 0].as_slice(), &[0; 26]].concat()));
+        let own = show_name(h.own_name(m.fd));
+        format!("{connected} {own} {}", show(h.bind(m.fd, &name(&format!("10.9.9.1:{}", m.free)))))
+    }),
+    ("send in vain, then bind", |h, m| {
+        let sent = show(h.send(m.fd, b"a", libc::MSG_OOB, Some(&name("10.9.9.1:9"))));
+        let own = show_name(h.own_name(m.fd));
+        format!("{sent} {own} {}", show(h.bind(m.fd, &name(&format!("10.9.9.1:{}", m.free)))))
+    }),
     ("shut", |h, m| show(h.shutdown(m.fd, libc::SHUT_WR))),
     ("connect to nobody", |h, m| {
         let done = show(h.connect(m.fd, &[0; 16]));
