@@ -22,7 +22,7 @@ impl Maker<'_> {
         Ok(fd)
     }
 
-    fn to_no_port(&mut self, domain: i32, to: &str) -> Result<i32> {
+    fn without_peer_port(&mut self, domain: i32, to: &str) -> Result<i32> {
         let fd = match to.contains("ffff") {
             true => self.bound_to_any(domain)?,
             false => self.bound(domain, DGRAM, 1)?,
@@ -58,9 +58,9 @@ pub(crate) static STATES: &[State] = &[
         Ok(fd)
     }),
     ("udp connected", |m| m.datagrams(V4)),
-    ("udp connected to port 0", |m| m.to_no_port(V4, "10.9.9.1:0")),
-    ("udp6 connected to port 0", |m| m.to_no_port(V6, "[fd00:9::1]:0")),
-    ("udp6 connected to port 0 of a mapped address", |m| m.to_no_port(V6, "[::ffff:10.9.9.1]:0")),
+    ("udp connected to port 0", |m| m.without_peer_port(V4, "10.9.9.1:0")),
+    ("udp6 connected to port 0", |m| m.without_peer_port(V6, "[fd00:9::1]:0")),
+    ("udp6 connected to port 0 of a mapped address", |m| m.without_peer_port(V6, "[::ffff:10.9.9.1]:0")),
     ("udp connected to a broadcast address", |m| {
         let fd = m.broadcaster(V4, DGRAM, 0)?;
         m.host.connect(fd, &name("10.9.9.255:9"))?;
@@ -177,6 +177,10 @@ pub(crate) static PROBES: &[Probe] = &[
         let _ = h.set(m.fd, SOCKET, libc::SO_ZEROCOPY, &ONE);
         let sent = [b"".as_slice(), b"a", b""].map(|bytes| show(h.send(m.fd, bytes, libc::MSG_ZEROCOPY, None)));
         format!("{sent:?} {}", show_errors(h, m))
+    }),
+    ("send urgently to nobody in particular of IPv6", |h, m| {
+        let to = [name(&format!("[::]:{}", m.free)), name(&format!("[::ffff:0.0.0.0]:{}", m.free))];
+        to.map(|to| show(h.send(m.fd, b"a", libc::MSG_OOB, Some(&to)))).join(" ")
     }),
     ("bind to a group on a link", |h, m| show(h.bind(m.fd, &name(&format!("[ff02::1]:{}", m.free))))),
     ("bind to a group on an interface", |h, m| show(h.bind(m.fd, &name(&format!("[ff02::1%1]:{}", m.free))))),
