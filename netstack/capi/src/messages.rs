@@ -18,6 +18,8 @@ pub(crate) const PACKET_MOST: usize = 65_535;
 pub(crate) const OPTION_MOST: usize = 4096;
 /// Descriptors and events that one call looks at.
 pub(crate) const MANY: usize = 1 << 20;
+/// The most events that a program may ask for, as Linux has it.
+pub(crate) const EVENTS_MOST: usize = i32::MAX as usize / size_of::<epoll_event>();
 
 /// A result as an int: nothing is 0.
 pub(crate) fn done(result: Result<(), Errno>) -> c_int {
@@ -193,8 +195,9 @@ pub(crate) fn ioctl(
     request: c_ulong,
     arg: Place<c_int>,
 ) -> Result<(), Errno> {
-    let argument = match request {
-        libc::FIONBIO => {
+    // The kernel looks at no more of it.
+    let argument = match request & c_ulong::from(u32::MAX) {
+        libc::FIONBIO | libc::FIOASYNC => {
             // Whether there is such a descriptor is said first.
             on.sockets.is_nonblocking(fd)?;
             arg.read()?

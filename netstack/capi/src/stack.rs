@@ -21,8 +21,8 @@ use netstack_sockets::{EpollEvent, Errno};
 
 use crate::edges::{self, Incoming, NameRoom, Outgoing, Place, Row};
 use crate::messages::{
-    MANY, OPTION_MOST, PACKET_MOST, Sending, connect, deliver, done, int, ioctl, part, poll,
-    receive, send, size, wait,
+    EVENTS_MOST, MANY, OPTION_MOST, PACKET_MOST, Sending, connect, deliver, done, int, ioctl, part,
+    poll, receive, send, size, wait,
 };
 use crate::registry::{self, with, with_fd};
 use crate::waiting::{Side, patiently};
@@ -102,14 +102,15 @@ pub unsafe extern "C" fn ns_stack_accept(
     // SAFETY: promised by the caller.
     let room = unsafe { NameRoom::if_wanted(addr, len) };
     let accept = || {
-        let room = of_socket(stack, fd, room)?;
         let (accepted, peer) = patiently(stack, fd, Side::Read, false, |on, _| {
             on.sockets.accept(on.now, fd, on.socket_flags())
         })?;
-        match room.map(|room| room.write(&peer)) {
-            Some(Err(error)) => Err(error),
-            _ => Ok(accepted),
+        // Where the name goes is looked at when there is one: a connection that nobody can be told of is lost.
+        let told = room.and_then(|room| room.map_or(Ok(()), |room| room.write(&peer)));
+        if told.is_err() {
+            let _ = with_fd(stack, accepted, |on| on.close(accepted));
         }
+        told.map(|()| accepted)
     };
     int(accept())
 }
@@ -334,7 +335,8 @@ pub unsafe extern "C" fn ns_stack_epoll_wait(
     events: *mut epoll_event,
     max: c_int,
 ) -> c_int {
-    let most = usize::try_from(max).unwrap_or(0).min(MANY);
+    let allowed = usize::try_from(max).ok().filter(|max| *max <= EVENTS_MOST);
+    let most = allowed.unwrap_or(0).min(MANY);
     // SAFETY: promised by the caller.
     let events = unsafe { Row::new(events, most) };
     int(with_fd(stack, ep, |on| wait(on, ep, &events?)))

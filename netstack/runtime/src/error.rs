@@ -83,6 +83,7 @@ impl IntoIo for ConnectError {
             ConnectError::NotAvailable | ConnectError::NoPorts => ErrorKind::AddrNotAvailable,
             ConnectError::InUse => ErrorKind::AddrInUse,
             ConnectError::InvalidAddress => ErrorKind::InvalidInput,
+            ConnectError::NotPermitted => ErrorKind::PermissionDenied,
             _ => ErrorKind::Other,
         }
     }
@@ -103,6 +104,7 @@ impl IntoIo for SendError {
             | SendError::NotASource => ErrorKind::InvalidInput,
             SendError::NoDestination => ErrorKind::NotConnected,
             SendError::NoRoute => ErrorKind::NetworkUnreachable,
+            SendError::NotPermitted => ErrorKind::PermissionDenied,
             SendError::Socket(error) => error.kind(),
             _ => ErrorKind::Other,
         }

@@ -224,6 +224,23 @@ pub(crate) fn to_send_v6(name: &[u8]) -> Result<Option<SocketAddr>, Errno> {
     }
 }
 
+/// The scope of an IPv6 address: the number of an interface, or 0.
+pub(crate) fn scope(name: &[u8]) -> u32 {
+    let scope = name.get(V6_LEAST..).and_then(<[u8]>::first_chunk);
+    scope.map_or(0, |scope| u32::from_ne_bytes(*scope))
+}
+
+/// Whether an address means nothing without an interface (RFC 4007, 6).
+pub(crate) fn needs_scope(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => match ip.octets() {
+            [0xFF, scope, ..] => matches!(scope & 0xF, 1 | 2),
+            _ => ip.is_unicast_link_local(),
+        },
+    }
+}
+
 /// Whether it is an address of IPv4 in its form for IPv6.
 fn is_mapped(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().to_canonical().is_ipv4()

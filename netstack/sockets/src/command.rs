@@ -10,6 +10,11 @@ use crate::{Errno, Sockets};
 
 const SIOCATMARK: u64 = 0x8905;
 const SIOCOUTQNSD: u64 = 0x894B;
+const SIOCGSTAMP: u64 = 0x8906;
+const SIOCGSTAMPNS: u64 = 0x8907;
+/// Those of programs whose times have 64 bits.
+const SIOCGSTAMP_NEW: u64 = 0x8010_8906;
+const SIOCGSTAMPNS_NEW: u64 = 0x8010_8907;
 
 /// A number that a socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub enum Count {
 impl Count {
     /// The number that an `ioctl` asks for; `None` for another request.
     pub fn of_request(request: u64) -> Option<Count> {
-        match request {
+        match significant(request) {
             libc::FIONREAD => Some(Count::Unread),
             libc::TIOCOUTQ => Some(Count::Outstanding),
             SIOCOUTQNSD => Some(Count::Unsent),
@@ -35,6 +40,11 @@ impl Count {
             _ => None,
         }
     }
+}
+
+/// What the kernel looks at of a request.
+fn significant(request: u64) -> u64 {
+    request & u64::from(u32::MAX)
 }
 
 /// A command to a socket.
@@ -85,11 +95,13 @@ impl Sockets {
     }
 
     /// Answers an `ioctl` whose argument is an `int`: `SIOCINQ`, `SIOCOUTQ`, `SIOCOUTQNSD` and `SIOCATMARK` return what
-    /// belongs there; `FIONBIO` takes `argument` and returns `None`.
+    /// belongs there; `FIONBIO` takes `argument` and returns `None`, as do `FIOASYNC`, `FIOCLEX` and `FIONCLEX`, which mean
+    /// nothing here.
     ///
     /// # Errors
     ///
-    /// `ENOTTY` for a request that is not known, `EINVAL` for any of an epoll descriptor; others as [`command`](Self::command).
+    /// `ENOTTY` for a request that is not known, `ENOENT` for `SIOCGSTAMP`, of which there never is one, `EINVAL` for those of
+    /// an epoll descriptor; others as [`command`](Self::command).
     pub fn ioctl(
         &mut self,
         now: Instant,
@@ -98,15 +110,23 @@ impl Sockets {
         argument: i32,
     ) -> Result<Option<i32>, Errno> {
         let object = &self.files.get(fd)?.object;
-        if request == libc::FIONBIO {
-            return self.set_nonblocking(fd, argument != 0).map(|()| None);
+        let is_socket = !matches!(object, Object::Epoll(_));
+        match significant(request) {
+            libc::FIONBIO => self.set_nonblocking(fd, argument != 0).map(|()| None),
+            libc::FIOCLEX | libc::FIONCLEX => Ok(None),
+            // There are no signals.
+            libc::FIOASYNC if is_socket || argument == 0 => Ok(None),
+            libc::FIOASYNC => Err(Errno::ENOTTY),
+            _ if !is_socket => Err(Errno::EINVAL),
+            SIOCGSTAMP | SIOCGSTAMPNS | SIOCGSTAMP_NEW | SIOCGSTAMPNS_NEW => Err(Errno::ENOENT),
+            request => self.number_for(now, fd, request).map(Some),
         }
-        if matches!(object, Object::Epoll(_)) {
-            return Err(Errno::EINVAL);
-        }
+    }
+
+    fn number_for(&mut self, now: Instant, fd: i32, request: u64) -> Result<i32, Errno> {
         let count = Count::of_request(request).ok_or(Errno::ENOTTY)?;
         let number = self.command(now, fd, SocketCommand::Count(count))?;
-        Ok(Some(i32::try_from(number).unwrap_or(i32::MAX)))
+        Ok(i32::try_from(number).unwrap_or(i32::MAX))
     }
 
     /// Whether the next byte of a connection is an urgent one, at which a read ends (`SIOCATMARK`).

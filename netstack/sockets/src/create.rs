@@ -1,10 +1,13 @@
 //! Calls that look at what a descriptor is open on and pass on to that: socket, bind, connect, shutdown, names.
 
+use std::net::IpAddr;
+
 use netstack_core::{BindOptions, Instant};
 
-use crate::address::{Domain, SockAddr};
+use crate::address::{Domain, SockAddr, needs_scope, scope};
 use crate::datagram::{Datagram, Kind};
 use crate::files::Object;
+use crate::interfaces::numbered;
 use crate::stream::Stream;
 use crate::{Errno, Sockets};
 
@@ -108,6 +111,33 @@ impl Sockets {
         }
     }
 
+    /// Has a socket that is to be bound to an address of one link be one of the interface that its name says.
+    pub(crate) fn bind_to_scope(
+        &mut self,
+        fd: i32,
+        name: &[u8],
+        wanted: IpAddr,
+    ) -> Result<(), Errno> {
+        let groups = match &self.files.get(fd)?.object {
+            Object::Datagram(datagram) => datagram.kind != Kind::Ping,
+            _ => false,
+        };
+        if wanted.is_ipv6() && wanted.is_multicast() && !groups {
+            return Err(Errno::EINVAL);
+        }
+        if !needs_scope(wanted) {
+            return Ok(());
+        }
+        match scope(name) {
+            0 if self.options(fd)?.device().is_none() => Err(Errno::EINVAL),
+            0 => Ok(()),
+            number => {
+                let device = numbered(&self.stack, number)?;
+                self.bind_to_device(fd, Some(device))
+            }
+        }
+    }
+
     /// Connects a socket. A connection is only begun: `EINPROGRESS`. The socket is writable when it is there or has
     /// failed; `SO_ERROR`, or calling this again, says which. A name of the family `AF_UNSPEC` dissolves a connection.
     ///
@@ -175,7 +205,11 @@ impl Sockets {
     pub fn getpeername(&self, fd: i32) -> Result<SockAddr, Errno> {
         let (domain, peer) = match &self.files.get(fd)?.object {
             Object::Stream(stream) => (stream.domain, self.peer_of_stream(stream)),
-            Object::Datagram(datagram) => (datagram.domain, datagram.peer),
+            Object::Datagram(datagram) => {
+                // Without a port it is no name, although datagrams go there.
+                let named = datagram.peer.filter(|peer| peer.port() != 0);
+                (datagram.domain, named)
+            }
             Object::Packet(_) => return Err(Errno::EOPNOTSUPP),
             Object::Epoll(_) => return Err(Errno::ENOTSOCK),
         };

@@ -1,12 +1,13 @@
 //! Sockets of datagrams: UDP, pings, raw IP.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use netstack_core::{Instant, SocketId};
+use netstack_core::{Instant, SocketId, SocketOption};
 use txbuf::Completion;
 
 use crate::address::{Domain, Target, to_bind, to_bind_raw, to_connect};
 use crate::create::Shut;
+use crate::interfaces::first_address;
 use crate::options::Options;
 use crate::{Errno, Sockets};
 
@@ -73,6 +74,13 @@ impl Datagram {
         self.options.v6_only() || self.kind != Kind::Udp
     }
 
+    /// Whether a datagram cannot go to the port of a peer. Of IPv4's peers the port is looked at again, if the socket is one
+    /// of IPv6.
+    pub(crate) fn refuses_port(&self, peer: SocketAddr) -> bool {
+        let mapped = self.domain == Domain::V6 && peer.ip().to_canonical().is_ipv4();
+        mapped && self.kind == Kind::Udp && peer.port() == 0
+    }
+
     pub(crate) fn protocol(&self) -> i32 {
         match (self.kind, self.domain) {
             (Kind::Udp, _) => libc::IPPROTO_UDP,
@@ -91,13 +99,15 @@ impl Sockets {
             if datagram.peer.is_some() {
                 return Err(Errno::EINVAL);
             }
-            datagram.port = Port::Bound;
+            self.bind_to_scope(fd, name, wanted)?;
+            self.datagram_mut(fd)?.port = Port::Bound;
             return Ok(self.stack.raw_bind(id, wanted)?);
         }
         let wanted = to_bind(datagram.domain, datagram.v6_only(), name)?;
         if datagram.port != Port::None {
             return Err(self.bound_already(wanted));
         }
+        self.bind_to_scope(fd, name, wanted.ip())?;
         self.open_datagram(fd, wanted)?;
         let datagram = self.datagram_mut(fd)?;
         datagram.port = Port::Bound;
@@ -152,6 +162,10 @@ impl Sockets {
         fd: i32,
         name: &[u8],
     ) -> Result<(), Errno> {
+        if name.len() >= 2 && !name.starts_with(&(libc::AF_UNSPEC as u16).to_ne_bytes()) {
+            // It has a port from now on, whether or not it is connected.
+            self.bound_datagram(fd)?;
+        }
         let datagram = self.datagram_mut(fd)?;
         let v6_only = datagram.v6_only();
         let is_v4 = name.starts_with(&(libc::AF_INET as u16).to_ne_bytes());
@@ -167,9 +181,39 @@ impl Sockets {
         let id = self.bound_datagram(fd)?;
         let datagram = self.datagram_mut(fd)?;
         let peer = datagram.domain.within(peer);
-        self.stack.udp_connect(id, peer)?;
+        let groups = match peer.ip().to_canonical() {
+            IpAddr::V4(_) => datagram.options.group_interface_v4.iface,
+            IpAddr::V6(_) => datagram.options.group_interface_v6,
+        };
+        let peer = self.not_unspecified(peer, || self.stack.local_addr(id).ok());
+        // Otherwise each datagram says so.
+        let _ = (self.stack).set_option(now, id, SocketOption::MulticastInterface(groups));
+        let connected = self.stack.udp_connect(id, peer);
+        let _ = (self.stack).set_option(now, id, SocketOption::MulticastInterface(None));
+        connected?;
         self.datagram_mut(fd)?.peer = Some(peer);
         self.tell_options(fd, id)
+    }
+
+    /// Whom an address means: an unspecified one means this host, by the address that the socket is `bound` to, or else the
+    /// first one, for there is none of a loopback.
+    pub(crate) fn not_unspecified(
+        &self,
+        to: SocketAddr,
+        bound: impl FnOnce() -> Option<SocketAddr>,
+    ) -> SocketAddr {
+        let meant = to.ip().to_canonical();
+        if !meant.is_unspecified() {
+            return to;
+        }
+        let bound = bound().map(|bound| bound.ip().to_canonical());
+        let bound = bound.filter(|bound| !bound.is_unspecified());
+        let own = bound.or_else(|| first_address(&self.stack, meant.is_ipv4()));
+        let own = own.map(|own| match (to.ip(), own) {
+            (IpAddr::V6(_), IpAddr::V4(own)) => own.to_ipv6_mapped().into(),
+            (_, own) => own,
+        });
+        SocketAddr::new(own.unwrap_or(to.ip()), to.port())
     }
 
     /// Makes the socket nobody's peer. A port that it was not bound to is given back.

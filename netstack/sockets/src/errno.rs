@@ -201,6 +201,7 @@ impl From<ConnectError> for Errno {
     fn from(error: ConnectError) -> Errno {
         match error {
             ConnectError::NoRoute | ConnectError::InvalidAddress => Errno::ENETUNREACH,
+            ConnectError::NotPermitted => Errno::EACCES,
             _ => Errno::EADDRNOTAVAIL,
         }
     }
@@ -216,6 +217,7 @@ impl From<SendError> for Errno {
             SendError::TooLong => Errno::EMSGSIZE,
             SendError::NoDestination => Errno::EDESTADDRREQ,
             SendError::NoRoute => Errno::ENETUNREACH,
+            SendError::NotPermitted => Errno::EACCES,
             SendError::Socket(error) => error.into(),
             _ => Errno::EINVAL,
         }

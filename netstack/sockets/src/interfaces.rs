@@ -1,5 +1,7 @@
 //! Interfaces as programs know them: by number, from 1 on, and by name.
 
+use std::net::IpAddr;
+
 use netstack_core::{IfaceId, Stack};
 
 use crate::Errno;
@@ -21,6 +23,17 @@ pub(crate) fn numbered(stack: &Stack, number: u32) -> Result<IfaceId, Errno> {
     let iface = number.checked_sub(1).map(IfaceId::new);
     let exists = |iface: &IfaceId| stack.interface_name(*iface).is_some();
     iface.filter(exists).ok_or(Errno::ENODEV)
+}
+
+/// The first address of the stack, of either version.
+pub(crate) fn first_address(stack: &Stack, v4: bool) -> Option<IpAddr> {
+    let exists = |iface: &IfaceId| stack.interface_name(*iface).is_some();
+    (0..)
+        .map(IfaceId::new)
+        .take_while(exists)
+        .flat_map(|iface| stack.addresses(iface))
+        .map(|cidr| IpAddr::from(cidr.address()))
+        .find(|address| address.is_ipv4() == v4)
 }
 
 /// The interface with a name, which ends with a zero byte or with the bytes; none for an empty one.

@@ -98,6 +98,11 @@ impl Options {
         }
     }
 
+    /// The only interface of the socket.
+    pub(crate) fn device(&self) -> Option<IfaceId> {
+        self.device
+    }
+
     pub(crate) fn v6_only(&self) -> bool {
         self.is_on(places::IPV6_V6ONLY)
     }
@@ -123,6 +128,10 @@ impl Options {
     /// What the socket sends begins with a header of IP.
     pub(crate) fn set_with_header(&mut self) {
         self.begin_with(libc::IPPROTO_IP, libc::IP_HDRINCL, 1);
+    }
+
+    fn broadcast(&self) -> SocketOption {
+        SocketOption::Broadcast(self.flag(libc::SOL_SOCKET, libc::SO_BROADCAST))
     }
 
     /// What reading does with urgent data.
@@ -164,6 +173,7 @@ impl Options {
             .filter_map(|entry| self.meaning(entry));
         let others = [
             Some(self.urgency()),
+            Some(self.broadcast()),
             self.linger.map(|_| self.lingering()),
             self.congestion.map(SocketOption::Congestion),
             self.pacing.map(|rate| SocketOption::PacingRate(Some(rate))),
@@ -206,6 +216,7 @@ impl Options {
                     || self.stamping() & RX_SOFTWARE != 0,
             ),
             (libc::SOL_SOCKET, libc::SO_OOBINLINE) => self.urgency(),
+            (libc::SOL_SOCKET, libc::SO_BROADCAST) => self.broadcast(),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE)
             | (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE | libc::TCP_KEEPINTVL | libc::TCP_KEEPCNT) => {
                 SocketOption::KeepAlive(self.keep_alive())

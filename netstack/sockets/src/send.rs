@@ -167,7 +167,13 @@ impl Sockets {
             // It waits for data.
             return None;
         }
-        match self.connect(now, fd, head.name.unwrap_or_default()) {
+        let connected = match (head.name, begun) {
+            // Without a name only one that was begun can be meant.
+            (None, StreamState::Listening(_) | StreamState::Connected(_)) => Err(Errno::EISCONN),
+            (None, StreamState::Connecting(id)) => self.conclude(now, fd, id),
+            (name, _) => self.connect(now, fd, name.unwrap_or_default()),
+        };
+        match connected {
             Ok(()) => return None,
             Err(Errno::EINPROGRESS) => {}
             Err(error) => return Some(Err(error)),
@@ -197,6 +203,8 @@ impl Sockets {
         head: &MessageHead<'_>,
         flags: i32,
     ) -> Result<usize, Errno> {
+        // It has a port from now on, whether or not anything is sent.
+        let id = self.bound_datagram(fd)?;
         let datagram = self.datagram(fd)?;
         let (kind, domain) = (datagram.kind, datagram.domain);
         let too_long = from.remaining() > LONGEST;
@@ -215,7 +223,12 @@ impl Sockets {
             return Err(Errno::EINVAL);
         }
         let named = datagram.named(head.name)?;
+        let own = || Some(self.local_of_datagram(datagram));
+        let named = named.map(|to| self.not_unspecified(to, own));
         let to = named.or(datagram.peer).ok_or(Errno::EDESTADDRREQ)?;
+        if named.is_none() && datagram.refuses_port(to) {
+            return Err(Errno::EINVAL);
+        }
         if urgent && to.ip().to_canonical().is_ipv4() {
             return Err(Errno::EOPNOTSUPP);
         }
@@ -229,9 +242,9 @@ impl Sockets {
             is_udp: kind == Kind::Udp,
         };
         let wishes = of_datagram(head.control, way)?;
+        datagram.begins_icmp(from.remaining())?;
         let mut control = self.control_of(&datagram.options, to.ip().to_canonical(), &wishes)?;
         control.stamp = datagram.options.stamp_of(wishes.stamps);
-        let id = self.bound_datagram(fd)?;
         if shut {
             let error = self.stack.take_error(id)?;
             return Err(error.map_or(Errno::EPIPE, Errno::from));
@@ -309,12 +322,13 @@ impl Sockets {
 
     /// Whether a message is to be told of on the error queue when nobody needs its bytes any more.
     fn sends_zerocopy(&self, fd: i32, flags: i32, from: &IovIter<'_>) -> Result<bool, Errno> {
-        let options = match &self.files.get(fd)?.object {
-            Object::Stream(stream) => &stream.options,
-            Object::Datagram(datagram) => &datagram.options,
+        // Of a stream nothing is no message.
+        let (options, is_message) = match &self.files.get(fd)?.object {
+            Object::Stream(stream) => (&stream.options, from.remaining() > 0),
+            Object::Datagram(datagram) => (&datagram.options, true),
             Object::Packet(_) | Object::Epoll(_) => return Ok(false),
         };
-        Ok(flags & libc::MSG_ZEROCOPY != 0 && from.remaining() > 0 && zerocopy(options))
+        Ok(flags & libc::MSG_ZEROCOPY != 0 && is_message && zerocopy(options))
     }
 
     /// Gives the number of a message back that was not sent.
@@ -328,6 +342,24 @@ impl Sockets {
 }
 
 impl Datagram {
+    /// Whether so many bytes are the beginning of a message of ICMP, if a raw socket is one of it: type and code, which
+    /// the kernel looks at, and of ICMPv6 the checksum too, which it writes.
+    fn begins_icmp(&self, len: usize) -> Result<(), Errno> {
+        let ping = match self.domain {
+            Domain::V4 => libc::IPPROTO_ICMP,
+            Domain::V6 => libc::IPPROTO_ICMPV6,
+        };
+        if !matches!(self.kind, Kind::Raw(of) if i32::from(of) == ping) {
+            return Ok(());
+        }
+        match (self.domain, len) {
+            (Domain::V4, _) if self.options.is_on(places::IP_HDRINCL) => Ok(()),
+            (_, 0..2) => Err(Errno::EFAULT),
+            (Domain::V6, 2..4) => Err(Errno::EINVAL),
+            _ => Ok(()),
+        }
+    }
+
     /// Whom a message is for that has a name.
     fn named(&self, name: Option<&[u8]>) -> Result<Option<SocketAddr>, Errno> {
         let Some(name) = name else {

@@ -103,7 +103,7 @@ impl Sockets {
     /// Looks at `flags` that a program sets, and where numbers begin if they do now.
     pub(crate) fn begin_stamping(&mut self, fd: i32, flags: u32) -> Result<(), Errno> {
         let wrong = flags & !KNOWN != 0
-            || flags & OPT_STATS != 0
+            || flags & OPT_STATS != 0 && flags & libc::SOF_TIMESTAMPING_OPT_TSONLY == 0
             || flags & OPT_ID_TCP != 0 && flags & OPT_ID == 0;
         if wrong {
             return Err(Errno::EINVAL);
@@ -131,6 +131,10 @@ impl Sockets {
         };
         if flags & BIND_PHC != 0 {
             return Err(Errno::EOPNOTSUPP);
+        }
+        if flags & OPT_STATS != 0 {
+            // There are none.
+            return Err(Errno::EINVAL);
         }
         if begins {
             let (options, _) = crate::options::options_mut(self.files.get_mut(fd)?)?;

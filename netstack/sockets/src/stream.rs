@@ -172,6 +172,8 @@ impl Sockets {
         if stream.state != StreamState::Fresh {
             return Err(self.bound_already(wanted));
         }
+        self.bind_to_scope(fd, name, wanted.ip())?;
+        let stream = self.stream(fd)?;
         let id = self.stack.tcp_bind(wanted, &stream.sharing())?;
         self.owners.insert(id, fd);
         let stream = self.stream_mut(fd)?;
@@ -199,7 +201,8 @@ impl Sockets {
 
     /// Why a socket that is bound is not bound to `wanted`: the address is looked at first.
     pub(crate) fn bound_already(&self, wanted: SocketAddr) -> Errno {
-        match self.stack.can_bind(wanted.ip()) {
+        // Of IPv6 it is not.
+        match wanted.is_ipv6() || self.stack.can_bind(wanted.ip()) {
             true => Errno::EINVAL,
             false => Errno::EADDRNOTAVAIL,
         }
@@ -228,10 +231,12 @@ impl Sockets {
         };
         let id = match stream.state {
             StreamState::Bound(id) => {
+                let peer = self.not_unspecified(peer, || self.stack.local_addr(id).ok());
                 self.stack.tcp_connect_from(now, id, peer)?;
                 id
             }
             _ => {
+                let peer = self.not_unspecified(peer, || None);
                 let on_wire = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 self.stack.tcp_connect(now, on_wire, None)?
             }
@@ -250,7 +255,7 @@ impl Sockets {
     }
 
     /// Says how a connection attempt went.
-    fn conclude(&mut self, now: Instant, fd: i32, id: SocketId) -> Result<(), Errno> {
+    pub(crate) fn conclude(&mut self, now: Instant, fd: i32, id: SocketId) -> Result<(), Errno> {
         if self.stack.readiness(id)?.connecting {
             return Err(Errno::EALREADY);
         }

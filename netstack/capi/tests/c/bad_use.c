@@ -27,6 +27,8 @@ static void null_and_wild(int fd)
     IS(ns_stack_getsockname(stack, fd, NULL, NULL), -EFAULT);
     IS(ns_stack_ioctl(stack, fd, SIOCINQ, NULL), -EFAULT);
     IS(ns_stack_ioctl(stack, fd, FIONBIO, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, fd, FIOASYNC, NULL), -EFAULT);
+    IS(ns_stack_ioctl(stack, fd, (1ul << 32) | FIONBIO, NULL), -EFAULT);
     IS(ns_stack_ioctl(stack, 999, FIONBIO, NULL), -EBADF);
     IS(ns_stack_ioctl(stack, fd, 0xFFFFFFFFul, NULL), -ENOTTY);
     IS(ns_stack_sendmsg(stack, fd, NULL, 0), -EFAULT);
@@ -122,7 +124,37 @@ static void closed(void)
     IS(ns_stack_epoll_wait(stack, ep, NULL, 4), -EFAULT);
     IS(ns_stack_epoll_wait(stack, ep, &event, 0), -EINVAL);
     IS(ns_stack_epoll_wait(stack, ep, &event, INT32_MIN), -EINVAL);
+    IS(ns_stack_epoll_wait(stack, ep, &event, INT32_MAX), -EINVAL);
+    IS(ns_stack_epoll_wait(stack, -1, &event, INT32_MAX), -EBADF);
+    IS(ns_stack_epoll_wait(stack, ep, &event, INT32_MAX / sizeof event), 0);
     IS(ns_stack_close(stack, ep), 0);
+}
+
+/* Where a name is to go is looked at when there is one, and then the connection is lost. */
+static void nameless(void)
+{
+    struct sockaddr_in name = at("10.0.0.1", 4000);
+    struct sockaddr_storage peer;
+    socklen_t len = -1;
+    int fd = ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0);
+    int client = ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0);
+    IS(ns_stack_accept(stack, fd, (void *)&peer, &len), -EINVAL);
+    IS(ns_stack_bind(stack, fd, (void *)&name, sizeof name), 0);
+    IS(ns_stack_listen(stack, fd, 5), 0);
+    IS(ns_stack_accept(stack, fd, (void *)&peer, &len), -EAGAIN);
+    IS(ns_stack_accept(stack, fd, (void *)&peer, NULL), -EAGAIN);
+    IS(ns_stack_connect(stack, client, (void *)&name, sizeof name), -EINPROGRESS);
+    unsigned char packet[1500];
+    while (ns_stack_output(stack, packet, sizeof packet) > 0)
+        ;
+    IS(ns_stack_accept(stack, fd, (void *)&peer, &len), -EINVAL);
+    IS(ns_stack_accept(stack, fd, (void *)&peer, NULL), -EAGAIN);
+    /* Its number is free again. */
+    int next = ns_stack_socket(stack, AF_INET, SOCK_STREAM, 0);
+    IS(next, client + 1);
+    IS(ns_stack_close(stack, next), 0);
+    IS(ns_stack_close(stack, client), 0);
+    IS(ns_stack_close(stack, fd), 0);
 }
 
 /* Epoll descriptors of which each watches the one before: no more of them than Linux takes, however they are joined. */
@@ -283,6 +315,7 @@ int main(void)
         IS(ns_stack_close(stack, sockets[i]), 0);
     }
     closed();
+    nameless();
     chains();
     ends();
     noise();

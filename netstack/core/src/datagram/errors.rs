@@ -45,7 +45,7 @@ impl DatagramSocket {
     /// Without a queue of errors only a connected socket is told, only about its peer, and only of errors that trying
     /// again cannot mend (RFC 1122 section 4.1.3.3, RFC 8085 section 5.2).
     pub(crate) fn hears_of(&self, to: SocketAddr, error: &IcmpError) -> bool {
-        self.errors.wanted || self.peer == Some(to) && (error.is_hard() || self.is_too_long(error))
+        self.errors.wanted || self.is_peer(to) && (error.is_hard() || self.is_too_long(error))
     }
 
     /// Takes in an ICMP error. `start` is what it quotes of the payload.

@@ -11,7 +11,7 @@ mod socket;
 pub(crate) use errors::Reported;
 pub(crate) use receive::{DatagramDrop, Delivery};
 pub(crate) use send::{Marking, Outgoing};
-pub(crate) use socket::{DatagramLimits, DatagramSocket, Kind};
+pub(crate) use socket::{DatagramLimits, DatagramSocket, Kind, is_of_peer};
 
 /// What a datagram costs beside its payload: a queue entry and its share of a node.
 const OVERHEAD: usize = 256;

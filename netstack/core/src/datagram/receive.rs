@@ -165,7 +165,7 @@ impl DatagramSocket {
         packet: Packet,
         small: &mut Chain,
     ) -> Result<usize, DatagramDrop> {
-        if self.peer.is_some_and(|peer| peer != delivery.from) {
+        if self.peer.is_some() && !self.is_peer(delivery.from) {
             return Err(DatagramDrop::NotPeer);
         }
         if self.is_full() {

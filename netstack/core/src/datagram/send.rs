@@ -85,7 +85,9 @@ impl DatagramSocket {
             Some(to) => self.on_wire(to).ok_or(SendError::InvalidAddress)?,
             None => self.peer.ok_or(SendError::NoDestination)?,
         };
-        if to.ip().is_unspecified() || self.kind == Kind::Udp && to.port() == 0 {
+        // A socket can be connected to port 0, and is only so sent to it.
+        let no_port = to.port() == 0 && control.to.is_some();
+        if to.ip().is_unspecified() || self.kind == Kind::Udp && no_port {
             return Err(SendError::InvalidAddress);
         }
         let source = control.source.map(canonical);
@@ -93,13 +95,13 @@ impl DatagramSocket {
             return Err(SendError::InvalidAddress);
         }
         let settings = &self.settings;
-        let (hop_limit, iface) = match to.ip().is_multicast() {
-            true => (settings.multicast_hop_limit, settings.multicast_iface),
-            false => (settings.hop_limit, None),
+        let hop_limit = match to.ip().is_multicast() {
+            true => settings.multicast_hop_limit,
+            false => settings.hop_limit,
         };
         let marking = Marking {
             source,
-            iface: self.device.or(control.iface).or(iface),
+            iface: self.device.or(control.iface).or(self.iface_for(to.ip())),
             hop_limit: control.hop_limit.unwrap_or(hop_limit),
             traffic_class: control.traffic_class.unwrap_or(settings.traffic_class),
             dont_fragment: control.dont_fragment.unwrap_or(settings.dont_fragment),
@@ -209,7 +211,7 @@ impl DatagramSocket {
     /// Whether a datagram to `to` may well have been sent: it is the peer, or the last one went there. What the network
     /// says about others is not believed.
     pub(crate) fn speaks_to(&self, to: SocketAddr) -> bool {
-        self.peer == Some(to) || self.latest == Some(to)
+        self.is_peer(to) || self.latest == Some(to)
     }
 
     pub(super) fn fits(&self, len: usize) -> bool {

@@ -104,6 +104,7 @@ pub(super) struct Settings {
     pub(super) multicast_hop_limit: u8,
     pub(super) multicast_loop: bool,
     pub(super) multicast_iface: Option<IfaceId>,
+    pub(super) broadcast: bool,
 }
 
 /// A socket of datagrams.
@@ -168,6 +169,7 @@ impl DatagramSocket {
                 multicast_hop_limit: 1,
                 multicast_loop: true,
                 multicast_iface: None,
+                broadcast: true,
             },
         }
     }
@@ -301,6 +303,22 @@ impl DatagramSocket {
         self.settings.multicast_loop
     }
 
+    /// Whether it may send to broadcast addresses.
+    pub(crate) fn may_broadcast(&self) -> bool {
+        self.settings.broadcast
+    }
+
+    /// The interface by which it sends to `to`, where that is said.
+    pub(crate) fn iface_for(&self, to: IpAddr) -> Option<IfaceId> {
+        let of_groups = || self.settings.multicast_iface.filter(|_| to.is_multicast());
+        self.device.or_else(of_groups)
+    }
+
+    /// Whether it is connected to `address`, or to that host if it is to port 0.
+    pub(super) fn is_peer(&self, address: SocketAddr) -> bool {
+        self.peer.is_some_and(|peer| is_of_peer(peer, address))
+    }
+
     /// Whether its datagrams are never fragmented.
     pub(crate) fn forbids_fragments(&self) -> bool {
         self.settings.dont_fragment
@@ -322,6 +340,7 @@ impl DatagramSocket {
             SocketOption::DontFragment(dont) => settings.dont_fragment = dont,
             SocketOption::MulticastHopLimit(limit) => settings.multicast_hop_limit = limit,
             SocketOption::MulticastLoop(loops) => settings.multicast_loop = loops,
+            SocketOption::Broadcast(may) => settings.broadcast = may,
             SocketOption::MulticastInterface(iface) => settings.multicast_iface = iface,
             SocketOption::QueueErrors(wanted) => self.queue_errors(wanted),
             SocketOption::SendBuffer(0) | SocketOption::ReceiveBuffer(0) => {
@@ -340,6 +359,11 @@ impl DatagramSocket {
         }
         Ok(())
     }
+}
+
+/// Whether what comes from `address` is for a socket that is connected to `peer`: of port 0 that is all of the host's.
+pub(crate) fn is_of_peer(peer: SocketAddr, address: SocketAddr) -> bool {
+    peer.ip() == address.ip() && (peer.port() == 0 || peer.port() == address.port())
 }
 
 #[cfg(test)]

@@ -113,9 +113,12 @@ pub enum ConnectError {
     /// Every ephemeral port towards this peer is taken; close something first.
     #[error("no ephemeral port is free")]
     NoPorts,
-    /// The remote address cannot be connected to: unspecified, multicast, broadcast, or port 0.
+    /// The remote address cannot be connected to: an unspecified one, or for a connection multicast, broadcast, or port 0.
     #[error("invalid remote address")]
     InvalidAddress,
+    /// The socket [may not send](crate::SocketOption::Broadcast) to broadcast addresses.
+    #[error("broadcast is not permitted")]
+    NotPermitted,
 }
 
 /// Sending.
@@ -157,6 +160,9 @@ pub enum SendError {
     /// No route leads to the destination.
     #[error("no route to host")]
     NoRoute,
+    /// The destination is a broadcast address, and the socket [may not send](crate::SocketOption::Broadcast) there.
+    #[error("broadcast is not permitted")]
+    NotPermitted,
     /// The iterator is a sink. Nothing was taken.
     #[error("the iterator takes bytes and has none")]
     NotASource,

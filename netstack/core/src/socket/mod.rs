@@ -191,6 +191,9 @@ pub enum SocketOption {
     MulticastLoop(bool),
     /// The interface by which datagrams to groups leave (`IP_MULTICAST_IF`); `None` for that of the route.
     MulticastInterface(Option<IfaceId>),
+    /// Whether datagrams may go to broadcast addresses (`SO_BROADCAST`), which is so at the beginning: it is programs of
+    /// POSIX that have to ask for it.
+    Broadcast(bool),
     /// Errors about datagrams, also of a socket that is not connected, are queued to be read by
     /// [`receive_error`](crate::Stack::receive_error) (`IP_RECVERR`).
     QueueErrors(bool),

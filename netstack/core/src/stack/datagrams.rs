@@ -83,7 +83,10 @@ impl Stack {
             return Err(SocketError::NotConnected.into());
         }
         let (kind, local) = (socket.kind, socket.local().ip());
-        let (to, marking) = socket.addressed(control)?;
+        // A socket of UDP that is connected was asked when that was done.
+        let asked = kind == Kind::Udp && control.to.is_none();
+        let may_broadcast = asked || socket.may_broadcast();
+        let (to, mut marking) = socket.addressed(control)?;
         if !may_be_destination(to.ip()) {
             return Err(SendError::InvalidAddress);
         }
@@ -91,9 +94,15 @@ impl Stack {
         if source.is_some_and(|source| !self.addresses.owns(source)) {
             return Err(SendError::InvalidAddress);
         }
+        marking.iface = marking
+            .iface
+            .or_else(|| self.link_for(to.ip(), source.unwrap_or(local)));
         let (iface, via) = self
             .way_to(to.ip(), marking.iface)
             .ok_or(SendError::NoRoute)?;
+        if !may_broadcast && self.addresses.is_broadcast(to.ip()) {
+            return Err(SendError::NotPermitted);
+        }
         let mtu = self.interface(iface).map_or(0, |interface| interface.mtu());
         let segment = match kind {
             Kind::Udp => output::segment(control.segment, from.remaining(), to, mtu)?,
@@ -207,6 +216,13 @@ impl Stack {
             (Some(iface), _) => self.interface(iface).map(|_| (iface, None)),
             (None, route) => route.map(|route| (route.iface, route.via)),
         }
+    }
+
+    /// The interface that has the address `source`, if `to` is one of IPv4 that is on every link: it is the one that is meant,
+    /// whatever routes there are.
+    pub(super) fn link_for(&self, to: IpAddr, source: IpAddr) -> Option<IfaceId> {
+        let everywhere = matches!(to, IpAddr::V4(to) if to.is_multicast() || to.is_broadcast());
+        self.addresses.owner(source).filter(|_| everywhere)
     }
 
     /// Which way datagrams to `to` take, and from what address. `None`: there is none, which was counted.

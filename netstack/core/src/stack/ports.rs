@@ -1,5 +1,6 @@
 //! Who listens where: listeners and datagram sockets by port and address, and ephemeral ports.
 
+use crate::datagram::is_of_peer;
 use crate::ip::IfaceId;
 use crate::random::Random;
 use crate::socket::{BindOptions, SocketId};
@@ -58,7 +59,7 @@ impl Holder {
     fn suits(&self, local: IpAddr, remote: SocketAddr, iface: Option<IfaceId>) -> Option<u8> {
         let device = self.options.device;
         let right_device = device.is_none() || iface.is_none() || device == iface;
-        let right_peer = self.peer.is_none_or(|peer| peer == remote);
+        let right_peer = self.peer.is_none_or(|peer| is_of_peer(peer, remote));
         if !(self.receives && right_device && right_peer && self.takes_address(local)) {
             return None;
         }

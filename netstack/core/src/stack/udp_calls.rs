@@ -5,7 +5,7 @@ use super::icmp_errors::Notice;
 use super::table::{DatagramEntry, Socket};
 use crate::Instant;
 use crate::datagram::{DatagramLimits, DatagramSocket, Delivery, Kind};
-use crate::ip::classify::names_one_host;
+use crate::ip::classify::may_be_destination;
 use crate::ip::icmp::{IcmpError, Unreachable};
 use crate::ip::{IfaceId, IpHeader, forward};
 use crate::socket::{BindError, BindOptions, ConnectError, SocketError, SocketId};
@@ -106,14 +106,15 @@ impl Stack {
         self.table.insert(Socket::Datagram(Box::new(entry)))
     }
 
-    /// Connects a datagram socket, a ping or a raw socket, for which the port means nothing: it sends to `remote` unless told otherwise, receives from nobody
-    /// else, and is told of errors. One that was bound to any address has the one from now on that its datagrams come
-    /// from.
+    /// Connects a datagram socket, a ping or a raw socket, for which the port means nothing: it sends to `remote` unless told
+    /// otherwise, receives from nobody else, and is told of errors. Port 0 means that it receives from every port there. One
+    /// that was bound to any address has the one from now on that its datagrams come from.
     ///
     /// # Errors
     ///
-    /// The address is not one host's or of the other family, or the handle is not a datagram socket's, or it is that of a
-    /// gateway's flow, which has its peer for good ([`ConnectError::InvalidAddress`]); no route leads there.
+    /// The address is none that datagrams go to or of the other family, or the handle is not a datagram socket's, or it is
+    /// that of a gateway's flow, which has its peer for good ([`ConnectError::InvalidAddress`]); no route leads there; it is a
+    /// broadcast address, and the socket may not send there ([`ConnectError::NotPermitted`]).
     // req: RFC1122udp-09
     pub fn udp_connect(
         &mut self,
@@ -124,15 +125,15 @@ impl Stack {
         let udp = self.table.datagram(socket).map_err(|_| invalid)?;
         let mut remote = udp.unconnected_reach(remote).ok_or(invalid)?;
         match udp.kind {
-            Kind::Udp if remote.port() == 0 => return Err(invalid),
             Kind::Udp => {}
             Kind::Ping | Kind::Raw { .. } => remote.set_port(0),
             Kind::Packet { .. } => return Err(invalid),
         }
-        if !names_one_host(remote.ip()) {
+        if !may_be_destination(remote.ip()) {
             return Err(invalid);
         }
-        let (kind, local, device) = (udp.kind, udp.bound(), udp.device);
+        let (kind, local, iface) = (udp.kind, udp.bound(), udp.iface_for(remote.ip()));
+        let (may_broadcast, current) = (udp.may_broadcast(), udp.local().ip());
         if kind == Kind::Udp && local.port() == 0 {
             return Err(ConnectError::NotAvailable);
         }
@@ -140,8 +141,14 @@ impl Stack {
             return Err(invalid);
         }
         let (iface, via) = self
-            .way_to(remote.ip(), device)
+            .way_to(
+                remote.ip(),
+                iface.or_else(|| self.link_for(remote.ip(), current)),
+            )
             .ok_or(ConnectError::NoRoute)?;
+        if !may_broadcast && self.addresses.is_broadcast(remote.ip()) {
+            return Err(ConnectError::NotPermitted);
+        }
         let source = match local.ip() {
             address if !address.is_unspecified() => address,
             _ => self

@@ -86,6 +86,7 @@ fn of_socket(message: &Control<'_>) -> Result<Option<u32>, Errno> {
                 _ => Err(Errno::EINVAL),
             }
         }
+        libc::SO_MARK => exactly::<4>(message.data).map(|_| None),
         // Those of sockets of one host mean nothing.
         libc::SCM_RIGHTS | libc::SCM_CREDENTIALS => Ok(None),
         _ => Err(Errno::EINVAL),

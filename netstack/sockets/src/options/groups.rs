@@ -129,7 +129,7 @@ impl Sockets {
         }))
     }
 
-    fn bind_to_device(&mut self, fd: i32, device: Option<IfaceId>) -> Result<(), Errno> {
+    pub(crate) fn bind_to_device(&mut self, fd: i32, device: Option<IfaceId>) -> Result<(), Errno> {
         let (options, id) = super::set::options_mut(self.files.get_mut(fd)?)?;
         options.device = device;
         match id.map(|id| self.stack.set_device(id, device)) {

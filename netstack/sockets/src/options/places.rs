@@ -26,6 +26,7 @@ pub(crate) const UDP_SEGMENT: Place = place(libc::IPPROTO_UDP, libc::UDP_SEGMENT
 pub(crate) const IP_PKTINFO: Place = place(libc::IPPROTO_IP, libc::IP_PKTINFO);
 pub(crate) const IP_RECVTTL: Place = place(libc::IPPROTO_IP, libc::IP_RECVTTL);
 pub(crate) const IP_RECVTOS: Place = place(libc::IPPROTO_IP, libc::IP_RECVTOS);
+pub(crate) const IP_HDRINCL: Place = place(libc::IPPROTO_IP, libc::IP_HDRINCL);
 pub(crate) const IP_MULTICAST_TTL: Place = place(libc::IPPROTO_IP, libc::IP_MULTICAST_TTL);
 pub(crate) const IP_TTL: Place = place(libc::IPPROTO_IP, libc::IP_TTL);
 pub(crate) const IP_TOS: Place = place(libc::IPPROTO_IP, libc::IP_TOS);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use netstack_core::SocketId;
 
 use super::Options;
+use super::set::is_filter_of_others;
 use super::table::find_for;
 use crate::datagram::Kind;
 use crate::files::Object;
@@ -61,7 +62,11 @@ impl Sockets {
             Some(value) => value,
             None => {
                 let object = &self.files.get(fd)?.object;
-                find_for(object, level, name).ok_or(unknown(&asked, level))?;
+                let error = match is_filter_of_others(object, level, name) {
+                    true => Errno::EOPNOTSUPP,
+                    false => unknown(&asked, level),
+                };
+                find_for(object, level, name).ok_or(error)?;
                 int(asked.options.number(level, name))
             }
         };
@@ -219,12 +224,13 @@ impl Sockets {
 
 /// What a socket says to an option that it has not: that of a level which is none of its own gets as far as IP.
 fn unknown(asked: &Asked, level: i32) -> Errno {
+    let of_raw = level == libc::SOL_RAW && asked.kind == libc::SOCK_RAW;
     let transport = match asked.protocol {
         protocol @ (libc::IPPROTO_TCP | libc::IPPROTO_UDP) => protocol,
         _ => libc::SOL_SOCKET,
     };
     let own = [libc::SOL_SOCKET, libc::IPPROTO_IP, transport].contains(&level);
-    match own || asked.domain != libc::AF_INET {
+    match own || of_raw || asked.domain != libc::AF_INET {
         true => Errno::ENOPROTOOPT,
         false => Errno::EOPNOTSUPP,
     }

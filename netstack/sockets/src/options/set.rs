@@ -15,6 +15,7 @@ use crate::{Errno, Sockets};
 /// The least that buffers hold, doubled: of Linux on 64-bit machines.
 const LEAST_SEND: i32 = 4608;
 const LEAST_RECEIVE: i32 = 2304;
+const ICMP_FILTER: i32 = 1;
 /// The bits of a traffic class that TCP sets itself.
 const ECN: i32 = 0b11;
 
@@ -146,9 +147,10 @@ fn set_number(
     if level == libc::SOL_SOCKET && value.len() < 4 {
         return Err(Errno::EINVAL);
     }
-    let at = find_for(&file.object, level, name).ok_or(Errno::ENOPROTOOPT)?;
+    let at = find_for(&file.object, level, name).ok_or(unknown(&file.object, level, name))?;
     let entry = TABLE.get(at).ok_or(Errno::ENOPROTOOPT)?;
     let value = match level {
+        libc::IPPROTO_IP if value.is_empty() && needs_value(name) => return Err(Errno::EINVAL),
         libc::IPPROTO_IP => number_or_byte(value),
         _ => number(value)?,
     };
@@ -188,6 +190,30 @@ fn set_number(
     Ok(options.meaning(entry))
 }
 
+/// What a socket says to an option that it has not.
+fn unknown(object: &Object, level: i32, name: i32) -> Errno {
+    match is_filter_of_others(object, level, name) {
+        true => Errno::EOPNOTSUPP,
+        false => Errno::ENOPROTOOPT,
+    }
+}
+
+/// Whether an option is one of raw sockets that are of ICMP, where the socket is one of another protocol.
+pub(super) fn is_filter_of_others(object: &Object, level: i32, name: i32) -> bool {
+    let Object::Datagram(datagram) = object else {
+        return false;
+    };
+    let protocol = match datagram.kind {
+        Kind::Raw(protocol) => i32::from(protocol),
+        Kind::Udp | Kind::Ping => return false,
+    };
+    match (datagram.domain, level) {
+        (Domain::V4, libc::SOL_RAW) => name == ICMP_FILTER && protocol != libc::IPPROTO_ICMP,
+        (Domain::V6, libc::SOL_ICMPV6) => protocol != libc::IPPROTO_ICMPV6,
+        _ => false,
+    }
+}
+
 /// Options that are there, but not for this socket.
 fn refused(file: &File, level: i32, name: i32) -> Result<(), Errno> {
     match (level, name, &file.object) {
@@ -216,7 +242,10 @@ fn refused(file: &File, level: i32, name: i32) -> Result<(), Errno> {
 fn has_port(object: &Object) -> bool {
     match object {
         Object::Stream(stream) => stream.state != StreamState::Fresh,
-        Object::Datagram(datagram) => datagram.port != Port::None,
+        // A raw socket has its protocol for one.
+        Object::Datagram(datagram) => {
+            datagram.port != Port::None || matches!(datagram.kind, Kind::Raw(_))
+        }
         Object::Packet(_) | Object::Epoll(_) => false,
     }
 }
@@ -236,6 +265,14 @@ fn set_linger(options: &mut Options, value: &[u8]) -> Result<(), Errno> {
 pub(super) fn number(value: &[u8]) -> Result<i32, Errno> {
     let bytes = value.first_chunk().ok_or(Errno::EINVAL)?;
     Ok(i32::from_ne_bytes(*bytes))
+}
+
+/// Options of IPv4 for which nothing is not the same as 0.
+fn needs_value(name: i32) -> bool {
+    matches!(
+        name,
+        libc::IP_TTL | libc::IP_MULTICAST_TTL | libc::IP_MULTICAST_LOOP
+    )
 }
 
 /// IPv4's options take a byte too.

@@ -68,6 +68,8 @@ pub(super) const TABLE: &[Entry] = &[
     entry(SOCKET, libc::SO_REUSEPORT, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_KEEPALIVE, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_BROADCAST, Of::All, Takes::Flag, 0),
+    // Nothing asks for it: routes have no marks.
+    entry(SOCKET, libc::SO_MARK, Of::All, Takes::Any, 0),
     entry(SOCKET, libc::SO_OOBINLINE, Of::All, Takes::Flag, 0),
     entry(SOCKET, libc::SO_RCVLOWAT, Of::All, Takes::LowWater, 1),
     entry(SOCKET, libc::SO_TIMESTAMP, Of::All, Takes::Flag, 0),

@@ -40,6 +40,18 @@ const PRECEDENCE: &str =
 /// Seen: of two connections to a listener, the one that was made before an option was set has the option's default.
 const PASSES: &str = "options of a listener pass on when a connection is accepted here, and when it is made in the kernel";
 
+/// RFC 1122, 3.3.6. Seen: the kernel takes it for a host's since 5.14.
+const ZEROS: &str = "the first address of a subnet is a broadcast address too";
+/// RFC 1112, 4. Seen: on an interface that is named the kernel sends there.
+const RESERVED: &str = "240.0.0.1 is no address that anything goes to";
+/// RFC 6335, 6: it is reserved. Seen: the kernel sends a SYN there, and refuses its own.
+const NO_PORT: &str = "no connection is made to port 0, which is said at once";
+/// Seen: a socket that was connected to a mapped address reaches no other until it is connected to nobody.
+const EITHER: &str = "a socket of both versions can be connected to one and then to the other here";
+
+/// Seen: a call of connect that fails has the kernel forget the way on which it was asked.
+const ASKED: &str = "whether a socket may broadcast is asked when it is connected, and not again because another connection failed";
+
 /// In every state but those of what is no socket.
 pub(crate) const EVERY: &str = "";
 
@@ -93,6 +105,19 @@ pub(crate) static DIFFERENCES: &[Difference] = &[
     differs(EVERY, "stamping with statistics", "EINVAL [0, 0, 0, 0, 0, 0, 0, 0]", STATISTICS),
     differs("udp stamped and refused", "stamping with statistics", "EINVAL [18, 8, 0, 0, 0, 0, 0, 0]", STATISTICS),
     differs("tcp accepted of a listener with times", "stamping with statistics", "EINVAL [26, 8, 0, 0, 0, 0, 0, 0]", STATISTICS),
+    differs(EVERY, "send to the first broadcast address", "EACCES", ZEROS),
+    differs("udp by an interface", "connect to what is no address", "ENETUNREACH [0, 0, 0, 0] ENOTCONN EDESTADDRREQ", RESERVED),
+    differs("tcp", "connect to port 0", "ENETUNREACH [0, 0, 0, 0] ENOTCONN EPIPE", NO_PORT),
+    differs("tcp", "connect to port 0 of nobody in particular", "ENETUNREACH ENOTCONN EPIPE [0, 0, 0, 0]", NO_PORT),
+    differs("tcp bound", "connect to port 0", "ENETUNREACH [10, 9, 9, 1] ENOTCONN EPIPE", NO_PORT),
+    differs("tcp bound", "connect to port 0 of nobody in particular", "ENETUNREACH ENOTCONN EPIPE [0, 0, 0, 0]", NO_PORT),
+    differs("tcp6", "connect to port 0 of IPv6", "ENETUNREACH [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] ENOTCONN EPIPE", NO_PORT),
+    differs("udp6 connected to port 0 of a mapped address", "connect to port 0 of IPv6", "() [253, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] ENOTCONN 12", EITHER),
+    differs("udp connected to a broadcast address", "connect to the broadcast address", "EACCES [10, 9, 9, 1] [10, 9, 9, 255] 12", ASKED),
+    differs("udp connected to a broadcast address", "connect to all", "EACCES [10, 9, 9, 1] [10, 9, 9, 255] 12", ASKED),
+    differs("udp connected to a broadcast address", "connect to what is no address", "ENETUNREACH [10, 9, 9, 1] [10, 9, 9, 255] 12", ASKED),
+    differs("udp connected to a broadcast address", "connect to port 0 of the broadcast address", "EACCES [10, 9, 9, 1] [10, 9, 9, 255] 12", ASKED),
+    differs("udp connected to a broadcast address", "connect to port 0 of all", "EACCES [10, 9, 9, 1] [10, 9, 9, 255] 12", ASKED),
     differs("packet bound", "send little", "EINVAL", PACKETS),
     differs("packet bound", "send what is no echo request", "EINVAL", PACKETS),
     differs("packet for nothing", "send little", "EINVAL", PACKETS),

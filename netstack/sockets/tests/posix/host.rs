@@ -48,7 +48,10 @@ pub(crate) trait Host {
     fn get(&mut self, fd: i32, level: i32, name: i32, len: usize) -> Result<Vec<u8>>;
     fn set(&mut self, fd: i32, level: i32, name: i32, value: &[u8]) -> Result<()>;
     fn poll(&mut self, fd: i32, events: i16) -> i16;
-    fn ioctl(&mut self, fd: i32, request: u64) -> Result<i32>;
+    fn ioctl(&mut self, fd: i32, request: u64) -> Result<i32> {
+        self.ioctl_with(fd, request, 0)
+    }
+    fn ioctl_with(&mut self, fd: i32, request: u64, argument: i32) -> Result<i32>;
     fn epoll(&mut self) -> Result<i32>;
 }
 
@@ -222,9 +225,9 @@ impl Host for OnStack {
         fds[0].revents
     }
 
-    fn ioctl(&mut self, fd: i32, request: u64) -> Result<i32> {
-        let done = self.sockets.ioctl(NOW, fd, request, 0);
-        self.told(done).map(Option::unwrap_or_default)
+    fn ioctl_with(&mut self, fd: i32, request: u64, argument: i32) -> Result<i32> {
+        let done = self.sockets.ioctl(NOW, fd, request, argument);
+        self.told(done).map(|told| told.unwrap_or(argument))
     }
 
     fn epoll(&mut self) -> Result<i32> {

@@ -191,10 +191,11 @@ impl Host for OnKernel {
         one.revents
     }
 
-    fn ioctl(&mut self, fd: i32, request: u64) -> Result<i32> {
-        let mut value = 0i32;
-        // SAFETY: the requests of the tests write an int.
-        told(unsafe { libc::ioctl(fd, request, &raw mut value) }.into()).map(|_| value)
+    fn ioctl_with(&mut self, fd: i32, request: u64, argument: i32) -> Result<i32> {
+        let mut value = [argument, 0, 0, 0];
+        // SAFETY: the requests of the tests write an int, or a time.
+        let done = unsafe { libc::ioctl(fd, request, value.as_mut_ptr()) };
+        told(done.into()).map(|_| value[0])
     }
 
     fn epoll(&mut self) -> Result<i32> {

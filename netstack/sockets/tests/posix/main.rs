@@ -3,12 +3,14 @@
 //!
 //! The kernel's sockets are in a network namespace of their own, over its loopback.
 
+mod addresses;
 mod cases;
 mod differences;
 mod groups;
 mod host;
 mod kernel;
 mod messages;
+mod raw;
 mod stamps;
 mod urgent;
 
@@ -21,12 +23,14 @@ use host::{Host, OnStack};
 use kernel::OnKernel;
 
 /// What is compared: every call in every state.
-static SUITES: [(&[State], &[Probe]); 5] = [
+static SUITES: [(&[State], &[Probe]); 7] = [
     (cases::STATES, cases::PROBES),
     (messages::STATES, messages::PROBES),
     (stamps::STATES, stamps::PROBES),
     (urgent::STATES, urgent::PROBES),
     (groups::STATES, groups::PROBES),
+    (addresses::STATES, addresses::PROBES),
+    (raw::STATES, raw::PROBES),
 ];
 
 fn all_cases() -> impl Iterator<Item = (&'static State, &'static Probe)> {

@@ -205,6 +205,8 @@ pub(crate) static PROBES: &[Probe] = &[
     ("stamping by a clock of hardware", |h, m| flags(h, m, PHC)),
     ("stamping with the greatest flag", |h, m| flags(h, m, 1 << 18)),
     ("stamping with a flag that is none", |h, m| flags(h, m, 1 << 19)),
+    ("stamping with every flag", |h, m| flags(h, m, (1 << 19) - 1)),
+    ("stamping with the greatest number", |h, m| flags(h, m, u32::MAX >> 1)),
     ("stamping with two bytes", |h, m| show(h.set(m.fd, SOCKET, STAMPS, &[1, 0]))),
     ("stamping with eight bytes", |h, m| show(h.set(m.fd, SOCKET, STAMPS, &[0x10, 0, 0, 0, 0, 0, 0, 0]))),
     ("stamping into four bytes", |h, m| show(h.get(m.fd, SOCKET, STAMPS, 4))),

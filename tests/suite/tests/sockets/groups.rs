@@ -1,7 +1,7 @@
 //! Multicast groups: who receives, and what routers hear of it.
 
 use super::*;
-use netstack_core::GroupError;
+use netstack_core::{ConnectError, GroupError};
 use std::net::IpAddr;
 use suite::wire::{Icmp, Ip, ip4};
 
@@ -364,4 +364,39 @@ fn datagrams_to_groups_leave_with_a_hop_limit_of_their_own_and_come_back() {
         assert_eq!(hop_limits(&mut lab), [1]);
         assert!(payloads(&mut lab, socket).is_empty());
     }
+}
+
+#[test]
+fn what_is_for_everybody_leaves_by_the_link_that_has_its_source() {
+    let mut lab = Lab::default();
+    let bound = bind(&mut lab, "10.0.0.1:53", BindOptions::default());
+    let unbound = bind(&mut lab, "0.0.0.0:54", BindOptions::default());
+    for many in [GROUP, "255.255.255.255"] {
+        let to = SocketAddr::new(ip(many), 53);
+        let nowhere = send(&mut lab, unbound, b"x", SendControl::to(to));
+        assert_eq!(nowhere, Err(SendError::NoRoute));
+        send(&mut lab, bound, b"x", SendControl::to(to)).expect("its link");
+        assert_eq!(Ip::parse(&lab.sent()[0]).dst, to.ip());
+        lab.host.stack.udp_connect(bound, to).expect("its link");
+        send(&mut lab, bound, b"x", SendControl::default()).expect("a peer");
+        assert_eq!(Ip::parse(&lab.sent()[0]).dst, to.ip());
+        lab.host.stack.udp_disconnect(bound).expect("connected");
+    }
+}
+
+#[test]
+fn who_may_not_broadcast_is_told_so() {
+    let mut lab = Lab::default();
+    let socket = bind(&mut lab, "10.0.0.1:53", BindOptions::default());
+    option(&mut lab, socket, SocketOption::Broadcast(false));
+    for all in ["10.0.0.255", "255.255.255.255"] {
+        let to = SocketAddr::new(ip(all), 53);
+        let sent = send(&mut lab, socket, b"x", SendControl::to(to));
+        assert_eq!(sent, Err(SendError::NotPermitted), "{all}");
+        let connected = lab.host.stack.udp_connect(socket, to);
+        assert_eq!(connected, Err(ConnectError::NotPermitted), "{all}");
+    }
+    assert!(lab.sent().is_empty());
+    let group = SendControl::to(SocketAddr::new(ip(GROUP), 53));
+    assert_eq!(send(&mut lab, socket, b"x", group), Ok(1));
 }
