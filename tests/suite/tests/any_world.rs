@@ -13,10 +13,23 @@ fn a_thousand_worlds_of_any_kind_lose_nothing() {
     };
     let first: u64 = number("FIRST_SEED", 0);
     for seed in first..first + number("SEEDS", 1_000) {
+        let _named = Named(seed);
         let config = any_world(seed);
         let v6 = seed % 2 == 1 && config.mtu >= 1280;
         let mut world = Transfer::run(&config, v6, size(seed));
         assert_eq!(world.live_nodes(), 0, "seed {seed}");
+    }
+}
+
+/// Says in which world a test has failed.
+struct Named(u64);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Named(seed) = self;
+            eprintln!("again: FIRST_SEED={seed} SEEDS=1 cargo test -p suite --test any_world");
+        }
     }
 }
 

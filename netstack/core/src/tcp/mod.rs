@@ -19,6 +19,7 @@ pub(crate) mod listen;
 mod opening;
 pub(crate) mod options;
 mod output;
+mod reading;
 pub(crate) mod recv;
 pub(crate) mod reset;
 pub(crate) mod segment;
