@@ -13,7 +13,7 @@ const ROUNDING: usize = 1 << 14;
 pub struct Invariants {
     before: Option<TcpInfo>,
     /// The congestion window, or what was in the network where that was more, when recovery began: the window is reduced
-    /// at once, what is in the network as it arrives.
+    /// at once, what is in the network as it arrives. What was taken for lost when it began was in the network, too.
     peak: usize,
     /// The most that was ever outstanding, and the longest segment.
     most: usize,
@@ -37,6 +37,10 @@ impl Invariants {
         self.check_memory(&info);
         if !info.in_recovery {
             self.peak = info.congestion_window.max(info.in_network);
+        } else if self.took_back(&info) {
+            self.peak = self
+                .peak
+                .max(self.before.as_ref().map_or(0, |before| before.outstanding));
         }
         self.before = Some(info);
     }
@@ -66,6 +70,12 @@ impl Invariants {
         assert!(info.unread + info.out_of_order <= promised, "{info:#?}");
     }
 
+    /// Whether what was taken for lost and was not is in the network after all: it has not left anew.
+    fn took_back(&self, info: &TcpInfo) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|before| info.undone > before.undone || info.reneged > before.reneged)
+    }
+
     /// The congestion window: never below a segment, and never exceeded by what leaves, but for the segments that are
     /// to leave whatever it says (the first repetition, limited transmit, a probe).
     fn check_window(&self, info: &TcpInfo) {
@@ -84,9 +94,7 @@ impl Invariants {
         // Without selective acknowledgements nobody knows what has left the network: duplicates inflate the window, and
         // what they let out is there when recovery has just ended.
         let blind = (info.in_recovery || before.in_recovery) && !info.sack;
-        // What was taken for lost and was not is in the network after all, and has not left anew.
-        let taken_back = info.undone > before.undone || info.reneged > before.reneged;
-        let grew = info.in_network > before.in_network && !blind && !taken_back;
+        let grew = info.in_network > before.in_network && !blind && !self.took_back(info);
         assert!(
             !grew || info.in_network <= most || before.send_mss != info.send_mss,
             "in the network {}, then {}: {info:#?}",

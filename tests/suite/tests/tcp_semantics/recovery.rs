@@ -286,6 +286,22 @@ fn a_late_flight_is_not_sent_again_after_a_spurious_timeout() {
     }
 }
 
+// req: RFC4015-01
+#[test]
+fn a_loss_that_a_spurious_timeout_hid_is_one_of_the_whole_flight() {
+    let mut remote = established(true, Some(900));
+    let flight = flight(&mut remote, 60, 40);
+    remote.pass(RTT * 8);
+    assert!(remote.info().after_timeout);
+    // The first segment had arrived before, and others behind a gap.
+    echo(&mut remote, &flight[0]);
+    remote.rcv = flight[0].end();
+    sack(&mut remote, &flight, &[(5, 20)]);
+    let info = remote.info();
+    assert!(info.in_recovery && info.undone == 1, "{info:#?}");
+    assert!(info.threshold > 15 * MSS, "{info:#?}");
+}
+
 // req: RFC5682-04
 #[test]
 fn a_timeout_that_was_right_is_followed_by_repetitions() {

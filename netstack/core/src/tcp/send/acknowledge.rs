@@ -68,7 +68,7 @@ impl Sender {
     /// Without a loss this takes the same time however much is in flight.
     // req: RFC6675-08
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
-        let flight = self.flight();
+        let (flight, undone) = (self.flight(), self.tally().undone);
         let report = self.duplicate_report(ack);
         let delivery = self.take_delivery(now, ack, report);
         let duplicate = self.outstanding()
@@ -85,6 +85,14 @@ impl Sender {
             self.take_back();
         }
         self.ask_frto(ack, &delivery, duplicate);
+        // What was taken for lost was under way: a loss that this tells of as well is one of all that.
+        let flight = match self.tally().undone == undone {
+            true => flight,
+            false => Flight {
+                pipe: self.pipe() + delivery.delivered,
+                ..flight
+            },
+        };
         let phase = self.recovery.phase();
         if delivery.advanced {
             self.forget_urgent();
