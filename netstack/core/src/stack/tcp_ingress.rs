@@ -156,11 +156,13 @@ impl Stack {
         let listener = half_open.listener;
         match half_open.request.judge(&segment) {
             Answer::Establish => self.establish(now, number, segment, payload),
-            Answer::Repeat if half_open.request.quiet_until <= now => {
+            Answer::Repeat => {
                 half_open.request.note_repeated(&segment);
-                self.request_ready(number);
+                match half_open.request.quiet_until <= now {
+                    true => self.request_ready(number),
+                    false => self.counters.tcp.challenges_withheld += 1,
+                }
             }
-            Answer::Repeat => self.counters.tcp.challenges_withheld += 1,
             Answer::Forget => self.drop_request(number),
             Answer::Reset => {
                 self.counters.tcp.in_bad_ack += 1;

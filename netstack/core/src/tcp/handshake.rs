@@ -158,9 +158,17 @@ impl Request {
         }
     }
 
-    /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1).
-    // req: RFC3168-08
+    /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1). Its time is
+    /// what is echoed from now on, or the peer would take its own waiting for the round trip (RFC 7323, 4.3).
+    // req: RFC3168-08, RFC7323-37
     pub(crate) fn note_repeated(&mut self, segment: &Segment) {
+        if let (Some(recent), Some(times)) =
+            (&mut self.agreed.timestamp, segment.options.timestamps)
+            && segment.seq == self.agreed.irs
+            && times.val.wrapping_sub(*recent) < 1 << 31
+        {
+            *recent = times.val;
+        }
         if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ECE | Flags::CWR) {
             self.agreed.ecn = false;
         }

@@ -83,6 +83,23 @@ fn a_repeated_syn_gets_the_same_syn_ack() {
     );
 }
 
+// req: RFC7323-37
+#[test]
+fn a_repeated_syn_has_its_own_time_echoed() {
+    let (mut lab, _) = listening(4);
+    let mut echoed = |time| {
+        let offer = Offer {
+            timestamp: Some(time),
+            ..Offer::default()
+        };
+        lab.inject(&Remote::syn(client(1000), stack(), &offer).to_packet());
+        let syn_ack = sent(&mut lab).pop().expect("a SYN-ACK");
+        lab.pass(SECOND * 6 / 10);
+        syn_ack.timestamps().expect("agreed").1
+    };
+    assert_eq!([500, 2500].map(&mut echoed), [500, 2500]);
+}
+
 #[test]
 fn data_may_come_with_the_third_segment() {
     let (mut lab, listener) = listening(4);
