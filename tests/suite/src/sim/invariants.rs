@@ -12,8 +12,9 @@ const ROUNDING: usize = 1 << 14;
 #[derive(Debug, Default)]
 pub struct Invariants {
     before: Option<TcpInfo>,
-    /// The congestion window, or what was in the network where that was more, when recovery began: the window is reduced
-    /// at once, what is in the network as it arrives. What was taken for lost when it began was in the network, too.
+    /// The congestion window, or what was in the network where that was more, when recovery began or the window was
+    /// reduced in it: that is at once, what is in the network grows less as it arrives. What was taken for lost by mistake
+    /// was in the network, too.
     peak: usize,
     /// The most that was ever outstanding, and the longest segment.
     most: usize,
@@ -35,13 +36,7 @@ impl Invariants {
         self.check_sums(&info);
         self.check_window(&info);
         self.check_memory(&info);
-        if !info.in_recovery {
-            self.peak = info.congestion_window.max(info.in_network);
-        } else if self.took_back(&info) {
-            self.peak = self
-                .peak
-                .max(self.before.as_ref().map_or(0, |before| before.outstanding));
-        }
+        self.note_peak(&info);
         self.before = Some(info);
     }
 
@@ -68,6 +63,17 @@ impl Invariants {
         // What the SYN has promised stays promised, and an edge that was told is rounded up.
         let promised = info.receive_buffer.max(usize::from(u16::MAX)) + ROUNDING;
         assert!(info.unread + info.out_of_order <= promised, "{info:#?}");
+    }
+
+    fn note_peak(&mut self, info: &TcpInfo) {
+        let Some(before) = &self.before else { return };
+        if !info.in_recovery {
+            self.peak = info.congestion_window.max(info.in_network);
+        } else if self.took_back(info) {
+            self.peak = self.peak.max(before.outstanding);
+        } else if info.congestion_window < before.congestion_window {
+            self.peak = self.peak.max(before.in_network);
+        }
     }
 
     /// Whether what was taken for lost and was not is in the network after all: it has not left anew.

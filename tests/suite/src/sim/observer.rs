@@ -105,6 +105,11 @@ impl Observer {
 
 /// Looks at a segment of host `from`, and notes what it says.
 fn check(sides: &mut [Side; 2], from: usize, tcp: &Tcp) -> Result<(), &'static str> {
+    // A listener that has heard nothing for long forgets, and answers the next SYN anew.
+    let anew = tcp.has(SYN) && tcp.has(ACK) && sides[from].iss != Some(tcp.seq);
+    if anew && sides[1 - from].told.is_none() {
+        sides[from] = Side::default();
+    }
     sides[from].number(tcp)?;
     if !tcp.has(ACK) {
         return Ok(());
