@@ -359,6 +359,18 @@ fn a_syn_is_repeated_ever_later_and_then_given_up() {
     );
 }
 
+// req: RFC6298-16
+#[test]
+fn a_syn_ack_that_echoes_an_older_syn_tells_no_round_trip() {
+    let offer = Offer {
+        timestamp: Some(900),
+        rtt: Duration::from_millis(3_200),
+        ..Offer::default()
+    };
+    let info = Remote::accepts(Lab::default(), &offer).info();
+    assert_eq!((info.rtt, info.rto), (None, SECOND * 3));
+}
+
 // req: MUST-8, SHLD-1, MUST-9, U-45, RFC6528-01, RFC6528-02
 #[test]
 fn initial_sequence_numbers_differ_and_advance() {

@@ -49,6 +49,9 @@ struct Delivery {
     resent: bool,
 }
 
+/// What timestamps are exact to.
+const TICK: Duration = Duration::from_millis(1);
+
 impl Delivery {
     #[inline]
     fn add(&mut self, sent: &Sent) {
@@ -252,6 +255,11 @@ impl Sender {
         }
         let start = match delivery.resent {
             false => delivery.first.or(ack.echoed),
+            // A SYN-ACK that had to be sent again may echo the first SYN, and tell how long the peer has waited.
+            true if delivery.acked == 0 => {
+                let last = self.last_sent;
+                ack.echoed.filter(|echoed| *echoed + TICK > last)
+            }
             true => ack.echoed,
         };
         let Some(rtt) = start.map(|start| now.since(start)) else {
