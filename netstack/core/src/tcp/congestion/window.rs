@@ -92,7 +92,9 @@ impl Window {
             self.size = initial(mss);
         }
         self.mss = mss;
+        // Less than a segment is no window, nor one to go back to.
         self.size = self.size.max(mss);
+        self.threshold = self.threshold.max(mss);
     }
 }
 

@@ -89,3 +89,16 @@ fn growth_in_avoidance_does_not_depend_on_how_often_is_acknowledged() {
     assert_eq!(grown(20), 21 * MSS);
     assert_eq!(grown(1), 21 * MSS);
 }
+
+#[test]
+fn a_recovery_after_segments_grew_leaves_room_for_one() {
+    let mut reno = Reno::new(MSS / 3);
+    let flight = Flight {
+        pipe: MSS / 3,
+        full: true,
+    };
+    reno.on_congestion(Instant::ZERO, flight, Sign::Loss);
+    reno.set_mss(MSS);
+    reno.on_recovered(20 * MSS);
+    assert_eq!(reno.window(), MSS);
+}
