@@ -363,13 +363,17 @@ fn of_very_many_that_are_ready_each_may_be_closed() {
     assert_eq!(sockets.epoll_listed(ep), Ok(3));
 }
 
+fn set_low_water(sockets: &mut Sockets, fd: i32, bytes: i32) {
+    let mark = bytes.to_ne_bytes();
+    let set = sockets.setsockopt(NOW, fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mark);
+    assert_eq!(set, Ok(()));
+}
+
 #[test]
 fn a_low_water_mark_above_the_buffer_holds_nothing_up() {
     let mut sockets = sockets();
     let (client, server, _) = pair(&mut sockets);
-    let mark = 10_000_000i32.to_ne_bytes();
-    let set = sockets.setsockopt(NOW, server, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mark);
-    assert_eq!(set, Ok(()));
+    set_low_water(&mut sockets, server, 10_000_000);
     let ep = sockets.epoll_create().expect("room");
     watch(&mut sockets, ep, libc::EPOLL_CTL_ADD, server, IN).expect("open");
     let (all, piece) = (4_000_000, vec![7; 50_000]);
@@ -402,9 +406,7 @@ fn a_low_water_mark_above_the_buffer_holds_nothing_up() {
 fn whoever_waits_is_given_nothing_below_the_low_water_mark() {
     let mut sockets = sockets();
     let (client, server, _) = pair(&mut sockets);
-    let mark = 4i32.to_ne_bytes();
-    let set = sockets.setsockopt(NOW, server, libc::SOL_SOCKET, libc::SO_RCVLOWAT, &mark);
-    assert_eq!(set, Ok(()));
+    set_low_water(&mut sockets, server, 4);
     send(&mut sockets, client, b"abc");
     assert_eq!(receive(&mut sockets, server, 9), Err(Errno::EAGAIN));
     assert_eq!(
