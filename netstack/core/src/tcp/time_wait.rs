@@ -144,10 +144,21 @@ impl TimeWait {
         } else if segment.ack.after(self.snd_nxt) {
             counters.in_bad_ack += 1;
             return self.challenge(now, counters, challenges);
-        } else if segment.len > 0 {
-            counters.in_after_fin += 1;
+        } else {
+            self.note_timestamp(segment);
+            counters.in_after_fin += u64::from(segment.len > 0);
         }
         Heard::Nothing
+    }
+
+    /// The update of TS.Recent (RFC 7323, 5.3, R3), from a segment that proved acceptable.
+    // req: RFC7323-37
+    fn note_timestamp(&mut self, segment: &Segment) {
+        if let Some(Timestamps { val, .. }) = segment.options.timestamps
+            && segment.seq.at_or_before(self.rcv_nxt)
+        {
+            self.recent = val;
+        }
     }
 
     /// Whether any of the segment lies in the window.

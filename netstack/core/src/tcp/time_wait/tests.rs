@@ -11,16 +11,19 @@ fn segment(flags: Flags, seq: u32, ack: u32, len: usize) -> Segment {
     }
 }
 
-/// What is heard of one segment, and the counters afterwards.
-fn heard(segment: &Segment) -> (Heard, TcpCounters) {
-    let flow = FlowKey::new(
+fn flow() -> FlowKey {
+    FlowKey::new(
         "10.0.0.1:1".parse().expect("literal"),
         "10.0.0.2:2".parse().expect("literal"),
-    );
+    )
+}
+
+/// What is heard of one segment, and the counters afterwards.
+fn heard(segment: &Segment) -> (Heard, TcpCounters) {
     let mut counters = TcpCounters::default();
     let mut challenges = Challenges::new([0; 32]);
     let now = Instant::from_secs(1);
-    let heard = TimeWait::new(flow).input(now, segment, &mut counters, &mut challenges);
+    let heard = TimeWait::new(flow()).input(now, segment, &mut counters, &mut challenges);
     (heard, counters)
 }
 
@@ -31,6 +34,34 @@ fn only_the_fin_begins_time_wait_anew() {
     assert_eq!(heard(&segment(fin, 4_990, 1_000, 9)).0, Heard::Restart);
     assert_eq!(heard(&segment(fin, 4_998, 1_000, 0)).0, Heard::Answer);
     assert_eq!(heard(&segment(fin, 5_000, 1_000, 0)).0, Heard::Nothing);
+}
+
+// req: RFC7323-37
+#[test]
+fn the_time_of_what_is_acceptable_is_echoed_from_then_on() {
+    let after = |segment: &Segment| {
+        let (mut counters, mut challenges) = (TcpCounters::default(), Challenges::new([0; 32]));
+        let mut waiting = TimeWait::new(flow());
+        waiting.input(
+            Instant::from_secs(1),
+            segment,
+            &mut counters,
+            &mut challenges,
+        );
+        waiting.recent()
+    };
+    assert_eq!(after(&segment(Flags::ACK, 5_000, 1_000, 0)), Some(71));
+    assert_eq!(
+        after(&segment(Flags::ACK, 5_001, 1_000, 0)),
+        Some(70),
+        "beyond a hole"
+    );
+    assert_eq!(
+        after(&segment(Flags::ACK, 5_000, 1_001, 0)),
+        Some(70),
+        "never sent"
+    );
+    assert_eq!(after(&segment(Flags::SYN, 5_000, 1_000, 0)), Some(70));
 }
 
 #[test]
@@ -61,11 +92,7 @@ fn what_is_wrong_is_counted_by_name() {
 
 #[test]
 fn doubtful_segments_are_answered_at_most_twice_a_second() {
-    let flow = FlowKey::new(
-        "10.0.0.1:1".parse().expect("literal"),
-        "10.0.0.2:2".parse().expect("literal"),
-    );
-    let mut time_wait = TimeWait::new(flow);
+    let mut time_wait = TimeWait::new(flow());
     let mut counters = TcpCounters::default();
     let mut challenges = Challenges::new([0; 32]);
     let doubtful = segment(Flags::ACK, 9_000, 1_000, 0);
