@@ -40,6 +40,15 @@ fn a_clean_path_is_filled() {
     }
 }
 
+#[test]
+fn a_short_path_is_filled_for_what_overflows_its_queue_is_lost_once() {
+    let path = path(100, 1, 0);
+    for algorithm in Congestion::ALL {
+        let goodput = measure(Contender::Ours(algorithm), &path, TIME, 1).goodput;
+        assert!(goodput > 0.95 * path.rate as f64, "{algorithm}: {goodput}");
+    }
+}
+
 // req: RFC3168-02
 #[test]
 fn a_path_that_marks_is_filled_without_losing_anything() {

@@ -116,6 +116,20 @@ fn one_segment_beyond_a_hole_repeats_it_after_the_reordering_window() {
     assert_eq!(sent[0].0, RTT / 4, "min_RTT / 4");
 }
 
+#[test]
+fn what_is_repeated_after_the_reordering_window_takes_a_place_that_was_kept_for_it() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 60, 40);
+    answer_later(&mut remote, RTT);
+    remote.rcv = flight[0].end();
+    sack(&mut remote, &flight, &[(2, 2)]);
+    // Two have left the network, and the window has grown by one.
+    assert_eq!(remote.sent().len(), 2);
+    let later = remote.pass(RTT / 4);
+    assert_eq!(starts(&[later[0].1.clone()]), [flight[1].seq]);
+    assert_eq!(later.len(), 1, "{later:#?}");
+}
+
 // req: RFC2018-10, RFC6675-04, RFC6675-05, RFC6675-14, RFC6675-11, RFC9937-09
 #[test]
 fn holes_are_filled_in_order_and_once_each_and_then_new_data_leaves() {

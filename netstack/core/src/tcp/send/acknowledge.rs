@@ -361,6 +361,8 @@ impl Sender {
             if duplicate {
                 self.newreno.on_duplicate(self.nxt);
             }
+            let suspected = self.reorder_at != Instant::FAR_FUTURE;
+            self.reserved = !duplicate || suspected && self.reserved;
             let Some((left, resent)) = self.detect(now) else {
                 return false;
             };

@@ -126,6 +126,8 @@ pub(crate) struct Sender {
     force: bool,
     /// When what seems lost will be lost.
     reorder_at: Instant,
+    /// Whether that began with an acknowledgement of new data, which RFC 3042 does not count among duplicates.
+    reserved: bool,
     /// When the retransmission timer goes off if nothing is acknowledged before.
     pub(crate) rto_at: Instant,
     /// When something was sent last, for the restart after idleness.
@@ -179,6 +181,7 @@ impl Sender {
             pacer: None,
             force: false,
             reorder_at: Instant::FAR_FUTURE,
+            reserved: false,
             rto_at: Instant::FAR_FUTURE,
             last_sent: now,
             progress_at: now,
@@ -334,9 +337,17 @@ impl Sender {
         let window = self.wnd().saturating_sub(self.nxt.since(self.una));
         let room = match self.frto.allowance() {
             Some(allowance) => allowance,
-            None => self.allowance().saturating_sub(self.pipe()),
+            None => self.allowance().saturating_sub(self.pipe() + self.reserve()),
         };
         window.min(room)
+    }
+
+    /// What is kept free for the repetition of what seems lost, so that it does not find the queue full that lost it. Where
+    /// duplicates tell of the loss, the one that proves it makes room for the repetition.
+    fn reserve(&self) -> usize {
+        let open = self.recovery.phase() == Phase::Open;
+        let suspects = self.reorder_at != Instant::FAR_FUTURE;
+        if open && suspects && self.reserved { self.mss } else { 0 }
     }
 
     /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.
