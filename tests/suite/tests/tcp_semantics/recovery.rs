@@ -351,6 +351,35 @@ fn an_old_echo_takes_a_fast_recovery_back() {
     assert!(info.congestion_window >= window);
 }
 
+#[test]
+fn a_window_that_is_taken_back_does_not_grow_for_having_been_small_and_full() {
+    let mut remote = established(true, Some(900));
+    // An application that uses a seventh of the window.
+    for _ in 0..4 {
+        let sent = flight(&mut remote, 6, 6);
+        answer_later(&mut remote, RTT);
+        echo(&mut remote, &sent[5]);
+        remote.acknowledge(&sent[5]);
+    }
+    let window = remote.info().congestion_window;
+    let flight = flight(&mut remote, 6, 6);
+    answer_later(&mut remote, RTT);
+    sack(&mut remote, &flight, &[(1, 5)]);
+    remote.write(&vec![7; 6 * size(&remote)]);
+    let reduced = remote.info();
+    assert!(reduced.in_recovery && reduced.outstanding + size(&remote) > reduced.congestion_window);
+    remote.sent();
+    answer_later(&mut remote, MILLISECOND * 5);
+    echo(&mut remote, &flight[0]);
+    remote.acknowledge(&flight[5]);
+    assert_eq!(remote.info().undone, 1);
+    let sent = remote.sent();
+    answer_later(&mut remote, RTT);
+    echo(&mut remote, &sent[0]);
+    remote.acknowledge(sent.last().expect("the rest"));
+    assert_eq!(remote.info().congestion_window, window);
+}
+
 // req: RFC2883-06, RFC4015-01
 #[test]
 fn reports_of_duplicates_take_a_recovery_back() {

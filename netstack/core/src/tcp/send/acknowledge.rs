@@ -88,13 +88,17 @@ impl Sender {
             self.take_back();
         }
         self.ask_frto(ack, &delivery, duplicate);
-        // What was taken for lost was under way: a loss that this tells of as well is one of all that.
-        let flight = match self.tally().undone == undone {
-            true => flight,
-            false => Flight {
-                pipe: self.pipe() + delivery.delivered,
-                ..flight
-            },
+        // What was taken for lost was under way: a loss that this tells of as well is one of all that. Nor was it this window
+        // that was used.
+        let (flight, validated) = match self.tally().undone == undone {
+            true => (flight, validated),
+            false => (
+                Flight {
+                    pipe: self.pipe() + delivery.delivered,
+                    ..flight
+                },
+                self.rounds.validates(self.congestion.window()),
+            ),
         };
         let phase = self.recovery.phase();
         if delivery.advanced {
@@ -516,6 +520,7 @@ impl Sender {
     // req: RFC4015-01, RFC4015-02, RFC9438-15
     fn take_back(&mut self) {
         self.congestion.undo();
+        self.rounds.forget_filled();
         self.tally_mut().undone += 1;
         self.undo.forget();
         self.rtt.end_backoff();

@@ -337,7 +337,9 @@ impl Sender {
         let window = self.wnd().saturating_sub(self.nxt.since(self.una));
         let room = match self.frto.allowance() {
             Some(allowance) => allowance,
-            None => self.allowance().saturating_sub(self.pipe() + self.reserve()),
+            None => self
+                .allowance()
+                .saturating_sub(self.pipe() + self.reserve()),
         };
         window.min(room)
     }
@@ -347,7 +349,11 @@ impl Sender {
     fn reserve(&self) -> usize {
         let open = self.recovery.phase() == Phase::Open;
         let suspects = self.reorder_at != Instant::FAR_FUTURE;
-        if open && suspects && self.reserved { self.mss } else { 0 }
+        if open && suspects && self.reserved {
+            self.mss
+        } else {
+            0
+        }
     }
 
     /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.

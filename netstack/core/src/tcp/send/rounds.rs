@@ -69,6 +69,11 @@ impl Rounds {
         self.filled = true;
     }
 
+    /// What was full is not the congestion window any more, which has become larger otherwise than by growth.
+    pub(crate) fn forget_filled(&mut self) {
+        (self.filled, self.was_filled) = (false, false);
+    }
+
     /// Whether the congestion window was full in this round or the one before.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
