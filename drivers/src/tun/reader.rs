@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 use txbuf::{Chain, INLINE_MAX, Packet, Pool, Reservation};
 
-use super::channel::{BURST_BYTES, FRONT};
+use super::channel::{FRONT, RECEIVE_BYTES};
 use crate::headers::{self, Headers};
 
 /// The most that is kept aside.
@@ -97,7 +97,7 @@ impl Reader {
         // Counted by reads, so that packets which are dropped do not keep the caller here.
         let mut budget = Budget {
             reads: max,
-            bytes: BURST_BYTES,
+            bytes: RECEIVE_BYTES,
         };
         while !budget.is_spent() {
             match self.arena.reserve(source.prefix + source.longest) {
