@@ -1,13 +1,14 @@
 //! Paths that drop long packets and say nothing: what connections find out by themselves (RFC 4821, RFC 8899).
 
 use core::time::Duration;
-use netstack_core::{Instant, MtuProbing, TcpInfo, TcpState};
+use netstack_core::{Instant, MtuProbing, SendControl, SendFlags, TcpInfo, TcpState};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::{Bottleneck, Impairment, Transfer, World, WorldConfig};
 use suite::wire::{ACK, Icmp, Tcp, options};
-use txbuf::Packet;
+use txbuf::{IovIter, Packet, Span};
 
 /// What crossed a path that takes packets of so many bytes.
 #[derive(Default)]
@@ -440,4 +441,41 @@ fn after_a_lost_probe_the_next_one_waits_as_long_as_losses_are_apart() {
         remote.rcv = sent.last().expect("some").end();
     };
     assert!((pause..=pause + rtt * 2).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn data_in_too_many_pieces_for_a_probe_leaves_as_ever() {
+    let mut config = WorldConfig {
+        mtu: 9_000,
+        ..WorldConfig::default()
+    };
+    config.tcp.mtu_probing = MtuProbing::Always;
+    let offer = Offer {
+        mss: Some(8_960),
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::new(&config), &offer);
+    let mss = remote.info().send_mss;
+    let ledger = remote.lab.host.stack.ledger().clone();
+    let piece = |number| Span::from_owner(&ledger, vec![number; 520]).expect("short");
+    // Windows that have room for a probe, and what would follow it.
+    for _ in 0..5 {
+        let mut pieces: VecDeque<Span> = (0..100).map(piece).collect();
+        let (stack, mut from) = (&mut remote.lab.host.stack, IovIter::spans(&mut pieces));
+        let control = SendControl::default();
+        let taken = stack.send_message(remote.socket, &mut from, SendFlags::NONE, &control);
+        assert_eq!(taken, Ok(52_000));
+        while remote.info().outstanding + remote.info().unsent > 0 {
+            for segment in remote.sent() {
+                assert!(segment.payload.len() <= mss);
+                remote.acknowledge(&segment);
+            }
+        }
+    }
+    let tcp = &remote.lab.host.stack.counters().tcp;
+    assert_eq!((tcp.out_mtu_probes, tcp.mtu_probes_passed), (0, 0));
+    remote.write(&[7; 52_000]);
+    let probe = &remote.sent()[0];
+    assert_eq!(probe.payload.len(), 8_960, "of data in one piece");
 }

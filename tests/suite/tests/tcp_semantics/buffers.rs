@@ -1,10 +1,13 @@
 //! How much a connection holds each way: as much as the path and the application use, or what it is told.
 
 use core::time::Duration;
-use netstack_core::{OptionError, SocketOption};
+use netstack_core::{
+    OptionError, RecvFlags, SendControl, SendFlags, SocketOption, StampRequest, Stamps,
+};
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, Tcp};
+use suite::wire::{ACK, PSH, Tcp};
+use txbuf::IovIter;
 
 const FIRST: usize = 256 << 10;
 const MOST: usize = 2 << 20;
@@ -140,4 +143,97 @@ fn without_tuning_buffers_have_their_size_at_once() {
     let info = remote.info();
     assert_eq!(info.send_buffer, config.tcp.send_buffer);
     assert_eq!(info.receive_buffer, config.tcp.receive_buffer);
+}
+
+/// Storage that the connection keeps alive, for sending and of what was received, as the stack says.
+fn storage(remote: &Remote) -> (usize, usize) {
+    let held = remote.lab.host.stack.holding(remote.socket);
+    held.map_or((0, 0), |held| (held.sending, held.receiving))
+}
+
+#[test]
+fn what_a_connection_keeps_alive_is_told_at_its_true_size() {
+    let mut remote = established(false);
+    assert_eq!(storage(&remote), (0, 0));
+    remote.write(&[7; 3 * MSS]);
+    let (sending, _) = storage(&remote);
+    assert!(sending >= 3 * MSS, "{sending}");
+    assert_eq!(remote.info().send_storage, sending);
+    let flight = remote.sent();
+    remote.acknowledge(&flight[flight.len() - 1]);
+    assert_eq!(storage(&remote), (0, 0), "nothing is sent again");
+    remote.send(ACK, &[7; MSS]);
+    remote.nxt = remote.nxt.wrapping_add(100);
+    remote.send(ACK, &[7; MSS]);
+    let (_, receiving) = storage(&remote);
+    assert!(receiving >= 2 * MSS, "what waits beyond a hole too");
+    assert_eq!(receiving, remote.lab.held());
+    remote.read();
+    assert_eq!(storage(&remote).1, remote.lab.held());
+}
+
+/// Sends `data`, of which is to be told when it leaves, and keeps the packet for that.
+fn write_stamped(remote: &mut Remote, data: &[u8]) {
+    let wanted = Stamps::SENT | Stamps::WITH_PACKET;
+    let control = SendControl {
+        stamp: Some(StampRequest { wanted, id: None }),
+        ..SendControl::default()
+    };
+    let (stack, mut from) = (&mut remote.lab.host.stack, IovIter::bytes(data));
+    let sent = stack.send_message(remote.socket, &mut from, SendFlags::NONE, &control);
+    assert_eq!(sent, Ok(data.len()));
+}
+
+#[test]
+fn packets_that_are_kept_to_show_when_they_left_are_told_with_it() {
+    let mut remote = established(false);
+    write_stamped(&mut remote, &[7; 1_000]);
+    let sent = remote.one();
+    remote.acknowledge(&sent);
+    let (kept, _) = storage(&remote);
+    assert!(kept >= 1_040, "headers and data: {kept}");
+    let (stack, socket) = (&mut remote.lab.host.stack, remote.socket);
+    let mut buffer = [0; 2_000];
+    let into = &mut IovIter::buffer(&mut buffer);
+    let stamp = stack.receive_stamp(socket, into, RecvFlags::NONE);
+    assert_eq!(stamp.expect("it left").bytes, 1_040);
+    assert_eq!(storage(&remote), (0, 0));
+}
+
+#[test]
+fn of_no_more_messages_is_told_than_a_queue_holds_and_the_rest_is_counted() {
+    let mut remote = established(false);
+    remote.window = 0;
+    remote.send(ACK, b"");
+    for _ in 0..300 {
+        write_stamped(&mut remote, b"message");
+    }
+    assert_eq!(remote.lab.host.stack.counters().tcp.stamps_queue_full, 44);
+}
+
+/// The far end sends a segment `rtt` after it heard the acknowledgement of the last, so many times.
+fn answer(remote: &mut Remote, rtt: Duration, round_trips: usize) {
+    for _ in 0..round_trips {
+        remote.pass(rtt);
+        remote.send(ACK | PSH, &[7; MSS]);
+        let (heard, _) = remote.one().timestamps().expect("agreed");
+        let (clock, _) = remote.timestamps.expect("agreed");
+        remote.timestamps = Some((clock + 1, heard));
+        assert_eq!(remote.read().map(|bytes| bytes.len()), Some(MSS));
+    }
+}
+
+#[test]
+fn a_receiver_learns_the_round_trip_time_from_echoes() {
+    let mut remote = established(true);
+    answer(&mut remote, RTT, 20);
+    assert_eq!(remote.info().receive_rtt, RTT);
+    // One that is longer is believed little by little.
+    answer(&mut remote, RTT * 3, 1);
+    assert_eq!(remote.info().receive_rtt, RTT + RTT * 2 / 8);
+    answer(&mut remote, RTT * 3, 50);
+    let rtt = remote.info().receive_rtt;
+    assert!(rtt > RTT * 29 / 10 && rtt <= RTT * 3, "{rtt:?}");
+    answer(&mut remote, RTT, 1);
+    assert_eq!(remote.info().receive_rtt, RTT, "a shorter one at once");
 }

@@ -163,3 +163,48 @@ fn a_timeout_in_fast_recovery_is_not_doubted() {
     remote.acknowledge(&flight[1]);
     assert_eq!(remote.sent()[0].seq, flight[2].seq, "old data and not new");
 }
+
+/// How many bytes of data each packet has that leaves now, before a device cuts it into segments.
+fn packets(remote: &mut Remote) -> Vec<usize> {
+    let (now, host) = (remote.lab.now, &mut remote.lab.host);
+    let packets = std::iter::from_fn(|| host.stack.poll_transmit(now, host.iface));
+    packets.map(|packet| packet.len() - 40).collect()
+}
+
+/// The whole window leaves; returns in which packets.
+fn fill_window(remote: &mut Remote) -> Vec<usize> {
+    let window = remote.info().congestion_window;
+    remote.write(&vec![1; window]);
+    let sizes = packets(remote);
+    assert_eq!(sizes.iter().sum::<usize>(), window);
+    sizes
+}
+
+fn acknowledge_all(remote: &mut Remote) {
+    remote.rcv = remote.rcv.wrapping_add(remote.info().outstanding as u32);
+    remote.send(ACK, b"");
+}
+
+#[test]
+fn once_something_was_lost_no_packet_has_more_than_a_third_of_the_window() {
+    let mut remote = established();
+    for _ in 0..2 {
+        let sizes = fill_window(&mut remote);
+        assert_eq!(sizes.len(), 1, "as much as fits into one");
+        acknowledge_all(&mut remote);
+    }
+    fill_window(&mut remote);
+    duplicates(&mut remote, 3);
+    acknowledge_all(&mut remote);
+    let mut seen = 0;
+    for _ in 0..10 {
+        let window = remote.info().congestion_window;
+        let most = (window / 3 / MSS).max(2) * MSS;
+        let sizes = fill_window(&mut remote);
+        assert_eq!(sizes[0], most, "{sizes:?} of {window}");
+        assert!(sizes.iter().all(|size| *size <= most), "{sizes:?}");
+        seen = most.max(seen);
+        acknowledge_all(&mut remote);
+    }
+    assert!(seen > 5 * MSS, "{seen}");
+}

@@ -170,6 +170,23 @@ fn a_cookie_without_timestamps_agrees_on_a_size_only() {
     }
 }
 
+#[test]
+fn a_cookie_agrees_on_nothing_that_was_not_offered() {
+    let (mut lab, listener) = flooded();
+    let offer = Offer {
+        sack: false,
+        scale: None,
+        ..modern()
+    };
+    let syn = Remote::syn(client(false, 999), stack(false), &offer);
+    let answer = syn_ack(&mut lab, &syn);
+    lab.inject(&Remote::third(&answer, b"").to_packet());
+    let (socket, _) = lab.host.stack.tcp_accept(listener).expect("a connection");
+    let info = lab.host.stack.tcp_info(socket).expect("a connection");
+    assert!(info.timestamps && !info.sack && !info.ecn);
+    assert_eq!((info.scales, info.send_window), (None, 1_000));
+}
+
 // req: RFC4987-04
 #[test]
 fn without_pressure_there_are_no_cookies() {

@@ -1,7 +1,7 @@
 //! Explicit congestion notification (RFC 3168): marks instead of losses.
 
 use core::time::Duration;
-use netstack_core::{Ecn, TcpConfig};
+use netstack_core::{Congestion, Ecn, SocketOption, TcpConfig};
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
 use suite::wire::{ACK, SYN, Tcp, ip};
@@ -31,6 +31,11 @@ fn sent(lab: &mut Lab) -> Vec<(u8, Tcp)> {
 
 /// The far end connects with a SYN that has `flags` as well; returns the connection and what answered the SYN.
 fn connects(ecn: Ecn, flags: u8) -> (Remote, (u8, Tcp)) {
+    connects_after(ecn, flags, Duration::ZERO)
+}
+
+/// The same, where the far end lets `time` pass before it completes the handshake.
+fn connects_after(ecn: Ecn, flags: u8, time: Duration) -> (Remote, (u8, Tcp)) {
     let mut lab = lab(ecn);
     let stack = (Lab::address(false), 80).into();
     let local = (Lab::neighbour(false), 40_000).into();
@@ -39,6 +44,7 @@ fn connects(ecn: Ecn, flags: u8) -> (Remote, (u8, Tcp)) {
     syn.flags |= flags;
     lab.inject(&syn.to_packet());
     let answer = sent(&mut lab).remove(0);
+    lab.pass(time);
     let mut remote = Remote {
         lab,
         socket: listener,
@@ -215,6 +221,25 @@ fn marks_bring_the_window_down_to_one_segment_and_then_to_one_a_timeout() {
     }
 }
 
+#[test]
+fn an_echo_while_the_window_is_one_segment_begins_the_timeout_anew() {
+    // A handshake that lost something leaves a window of one segment.
+    let mut remote = connects_after(Ecn::Accept, ECE | CWR, SECOND * 5 / 4).0;
+    let info = remote.info();
+    assert!(info.ecn && info.congestion_window == MSS, "{info:?}");
+    let option = SocketOption::NoDelay(true);
+    let (stack, now) = (&mut remote.lab.host.stack, remote.lab.now);
+    stack.set_option(now, remote.socket, option).expect("TCP");
+    remote.write(b"lost");
+    let lost = remote.one();
+    remote.write(b"marked");
+    remote.one();
+    assert!(remote.pass(info.rto / 2).is_empty());
+    remote.send(ACK | ECE, b"");
+    let (at, again) = remote.pass(info.rto * 2).remove(0);
+    assert_eq!((at, again.seq), (info.rto, lost.seq));
+}
+
 // req: RFC3168-18, RFC3168-19, RFC3168-22, SHLD-8
 #[test]
 fn a_mark_is_echoed_until_the_far_end_has_reduced_its_window() {
@@ -271,6 +296,26 @@ fn a_repetition_does_not_say_that_the_window_was_reduced() {
     remote.acknowledge(&flight[9].1);
     let new = sent(&mut remote.lab);
     assert!(new[0].1.has(CWR), "{new:?}");
+}
+
+#[test]
+fn a_model_of_the_path_lets_no_packet_be_marked_and_heeds_no_echo() {
+    let mut remote = agreed();
+    let option = SocketOption::Congestion(Congestion::Bbr);
+    let (stack, now) = (&mut remote.lab.host.stack, remote.lab.now);
+    stack.set_option(now, remote.socket, option).expect("TCP");
+    // Less than the window takes.
+    remote.write(&[1; 3 * MSS]);
+    let sent = remote.lab.pass(SECOND / 10);
+    assert_eq!(sent.len(), 3);
+    for (_, packet) in sent {
+        assert_eq!(ip::ecn(&packet), 0);
+        let before = remote.info().congestion_window;
+        remote.rcv = Tcp::parse(&packet).expect("TCP").end();
+        remote.send(ACK | ECE, b"");
+        assert!(remote.info().congestion_window >= before);
+    }
+    assert_eq!(remote.info().recoveries, 0);
 }
 
 // req: RFC3168-23

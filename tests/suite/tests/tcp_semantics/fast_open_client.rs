@@ -1,12 +1,16 @@
 //! Data that leaves with the SYN (RFC 7413).
 
 use core::time::Duration;
-use netstack_core::{FastOpen, SendError, SendFlags, SocketId, SocketOption, TcpConfig, TcpState};
+use netstack_core::{
+    FastOpen, RecvFlags, SendControl, SendError, SendFlags, SocketId, SocketOption, StampRequest,
+    StampStage, Stamps, TcpConfig, TcpState,
+};
 use std::net::SocketAddr;
 use suite::calls;
 use suite::lab::{Lab, Offer};
 use suite::sim::WorldConfig;
 use suite::wire::{ACK, PSH, SYN, Tcp, options};
+use txbuf::IovIter;
 
 const SECOND: Duration = Duration::from_secs(1);
 const COOKIE: &[u8] = b"biscuits";
@@ -105,6 +109,29 @@ fn the_first_connection_asks_for_a_cookie_and_the_next_sends_data_with_it() {
     let info = lab.host.stack.tcp_info(socket).expect("a socket");
     assert_eq!((info.state, info.retransmits), (TcpState::Established, 0));
     assert_eq!(lab.host.stack.counters().tcp.fast_open_active, 1);
+}
+
+#[test]
+fn it_is_told_when_data_left_with_the_syn() {
+    let mut lab = with_cookie();
+    let socket = connect(&mut lab);
+    let request = StampRequest {
+        wanted: Stamps::SENT,
+        id: Some(0),
+    };
+    let control = SendControl {
+        stamp: Some(request),
+        ..SendControl::default()
+    };
+    let (stack, mut from) = (&mut lab.host.stack, IovIter::bytes(b"early"));
+    let taken = stack.send_message(socket, &mut from, SendFlags::FAST_OPEN, &control);
+    assert_eq!(taken, Ok(5));
+    assert_eq!(one(&mut lab).payload, b"early");
+    let into = &mut IovIter::discard(100);
+    let told = lab.host.stack.receive_stamp(socket, into, RecvFlags::NONE);
+    let stamp = told.expect("it left").stamp;
+    assert_eq!((stamp.stage, stamp.id), (StampStage::Sent, Some(4)));
+    assert_eq!(stamp.time, lab.now);
 }
 
 // req: RFC7413-12

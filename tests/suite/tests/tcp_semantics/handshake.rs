@@ -5,7 +5,7 @@ use netstack_core::{ConnectError, ConnectionError, Instant, TcpState};
 use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp};
+use suite::wire::{ACK, FIN, PSH, RST, SYN, Tcp, options};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -169,10 +169,12 @@ fn a_reset_refuses_only_with_the_right_acknowledgement() {
     });
     assert_eq!(remote.state(), TcpState::SynSent);
     remote.nothing();
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_resets, 0);
     remote.inject(&reset);
     let error = remote.lab.host.stack.take_error(remote.socket);
     assert_eq!(error, Ok(Some(ConnectionError::Refused)));
     assert_eq!(remote.state(), TcpState::Closed);
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_resets, 1);
 }
 
 // req: U-13, U-31
@@ -369,6 +371,21 @@ fn a_syn_ack_that_echoes_an_older_syn_tells_no_round_trip() {
     };
     let info = Remote::accepts(Lab::default(), &offer).info();
     assert_eq!((info.rtt, info.rto), (None, SECOND * 3));
+}
+
+#[test]
+fn a_syn_ack_that_echoes_the_latest_syn_tells_the_round_trip() {
+    let mut remote = connecting(false);
+    let again = remote.pass(SECOND + SECOND / 5);
+    let (at, syn) = &again[0];
+    assert_eq!((again.len(), *at), (1, SECOND));
+    let (val, _) = syn.timestamps().expect("offered");
+    let answer = Tcp {
+        options: options::timestamps(900, val),
+        ..remote.segment(SYN | ACK, b"")
+    };
+    remote.inject(&answer);
+    assert_eq!(remote.info().rtt, Some(SECOND / 5));
 }
 
 // req: MUST-8, SHLD-1, MUST-9, U-45, RFC6528-01, RFC6528-02

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::{Impairment, Transfer, WorldConfig};
-use suite::wire::{ACK, options};
+use suite::wire::{ACK, Tcp, options};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -56,5 +56,29 @@ fn a_path_that_loses_a_fifth_both_ways_is_slow_and_no_more() {
         let took = world.now - netstack_core::Instant::ZERO;
         // TIME-WAIT is a minute of that.
         assert!(took < SECOND * 600, "seed {seed}: {took:?}");
+    }
+}
+
+#[test]
+fn a_segment_that_comes_again_acknowledges_what_was_sent_and_nothing_else() {
+    let mut remote = Remote::accepts(Lab::default(), &Offer::default());
+    let data = remote.segment(ACK, b"data");
+    remote.send(ACK, b"data");
+    remote.write(&[1; 2_000]);
+    let flight = remote.sent();
+    let beyond = flight[1].end().wrapping_add(1);
+    for (ack, outstanding) in [
+        (beyond, 2_000),
+        (flight[0].end(), 2_000 - flight[0].payload.len()),
+        (flight[0].seq, 2_000 - flight[0].payload.len()),
+        (flight[1].end(), 0),
+    ] {
+        remote.inject(&Tcp {
+            ack,
+            ..data.clone()
+        });
+        assert_eq!(remote.info().outstanding, outstanding);
+        // And it is acknowledged again.
+        assert_eq!(remote.one().ack, remote.nxt);
     }
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod buffers;
+mod circle;
 mod closing;
 mod congestion;
 mod cookies;

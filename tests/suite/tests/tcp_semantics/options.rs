@@ -177,6 +177,51 @@ fn what_waits_to_be_sent_is_bounded_where_that_is_asked_for() {
     remote.write(&[1; 100_000]);
 }
 
+/// Whether the application was told of room to write since the last call.
+fn told_of_room(remote: &mut Remote) -> bool {
+    let mut told = false;
+    while let Some(event) = remote.lab.host.stack.poll_event() {
+        told |= event.socket == remote.socket && event.writable;
+    }
+    told
+}
+
+#[test]
+fn who_waits_at_a_low_water_mark_is_told_when_half_of_that_is_left_and_not_before() {
+    let mut remote = established();
+    let most = 8 * MSS;
+    set(&mut remote, SocketOption::NotSentLowWater(Some(most))).expect("TCP");
+    let mut sent = Vec::new();
+    while calls::write(&mut remote.lab.host.stack, remote.socket, &[1; 50_000]).is_ok() {
+        sent.extend(remote.sent());
+    }
+    assert_eq!(remote.info().unsent, most);
+    told_of_room(&mut remote);
+    let mut waited = 0;
+    for segment in sent {
+        let unsent = remote.info().unsent;
+        remote.acknowledge(&segment);
+        if told_of_room(&mut remote) {
+            assert!(unsent <= most / 2, "{unsent}");
+            break;
+        }
+        assert!(unsent > most / 2, "{unsent}");
+        remote.sent();
+        waited += 1;
+    }
+    assert_eq!(waited, 2, "two segments leave for each that arrived");
+}
+
+#[test]
+fn nobody_is_told_of_room_who_had_enough() {
+    let mut remote = established();
+    remote.write(b"little");
+    told_of_room(&mut remote);
+    let sent = remote.one();
+    remote.acknowledge(&sent);
+    assert!(!told_of_room(&mut remote));
+}
+
 // req: RFC5482-12
 #[test]
 fn a_user_timeout_option_of_the_peer_has_no_effect() {
@@ -294,6 +339,23 @@ fn bytes_are_counted_as_they_leave_and_arrive() {
     assert!(info.bytes_retransmitted >= MSS as u64);
     set(&mut remote, SocketOption::PacingRate(Some(1_000_000))).expect("TCP");
     assert_eq!(remote.info().pacing_limit, Some(1_000_000));
+}
+
+#[test]
+fn how_long_ago_data_left_and_came_is_told() {
+    let mut remote = established();
+    remote.write(b"data");
+    let sent = remote.one();
+    remote.pass(MILLI * 30);
+    remote.acknowledge(&sent);
+    remote.send(ACK | PSH, b"answer");
+    remote.sent();
+    remote.pass(MILLI * 20);
+    // Acknowledgements, of which one has left too, are no data.
+    remote.send(ACK, b"");
+    let segments = remote.info().segments;
+    assert_eq!(segments.since_data_sent, MILLI * 50);
+    assert_eq!(segments.since_data_received, MILLI * 20);
 }
 
 /// Reads up to `most` bytes and says how many, and when the last of them came.

@@ -1,10 +1,12 @@
 //! What is acknowledged, when, and with which window.
 
 use core::time::Duration;
+use netstack_core::{Config, Pools};
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
-use suite::sim::WorldConfig;
+use suite::sim::{Host, WorldConfig};
 use suite::wire::{ACK, FIN, PSH, Tcp};
+use txbuf::Ledger;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MSS: usize = 1460;
@@ -241,6 +243,61 @@ fn out_of_order_data_may_fill_the_whole_window() {
     assert_eq!(read, (0..60_000).map(byte).collect::<Vec<u8>>());
     remote.nxt = remote.nxt.wrapping_add(60_000);
     remote.finish();
+}
+
+#[test]
+fn where_there_are_too_many_holes_what_came_before_is_kept() {
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(Lab::default(), &offer);
+    let refused = |remote: &Remote| remote.lab.host.stack.counters().tcp.in_assembler_full;
+    let mut kept = 0;
+    // Every second byte.
+    while refused(&remote) == 0 {
+        kept += 1;
+        let piece = piece(&remote, 2 * kept, 1);
+        remote.inject(&piece);
+        assert_eq!(remote.one().ack, remote.nxt, "a duplicate for each");
+    }
+    kept -= 1;
+    assert!(kept >= 1_000, "{kept}");
+    assert_eq!((refused(&remote), remote.info().out_of_order), (1, kept));
+    // What fills a hole is taken, and what was refused when it comes again.
+    for hole in 0..=kept {
+        let piece = piece(&remote, 2 * hole + 1, 1);
+        remote.inject(&piece);
+    }
+    let end = 2 * kept + 3;
+    let piece = piece(&remote, 0, end);
+    remote.inject(&piece);
+    let read = remote.read().expect("open");
+    assert_eq!(read, (0..end).map(byte).collect::<Vec<u8>>());
+}
+
+#[test]
+fn what_comes_beyond_a_hole_while_there_is_no_storage_is_not_said_to_be_here() {
+    let world = WorldConfig::default();
+    let mut config = Config::new([1; 32]);
+    config.pools = Pools::new(&Ledger::new(), 128 << 10);
+    let host = Host::with_stack(1, &world, config, |end, _| Box::new(end));
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(Lab::of(host), &offer);
+    let small = remote.lab.host.stack.pools().small.clone();
+    let all: Vec<_> = std::iter::from_fn(|| small.reserve().ok()).collect();
+    // So little of a packet is copied to be kept.
+    let piece = piece(&remote, 10, 5);
+    remote.inject(&piece);
+    assert_eq!(remote.one().sack(), []);
+    assert_eq!(remote.info().out_of_order, 0);
+    assert_eq!(remote.lab.host.stack.counters().tcp.in_no_memory, 1);
+    drop(all);
+    remote.inject(&piece);
+    assert_eq!(remote.one().sack(), [(piece.seq, piece.end())]);
 }
 
 // req: RFC2018-02, RFC2018-03, RFC2018-06, RFC2018-07, RFC2018-08, RFC2018-09, RFC2018-05

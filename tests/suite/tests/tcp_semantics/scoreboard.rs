@@ -40,6 +40,20 @@ fn blocks_of_an_overtaken_acknowledgement_report_no_duplicate() {
     assert_eq!(remote.info().duplicate_reports, 0);
 }
 
+#[test]
+fn blocks_of_an_overtaken_acknowledgement_count_where_they_are_about_later_data() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 40, 40);
+    answer_later(&mut remote, RTT);
+    remote.acknowledge(&flight[1]);
+    let mut late = remote.segment(ACK, b"");
+    late.ack = flight[0].end();
+    late.options = options::sack(&[(flight[5].seq, flight[6].end())]);
+    remote.inject(&late);
+    let info = remote.info();
+    assert_eq!((info.sacked, info.outstanding), (2 * MSS, 38 * MSS));
+}
+
 // req: RFC6675-08, RFC6675-09
 #[test]
 fn blocks_count_beside_data_and_other_windows() {
@@ -234,4 +248,40 @@ fn a_repetition_that_is_shorter_than_its_segment_leaves_the_others_whole() {
     assert!(remote.info().after_timeout && remote.info().backoff == 1);
     sack(&mut remote, &flight, &[(4, 5)]);
     assert_eq!(remote.info().sacked, 2 * MSS);
+}
+
+#[test]
+fn a_model_of_the_path_holds_back_once_in_a_recovery() {
+    let mut remote = established(true, None);
+    let option = SocketOption::Congestion(Congestion::Bbr);
+    let (now, socket) = (remote.lab.now, remote.socket);
+    let stack = &mut remote.lab.host.stack;
+    stack.set_option(now, socket, option).expect("TCP");
+    remote.write(&[7; 40 * MSS]);
+    let paced = |remote: &mut Remote| -> Vec<Tcp> {
+        let sent = remote.pass(RTT / 2);
+        sent.into_iter().map(|(_, segment)| segment).collect()
+    };
+    let flight = paced(&mut remote);
+    assert_eq!(flight.len(), 40);
+    answer_later(&mut remote, RTT / 2);
+    sack(&mut remote, &flight, &[(1, 39)]);
+    let again = paced(&mut remote);
+    assert_eq!(starts(&again), [flight[0].seq]);
+    // It is lost too, as what leaves after it shows.
+    remote.write(&[7; 4 * MSS]);
+    let new = paced(&mut remote);
+    assert_eq!(new.len(), 4);
+    let before = remote.info().congestion_window;
+    answer_later(&mut remote, RTT / 2);
+    let arrived = (flight[1].seq, new[3].end());
+    sack_bytes(&mut remote, &[arrived]);
+    let info = remote.info();
+    assert!(info.in_recovery);
+    assert_eq!(starts(&paced(&mut remote)), [flight[0].seq]);
+    assert!(
+        info.congestion_window + MSS >= before,
+        "{} {before}",
+        info.congestion_window
+    );
 }

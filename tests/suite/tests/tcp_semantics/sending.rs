@@ -1,10 +1,14 @@
 //! When data leaves: Nagle, the peer's window, probes.
 
 use core::time::Duration;
-use netstack_core::{ConnectionError, Instant, SendFlags, SocketOption, TcpState};
+use netstack_core::{
+    ConnectionError, Instant, SendControl, SendError, SendFlags, SocketOption, TcpState,
+};
+use std::collections::VecDeque;
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::wire::{ACK, PSH, Tcp};
+use txbuf::{IovIter, Span};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MSS: usize = 1460;
@@ -313,6 +317,66 @@ fn half_of_the_largest_window_is_worth_a_segment() {
         remote.acknowledge(&sent[0]);
     }
     assert_eq!(remote.lab.now, start, "without waiting for any timer");
+}
+
+#[test]
+fn of_very_many_pieces_whole_segments_leave() {
+    let mut remote = established();
+    let stack = &mut remote.lab.host.stack;
+    let ledger = stack.ledger().clone();
+    let piece = |number| Span::from_owner(&ledger, vec![number; 600]).expect("short");
+    let mut pieces: VecDeque<Span> = (0..100).map(piece).collect();
+    let mut from = IovIter::spans(&mut pieces);
+    let control = SendControl::default();
+    let taken = stack.send_message(remote.socket, &mut from, SendFlags::NONE, &control);
+    assert_eq!(taken, Ok(60_000));
+    let mut received: Vec<u8> = Vec::new();
+    while received.len() < 60_000 {
+        for segment in remote.sent() {
+            received.extend(&segment.payload);
+            let last = received.len() == 60_000;
+            assert!(segment.payload.len() == MSS || last, "{segment:?}");
+            remote.acknowledge(&segment);
+        }
+    }
+    let expected: Vec<u8> = (0..100).flat_map(|number| [number; 600]).collect();
+    assert!(received == expected);
+}
+
+#[test]
+fn what_follows_a_small_segment_that_was_lost_leaves_with_it_in_one_whole_segment() {
+    let mut remote = established();
+    remote.write(&[1; 100]);
+    let small = remote.one();
+    remote.write(&[2; MSS - 60]);
+    remote.nothing();
+    let rto = remote.info().rto;
+    let again = remote.pass(rto);
+    assert_eq!(again.len(), 1, "{again:#?}");
+    let (_, again) = &again[0];
+    assert_eq!((again.seq, again.payload.len()), (small.seq, MSS));
+}
+
+#[test]
+fn a_message_that_was_not_taken_is_done_with_at_once() {
+    let mut remote = established();
+    let stack = &mut remote.lab.host.stack;
+    let option = SocketOption::SendBuffer(10_000);
+    let set = stack.set_option(remote.lab.now, remote.socket, option);
+    set.expect("TCP");
+    assert_eq!(calls::write(stack, remote.socket, &[1; 10_000]), Ok(10_000));
+    let token = stack.message_token(remote.socket).expect("a token");
+    let control = SendControl {
+        token: Some(&token),
+        ..SendControl::default()
+    };
+    let mut from = IovIter::bytes(b"no room");
+    let refused = stack.send_message(remote.socket, &mut from, SendFlags::NONE, &control);
+    assert_eq!(refused, Err(SendError::WouldBlock));
+    drop(token);
+    // It does not wait for what was taken before.
+    let done = stack.poll_completion(remote.socket);
+    assert!(done.expect("TCP").is_some());
 }
 
 #[test]

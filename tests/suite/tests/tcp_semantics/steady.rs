@@ -56,6 +56,23 @@ impl Flow {
         }
     }
 
+    /// The same, where the application has little to send: so many bytes every 20 ms.
+    fn trickle(&mut self, bytes: usize, time: Duration, mut look: impl FnMut(&TcpInfo)) {
+        let data = vec![7_u8; bytes];
+        let end = self.world.now + time;
+        while self.world.now < end {
+            let next = self.world.now + Duration::from_millis(20);
+            let stack = &mut self.world.hosts[0].stack;
+            assert_eq!(calls::write(stack, self.sender, &data), Ok(bytes));
+            while self.world.now < next {
+                let stack = &mut self.world.hosts[1].stack;
+                while calls::read(stack, self.receiver, 1 << 16).is_ok() {}
+                look(&self.info());
+                self.world.step_until(next);
+            }
+        }
+    }
+
     fn info(&self) -> TcpInfo {
         let stack = &self.world.hosts[0].stack;
         stack.tcp_info(self.sender).expect("a connection")
@@ -136,6 +153,28 @@ fn a_model_of_the_path_tries_more_for_one_round_trip_in_eight_and_drains_it_in_t
         "{kinds:?}"
     );
     assert!(even > (more + less) * 2, "{kinds:?}");
+}
+
+#[test]
+fn a_model_of_the_path_goes_on_trying_more_until_that_much_is_under_way() {
+    let rtt = Duration::from_millis(40);
+    let mut flow = Flow::new(Congestion::Bbr, ten_megabits(rtt));
+    flow.run(2 * SECOND, |_, _| {});
+    while flow.info().unsent > 0 {
+        flow.trickle(0, rtt, |_| {});
+    }
+    // A third of what the path takes is never as much as is to be tried.
+    flow.trickle(8_000, SECOND, |_| {});
+    flow.trickle(8_000, 2 * SECOND, |info| {
+        let pace = info.pacing_rate.expect("paced") as f64 / (1_250_000.0 * MSS / 1500.0);
+        assert!(pace > 1.12, "{pace}");
+    });
+    // With enough to send it goes round again.
+    let mut slower = false;
+    flow.run(SECOND, |_, info| {
+        slower |= info.pacing_rate.expect("paced") < 1_100_000;
+    });
+    assert!(slower);
 }
 
 // req: RFC9438-13

@@ -1,7 +1,9 @@
 //! How the retransmission timeout follows the path, and when its timer runs (RFC 6298, RFC 8961).
 
 use core::time::Duration;
+use netstack_core::Congestion;
 use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
 use suite::wire::ACK;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -142,4 +144,28 @@ fn a_probe_does_not_come_later_than_the_timeout_would() {
     let rto = remote.info().rto;
     assert!(rto < MILLISECOND * 260);
     assert!(remote.pass(rto * 3)[0].0 <= rto);
+}
+
+#[test]
+fn after_a_timeout_a_model_of_the_path_begins_with_one_segment_and_goes_on_with_four() {
+    let mut config = WorldConfig::default();
+    config.tcp.congestion = Congestion::Bbr;
+    let offer = Offer {
+        rtt: RTT,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::new(&config), &offer);
+    remote.write(&[1; 40 * MSS]);
+    let mut sent = remote.pass(RTT);
+    assert!(sent.len() >= 8, "{sent:#?}");
+    let before = remote.info().congestion_window;
+    let (_, again) = remote.pass(remote.info().rto).remove(0);
+    assert_eq!(again.seq, sent[0].1.seq);
+    let info = remote.info();
+    assert_eq!((info.after_timeout, info.congestion_window), (true, MSS));
+    let (_, first) = sent.remove(0);
+    remote.pass(RTT);
+    remote.acknowledge(&first);
+    assert_eq!(remote.info().congestion_window, 4 * MSS);
+    assert!(before > 4 * MSS);
 }

@@ -1,7 +1,7 @@
 //! Urgent data: a mark in the stream, and nothing that overtakes it.
 
 use core::time::Duration;
-use netstack_core::{SendFlags, SocketOption};
+use netstack_core::{SendFlags, SocketOption, UrgentByte, UrgentData};
 use suite::calls;
 use suite::lab::{Lab, Offer, Remote};
 use suite::wire::{ACK, PSH, Tcp, URG};
@@ -248,4 +248,45 @@ fn a_segment_that_is_refused_says_nothing() {
     remote.inject(&stale);
     assert!(!told(&mut remote));
     assert_eq!(ahead(&remote), None);
+}
+
+/// An established connection whose application has urgent data out of band.
+fn out_of_band() -> Remote {
+    let mut remote = established();
+    let (stack, now) = (&mut remote.lab.host.stack, remote.lab.now);
+    let option = SocketOption::Urgent(UrgentData::OutOfBand);
+    stack.set_option(now, remote.socket, option).expect("TCP");
+    remote
+}
+
+/// The last urgent byte, which is had once.
+fn urgent_byte(remote: &mut Remote) -> UrgentByte {
+    let (stack, socket) = (&mut remote.lab.host.stack, remote.socket);
+    stack.tcp_urgent_byte(socket, false).expect("a connection")
+}
+
+#[test]
+fn a_read_of_nothing_passes_no_urgent_byte() {
+    let mut remote = out_of_band();
+    send_urgent(&mut remote, b"ab!cd", 3);
+    assert_eq!(read(&mut remote, 10), b"ab", "up to the mark");
+    assert_eq!(read(&mut remote, 0), b"");
+    assert_eq!(urgent_byte(&mut remote), UrgentByte::Here(b'!'));
+    assert_eq!(read(&mut remote, 10), b"cd");
+}
+
+#[test]
+fn an_urgent_byte_can_be_had_once_it_has_come() {
+    let mut remote = out_of_band();
+    let can_be_had = |remote: &Remote| {
+        let readiness = remote.lab.host.stack.readiness(remote.socket);
+        readiness.expect("a connection").urgent
+    };
+    send_urgent(&mut remote, b"ab", 3);
+    assert!(!can_be_had(&remote), "it is announced and no more");
+    assert_eq!(urgent_byte(&mut remote), UrgentByte::Awaited);
+    remote.send(ACK | PSH, b"!cd");
+    assert!(can_be_had(&remote));
+    assert_eq!(urgent_byte(&mut remote), UrgentByte::Here(b'!'));
+    assert!(!can_be_had(&remote), "and only once");
 }

@@ -108,6 +108,24 @@ fn what_was_ever_promised_is_taken() {
     }
 }
 
+#[test]
+fn room_is_announced_at_once_where_less_than_two_segments_are_left() {
+    for (left, told) in [(2 * MSS - 1, true), (2 * MSS, false)] {
+        let mut remote = Remote::connects(lab(10 * MSS), &Offer::default());
+        let mut sent = 0;
+        while sent < 10 * MSS - left {
+            let len = MSS.min(10 * MSS - left - sent);
+            remote.send(ACK, &vec![1; len]);
+            sent += len;
+        }
+        remote.pass(SECOND);
+        // More than a segment, and too little to be worth telling for itself.
+        let read = suite::calls::read(&mut remote.lab.host.stack, remote.socket, 2 * MSS);
+        assert_eq!(read.map(|bytes| bytes.len()), Ok(2 * MSS));
+        assert_eq!(!remote.sent().is_empty(), told, "{left}");
+    }
+}
+
 /// Ten segments are in flight when the window shrinks to `window`.
 fn shrunken(window: u16) -> (Remote, Vec<Tcp>) {
     let offer = Offer {
