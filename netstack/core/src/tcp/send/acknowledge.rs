@@ -108,6 +108,9 @@ impl Sender {
             self.on_progress(&delivery);
             self.judge_path_probe(now);
         }
+        let suspected = self.reorder_at != Instant::FAR_FUTURE;
+        let began = !duplicate && phase == Phase::Open;
+        self.reserved = began || suspected && self.reserved;
         let lost = self.find_losses(now, duplicate, flight);
         // req: RFC3168-14
         let marked = ack.marked && self.ecn.is_enabled();
@@ -365,8 +368,6 @@ impl Sender {
             if duplicate {
                 self.newreno.on_duplicate(self.nxt);
             }
-            let suspected = self.reorder_at != Instant::FAR_FUTURE;
-            self.reserved = !duplicate || suspected && self.reserved;
             let Some((left, resent)) = self.detect(now) else {
                 return false;
             };
@@ -448,6 +449,7 @@ impl Sender {
         if self.recovery.phase() == Phase::Open {
             self.undo.begin(self.una, self.nxt);
             self.congestion.checkpoint();
+            self.rounds.checkpoint();
             self.tally_mut().recoveries += 1;
             if flight.full {
                 unused = self.congestion.window().saturating_sub(flight.pipe);
@@ -520,7 +522,7 @@ impl Sender {
     // req: RFC4015-01, RFC4015-02, RFC9438-15
     fn take_back(&mut self) {
         self.congestion.undo();
-        self.rounds.forget_filled();
+        self.rounds.take_back();
         self.tally_mut().undone += 1;
         self.undo.forget();
         self.rtt.end_backoff();

@@ -19,6 +19,8 @@ pub(crate) struct Rounds {
     /// Whether the congestion window was full in this round, and in the one before.
     filled: bool,
     was_filled: bool,
+    /// Whether it was full before the latest response to a loss.
+    full_before: bool,
     /// Whether a round-trip time was taken in this round.
     pub(crate) measured: bool,
 }
@@ -33,6 +35,7 @@ impl Rounds {
             before: [0; 2],
             filled: false,
             was_filled: false,
+            full_before: false,
             measured: false,
         }
     }
@@ -69,9 +72,14 @@ impl Rounds {
         self.filled = true;
     }
 
-    /// What was full is not the congestion window any more, which has become larger otherwise than by growth.
-    pub(crate) fn forget_filled(&mut self) {
-        (self.filled, self.was_filled) = (false, false);
+    /// The congestion window is about to be reduced, for a reason that may turn out to be wrong.
+    pub(crate) fn checkpoint(&mut self) {
+        self.full_before = self.is_full();
+    }
+
+    /// It is again what it was: whether it was full is what counts, not whether the smaller one was.
+    pub(crate) fn take_back(&mut self) {
+        (self.filled, self.was_filled) = (self.full_before, false);
     }
 
     /// Whether the congestion window was full in this round or the one before.

@@ -29,6 +29,7 @@ impl Sender {
             self.undo.begin(self.una, self.nxt);
             if fresh {
                 self.congestion.checkpoint();
+                self.rounds.checkpoint();
             } else {
                 self.undo.forget();
             }
