@@ -17,10 +17,9 @@ pub(crate) struct Rounds {
     acked: u32,
     before: [u32; 2],
     /// Whether the congestion window was full in this round, and in the one before.
-    filled: bool,
-    was_filled: bool,
-    /// Whether it was full before the latest response to a loss.
-    full_before: bool,
+    filled: [bool; 2],
+    /// The same of the window as it was before the latest response to a loss.
+    filled_before: [bool; 2],
     /// Whether a round-trip time was taken in this round.
     pub(crate) measured: bool,
 }
@@ -33,9 +32,8 @@ impl Rounds {
             took: 0,
             acked: 0,
             before: [0; 2],
-            filled: false,
-            was_filled: false,
-            full_before: false,
+            filled: [false; 2],
+            filled_before: [false; 2],
             measured: false,
         }
     }
@@ -53,7 +51,9 @@ impl Rounds {
         self.end = nxt;
         self.before = [self.acked, self.before[0]];
         self.acked = 0;
-        self.was_filled = core::mem::take(&mut self.filled);
+        for filled in [&mut self.filled, &mut self.filled_before] {
+            *filled = [false, filled[0]];
+        }
         self.measured = false;
         true
     }
@@ -69,23 +69,23 @@ impl Rounds {
     /// The congestion window is full.
     #[inline]
     pub(crate) fn on_filled(&mut self) {
-        self.filled = true;
+        self.filled[0] = true;
     }
 
     /// The congestion window is about to be reduced, for a reason that may turn out to be wrong.
     pub(crate) fn checkpoint(&mut self) {
-        self.full_before = self.is_full();
+        self.filled_before = self.filled;
     }
 
     /// It is again what it was: whether it was full is what counts, not whether the smaller one was.
     pub(crate) fn take_back(&mut self) {
-        (self.filled, self.was_filled) = (self.full_before, false);
+        self.filled = self.filled_before;
     }
 
     /// Whether the congestion window was full in this round or the one before.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.filled || self.was_filled
+        self.filled != [false; 2]
     }
 
     /// Whether a congestion window of `window` bytes is known to be used: it was full lately, or pipeACK, the
