@@ -16,6 +16,9 @@ use crate::sys::ring::{BATCH, Batch};
 /// Bytes of one packet that is copied together, with what stands in front of it: that of an Ethernet's MTU has room.
 pub(super) const PLACE: usize = 2048;
 
+/// The fewest packets that are worth a batch: submitting two or three takes longer than as many calls.
+const LEAST: usize = 4;
+
 /// Where the packets of a batch are copied together: 128 KiB, from the first batch on.
 #[derive(Default)]
 pub(super) struct Places(Vec<u8>);
@@ -38,7 +41,7 @@ pub(super) struct Sent {
 
 impl Channel {
     /// Sends packets from the front of `from` by one system call, up to the next that needs a look of its own. `None`
-    /// when that would be fewer than two, or cannot be done: then they are to be sent one by one.
+    /// when those are few, or it cannot be done: then they are to be sent one by one.
     ///
     /// The writes do not depend on each other. One that failed while others behind it passed (the kernel had no memory for
     /// it, say) stays and leaves after them: then packets change their order. Packets of up to `joined` bytes are copied
@@ -48,7 +51,7 @@ impl Channel {
         from: &mut VecDeque<P>,
         joined: usize,
     ) -> Option<Sent> {
-        if from.len() < 2 {
+        if from.len() < LEAST {
             return None;
         }
         let mut ring = self.batches.take(self.fd.as_fd())?;
@@ -77,7 +80,7 @@ impl Channel {
                 Err(_) => break,
             }
         }
-        if batch.len() < 2 {
+        if batch.len() < LEAST {
             drop(batch);
             self.places = places;
             self.batches = Batches::Ring(ring);

@@ -91,8 +91,10 @@ impl<D: Driven> EventLoop<D> {
         let mut fed = false;
         // Packets in a row that came alone and were answered at once.
         let mut lone = 0u32;
+        // Whether packets came and left nothing to be sent: then the next look at the devices is the sleep's.
+        let mut settled = false;
         let finished = loop {
-            let received = fed || self.receive(worth_asking(lone));
+            let received = fed || !settled && self.receive(worth_asking(lone));
             let alone = self.ports.iter().all(Port::has_one_at_most);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
@@ -102,6 +104,7 @@ impl<D: Driven> EventLoop<D> {
             let turn = self.turn();
             self.after.run();
             let sent = self.transmit();
+            settled = received && !sent;
             if received {
                 lone = if alone && sent {
                     lone.wrapping_add(1)
