@@ -29,6 +29,7 @@ mod steady;
 mod time_wait;
 mod timeouts;
 mod timestamps;
+mod undo;
 mod urgent;
 mod user_timeout;
 mod windows;

@@ -33,7 +33,7 @@ pub(super) fn established(sack: bool, timestamp: Option<u32>) -> Remote {
     remote
 }
 
-fn size(remote: &Remote) -> usize {
+pub(super) fn size(remote: &Remote) -> usize {
     if remote.timestamps.is_some() {
         MSS - 12
     } else {
@@ -47,7 +47,7 @@ pub(super) fn answer_later(remote: &mut Remote, time: Duration) {
 }
 
 /// Has the far end echo the timestamp of `segment` from now on.
-fn echo(remote: &mut Remote, segment: &Tcp) {
+pub(super) fn echo(remote: &mut Remote, segment: &Tcp) {
     if let (Some((_, ecr)), Some((val, _))) = (&mut remote.timestamps, segment.timestamps()) {
         *ecr = val;
     }
@@ -259,144 +259,6 @@ fn a_probe_that_was_not_needed_leaves_the_window() {
     assert_eq!(remote.info().duplicate_reports, 1);
 }
 
-// req: RFC5682-01, RFC5682-02, RFC5682-05, RFC9438-15, RFC4015-02
-#[test]
-fn a_late_flight_is_not_sent_again_after_a_spurious_timeout() {
-    for with_sack in [false, true] {
-        let mut remote = established(with_sack, None);
-        let flight = flight(&mut remote, 60, 40);
-        let window = remote.info().congestion_window;
-        let sent = remote.pass(RTT * 8);
-        let repeated: Vec<_> = sent
-            .iter()
-            .filter(|(_, s)| s.seq == flight[0].seq)
-            .collect();
-        assert_eq!(repeated.len(), 1, "{sent:#?}");
-        assert!(remote.info().after_timeout);
-        let end = sent.iter().map(|(_, s)| s.end()).max().expect("some");
-        let end = if end.wrapping_sub(flight[39].end()) < 1 << 31 {
-            end
-        } else {
-            flight[39].end()
-        };
-        remote.acknowledge(&flight[1]);
-        let new = remote.sent();
-        assert_eq!(
-            starts(&new),
-            [end, end + MSS as u32],
-            "new data and not old"
-        );
-        remote.acknowledge(&flight[2]);
-        let info = remote.info();
-        assert!(!info.after_timeout);
-        assert_eq!((info.undone, info.lost), (1, 0));
-        assert!(info.congestion_window >= window);
-        for segment in remote.sent() {
-            assert!(
-                segment.seq.wrapping_sub(end) < 1 << 31,
-                "nothing old: {segment:?}"
-            );
-        }
-    }
-}
-
-// req: RFC4015-01
-#[test]
-fn a_loss_that_a_spurious_timeout_hid_is_one_of_the_whole_flight() {
-    let mut remote = established(true, Some(900));
-    let flight = flight(&mut remote, 60, 40);
-    remote.pass(RTT * 8);
-    assert!(remote.info().after_timeout);
-    // The first segment had arrived before, and others behind a gap.
-    echo(&mut remote, &flight[0]);
-    remote.rcv = flight[0].end();
-    sack(&mut remote, &flight, &[(5, 20)]);
-    let info = remote.info();
-    assert!(info.in_recovery && info.undone == 1, "{info:#?}");
-    assert!(info.threshold > 15 * MSS, "{info:#?}");
-}
-
-// req: RFC5682-04
-#[test]
-fn a_timeout_that_was_right_is_followed_by_repetitions() {
-    let mut remote = established(false, None);
-    let flight = flight(&mut remote, 60, 40);
-    remote.pass(RTT * 8);
-    remote.acknowledge(&flight[1]);
-    assert_eq!(remote.sent().len(), 2);
-    remote.send(ACK, b"");
-    let sent = remote.sent();
-    assert_eq!(sent[0].seq, flight[2].seq);
-    assert!(sent.len() <= 3, "three segments at most: {}", sent.len());
-    assert_eq!(remote.info().undone, 0);
-}
-
-// req: RFC4015-01, RFC9438-16
-#[test]
-fn an_old_echo_takes_a_fast_recovery_back() {
-    let mut remote = established(true, Some(900));
-    let flight = flight(&mut remote, 60, 40);
-    let window = remote.info().congestion_window;
-    answer_later(&mut remote, RTT);
-    sack(&mut remote, &flight, &[(1, 5)]);
-    assert_eq!(remote.sent()[0].seq, flight[0].seq);
-    assert!(remote.info().in_recovery && remote.info().threshold < window);
-    answer_later(&mut remote, MILLISECOND * 5);
-    // The first segment was only overtaken.
-    echo(&mut remote, &flight[0]);
-    remote.acknowledge(&flight[5]);
-    let info = remote.info();
-    assert!(!info.in_recovery && info.reordering_seen);
-    assert_eq!(info.undone, 1);
-    assert!(info.congestion_window >= window);
-}
-
-#[test]
-fn a_window_that_is_taken_back_does_not_grow_for_having_been_small_and_full() {
-    let mut remote = established(true, Some(900));
-    // An application that uses a seventh of the window.
-    for _ in 0..4 {
-        let sent = flight(&mut remote, 6, 6);
-        answer_later(&mut remote, RTT);
-        echo(&mut remote, &sent[5]);
-        remote.acknowledge(&sent[5]);
-    }
-    let window = remote.info().congestion_window;
-    let flight = flight(&mut remote, 6, 6);
-    answer_later(&mut remote, RTT);
-    sack(&mut remote, &flight, &[(1, 5)]);
-    remote.write(&vec![7; 6 * size(&remote)]);
-    let reduced = remote.info();
-    assert!(reduced.in_recovery && reduced.outstanding + size(&remote) > reduced.congestion_window);
-    remote.sent();
-    answer_later(&mut remote, MILLISECOND * 5);
-    echo(&mut remote, &flight[0]);
-    remote.acknowledge(&flight[5]);
-    assert_eq!(remote.info().undone, 1);
-    let sent = remote.sent();
-    answer_later(&mut remote, RTT);
-    echo(&mut remote, &sent[0]);
-    remote.acknowledge(sent.last().expect("the rest"));
-    assert_eq!(remote.info().congestion_window, window);
-}
-
-// req: RFC2883-06, RFC4015-01
-#[test]
-fn reports_of_duplicates_take_a_recovery_back() {
-    let mut remote = established(true, None);
-    let flight = flight(&mut remote, 60, 40);
-    let window = remote.info().congestion_window;
-    answer_later(&mut remote, RTT);
-    sack(&mut remote, &flight, &[(1, 5)]);
-    assert_eq!(remote.sent()[0].seq, flight[0].seq);
-    remote.acknowledge(&flight[5]);
-    remote.sent();
-    sack_bytes(&mut remote, &[(flight[0].seq, flight[0].end())]);
-    let info = remote.info();
-    assert_eq!((info.undone, info.duplicate_reports), (1, 1));
-    assert!(!info.in_recovery && info.congestion_window >= window);
-}
-
 // req: RFC2018-12, RFC2018-17, RFC6675-01
 #[test]
 fn a_peer_that_throws_away_what_it_acknowledged_selectively_gets_it_again() {
@@ -556,4 +418,28 @@ fn a_measurement_after_a_timeout_ends_its_back_off_though_the_round_trip_had_one
     remote.acknowledge(&flight[1]);
     assert_eq!(remote.info().backoff, 0);
     assert!(remote.info().rto < rto * 3 / 2);
+}
+
+// req: RFC5681-21
+#[test]
+fn what_comes_between_two_duplicates_stops_no_limited_transmit() {
+    let rounds: [fn(&mut Remote, &[Tcp], usize); 3] = [
+        |_, _, _| {},
+        |remote, flight, last| sack(remote, flight, &[(1, last)]),
+        |remote, _, _| remote.send(ACK, b"chat"),
+    ];
+    for between in rounds {
+        let mut remote = established(true, None);
+        let flight = flight(&mut remote, 60, 40);
+        answer_later(&mut remote, RTT);
+        let mut new = 0;
+        for last in 1..=2 {
+            sack(&mut remote, &flight, &[(1, last)]);
+            new += remote.sent().len();
+            between(&mut remote, &flight, last);
+            let sent = remote.sent();
+            new += sent.iter().filter(|sent| !sent.payload.is_empty()).count();
+        }
+        assert_eq!(new, 2);
+    }
 }

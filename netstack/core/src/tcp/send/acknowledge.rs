@@ -109,8 +109,8 @@ impl Sender {
             self.judge_path_probe(now);
         }
         let suspected = self.reorder_at != Instant::FAR_FUTURE;
-        let began = !duplicate && phase == Phase::Open;
-        self.reserved = began || suspected && self.reserved;
+        let tells = delivery.advanced && phase == Phase::Open;
+        self.reserved = tells || suspected && self.reserved;
         let lost = self.find_losses(now, duplicate, flight);
         // req: RFC3168-14
         let marked = ack.marked && self.ecn.is_enabled();
@@ -447,7 +447,7 @@ impl Sender {
     fn begin_recovery(&mut self, now: Instant, flight: Flight) {
         let mut unused = 0;
         if self.recovery.phase() == Phase::Open {
-            self.undo.begin(self.una, self.nxt);
+            self.undo.begin(self.nxt);
             self.congestion.checkpoint();
             self.rounds.checkpoint();
             self.tally_mut().recoveries += 1;

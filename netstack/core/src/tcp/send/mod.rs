@@ -78,6 +78,8 @@ struct Rare {
     /// What segments the path takes is being found out.
     search: Option<Search>,
     outcome: Option<MtuOutcome>,
+    /// When the peer's window opened again and the flight was sent anew.
+    reopened: Option<Instant>,
     /// SND.UP, while what is before it is not acknowledged.
     urgent: Option<Seq>,
 }
@@ -126,7 +128,8 @@ pub(crate) struct Sender {
     force: bool,
     /// When what seems lost will be lost.
     reorder_at: Instant,
-    /// Whether that began with an acknowledgement of new data, which RFC 3042 does not count among duplicates.
+    /// Whether an acknowledgement of new data told of that: it is no duplicate, for which something new is to leave
+    /// (RFC 3042).
     reserved: bool,
     /// When the retransmission timer goes off if nothing is acknowledged before.
     pub(crate) rto_at: Instant,
@@ -455,7 +458,7 @@ impl Sender {
             tally.retransmitted += again as u64;
             self.forget_path_probe(seq, until);
             self.board.on_resend(now, seq, until, mss);
-            self.undo.on_resend(now, again);
+            self.undo.on_resend(now, seq, until);
         }
         if end.after(self.nxt) {
             self.board.on_send(now, self.nxt, end, self.mss);
@@ -490,10 +493,16 @@ impl Sender {
         }
     }
 
-    /// The peer's window opened again: what it would not take is sent anew, at once.
-    pub(crate) fn reopen(&mut self) {
-        self.board.mark_lost(|_| true);
+    /// The peer's window opened again: what it would not take is sent anew, at once. A peer that opens and shuts its window
+    /// all the time gets nothing again before what left the time before can have arrived.
+    pub(crate) fn reopen(&mut self, now: Instant) {
         self.rtt.end_backoff();
+        let rtt = self.rtt.smoothed().unwrap_or_default();
+        let reopened = &mut self.rare_mut().reopened;
+        if reopened.is_none_or(|at| at + rtt <= now) {
+            *reopened = Some(now);
+            self.board.mark_lost(|_| true);
+        }
     }
 
     /// Takes the window of an acceptable segment if it is the newest (RFC 9293, 3.10.7.4).

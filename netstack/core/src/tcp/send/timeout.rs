@@ -26,7 +26,7 @@ impl Sender {
         // req: RFC5682-07
         let fresh = self.recovery.phase() == Phase::Open;
         if !again {
-            self.undo.begin(self.una, self.nxt);
+            self.undo.begin(self.nxt);
             if fresh {
                 self.congestion.checkpoint();
                 self.rounds.checkpoint();

@@ -4,6 +4,10 @@
 
 use crate::Instant;
 use crate::tcp::seq::{Seq, WINDOW};
+use arrayvec::ArrayVec;
+
+/// Ranges of repetitions that are told apart. Who sends more again in one recovery does not take it back for reports.
+const RANGES: usize = 16;
 
 /// What was sent again in response to one congestion.
 #[derive(Debug, Default)]
@@ -13,49 +17,59 @@ pub(crate) struct Undo {
 
 #[derive(Debug)]
 struct Episode {
-    /// SND.UNA and SND.NXT when it began.
-    una: Seq,
+    /// SND.NXT when it began.
     nxt: Seq,
     /// When something was sent again first.
     first: Option<Instant>,
-    /// Bytes sent again, and bytes that the peer says it had already.
-    resent: usize,
-    duplicates: usize,
+    /// What was sent again and not reported as a duplicate since, and whether there was more than is remembered.
+    open: ArrayVec<(Seq, Seq), RANGES>,
+    more: bool,
     /// Whether an acknowledgement advanced since.
     answered: bool,
 }
 
 impl Undo {
     /// A response begins.
-    pub(crate) fn begin(&mut self, una: Seq, nxt: Seq) {
+    pub(crate) fn begin(&mut self, nxt: Seq) {
         self.episode = Some(Box::new(Episode {
-            una,
             nxt,
             first: None,
-            resent: 0,
-            duplicates: 0,
+            open: ArrayVec::new(),
+            more: false,
             answered: false,
         }));
     }
 
-    /// `len` sequence numbers are sent again.
-    pub(crate) fn on_resend(&mut self, now: Instant, len: usize) {
-        if let Some(episode) = &mut self.episode {
-            episode.first.get_or_insert(now);
-            episode.resent += len;
+    /// What lies from `left` to `right` is sent again.
+    pub(crate) fn on_resend(&mut self, now: Instant, left: Seq, right: Seq) {
+        let Some(episode) = &mut self.episode else {
+            return;
+        };
+        episode.first.get_or_insert(now);
+        match episode.open.last_mut() {
+            Some((_, end)) if *end == left => *end = right,
+            _ => episode.keep(left, right),
         }
     }
 
-    /// The peer reports that it had `left..right` already. Returns whether nothing that was sent again was lost.
+    /// The peer reports that it had `left..right` already. Returns whether nothing that was sent again was lost. What was
+    /// not sent again, or was reported before, is the network's doing, and says nothing.
     pub(crate) fn on_duplicate_report(&mut self, left: Seq, right: Seq) -> bool {
         let Some(episode) = &mut self.episode else {
             return false;
         };
-        if left.before(episode.una) || right.after(episode.nxt) {
-            return false;
+        let mut reported = false;
+        for (from, to) in core::mem::take(&mut episode.open) {
+            if left.at_or_before(from) && from.before(right) || from.before(left) && left.before(to)
+            {
+                reported = true;
+                episode.keep(from, to.earlier(left));
+                episode.keep(from.later(right), to);
+            } else {
+                episode.keep(from, to);
+            }
         }
-        episode.duplicates += right.since(left);
-        episode.resent > 0 && episode.duplicates >= episode.resent
+        reported && episode.open.is_empty() && !episode.more
     }
 
     /// New data is acknowledged; `echoed` is when the segment that is answered left, in whole milliseconds. Returns
@@ -85,6 +99,15 @@ impl Undo {
     /// There is nothing more to take back.
     pub(crate) fn forget(&mut self) {
         self.episode = None;
+    }
+}
+
+impl Episode {
+    /// Remembers that `left..right` waits to be reported, where that is anything.
+    fn keep(&mut self, left: Seq, right: Seq) {
+        if left.before(right) {
+            self.more |= self.open.try_push((left, right)).is_err();
+        }
     }
 }
 
