@@ -192,7 +192,10 @@ impl Stack {
             return;
         };
         self.schedule.disarm(&mut half_open.scheduled);
-        let HalfOpen { request, iface, .. } = half_open;
+        let HalfOpen {
+            mut request, iface, ..
+        } = half_open;
+        request.settle(&segment);
         let context = tcp_context!(self, now);
         let connection = Connection::established(
             request.origin,

@@ -88,6 +88,8 @@ pub(crate) fn syn_window(config: &TcpConfig) -> usize {
 pub(crate) struct Request {
     pub(crate) origin: Origin,
     pub(crate) agreed: Agreed,
+    /// What was agreed on before a later SYN of the peer offered less.
+    withdrawn: Option<Agreed>,
     our_scale: u8,
     /// SYN-ACKs sent again.
     pub(crate) retries: u32,
@@ -110,6 +112,7 @@ impl Request {
         Request {
             origin,
             agreed,
+            withdrawn: None,
             our_scale: scale_for(config.receive_buffer),
             retries: 0,
             sent_once: None,
@@ -158,10 +161,15 @@ impl Request {
         }
     }
 
-    /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1). Its time is
-    /// what is echoed from now on, or the peer would take its own waiting for the round trip (RFC 7323, 4.3).
+    /// The peer's SYN came again. One without the bits of ECN means that it will not use it (RFC 3168, 6.1.1), one without
+    /// other options that it leaves them out because nobody answers (BSD does). Its time is what is echoed from now on, or
+    /// the peer would take its own waiting for the round trip (RFC 7323, 4.3).
     // req: RFC3168-08, RFC7323-37
     pub(crate) fn note_repeated(&mut self, segment: &Segment) {
+        let alone = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
+        if alone && segment.seq == self.agreed.irs {
+            self.withdraw(&segment.options);
+        }
         if let (Some(recent), Some(times)) =
             (&mut self.agreed.timestamp, segment.options.timestamps)
             && segment.seq == self.agreed.irs
@@ -171,6 +179,34 @@ impl Request {
         }
         if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ECE | Flags::CWR) {
             self.agreed.ecn = false;
+        }
+    }
+
+    /// Only what this SYN offers as well is agreed on any more.
+    fn withdraw(&mut self, offered: &Options) {
+        let agreed = &mut self.agreed;
+        let less = Agreed {
+            scale: agreed.scale.and(offered.window_scale),
+            sack: agreed.sack && offered.sack_permitted,
+            timestamp: agreed.timestamp.filter(|_| offered.timestamps.is_some()),
+            ..*agreed
+        };
+        if less != *agreed {
+            self.withdrawn = Some(core::mem::replace(agreed, less));
+        }
+    }
+
+    /// `segment` completes the handshake: where it has a timestamp, it answers a SYN-ACK from before they were withdrawn,
+    /// and all that this offered holds.
+    pub(crate) fn settle(&mut self, segment: &Segment) {
+        if segment.options.timestamps.is_some()
+            && self.agreed.timestamp.is_none()
+            && let Some(first) = self.withdrawn.take_if(|first| first.timestamp.is_some())
+        {
+            self.agreed = Agreed {
+                ecn: self.agreed.ecn,
+                ..first
+            };
         }
     }
 

@@ -72,12 +72,15 @@ impl Connection {
             // The SYN of a simultaneous open comes again, now with the acknowledgement that counts.
             segment.flags = segment.flags.without(Flags::SYN);
             segment.seq += 1;
+            // The window of a SYN is never scaled (RFC 7323, 2.2), that of what it becomes here is.
+            segment.window >>= self.snd.scale;
         }
         for check in [
             Self::check_timestamps,
             Self::check_rst,
             Self::check_sequence,
             Self::check_syn,
+            Self::check_ack_number,
         ] {
             match check(self, ctx, &segment) {
                 Step::Next => {}
@@ -103,10 +106,7 @@ impl Connection {
         let pushed = segment.flags.has(Flags::PSH);
         let untrimmed = segment.seq;
         self.trim_to_window(ctx, &mut segment, &mut payload);
-        match self.check_ack(ctx, &segment) {
-            Step::Next => {}
-            done => return done,
-        }
+        self.take_ack(ctx, &segment);
         self.note_timestamp(ctx, untrimmed, &segment);
         self.check_urgent(untrimmed, &segment);
         if let Some(span) = payload
@@ -148,7 +148,10 @@ impl Connection {
             ctx.counters.in_paws += 1;
             // Data that were overtaken are dropped here, and the peer must hear that they are still missing. Nobody
             // answers an acknowledgement with data, so only what carries none could go on for ever.
-            if segment.seq_len() > 0 && !segment.flags.has(Flags::SYN) {
+            // What no window has been near to is a guess, here as well.
+            let near = segment.seq.at_or_after(self.oldest())
+                && segment.seq.before(self.rcv.window.edge());
+            if near && segment.seq_len() > 0 && !segment.flags.has(Flags::SYN) {
                 self.rcv.ack.demand();
             } else {
                 self.challenge(ctx);
@@ -218,7 +221,10 @@ impl Connection {
         ctx.counters.in_out_of_window += 1;
         self.heed_old(ctx, segment);
         // Beyond the window, or so far before it that nobody sends it again, is a guess.
-        if len > 0 && segment.seq.at_or_after(self.oldest()) && segment.seq.before(edge) {
+        let near = segment.seq.at_or_after(self.oldest()) && segment.seq.before(edge);
+        if near && len == 0 {
+            self.answer_question(ctx);
+        } else if near {
             // An old segment again: the peer lacks our acknowledgement.
             // req: RFC2883-03
             self.note_duplicate(segment.seq, (segment.seq + segment.len).earlier(nxt));
@@ -231,6 +237,18 @@ impl Connection {
             self.challenge(ctx);
         }
         Step::Done
+    }
+
+    /// Answers what carries nothing and stands before what is expected: a keep-alive, or a question for the window. Of the
+    /// limit of the whole stack it takes nothing, and nothing is left to it: others must not keep a peer from being told
+    /// that this side is there.
+    fn answer_question(&mut self, ctx: &mut Context<'_>) {
+        if ctx.now < self.quiet_until {
+            ctx.counters.challenges_withheld += 1;
+            return;
+        }
+        self.quiet_until = ctx.now + CHALLENGE_INTERVAL;
+        self.rcv.ack.demand();
     }
 
     /// Where what the peer may send again begins, at the earliest: a window before what is expected.
@@ -308,9 +326,9 @@ impl Connection {
         }
     }
 
-    /// Fifth: the acknowledgement.
-    // req: U-20, U-21, U-22, MAY-12, RFC5961-07, RFC5961-08, RFC6298-16
-    fn check_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
+    /// Fifth, before anything else of the segment counts: whether what it acknowledges is possible.
+    // req: RFC5961-07, RFC5961-08, MAY-12
+    fn check_ack_number(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {
         if !segment.flags.has(Flags::ACK) {
             ctx.counters.in_bad_flags += 1;
             return Step::Done;
@@ -321,10 +339,7 @@ impl Connection {
                 ctx.counters.in_bad_ack += 1;
                 return Step::Reset(segment.clone());
             }
-            self.snd.open_window(segment, self.snd.scale);
-            self.handshake_due = false;
-            self.note_handshake_loss();
-            self.enter_established(ctx);
+            return Step::Next;
         }
         // Beyond what was sent, or older than any window could be (RFC 5961, 5.2).
         let oldest = self.snd.una - self.snd.max_wnd().min(WINDOW);
@@ -333,13 +348,28 @@ impl Connection {
             self.challenge(ctx);
             return Step::Done;
         }
-        if ack.after(self.snd.una) {
+        Step::Next
+    }
+
+    /// What the segment acknowledges.
+    // req: U-20, U-21, U-22, RFC6298-16
+    fn take_ack(&mut self, ctx: &mut Context<'_>, segment: &Segment) {
+        let opens = self.state == State::SynReceived;
+        if opens {
+            self.snd.open_window(segment, self.snd.scale);
+            self.handshake_due = false;
+            self.note_handshake_loss();
+            self.enter_established(ctx);
+        }
+        if segment.ack.after(self.snd.una) {
             self.snd.update_window(segment);
             self.advance(ctx, segment);
         } else {
             self.on_same_ack(ctx.now, segment);
         }
-        Step::Next
+        if opens && !self.early {
+            self.snd.resend_refused();
+        }
     }
 
     /// An acknowledgement of nothing new: a window update, the answer to a probe, or a duplicate. One that was
@@ -360,7 +390,7 @@ impl Connection {
             self.snd.timeouts = 0;
         }
         if was_shut && self.snd.wnd() > 0 {
-            self.snd.reopen();
+            self.snd.reopen(now);
             self.timers.stop(Timer::Retransmit);
             return;
         }

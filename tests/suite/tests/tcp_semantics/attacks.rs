@@ -340,3 +340,118 @@ fn a_reader_that_never_reads_stops_its_own_connection_only() {
     let (socket, _) = stack.tcp_accept(listener).expect("a connection");
     assert_eq!(calls::read(stack, socket, 9).as_deref(), Ok(&b"hello"[..]));
 }
+
+/// Connections of many peers, and the last segment of each one's handshake.
+fn many(lab: &mut Lab, count: u16) -> Vec<Tcp> {
+    let local = SocketAddr::new(Lab::address(false), 80);
+    let listening = lab.host.stack.tcp_listen(local, count.into());
+    listening.expect("a free port");
+    let connect = |port| {
+        let client = SocketAddr::new(Lab::neighbour(false), port);
+        lab.inject(&Remote::syn(client, local, &Offer::default()).to_packet());
+        let syn_ack = Tcp::parse(&lab.sent()[0]).expect("TCP");
+        let third = Remote::third(&syn_ack, b"");
+        lab.inject(&third.to_packet());
+        lab.sent();
+        third
+    };
+    (10_000..10_000 + count).map(connect).collect()
+}
+
+/// A keep-alive, or a question for the window: nothing, a number before what is expected.
+fn question(third: &Tcp) -> Tcp {
+    Tcp {
+        seq: third.seq.wrapping_sub(1),
+        ..third.clone()
+    }
+}
+
+#[test]
+fn keep_alives_of_very_many_peers_are_all_answered() {
+    let mut lab = Lab::default();
+    let peers = many(&mut lab, 2_000);
+    lab.pass(SECOND * 60);
+    for peer in &peers {
+        lab.inject(&question(peer).to_packet());
+    }
+    assert_eq!(lab.sent().len(), peers.len());
+}
+
+#[test]
+fn who_uses_up_the_limit_of_challenges_keeps_no_peer_from_its_answer() {
+    let mut lab = Lab::default();
+    let peers = many(&mut lab, 2_000);
+    let (innocent, others) = peers.split_first().expect("some");
+    for _ in 0..5 {
+        lab.pass(SECOND * 2);
+        for other in others {
+            let guess = Tcp {
+                seq: other.seq.wrapping_add(100),
+                flags: RST,
+                ..other.clone()
+            };
+            lab.inject(&guess.to_packet());
+        }
+        assert!(lab.sent().len() < others.len());
+        lab.inject(&question(innocent).to_packet());
+        assert_eq!(lab.sent().len(), 1);
+    }
+}
+
+#[test]
+fn old_data_far_from_the_window_is_challenged_twice_a_second_too() {
+    let offer = Offer {
+        timestamp: Some(1_000_000),
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::default(), &offer);
+    let mut answers = 0;
+    for i in 0..10_000u32 {
+        let away = [0x4000_0000, 0x7fff_0000, 0x9000_0000, 0xc000_0000][i as usize % 4];
+        let guess = Tcp {
+            seq: remote.nxt.wrapping_add(away + i),
+            options: options::timestamps(999_999, 0),
+            ..remote.segment(ACK | PSH, b"x")
+        };
+        remote.inject(&guess);
+        answers += remote.sent().len();
+        remote.lab.pass(MILLISECOND);
+    }
+    assert!((19..=21).contains(&answers), "{answers} in ten seconds");
+}
+
+#[test]
+fn a_window_that_opens_and_shuts_has_the_flight_repeated_once_in_a_round_trip() {
+    let mut remote = selective();
+    remote.write(&[1; 10 * MSS]);
+    assert_eq!(remote.sent().len(), 10);
+    let mut again = 0;
+    for _ in 0..100 {
+        for window in [0, 65_535] {
+            remote.window = window;
+            remote.send(ACK, b"");
+            again += remote.sent().len();
+        }
+        remote.lab.pass(MILLISECOND);
+    }
+    assert!(again <= 30, "{again} segments again, in two round trips");
+}
+
+#[test]
+fn a_segment_that_acknowledges_the_impossible_sets_no_user_timeout() {
+    let mut remote = established();
+    let (now, stack) = (remote.lab.now, &mut remote.lab.host.stack);
+    let option = SocketOption::AdvertiseUserTimeout(Some(SECOND * 300));
+    let set = stack.set_option(now, remote.socket, option);
+    set.expect("a connection");
+    let mut forged = Tcp {
+        ack: remote.rcv.wrapping_add(0x4000_0000),
+        ..remote.segment(ACK, b"")
+    };
+    forged.options.extend(options::user_timeout(3_000));
+    remote.inject(&forged);
+    remote.sent();
+    remote.write(b"lost");
+    remote.pass(SECOND * 400);
+    assert_eq!(remote.state(), TcpState::Closed);
+}

@@ -385,3 +385,25 @@ fn a_syn_for_nobody_does_not_end_time_wait() {
         "there is no listener for a new connection"
     );
 }
+
+#[test]
+fn what_waits_beyond_a_fin_is_forgotten_with_it() {
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::default(), &offer);
+    let beyond = Tcp {
+        seq: remote.nxt.wrapping_add(5_000),
+        ..remote.segment(ACK, &[1; 1_000])
+    };
+    remote.inject(&beyond);
+    assert_eq!(remote.one().sack().len(), 1);
+    remote.send(FIN | ACK, b"");
+    assert!(remote.one().sack().is_empty());
+    remote.write(b"bye");
+    remote.one();
+    remote.lab.host.stack.close(remote.lab.now, remote.socket);
+    let last = remote.one();
+    assert!(last.has(FIN) && !last.has(RST), "an orderly end: {last:?}");
+}

@@ -508,3 +508,80 @@ fn initial_numbers_of_other_connections_and_other_starts_say_nothing() {
     }
     assert!(gaps.len() > 195, "{} of 200 gaps differ", gaps.len());
 }
+
+// req: RFC7323-12
+#[test]
+fn the_window_of_a_simultaneous_syn_ack_is_not_scaled() {
+    let mut remote = connecting(false);
+    let offer = Offer {
+        scale: Some(7),
+        ..Offer::default()
+    };
+    let syn = Tcp {
+        options: offer.options(),
+        window: 2_000,
+        ..remote.segment(SYN, b"")
+    };
+    remote.inject(&Tcp {
+        ack: 0,
+        ..syn.clone()
+    });
+    remote.one();
+    remote.inject(&Tcp {
+        flags: SYN | ACK,
+        ..syn
+    });
+    assert_eq!(remote.state(), TcpState::Established);
+    remote.nxt += 1;
+    remote.write(&[1; 10_000]);
+    let sent = remote.sent();
+    let sent: usize = sent.iter().map(|segment| segment.payload.len()).sum();
+    assert!((1_000..=2_000).contains(&sent), "{sent}");
+}
+
+/// A handshake whose first SYN offers everything, and whose second, when nobody answered for a while, nothing. Returns what
+/// the third segment brought the application where it answers the first SYN-ACK, or the second.
+fn with_less(answers_first: bool) -> Option<Vec<u8>> {
+    let mut lab = Lab::default();
+    let stack = SocketAddr::new(Lab::address(false), 80);
+    let local = SocketAddr::new(Lab::neighbour(false), 40_000);
+    let listener = lab.host.stack.tcp_listen(stack, 16).expect("a free port");
+    let everything = Offer {
+        scale: Some(7),
+        sack: true,
+        timestamp: Some(77),
+        ..Offer::default()
+    };
+    let mut answer = |offer: &Offer| {
+        lab.inject(&Remote::syn(local, stack, offer).to_packet());
+        let sent = lab.sent();
+        // Between two repetitions of the SYN-ACK.
+        lab.pass(SECOND * 5);
+        Tcp::parse(&sent[0]).expect("TCP")
+    };
+    let first = answer(&everything);
+    let second = answer(&Offer::default());
+    assert!(first.timestamps().is_some() && first.window_scale().is_some());
+    assert!(second.timestamps().is_none() && second.window_scale().is_none());
+    let third = match answers_first {
+        true => Tcp {
+            options: options::timestamps(78, first.timestamps()?.0),
+            ..Remote::third(&first, b"hello")
+        },
+        false => Tcp {
+            options: Vec::new(),
+            ..Remote::third(&second, b"hello")
+        },
+    };
+    lab.inject(&third.to_packet());
+    let (socket, _) = lab.host.stack.tcp_accept(listener).ok()?;
+    let info = lab.host.stack.tcp_info(socket).ok()?;
+    assert_eq!(info.sack, answers_first);
+    suite::calls::read(&mut lab.host.stack, socket, 100).ok()
+}
+
+#[test]
+fn a_peer_that_leaves_options_out_when_nobody_answers_is_taken_at_its_word() {
+    assert_eq!(with_less(false).as_deref(), Some(&b"hello"[..]));
+    assert_eq!(with_less(true).as_deref(), Some(&b"hello"[..]));
+}

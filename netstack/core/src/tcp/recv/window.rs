@@ -23,7 +23,8 @@ impl Window {
         Window { edge, scale }
     }
 
-    /// The largest window that the field can say, in more bits than the field has: without a scale less than what the buffer has room for.
+    /// The largest window that the field can say, in more bits than the field has: without a scale less than what the buffer
+    /// has room for.
     // req: REC-1
     fn largest(&self) -> usize {
         usize::from(u16::MAX) << self.scale
