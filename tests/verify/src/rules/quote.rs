@@ -122,8 +122,11 @@ fn compare(quoted: &Ip<'_>, quote: &[u8], kept: &Kept) -> Match {
     let Ok(original) = Ip::parse(sent, usize::MAX) else {
         return Match::Another;
     };
+    // Fragments of one datagram have all but their place in common.
+    let place = |ip: &Ip<'_>| ip.fragment.as_ref().map_or(0, |fragment| fragment.offset);
     let is_kin = original.source == quoted.source
         && original.destination == quoted.destination
+        && place(&original) == place(quoted)
         && original.protocol == quoted.protocol
         && original.total_len == quoted.total_len;
     if !is_kin {
