@@ -8,8 +8,8 @@ use winnow::prelude::*;
 use winnow::stream::Stream;
 
 use super::input::{
-    Fault, Input, Parsed, expected, looks_at, need, place, refused, skip, take, take_word, text,
-    word,
+    Fault, Input, Lines, Parsed, expected, looks_at, need, place, refused, skip, take, take_word,
+    text, word,
 };
 use crate::ast::{Operator, Statement, Term};
 
@@ -44,21 +44,20 @@ const COMPARISONS: [(&str, Operator); 6] = [
     (">", Operator::Gt),
 ];
 
-/// The statements of a block, which begins at byte `begin` of the script `text`.
-pub(super) fn statements(block: &str, begin: usize, text: &str) -> Parsed<Vec<Statement>> {
+/// The statements of a block, which begins at byte `begin` of the script whose lines are `lines`.
+pub(super) fn statements(
+    block: &str,
+    begin: usize,
+    lines: &mut Lines<'_>,
+) -> Parsed<Vec<Statement>> {
     let mut statements = Vec::new();
     let mut at = begin;
     for line in logical_lines(block) {
-        let number = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let indent = line.len() - line.trim_start().len();
         let bare = line.trim();
         if !bare.is_empty() && !bare.starts_with('#') {
             let mut input = LocatingSlice::new(bare);
-            let read = statement(
-                &mut input,
-                number + line[..indent].matches('\n').count(),
-                bare,
-            );
+            let read = statement(&mut input, lines.line(at + indent), bare);
             statements.push(read.map_err(|error| moved(error, at + indent))?);
         }
         at += line.len() + 1;

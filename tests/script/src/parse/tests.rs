@@ -366,6 +366,28 @@ fn a_statement_is_as_long_as_somebody_writes_it() {
 }
 
 #[test]
+fn lines_are_counted_through_events_and_blocks() {
+    let script = read(
+        "0 close(3) = 0\n\n+0 %{\nx = (1 +\n2)\n\n  assert x == 3\n}% +0 close(4) = 0\n// é\n+0 close(5) = 0",
+    );
+    let lines: Vec<usize> = script.events.iter().map(|event| event.line).collect();
+    assert_eq!(lines, [1, 3, 8, 10]);
+    let Action::Code(code) = &script.events[1].action else {
+        panic!("code");
+    };
+    assert!(matches!(code[1], Statement::Assert { line: 7, .. }));
+}
+
+#[test]
+fn a_long_script_is_read_in_time_that_grows_with_its_length() {
+    // Counting lines from the beginning for each event took minutes.
+    let script = read(&"+.001 < . 1:1(0) ack 1 win 65\n".repeat(100_000));
+    assert_eq!(script.events.last().map(|event| event.line), Some(100_000));
+    let statements = format!("0 %{{\n{}}}%", "x = 1\n".repeat(100_000));
+    read(&statements);
+}
+
+#[test]
 fn no_text_makes_the_parser_panic() {
     let seed = "0.1 < [ect0] S. 0:0(0) ack 1 win 9 <mss 9,TS val 1 ecr 2> %{ assert (a<b) }% `x` f({a=[1|2]}, \"é\") = -1 EIO";
     for begin in 0..seed.len() {
