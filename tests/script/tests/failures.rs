@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use packet_script::{Options, parse, run_script};
+use packet_script::{Options, parse, run_all, run_script};
 
 /// A connection up to `accept`, at 0.1.
 const OPEN: &str = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
@@ -239,6 +239,49 @@ fn folders_that_go_round_in_circles_are_searched_once() {
     }
     let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
     assert_eq!(found, [folder.path().join("a.pkt")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_folder_only_regular_files_are_scripts() {
+    use std::os::unix::net::UnixListener;
+
+    let folder = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.pkt"), OPEN).expect("a script");
+    std::os::unix::fs::symlink("a.pkt", at("b.pkt")).expect("a link");
+    std::os::unix::fs::symlink("/dev/zero", at("c.pkt")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", at("d.pkt")).expect("a link");
+    // As a pipe, it is none that could be read to an end.
+    let _socket = UnixListener::bind(at("e.pkt")).expect("a socket");
+    let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
+    assert_eq!(found, [at("a.pkt"), at("b.pkt"), at("d.pkt")]);
+    let outcomes = run_all(&found, &Options::default());
+    let unable: Vec<bool> = outcomes
+        .iter()
+        .map(|outcome| outcome.unable.is_some())
+        .collect();
+    assert_eq!(unable, [false, false, true]);
+    assert!(!outcomes[2].is_fine());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_capture_that_cannot_be_written_is_no_finding() {
+    let captures = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink("/dev/full", captures.path().join("a-ipv4.pcapng")).expect("a link");
+    let mut options = Options::default();
+    options.captures = Some(captures.path().to_owned());
+    let script = parse(Path::new("a.pkt"), OPEN).expect("a script");
+    let outcome = run_script(&script, &options);
+    assert_eq!((&outcome.failure, outcome.findings.len()), (&None, 0));
+    let told = outcome.to_string();
+    assert!(
+        told.starts_with("UNABLE a.pkt over IPv4: no capture: ")
+            && told.contains("No space left on device"),
+        "{told}"
+    );
+    assert!(!outcome.is_fine());
 }
 
 /// What is told of a script whose socket has sent 3000 bytes, all of whose packets but `line` are as they should be.
