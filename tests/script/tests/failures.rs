@@ -97,6 +97,68 @@ fn packets_too_many_and_too_few_are_failures() {
 }
 
 #[test]
+fn what_is_done_to_a_packet_changes_it() {
+    for (edit, what) in [
+        (
+            "at 65000:ff",
+            "`at 65000:ff` goes beyond the packet, which has 40 bytes",
+        ),
+        (
+            "at 39:ff00",
+            "`at 39:ff00` goes beyond the packet, which has 40 bytes",
+        ),
+        (
+            "options 01010101, at 44:00",
+            "`at 44:00` goes beyond the packet, which has 44 bytes",
+        ),
+        (
+            "cut 40",
+            "`cut 40` leaves the whole packet, which has 40 bytes",
+        ),
+        (
+            "part 0:21",
+            "`part 0:21` goes beyond what IP carries, which has 20 bytes",
+        ),
+        (
+            "part 24:24",
+            "`part 24:24` goes beyond what IP carries, which has 20 bytes",
+        ),
+        ("at 39:ff", ""),
+        ("cut 39", ""),
+        ("part 0:20", ""),
+    ] {
+        let wanted = if what.is_empty() {
+            "it holds".to_owned()
+        } else {
+            format!("a.pkt:8: {what}")
+        };
+        let line = format!("+0 < [{edit}] . 1:1(0) ack 1 win 65535\n");
+        assert_eq!(told(&line), wanted, "{edit}");
+    }
+    let v6 = |edit: &str| {
+        let text = format!("// ip: both\n0 < [{edit}] S 0:0(0) win 65535\n");
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("a.pkt");
+        std::fs::write(&path, text).expect("a script");
+        let outcomes = run_all(&[path], &Options::default());
+        let failure = outcomes[1].failure.as_ref();
+        failure.map(|failure| (failure.line, failure.what.clone()))
+    };
+    for (edit, what) in [
+        (
+            "options 01010101",
+            "`options` are of IPv4, and this packet is of IPv6",
+        ),
+        (
+            "badheader",
+            "`badheader` is of IPv4: the header of IPv6 has no checksum",
+        ),
+    ] {
+        assert_eq!(v6(edit), Some((2, what.to_owned())));
+    }
+}
+
+#[test]
 fn calls_are_held_to_results_and_times() {
     for (line, what) in [
         (

@@ -157,6 +157,7 @@ fn what_is_done_to_packets_fits_the_script() {
         ("0 < [ext 60 00] udp (9)", "`ext` is of IPv6"),
         ("0 < [src ff02::1] udp (9)", "version of IP"),
         ("0 < [frob] udp (9)", "found `frob`"),
+        ("0 < [at 6:] udp (9)", "the bytes that stand there"),
     ] {
         let said = error(text);
         assert!(said.contains(why), "{said}");
