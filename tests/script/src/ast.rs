@@ -91,6 +91,15 @@ pub enum When {
 }
 
 impl When {
+    /// Whether it is a time of the script, whatever happened before.
+    pub(crate) fn is_absolute(self) -> bool {
+        match self {
+            When::At(_) | When::Between(..) => true,
+            When::Span { relative, .. } => !relative,
+            When::After(_) | When::AfterBetween(..) | When::Any => false,
+        }
+    }
+
     /// The latest time at which it can be over, if the event before was over at `base`.
     pub(crate) fn latest(self, base: Duration) -> Duration {
         match self {

@@ -146,6 +146,15 @@ impl<'a> Player<'a> {
             let exact = matches!(event.when, When::At(_) | When::After(_));
             return Ok(if exact { earliest } else { at });
         }
+        if earliest + self.script.settings.tolerance < base && event.when.is_absolute() {
+            let what = format!(
+                "this time has passed: what comes before was at {}",
+                seconds(base)
+            );
+            let mut failure = self.fail(event.line, what);
+            failure.only_time = true;
+            return Err(failure);
+        }
         self.pass(event.line, earliest)?;
         match &event.action {
             Action::Inbound(packet) => self.inbound(event.line, packet)?,

@@ -97,6 +97,14 @@ fn packets_too_many_and_too_few_are_failures() {
 }
 
 #[test]
+fn what_is_done_at_a_time_is_not_done_later() {
+    let again = "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n* > P. 1:11(10) ack 1\n";
+    let told = told(&format!("{again}.2 close(4) = 0\n"));
+    let what = "a.pkt:11: this time has passed: what comes before was at 0.";
+    assert!(told.starts_with(what), "{told}");
+}
+
+#[test]
 fn what_is_done_to_a_packet_changes_it() {
     for (edit, what) in [
         (

@@ -89,12 +89,20 @@ fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Remarks, Vec<E
     let settings = settings::settings(input)?;
     let mut events = Vec::new();
     let (mut latest, mut lines) = (Duration::ZERO, Lines::of(text));
+    let mut clock = time::Clock::new(settings.tolerance);
     while !input.as_ref().is_empty() {
         let begin = place(input);
         let event = event(input, text, &mut lines, &settings)?;
         latest = event.when.latest(latest);
         if latest > time::LONGEST {
             return refused(begin, "by this event more than a century has passed");
+        }
+        if let Err(begun) = clock.next(event.when) {
+            let begun = begun.as_secs_f64();
+            return refused(
+                begin,
+                format!("this time has passed: an event before is at {begun:.6}"),
+            );
         }
         events.push(event);
     }

@@ -61,6 +61,33 @@ fn times_are_read_as_they_are_written() {
 }
 
 #[test]
+fn times_do_not_go_back() {
+    for (text, begun) in [
+        ("5 < . 1:1(0)\n1 < . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n1~4 > . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n* > . 1:1(0)\n1 < . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n+1 < . 1:1(0)\n5.9 < . 1:1(0)", "6.000000"),
+        ("5 < . 1:1(0)\n+1~+2 > . 1:1(0)\n5.9 < . 1:1(0)", "5.996000"),
+        ("5...9 close(3) = 0\n4...8 close(3) = 0", "5.000000"),
+        ("+2...9 close(3) = 0\n1 close(3) = 0", "2.000000"),
+    ] {
+        let told = error(text);
+        let what = format!("this time has passed: an event before is at {begun}");
+        assert!(told.ends_with(&what), "{told}");
+        let line = text.lines().count();
+        assert!(told.starts_with(&format!("a.pkt:{line}:1: ")), "{told}");
+    }
+    for text in [
+        "5 < . 1:1(0)\n5 < . 1:1(0)\n4~6 > . 1:1(0)",
+        "5...9 close(3) = 0\n6 < . 1:1(0)",
+        "5~9 > . 1:1(0)\n6 < . 1:1(0)",
+        "5 < . 1:1(0)\n* > . 1:1(0)\n+1 < . 1:1(0)\n5.5 < . 1:1(0)",
+    ] {
+        read(text);
+    }
+}
+
+#[test]
 fn segments_are_read_whole() {
     let segment = segment(
         "0 > SEW. 4294967295:9(10) ack 7 win 65535 urg 3 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>",
