@@ -412,6 +412,8 @@ impl<'a> Player<'a> {
         match std::process::Command::new("/bin/sh")
             .arg("-c")
             .arg(text)
+            // Standard output is for what became of scripts, which programs read.
+            .stdout(std::io::stderr())
             .status()
         {
             Ok(status) if status.success() => Ok(()),
