@@ -33,6 +33,8 @@ use remarks::Remarks;
 ///
 /// The place of the first thing that is not in the language, and what was expected there.
 pub fn parse(path: &Path, text: &str) -> Result<Script, ParseError> {
+    // Some editors put a mark in front, which nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut input = LocatingSlice::new(text);
     let read = script(&mut input, text).map_err(|error| {
         let fault = match error {

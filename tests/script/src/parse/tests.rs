@@ -416,6 +416,17 @@ fn a_long_script_is_read_in_time_that_grows_with_its_length() {
 }
 
 #[test]
+fn a_byte_order_mark_is_skipped() {
+    let script = read("\u{feff}// ip: both\n0 close(3) = 0");
+    assert!(script.both);
+    assert_eq!(
+        error("\u{feff}0 close(3 = 0"),
+        "a.pkt:1:11: expected `,` or `)`, found `=`"
+    );
+    assert!(error("0 \u{feff}").starts_with("a.pkt:1:3: "));
+}
+
+#[test]
 fn no_text_makes_the_parser_panic() {
     let seed = "0.1 < [ect0] S. 0:0(0) ack 1 win 9 <mss 9,TS val 1 ecr 2> %{ assert (a<b) }% `x` f({a=[1|2]}, \"é\") = -1 EIO";
     for begin in 0..seed.len() {
