@@ -416,6 +416,40 @@ fn a_long_script_is_read_in_time_that_grows_with_its_length() {
 }
 
 #[test]
+fn remarks_that_are_almost_written_are_errors() {
+    for (line, word) in [
+        ("// IP: both", "ip"),
+        ("//ip:both", "ip"),
+        ("# ip: both", "ip"),
+        ("/// ip: both", "ip"),
+        ("/* ip: both */", "ip"),
+        ("// run: everywhere", "runs"),
+        ("// Runs: everywhere", "runs"),
+        ("// rusn: everywhere", "runs"),
+        ("// reqs: MUST-13", "req"),
+        ("// jugde: W-RTX-01", "judge"),
+        ("// judges: W-RTX-01", "judge"),
+        ("// jdge: W-RTX-01", "judge"),
+        ("// judgee: W-RTX-01", "judge"),
+        ("// linus: does otherwise", "linux"),
+    ] {
+        let wanted = format!("a.pkt:1:1: this remark is written `// {word}: `");
+        assert_eq!(error(&format!("{line}\n0 close(3) = 0")), wanted, "{line}");
+    }
+    for line in [
+        "// the IP: both",
+        "// is: that so",
+        "// Linux 5: another",
+        "// rule: none",
+        "// ip, both",
+        "# both: versions",
+    ] {
+        let script = read(&format!("{line}\n0 close(3) = 0"));
+        assert!(!script.both && !script.everywhere, "{line}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped() {
     let script = read("\u{feff}// ip: both\n0 close(3) = 0");
     assert!(script.both);
