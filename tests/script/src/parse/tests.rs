@@ -297,6 +297,14 @@ const WRONG: &[(&str, &str)] = &[
         "a.pkt:1:17: `EWHAT` is no error that is known here",
     ),
     (
+        "0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [4000000000], 4) = 0",
+        "a.pkt:1:41: 4000000000 is beyond the numbers of calls, which have 32 bits",
+    ),
+    (
+        "0 poll([], 0, -2147483649) = 0",
+        "a.pkt:1:15: -2147483649 is beyond the numbers of calls, which have 32 bits",
+    ),
+    (
         "0 < [frob] . 1:1(0)",
         "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `src`, `dst` or what is done to a packet, found `frob`",
     ),
