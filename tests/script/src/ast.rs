@@ -399,11 +399,20 @@ pub enum Statement {
     Assign(String, Term),
 }
 
+/// A number of the language in `%{ }%`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// An integer.
+    Int(i128),
+    /// One with a point.
+    Float(f64),
+}
+
 /// A term of the language in `%{ }%`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Term {
     /// A number.
-    Number(f64),
+    Number(Number),
     /// Text.
     Text(String),
     /// A field of `TCP_INFO`, a constant or a variable.

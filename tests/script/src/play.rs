@@ -3,6 +3,7 @@
 
 mod inbound;
 mod terms;
+mod values;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;

@@ -11,7 +11,7 @@ use super::input::{
     Fault, Input, Lines, Parsed, expected, looks_at, need, place, refused, skip, take, take_word,
     text, word,
 };
-use crate::ast::{Operator, Statement, Term};
+use crate::ast::{Number, Operator, Statement, Term};
 
 /// Parentheses within parentheses: beyond, a script is taken for a mistake.
 const DEPTH: usize = 32;
@@ -287,18 +287,22 @@ fn decimal(input: &mut Input<'_>) -> Parsed<Term> {
     let begin = place(input);
     if looks_at(input, "0x") {
         return super::input::number::<i64>(input, "a number")
-            .map(|value| Term::Number(value as f64));
+            .map(|value| Term::Number(Number::Int(value.into())));
     }
     let whole: &str = digit0.parse_next(input)?;
-    let mut literal = whole.to_owned();
-    if looks_at(input, ".") {
+    let read = if looks_at(input, ".") {
         input.next_slice(1);
         let decimals: &str = digit0.parse_next(input)?;
-        literal = format!("{whole}.{decimals}");
-    }
+        format!("0{whole}.{decimals}")
+            .parse()
+            .map(Number::Float)
+            .ok()
+    } else {
+        whole.parse().map(Number::Int).ok()
+    };
     blanks(input)?;
-    match format!("0{literal}").parse() {
-        Ok(value) => Ok(Term::Number(value)),
-        Err(_) => refused(begin, "this is no number"),
+    match read {
+        Some(number) => Ok(Term::Number(number)),
+        None => refused(begin, "this number has more than 128 bits"),
     }
 }
