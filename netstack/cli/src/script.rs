@@ -46,10 +46,26 @@ pub(crate) fn run(args: &Script) -> Result<Outcome, Failure> {
             outcomes.len()
         ))?;
     }
+    if let Some(failure) = unable(&outcomes) {
+        return Err(failure);
+    }
     Ok(if failed == 0 {
         Outcome::Fine
     } else {
         Outcome::Found
+    })
+}
+
+/// What the machine kept from being done, which is no script's fault either.
+fn unable(outcomes: &[Played]) -> Option<Failure> {
+    let mut unable = outcomes.iter().filter_map(|outcome| {
+        let why = outcome.unable.as_ref()?;
+        Some(format!("{}: {why}", outcome.path.display()))
+    });
+    let first = unable.next()?;
+    Some(match unable.count() {
+        0 => Failure::new(first),
+        more => Failure::new(format!("{first} (and {more} more)")),
     })
 }
 

@@ -28,6 +28,23 @@ fn a_capture_that_cannot_be_written() {
 }
 
 #[test]
+fn a_script_that_cannot_be_read_or_kept() {
+    netstack("script /dev/zero").refused(&["/dev/zero", "at most 4 MiB"]);
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.path().join("a.pkt")).unwrap();
+    netstack(&format!("script {}", dir.path().display())).refused(&["a.pkt", "No such file"]);
+    let script = dir.path().join("b.pkt");
+    std::fs::write(&script, "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n").unwrap();
+    let full = dir.path().join("b-ipv4.pcapng");
+    std::os::unix::fs::symlink("/dev/full", full).unwrap();
+    let command = format!(
+        "cd {} && {NETSTACK} script --pcap . b.pkt",
+        dir.path().display()
+    );
+    run(Command::new("sh").args(["-c", &command])).refused(&["b.pkt", "No space left"]);
+}
+
+#[test]
 fn a_descriptor_that_is_not_open_or_something_else() {
     netstack("serve --tun fd:999 --addr 10.9.0.2/24").refused(&["999", "not open"]);
     let ended = run(Command::new(NETSTACK)
@@ -61,6 +78,14 @@ fn no_permission() {
         with_tun_mode("666", &script)
             .refused(&["is not the TUN device node", "mknod /dev/net/tun c 10 200"]);
     }
+    let script = dir.path().join("a.pkt");
+    std::fs::write(&script, "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n").unwrap();
+    let live = format!(
+        "$NOBODY {} script --live {}",
+        program.display(),
+        script.display()
+    );
+    with_tun_mode("600", &live).refused(&["a.pkt", "may not open /dev/net/tun"]);
     let space = Space::new();
     with_tun_mode("666", &format!("{serve} --netns {}", space.name))
         .refused(&["no permission", &space.name]);

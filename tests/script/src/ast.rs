@@ -91,6 +91,15 @@ pub enum When {
 }
 
 impl When {
+    /// Whether it is a time of the script, whatever happened before.
+    pub(crate) fn is_absolute(self) -> bool {
+        match self {
+            When::At(_) | When::Between(..) => true,
+            When::Span { relative, .. } => !relative,
+            When::After(_) | When::AfterBetween(..) | When::Any => false,
+        }
+    }
+
     /// The latest time at which it can be over, if the event before was over at `base`.
     pub(crate) fn latest(self, base: Duration) -> Duration {
         match self {
@@ -390,11 +399,20 @@ pub enum Statement {
     Assign(String, Term),
 }
 
+/// A number of the language in `%{ }%`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// An integer.
+    Int(i128),
+    /// One with a point.
+    Float(f64),
+}
+
 /// A term of the language in `%{ }%`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Term {
     /// A number.
-    Number(f64),
+    Number(Number),
     /// Text.
     Text(String),
     /// A field of `TCP_INFO`, a constant or a variable.

@@ -1,5 +1,6 @@
 //! Why a script cannot be read.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -16,6 +17,23 @@ pub struct ParseError {
     pub column: usize,
     /// What was expected there and what stands there, or why it cannot be used.
     pub what: String,
+}
+
+/// Why there is no script in a file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read: that says nothing of what is in it.
+    #[error("{}: it cannot be read: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What is in it is no script.
+    #[error(transparent)]
+    Text(#[from] ParseError),
 }
 
 impl ParseError {

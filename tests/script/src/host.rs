@@ -35,5 +35,5 @@ pub(crate) trait Host {
     fn set(&mut self, name: &str, values: &[i64]) -> Result<(), String>;
 
     /// `TCP_INFO` of the connection that was made last, by the names that assertions use.
-    fn info(&mut self) -> Option<BTreeMap<&'static str, f64>>;
+    fn info(&mut self) -> Option<BTreeMap<&'static str, i128>>;
 }

@@ -15,6 +15,7 @@ mod error;
 mod flow;
 mod host;
 mod live;
+mod load;
 mod matching;
 mod names;
 mod parse;
@@ -28,10 +29,11 @@ mod smoltcp;
 mod wire;
 mod workers;
 
-pub use error::ParseError;
+pub use error::{LoadError, ParseError};
 pub use live::{LIVE_JOBS, run_live};
+pub use load::{find, load};
 pub use parse::parse;
 pub use report::{Failure, Outcome};
-pub use run::{Options, find, load, run_all, run_file, run_script};
+pub use run::{Options, run_all, run_file, run_script};
 #[cfg(feature = "smoltcp")]
 pub use smoltcp::{Tried, run_smoltcp};

@@ -1,7 +1,7 @@
 //! Runs scripts against the Linux kernel.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use drivers::netlink::{NetlinkError, private_namespace};
 
 use crate::ast::Script;
 use crate::host::live::{LiveHost, sys};
+use crate::load::load_versions;
 use crate::play::{Played, play};
-use crate::report::{Failure, Outcome};
-use crate::run::{Options, conclude, failed, load_versions};
+use crate::report::Outcome;
+use crate::run::{Options, conclude, failed, unread};
 use crate::workers;
 
 /// In real time an event may be so far from its time, whatever a script says: others use the machine too.
@@ -46,12 +47,12 @@ pub fn run_live(paths: &[PathBuf], options: &Options) -> Result<Vec<Outcome>, Ne
     private_namespace()?;
     let scripts = paths.iter().flat_map(|path| match load_versions(path) {
         Ok(scripts) => scripts.into_iter().map(Ok).collect(),
-        Err(failure) => vec![Err(failure)],
+        Err(error) => vec![Err(error)],
     });
     let jobs = options.jobs.unwrap_or(LIVE_JOBS).get();
     let tries = workers::each(scripts.collect(), jobs, |script| match script {
         Ok(script) => run_once(script, 1, options),
-        Err(failure) => Try::over(failed(failure)),
+        Err(error) => Try::over(unread(error)),
     });
     let outcomes = tries.into_iter().map(|tried| run_alone(tried, options));
     Ok(outcomes.collect())
@@ -81,15 +82,25 @@ fn run_alone(mut tried: Try, options: &Options) -> Outcome {
 
 /// Plays a script for the time `tried`, counted from one.
 fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
+    if lasts(&script) > LONGEST {
+        let what = "it takes more than an hour: run it in virtual time".into();
+        return Try::over(failed(&script.path, 0, what));
+    }
     script.settings.tolerance = script.settings.tolerance.max(TOLERANCE);
     // The namespace is the thread's, and ends with it.
     let played = thread::scope(|scope| scope.spawn(|| run_script(&script, options)).join());
     let (played, stalled) = match played {
         Ok(Ok(played)) => played,
-        Ok(Err(what)) => return Try::over(failed(unable(&script.path, what))),
+        Ok(Err(why)) => {
+            return Try::over(Outcome {
+                v6: script.settings.local.is_ipv6(),
+                unable: Some(why),
+                ..Outcome::of(&script.path)
+            });
+        }
         Err(_) => {
             let what = "the runner panicked".into();
-            return Try::over(failed(unable(&script.path, what)));
+            return Try::over(failed(&script.path, 0, what));
         }
     };
     let busy = stalled > script.settings.tolerance / 2;
@@ -107,9 +118,6 @@ fn run_once(mut script: Script, tried: u32, options: &Options) -> Try {
 }
 
 fn run_script(script: &Script, options: &Options) -> Result<(Played, Duration), String> {
-    if lasts(script) > LONGEST {
-        return Err("it takes more than an hour: run it in virtual time".into());
-    }
     let mut host = LiveHost::new(script)?;
     host.begin();
     let played = play(script, &mut host, options.allow_shell);
@@ -120,17 +128,6 @@ fn run_script(script: &Script, options: &Options) -> Result<(Played, Duration), 
 fn lasts(script: &Script) -> Duration {
     let whens = script.events.iter().map(|event| event.when);
     whens.fold(Duration::ZERO, |base, when| when.latest(base))
-}
-
-fn unable(path: &Path, what: String) -> Failure {
-    Failure {
-        path: path.to_owned(),
-        line: 0,
-        what,
-        expected: None,
-        seen: None,
-        only_time: false,
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Plays a script against a host: the script's packets and calls go in at their times, and what the host sends and
 //! returns is held against what the script says.
 
+mod end;
 mod inbound;
+mod shell;
 mod terms;
+mod values;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -98,32 +101,7 @@ impl<'a> Player<'a> {
             line = event.line;
             base = self.event(event, base)?;
         }
-        if let Some(waiting) = &self.waiting {
-            line = waiting.line;
-            let end = waiting.end;
-            self.pass(line, end + self.script.settings.tolerance)?;
-            if self.waiting.is_some() {
-                return Err(self.fail(line, format!("the call did not return by {}", seconds(end))));
-            }
-        }
-        self.pass(line, base.max(self.host.now()))?;
-        match self.sent.pop_front() {
-            None => Ok(()),
-            Some((at, bytes)) => {
-                let (seen, shown) = self.shown(&bytes);
-                let _ = seen;
-                let mut failure = self.fail(
-                    line,
-                    format!(
-                        "at {} the host sent a packet that the script does not have",
-                        seconds(at)
-                    ),
-                );
-                failure.expected = Some("nothing more".into());
-                failure.seen = Some(shown);
-                Err(failure)
-            }
-        }
+        self.end(line, base)
     }
 
     /// Plays one event; returns the time that relative times behind it count from.
@@ -146,6 +124,15 @@ impl<'a> Player<'a> {
             let exact = matches!(event.when, When::At(_) | When::After(_));
             return Ok(if exact { earliest } else { at });
         }
+        if earliest + self.script.settings.tolerance < base && event.when.is_absolute() {
+            let what = format!(
+                "this time has passed: what comes before was at {}",
+                seconds(base)
+            );
+            let mut failure = self.fail(event.line, what);
+            failure.only_time = true;
+            return Err(failure);
+        }
         self.pass(event.line, earliest)?;
         match &event.action {
             Action::Inbound(packet) => self.inbound(event.line, packet)?,
@@ -164,7 +151,9 @@ impl<'a> Player<'a> {
                         .map_err(|why| self.fail(event.line, why))?;
                 }
             }
-            Action::Shell(text) => self.shell(event.line, text)?,
+            Action::Shell(text) => {
+                shell::run(text, self.shell).map_err(|why| self.fail(event.line, why))?;
+            }
             Action::Code(statements) => self.code(event.line, statements)?,
         }
         Ok(earliest)
@@ -391,35 +380,6 @@ impl<'a> Player<'a> {
         self.variables
             .run(statements, &info, &mut self.printed)
             .map_err(|(at, why)| self.fail(at.unwrap_or(line), why))
-    }
-
-    fn shell(&mut self, line: usize, text: &str) -> Result<(), Failure> {
-        if !self.shell {
-            let why = format!(
-                "`{text}` is a line for the shell, which runs only where that is allowed (--allow-shell)"
-            );
-            return Err(self.fail(line, why));
-        }
-        match std::process::Command::new("/bin/sh")
-            .arg("-c")
-            .arg(text)
-            .status()
-        {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(self.fail(line, format!("`{text}`: {status}"))),
-            Err(error) => Err(self.fail(line, format!("`{text}`: {error}"))),
-        }
-    }
-
-    /// A packet of the host, and how a script would write it.
-    fn shown(&self, bytes: &[u8]) -> (Option<Seen>, String) {
-        match wire::read(bytes) {
-            Ok(seen) => {
-                let shown = show::packet(&seen, self.flow.as_ref());
-                (Some(seen), shown)
-            }
-            Err(why) => (None, format!("a packet that cannot be read: {why}")),
-        }
     }
 
     /// The text of the script at `line`.

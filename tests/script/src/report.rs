@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -46,6 +46,9 @@ pub struct Outcome {
     pub v6: bool,
     /// Why it does not hold, or `None`.
     pub failure: Option<Failure>,
+    /// What the machine kept from being done, which says nothing of the script: its file or a device cannot be opened,
+    /// or its capture cannot be written.
+    pub unable: Option<String>,
     /// What the judge of captures found against the host's packets, where it was asked.
     pub findings: Vec<String>,
     /// How often the judge found a rule broken by packets of the script, where it was asked.
@@ -59,9 +62,24 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the script holds, and the judge has nothing against the packets.
+    /// What is known of a script before it is played.
+    pub(crate) fn of(path: &Path) -> Outcome {
+        Outcome {
+            path: path.to_owned(),
+            v6: false,
+            failure: None,
+            unable: None,
+            findings: Vec::new(),
+            of_script: BTreeMap::new(),
+            printed: Vec::new(),
+            took: Duration::ZERO,
+            packets: 0,
+        }
+    }
+
+    /// Whether the script was played and holds, and the judge has nothing against the packets.
     pub fn is_fine(&self) -> bool {
-        self.failure.is_none() && self.findings.is_empty()
+        self.failure.is_none() && self.unable.is_none() && self.findings.is_empty()
     }
 
     /// One JSON object.
@@ -79,6 +97,7 @@ impl Outcome {
             "ip": if self.v6 { 6 } else { 4 },
             "ok": self.is_fine(),
             "failure": failure,
+            "unable": self.unable,
             "findings": self.findings,
             "found_in_script": self.of_script,
             "printed": self.printed,
@@ -92,15 +111,17 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.path.display();
         let version = if self.v6 { "IPv6" } else { "IPv4" };
-        match &self.failure {
-            Some(failure) => write!(f, "FAILED over {version}: {failure}")?,
-            None if self.findings.is_empty() => write!(
+        match (&self.failure, &self.unable) {
+            (Some(failure), None) => write!(f, "FAILED over {version}: {failure}")?,
+            (Some(failure), Some(why)) => write!(f, "FAILED over {version}: {failure}\n    {why}")?,
+            (None, Some(why)) => write!(f, "UNABLE {name} over {version}: {why}")?,
+            (None, None) if self.findings.is_empty() => write!(
                 f,
                 "ok {name} over {version} ({} packets, {:.3} s of the script)",
                 self.packets,
                 self.took.as_secs_f64()
             )?,
-            None => write!(f, "FAILED {name} over {version}: the judge found something")?,
+            (None, None) => write!(f, "FAILED {name} over {version}: the judge found something")?,
         }
         for finding in &self.findings {
             write!(f, "\n    {finding}")?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,7 +10,9 @@ use pcap_verify::{Offload, Options as JudgeOptions};
 
 use crate::ast::Script;
 use crate::capture::{self, Record};
+use crate::error::LoadError;
 use crate::host::stack::StackHost;
+use crate::load::load_versions;
 use crate::play::{Played, play};
 use crate::report::{Failure, Outcome};
 use crate::workers;
@@ -27,46 +28,6 @@ pub struct Options {
     /// How many scripts are run at a time. `None`: against this stack as many as there are processors, against the
     /// kernel, where they mostly wait, [`LIVE_JOBS`](crate::LIVE_JOBS).
     pub jobs: Option<NonZero<usize>>,
-}
-
-/// The scripts (`*.pkt`) that `paths` name: files as they are, of directories all below them, symbolic
-/// links to directories aside, in the order of names.
-///
-/// # Errors
-///
-/// A directory cannot be read.
-pub fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            descend(path, &mut found)?;
-        } else {
-            found.push(path.clone());
-        }
-    }
-    Ok(found)
-}
-
-fn descend(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries = fs::read_dir(directory)?
-        .map(|entry| {
-            let entry = entry?;
-            // Symbolic links to folders are not followed: they may go round in circles.
-            Ok((entry.path(), entry.file_type()?.is_dir()))
-        })
-        .collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for (entry, is_folder) in entries {
-        if is_folder {
-            descend(&entry, found)?;
-        } else if entry
-            .extension()
-            .is_some_and(|extension| extension == "pkt")
-        {
-            found.push(entry);
-        }
-    }
-    Ok(())
 }
 
 /// Runs the script in each file against this stack, in virtual time, [`Options::jobs`] at a time. The outcomes are in the
@@ -87,38 +48,8 @@ pub fn run_file(path: &Path, options: &Options) -> Vec<Outcome> {
             let outcomes = scripts.iter().map(|script| run_script(script, options));
             outcomes.collect()
         }
-        Err(failure) => vec![failed(failure)],
+        Err(error) => vec![unread(error)],
     }
-}
-
-/// Reads the script in the file `path`, once for each version of IP that it is for.
-pub(crate) fn load_versions(path: &Path) -> Result<Vec<Script>, Failure> {
-    let script = load(path)?;
-    let second = script.both.then(|| script.over_ipv6());
-    Ok([script].into_iter().chain(second).collect())
-}
-
-/// Reads the script in the file `path`.
-///
-/// # Errors
-///
-/// The file cannot be read, or is no script.
-pub fn load(path: &Path) -> Result<Script, Failure> {
-    let fault = |line, what| Failure {
-        path: path.to_owned(),
-        line,
-        what,
-        expected: None,
-        seen: None,
-        only_time: false,
-    };
-    let text = fs::read_to_string(path).map_err(|error| fault(0, error.to_string()))?;
-    crate::parse(path, &text).map_err(|error| {
-        fault(
-            error.line,
-            format!("column {}: {}", error.column, error.what),
-        )
-    })
 }
 
 /// Runs a script against this stack, in virtual time.
@@ -134,14 +65,12 @@ pub fn run_script(script: &Script, options: &Options) -> Outcome {
 /// Writes and judges the capture of a run, if asked to.
 pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Outcome {
     let mut outcome = Outcome {
-        path: script.path.clone(),
         v6: script.settings.local.is_ipv6(),
         failure: played.failure,
-        findings: Vec::new(),
-        of_script: BTreeMap::new(),
         printed: played.printed,
         took: played.took,
         packets: played.packets.len(),
+        ..Outcome::of(&script.path)
     };
     if let Some(directory) = &options.captures {
         match keep(script, &played.packets, directory) {
@@ -149,22 +78,40 @@ pub(crate) fn conclude(script: &Script, played: Played, options: &Options) -> Ou
                 outcome.findings = judged.against_host;
                 outcome.of_script = judged.of_script;
             }
-            Err(why) => outcome.findings = vec![format!("no capture: {why}")],
+            Err(why) => outcome.unable = Some(format!("no capture: {why}")),
         }
     }
     outcome
 }
 
-pub(crate) fn failed(failure: Failure) -> Outcome {
+/// The outcome where a file has no script.
+pub(crate) fn unread(error: LoadError) -> Outcome {
+    match error {
+        LoadError::File { path, error } => Outcome {
+            unable: Some(format!("it cannot be read: {error}")),
+            ..Outcome::of(&path)
+        },
+        LoadError::Text(error) => failed(
+            &error.path,
+            error.line,
+            format!("column {}: {}", error.column, error.what),
+        ),
+    }
+}
+
+/// The outcome where a script was not even begun because of what stands in it; `line` is 0 where none is to blame.
+pub(crate) fn failed(path: &Path, line: usize, what: String) -> Outcome {
+    let failure = Failure {
+        path: path.to_owned(),
+        line,
+        what,
+        expected: None,
+        seen: None,
+        only_time: false,
+    };
     Outcome {
-        path: failure.path.clone(),
-        v6: false,
         failure: Some(failure),
-        findings: Vec::new(),
-        of_script: BTreeMap::new(),
-        printed: Vec::new(),
-        took: std::time::Duration::ZERO,
-        packets: 0,
+        ..Outcome::of(path)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
+use crate::error::LoadError;
 use crate::host::smoltcp::SmolHost;
+use crate::load::load_versions;
 use crate::play::play;
 use crate::report::Failure;
-use crate::run::load_versions;
 
 /// What became of a script that was played against smoltcp.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub enum Tried {
 /// # Errors
 ///
 /// The file cannot be read, or is no script.
-pub fn run_smoltcp(path: &Path) -> Result<Vec<Tried>, Failure> {
+pub fn run_smoltcp(path: &Path) -> Result<Vec<Tried>, LoadError> {
     let scripts = load_versions(path)?;
     let played = scripts.iter().map(|script| {
         let mut host = SmolHost::new(&script.settings);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use packet_script::{Options, parse, run_script};
+use packet_script::{Options, parse, run_all, run_script};
 
 /// A connection up to `accept`, at 0.1.
 const OPEN: &str = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
@@ -94,6 +94,76 @@ fn packets_too_many_and_too_few_are_failures() {
         told("+0 > P. 1:11(10) ack 1\n"),
         "a.pkt:8: the host sent nothing until 0.104000\n    expected  +0 > P. 1:11(10) ack 1\n    seen      nothing"
     );
+}
+
+#[test]
+fn what_is_done_at_a_time_is_not_done_later() {
+    let again = "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1\n* > P. 1:11(10) ack 1\n";
+    let told = told(&format!("{again}.2 close(4) = 0\n"));
+    let what = "a.pkt:11: this time has passed: what comes before was at 0.";
+    assert!(told.starts_with(what), "{told}");
+}
+
+#[test]
+fn what_is_done_to_a_packet_changes_it() {
+    for (edit, what) in [
+        (
+            "at 65000:ff",
+            "`at 65000:ff` goes beyond the packet, which has 40 bytes",
+        ),
+        (
+            "at 39:ff00",
+            "`at 39:ff00` goes beyond the packet, which has 40 bytes",
+        ),
+        (
+            "options 01010101, at 44:00",
+            "`at 44:00` goes beyond the packet, which has 44 bytes",
+        ),
+        (
+            "cut 40",
+            "`cut 40` leaves the whole packet, which has 40 bytes",
+        ),
+        (
+            "part 0:21",
+            "`part 0:21` goes beyond what IP carries, which has 20 bytes",
+        ),
+        (
+            "part 24:24",
+            "`part 24:24` goes beyond what IP carries, which has 20 bytes",
+        ),
+        ("at 39:ff", ""),
+        ("cut 39", ""),
+        ("part 0:20", ""),
+    ] {
+        let wanted = if what.is_empty() {
+            "it holds".to_owned()
+        } else {
+            format!("a.pkt:8: {what}")
+        };
+        let line = format!("+0 < [{edit}] . 1:1(0) ack 1 win 65535\n");
+        assert_eq!(told(&line), wanted, "{edit}");
+    }
+    let v6 = |edit: &str| {
+        let text = format!("// ip: both\n0 < [{edit}] S 0:0(0) win 65535\n");
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("a.pkt");
+        std::fs::write(&path, text).expect("a script");
+        let outcomes = run_all(&[path], &Options::default());
+        let failure = outcomes[1].failure.as_ref();
+        failure.map(|failure| (failure.line, failure.what.clone()))
+    };
+    for (edit, what) in [
+        (
+            "options 01010101",
+            "`options` are of IPv4, and this packet is of IPv6",
+        ),
+        (
+            "badheader",
+            "`badheader` is of IPv4: the header of IPv6 has no checksum",
+        ),
+    ] {
+        assert_eq!(v6(edit), Some((2, what.to_owned())));
+    }
 }
 
 #[test]
@@ -239,6 +309,49 @@ fn folders_that_go_round_in_circles_are_searched_once() {
     }
     let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
     assert_eq!(found, [folder.path().join("a.pkt")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_folder_only_regular_files_are_scripts() {
+    use std::os::unix::net::UnixListener;
+
+    let folder = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("a.pkt"), OPEN).expect("a script");
+    std::os::unix::fs::symlink("a.pkt", at("b.pkt")).expect("a link");
+    std::os::unix::fs::symlink("/dev/zero", at("c.pkt")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", at("d.pkt")).expect("a link");
+    // As a pipe, it is none that could be read to an end.
+    let _socket = UnixListener::bind(at("e.pkt")).expect("a socket");
+    let found = packet_script::find(&[folder.path().to_owned()]).expect("a directory");
+    assert_eq!(found, [at("a.pkt"), at("b.pkt"), at("d.pkt")]);
+    let outcomes = run_all(&found, &Options::default());
+    let unable: Vec<bool> = outcomes
+        .iter()
+        .map(|outcome| outcome.unable.is_some())
+        .collect();
+    assert_eq!(unable, [false, false, true]);
+    assert!(!outcomes[2].is_fine());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_capture_that_cannot_be_written_is_no_finding() {
+    let captures = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink("/dev/full", captures.path().join("a-ipv4.pcapng")).expect("a link");
+    let mut options = Options::default();
+    options.captures = Some(captures.path().to_owned());
+    let script = parse(Path::new("a.pkt"), OPEN).expect("a script");
+    let outcome = run_script(&script, &options);
+    assert_eq!((&outcome.failure, outcome.findings.len()), (&None, 0));
+    let told = outcome.to_string();
+    assert!(
+        told.starts_with("UNABLE a.pkt over IPv4: no capture: ")
+            && told.contains("No space left on device"),
+        "{told}"
+    );
+    assert!(!outcome.is_fine());
 }
 
 /// What is told of a script whose socket has sent 3000 bytes, all of whose packets but `line` are as they should be.

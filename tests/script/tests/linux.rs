@@ -21,10 +21,10 @@ fn main() -> ExitCode {
     // Without a device no script has even begun.
     let unable = outcomes
         .iter()
-        .filter_map(|outcome| outcome.failure.as_ref());
-    let unable: Vec<_> = unable.filter(|failure| failure.line == 0).collect();
+        .filter_map(|outcome| outcome.unable.as_ref());
+    let unable: Vec<_> = unable.collect();
     if unable.len() == outcomes.len() {
-        return skip(&unable[0].what);
+        return skip(unable[0]);
     }
     let failed: Vec<_> = outcomes
         .iter()

@@ -20,7 +20,8 @@ pub(crate) struct Script {
     /// The scripts; of a directory, all *.pkt below it
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<PathBuf>,
-    /// Run them against the Linux kernel in real time, across TUN devices in a private namespace
+    /// Run them against the Linux kernel in real time, across TUN devices in a private namespace; takes a /dev/net/tun
+    /// that may be opened
     #[arg(long)]
     pub(crate) live: bool,
     /// Run so many at a time [default: one for each processor; with --live, 5]

@@ -249,7 +249,7 @@ impl Host for LiveHost {
         settings::set(name, values)
     }
 
-    fn info(&mut self) -> Option<BTreeMap<&'static str, f64>> {
+    fn info(&mut self) -> Option<BTreeMap<&'static str, i128>> {
         self.descriptors.info()
     }
 }

@@ -155,7 +155,7 @@ impl Host for SmolHost {
             .inspect_err(|what| self.cannot = Some(what.clone()))
     }
 
-    fn info(&mut self) -> Option<BTreeMap<&'static str, f64>> {
+    fn info(&mut self) -> Option<BTreeMap<&'static str, i128>> {
         self.cannot = Some("its sockets have no TCP_INFO".into());
         None
     }

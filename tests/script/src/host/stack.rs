@@ -166,7 +166,7 @@ impl Host for StackHost {
         settings::set(&mut self.tcp, name, values)
     }
 
-    fn info(&mut self) -> Option<BTreeMap<&'static str, f64>> {
+    fn info(&mut self) -> Option<BTreeMap<&'static str, i128>> {
         let machine = self.machine.as_ref()?;
         let socket = self.sockets.current()?;
         machine

@@ -27,7 +27,6 @@ fn result(input: &mut Input<'_>) -> Parsed<Wanted> {
     if take(input, "?")? {
         return Ok(Wanted::Any);
     }
-    let begin = place(input);
     let value = expression(input, DEPTH)?;
     if value != Expr::Int(-1) {
         return Ok(Wanted::Value(value));
@@ -38,7 +37,6 @@ fn result(input: &mut Input<'_>) -> Parsed<Wanted> {
         return refused(at, format!("`{name}` is no error that is known here"));
     }
     remark(input)?;
-    let _ = begin;
     Ok(Wanted::Error(name.to_owned()))
 }
 
@@ -96,11 +94,16 @@ fn simple(input: &mut Input<'_>, depth: usize) -> Parsed<Expr> {
     if take(input, "{")? {
         return fields(input, depth).map(Expr::Struct);
     }
-    if take(input, "-")? {
-        return number::<i64>(input, "a number").map(|value| Expr::Int(-value));
-    }
-    if input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
-        return number(input, "a number").map(Expr::Int);
+    let begin = place(input);
+    let negative = take(input, "-")?;
+    if negative || input.as_ref().starts_with(|c: char| c.is_ascii_digit()) {
+        let value = number::<i64>(input, "a number")?;
+        let value = if negative { -value } else { value };
+        if i32::try_from(value).is_err() {
+            let why = format!("{value} is beyond the numbers of calls, which have 32 bits");
+            return refused(begin, why);
+        }
+        return Ok(Expr::Int(value));
     }
     let name = word(
         input,

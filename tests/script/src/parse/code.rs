@@ -8,10 +8,10 @@ use winnow::prelude::*;
 use winnow::stream::Stream;
 
 use super::input::{
-    Fault, Input, Parsed, expected, looks_at, need, place, refused, skip, take, take_word, text,
-    word,
+    Fault, Input, Lines, Parsed, expected, looks_at, need, place, refused, skip, take, take_word,
+    text, word,
 };
-use crate::ast::{Operator, Statement, Term};
+use crate::ast::{Number, Operator, Statement, Term};
 
 /// Parentheses within parentheses: beyond, a script is taken for a mistake.
 const DEPTH: usize = 32;
@@ -44,21 +44,20 @@ const COMPARISONS: [(&str, Operator); 6] = [
     (">", Operator::Gt),
 ];
 
-/// The statements of a block, which begins at byte `begin` of the script `text`.
-pub(super) fn statements(block: &str, begin: usize, text: &str) -> Parsed<Vec<Statement>> {
+/// The statements of a block, which begins at byte `begin` of the script whose lines are `lines`.
+pub(super) fn statements(
+    block: &str,
+    begin: usize,
+    lines: &mut Lines<'_>,
+) -> Parsed<Vec<Statement>> {
     let mut statements = Vec::new();
     let mut at = begin;
     for line in logical_lines(block) {
-        let number = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
         let indent = line.len() - line.trim_start().len();
         let bare = line.trim();
         if !bare.is_empty() && !bare.starts_with('#') {
             let mut input = LocatingSlice::new(bare);
-            let read = statement(
-                &mut input,
-                number + line[..indent].matches('\n').count(),
-                bare,
-            );
+            let read = statement(&mut input, lines.line(at + indent), bare);
             statements.push(read.map_err(|error| moved(error, at + indent))?);
         }
         at += line.len() + 1;
@@ -288,18 +287,22 @@ fn decimal(input: &mut Input<'_>) -> Parsed<Term> {
     let begin = place(input);
     if looks_at(input, "0x") {
         return super::input::number::<i64>(input, "a number")
-            .map(|value| Term::Number(value as f64));
+            .map(|value| Term::Number(Number::Int(value.into())));
     }
     let whole: &str = digit0.parse_next(input)?;
-    let mut literal = whole.to_owned();
-    if looks_at(input, ".") {
+    let read = if looks_at(input, ".") {
         input.next_slice(1);
         let decimals: &str = digit0.parse_next(input)?;
-        literal = format!("{whole}.{decimals}");
-    }
+        format!("0{whole}.{decimals}")
+            .parse()
+            .map(Number::Float)
+            .ok()
+    } else {
+        whole.parse().map(Number::Int).ok()
+    };
     blanks(input)?;
-    match format!("0{literal}").parse() {
-        Ok(value) => Ok(Term::Number(value)),
-        Err(_) => refused(begin, "this is no number"),
+    match read {
+        Some(number) => Ok(Term::Number(number)),
+        None => refused(begin, "this number has more than 128 bits"),
     }
 }

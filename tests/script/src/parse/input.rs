@@ -200,6 +200,32 @@ pub(super) fn until<'a>(input: &mut Input<'a>, end: &str, what: &str) -> Parsed<
     Ok(text)
 }
 
+/// Counts the lines of a text up to places that only go on, so that each byte is looked at once.
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    /// The place that was asked for last, and its line.
+    at: usize,
+    line: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Lines<'a> {
+        Lines {
+            text,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of byte `at`, from one.
+    pub(super) fn line(&mut self, at: usize) -> usize {
+        let between = self.text.get(self.at..at).unwrap_or_default();
+        self.line += between.matches('\n').count();
+        self.at = self.at.max(at);
+        self.line
+    }
+}
+
 /// Where the next character stands.
 pub(super) fn place(input: &Input<'_>) -> usize {
     input.current_token_start()

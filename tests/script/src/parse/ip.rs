@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use winnow::stream::Stream;
 
 use super::input::{
-    Input, Parsed, hex_bytes, need, number, place, refused, skip, take, take_word, word,
+    Input, Parsed, expected, hex_bytes, need, number, place, refused, skip, take, take_word, word,
 };
 use crate::ast::{Class, FlowLabel, IpSpec, Settings, Shape, Sum};
 
@@ -105,7 +105,11 @@ fn done(input: &mut Input<'_>, word: &str, settings: &Settings, shape: &mut Shap
         "at" => {
             let at = number(input, "a place in the packet")?;
             need(input, ":", "between a place and what stands there")?;
-            shape.bytes.push((at, hex_bytes(input)?));
+            let bytes = hex_bytes(input)?;
+            if bytes.is_empty() {
+                return expected(input, "the bytes that stand there, as in `at 6:1fff`");
+            }
+            shape.bytes.push((at, bytes));
         }
         "badsum" => shape.sum = Sum::Wrong,
         "nosum" => shape.sum = Sum::None,

@@ -22,7 +22,9 @@ use winnow::error::ErrMode;
 
 use crate::ast::{Action, Event, Script, Settings, When};
 use crate::error::ParseError;
-use input::{Fault, Input, Parsed, Problem, expected, looks_at, place, refused, skip, take, until};
+use input::{
+    Fault, Input, Lines, Parsed, Problem, expected, looks_at, place, refused, skip, take, until,
+};
 use remarks::Remarks;
 
 /// Reads the script `text`, which stands in the file `path`.
@@ -31,6 +33,8 @@ use remarks::Remarks;
 ///
 /// The place of the first thing that is not in the language, and what was expected there.
 pub fn parse(path: &Path, text: &str) -> Result<Script, ParseError> {
+    // Some editors put a mark in front, which nobody sees.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut input = LocatingSlice::new(text);
     let read = script(&mut input, text).map_err(|error| {
         let fault = match error {
@@ -86,13 +90,21 @@ fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Remarks, Vec<E
     skip(input)?;
     let settings = settings::settings(input)?;
     let mut events = Vec::new();
-    let mut latest = Duration::ZERO;
+    let (mut latest, mut lines) = (Duration::ZERO, Lines::of(text));
+    let mut clock = time::Clock::new(settings.tolerance);
     while !input.as_ref().is_empty() {
         let begin = place(input);
-        let event = event(input, text, &settings)?;
+        let event = event(input, text, &mut lines, &settings)?;
         latest = event.when.latest(latest);
         if latest > time::LONGEST {
             return refused(begin, "by this event more than a century has passed");
+        }
+        if let Err(begun) = clock.next(event.when) {
+            let begun = begun.as_secs_f64();
+            return refused(
+                begin,
+                format!("this time has passed: an event before is at {begun:.6}"),
+            );
         }
         events.push(event);
     }
@@ -102,15 +114,20 @@ fn script(input: &mut Input<'_>, text: &str) -> Parsed<(Settings, Remarks, Vec<E
     Ok((settings, remarks, events))
 }
 
-fn event(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Event> {
+fn event(
+    input: &mut Input<'_>,
+    text: &str,
+    lines: &mut Lines<'_>,
+    settings: &Settings,
+) -> Parsed<Event> {
     let begin = place(input);
-    let line = text.get(..begin).unwrap_or(text).matches('\n').count() + 1;
+    let line = lines.line(begin);
     let when = if looks_at(input, "`") || looks_at(input, "%{") {
         When::After(Duration::ZERO)
     } else {
         time::when(input)?
     };
-    let action = action(input, text, settings)?;
+    let action = action(input, text, lines, settings)?;
     if matches!(when, When::Span { .. }) && !matches!(action, Action::Call(_)) {
         return refused(begin, "only a call can last: give this event one time");
     }
@@ -125,7 +142,12 @@ fn event(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Event
     Ok(Event { line, when, action })
 }
 
-fn action(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Action> {
+fn action(
+    input: &mut Input<'_>,
+    text: &str,
+    lines: &mut Lines<'_>,
+    settings: &Settings,
+) -> Parsed<Action> {
     if take(input, "<")? {
         return Ok(Action::Inbound(packet::packet(input, settings, false)?));
     }
@@ -138,12 +160,11 @@ fn action(input: &mut Input<'_>, text: &str, settings: &Settings) -> Parsed<Acti
     if looks_at(input, "%{") {
         let begin = place(input) + 2;
         take(input, "%{")?;
-        let code = until(input, "}%", "this block of assertions")?;
-        let _ = code;
+        until(input, "}%", "this block of assertions")?;
         let end = place(input) - 2;
         skip(input)?;
         let body = text.get(begin..end).unwrap_or_default();
-        return code::statements(body, begin, text).map(Action::Code);
+        return code::statements(body, begin, lines).map(Action::Code);
     }
     let rest: &str = input.as_ref();
     if rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {

@@ -40,11 +40,35 @@ pub(super) fn remarks(text: &str) -> Parsed<Remarks> {
     Ok(remarks)
 }
 
-/// The word before the colon of a comment, if it makes a remark of it.
+/// The word that makes a remark of a comment: what stands before its colon, or was meant by that.
 fn word_of(line: &str) -> Option<&'static str> {
-    let (word, _) = line.strip_prefix("//")?.split_once(':')?;
-    let word = word.trim();
-    WORDS.into_iter().find(|known| *known == word)
+    let comment = ["//", "/*", "#"]
+        .into_iter()
+        .find_map(|begin| line.strip_prefix(begin))?;
+    let (word, _) = comment.split_once(':')?;
+    let word = word.trim_matches(|c: char| c.is_whitespace() || matches!(c, '/' | '*' | '#'));
+    let word = word.to_ascii_lowercase();
+    WORDS.into_iter().find(|known| is_meant(known, &word))
+}
+
+/// Whether somebody who wrote `word` meant `known`: it is that, perhaps one or several of it, or in a word of some
+/// length one letter is wrong, missing, too many or exchanged with the next.
+fn is_meant(known: &str, word: &str) -> bool {
+    if known.trim_end_matches('s') == word.trim_end_matches('s') {
+        return true;
+    }
+    let (known, word) = (known.as_bytes(), word.as_bytes());
+    if known.len() < 4 || known.len().abs_diff(word.len()) > 1 {
+        return false;
+    }
+    let same = known.iter().zip(word).take_while(|(a, b)| a == b).count();
+    let (known, word) = (&known[same..], &word[same..]);
+    match (known, word) {
+        ([_, known @ ..], [_, word @ ..]) if known == word => true,
+        ([_, known @ ..], word) | (word, [_, known @ ..]) if known == word => true,
+        ([a, b, known @ ..], [c, d, word @ ..]) => (a, b, known) == (d, c, word),
+        _ => false,
+    }
 }
 
 fn read(remarks: &mut Remarks, word: &str, value: &str, at: usize) -> Parsed<()> {

@@ -61,6 +61,33 @@ fn times_are_read_as_they_are_written() {
 }
 
 #[test]
+fn times_do_not_go_back() {
+    for (text, begun) in [
+        ("5 < . 1:1(0)\n1 < . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n1~4 > . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n* > . 1:1(0)\n1 < . 1:1(0)", "5.000000"),
+        ("5 < . 1:1(0)\n+1 < . 1:1(0)\n5.9 < . 1:1(0)", "6.000000"),
+        ("5 < . 1:1(0)\n+1~+2 > . 1:1(0)\n5.9 < . 1:1(0)", "5.996000"),
+        ("5...9 close(3) = 0\n4...8 close(3) = 0", "5.000000"),
+        ("+2...9 close(3) = 0\n1 close(3) = 0", "2.000000"),
+    ] {
+        let told = error(text);
+        let what = format!("this time has passed: an event before is at {begun}");
+        assert!(told.ends_with(&what), "{told}");
+        let line = text.lines().count();
+        assert!(told.starts_with(&format!("a.pkt:{line}:1: ")), "{told}");
+    }
+    for text in [
+        "5 < . 1:1(0)\n5 < . 1:1(0)\n4~6 > . 1:1(0)",
+        "5...9 close(3) = 0\n6 < . 1:1(0)",
+        "5~9 > . 1:1(0)\n6 < . 1:1(0)",
+        "5 < . 1:1(0)\n* > . 1:1(0)\n+1 < . 1:1(0)\n5.5 < . 1:1(0)",
+    ] {
+        read(text);
+    }
+}
+
+#[test]
 fn segments_are_read_whole() {
     let segment = segment(
         "0 > SEW. 4294967295:9(10) ack 7 win 65535 urg 3 <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>",
@@ -157,6 +184,7 @@ fn what_is_done_to_packets_fits_the_script() {
         ("0 < [ext 60 00] udp (9)", "`ext` is of IPv6"),
         ("0 < [src ff02::1] udp (9)", "version of IP"),
         ("0 < [frob] udp (9)", "found `frob`"),
+        ("0 < [at 6:] udp (9)", "the bytes that stand there"),
     ] {
         let said = error(text);
         assert!(said.contains(why), "{said}");
@@ -269,6 +297,14 @@ const WRONG: &[(&str, &str)] = &[
         "a.pkt:1:17: `EWHAT` is no error that is known here",
     ),
     (
+        "0 setsockopt(3, SOL_SOCKET, SO_RCVBUF, [4000000000], 4) = 0",
+        "a.pkt:1:41: 4000000000 is beyond the numbers of calls, which have 32 bits",
+    ),
+    (
+        "0 poll([], 0, -2147483649) = 0",
+        "a.pkt:1:15: -2147483649 is beyond the numbers of calls, which have 32 bits",
+    ),
+    (
         "0 < [frob] . 1:1(0)",
         "a.pkt:1:6: expected `noecn`, `ect0`, `ect1`, `ect01`, `ce`, `tos`, `ttl`, `flowlabel`, `src`, `dst` or what is done to a packet, found `frob`",
     ),
@@ -363,6 +399,73 @@ fn a_statement_is_as_long_as_somebody_writes_it() {
         let why = of(20_000).expect_err("much too long").what;
         assert_eq!(why, "this statement has more than 256 operands and words");
     }
+}
+
+#[test]
+fn lines_are_counted_through_events_and_blocks() {
+    let script = read(
+        "0 close(3) = 0\n\n+0 %{\nx = (1 +\n2)\n\n  assert x == 3\n}% +0 close(4) = 0\n// é\n+0 close(5) = 0",
+    );
+    let lines: Vec<usize> = script.events.iter().map(|event| event.line).collect();
+    assert_eq!(lines, [1, 3, 8, 10]);
+    let Action::Code(code) = &script.events[1].action else {
+        panic!("code");
+    };
+    assert!(matches!(code[1], Statement::Assert { line: 7, .. }));
+}
+
+#[test]
+fn a_long_script_is_read_in_time_that_grows_with_its_length() {
+    // Counting lines from the beginning for each event took minutes.
+    let script = read(&"+.001 < . 1:1(0) ack 1 win 65\n".repeat(100_000));
+    assert_eq!(script.events.last().map(|event| event.line), Some(100_000));
+    let statements = format!("0 %{{\n{}}}%", "x = 1\n".repeat(100_000));
+    read(&statements);
+}
+
+#[test]
+fn remarks_that_are_almost_written_are_errors() {
+    for (line, word) in [
+        ("// IP: both", "ip"),
+        ("//ip:both", "ip"),
+        ("# ip: both", "ip"),
+        ("/// ip: both", "ip"),
+        ("/* ip: both */", "ip"),
+        ("// run: everywhere", "runs"),
+        ("// Runs: everywhere", "runs"),
+        ("// rusn: everywhere", "runs"),
+        ("// reqs: MUST-13", "req"),
+        ("// jugde: W-RTX-01", "judge"),
+        ("// judges: W-RTX-01", "judge"),
+        ("// jdge: W-RTX-01", "judge"),
+        ("// judgee: W-RTX-01", "judge"),
+        ("// linus: does otherwise", "linux"),
+    ] {
+        let wanted = format!("a.pkt:1:1: this remark is written `// {word}: `");
+        assert_eq!(error(&format!("{line}\n0 close(3) = 0")), wanted, "{line}");
+    }
+    for line in [
+        "// the IP: both",
+        "// is: that so",
+        "// Linux 5: another",
+        "// rule: none",
+        "// ip, both",
+        "# both: versions",
+    ] {
+        let script = read(&format!("{line}\n0 close(3) = 0"));
+        assert!(!script.both && !script.everywhere, "{line}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let script = read("\u{feff}// ip: both\n0 close(3) = 0");
+    assert!(script.both);
+    assert_eq!(
+        error("\u{feff}0 close(3 = 0"),
+        "a.pkt:1:11: expected `,` or `)`, found `=`"
+    );
+    assert!(error("0 \u{feff}").starts_with("a.pkt:1:3: "));
 }
 
 #[test]

@@ -11,6 +11,61 @@ use crate::ast::When;
 /// A script lasts a century at most: clocks count nanoseconds, and end after some.
 pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// When events happen at the earliest, as far as that is known before they do.
+pub(super) struct Clock {
+    tolerance: Duration,
+    /// What relative times count from.
+    base: Duration,
+    /// When everything so far has begun.
+    begun: Duration,
+}
+
+impl Clock {
+    pub(super) fn new(tolerance: Duration) -> Clock {
+        Clock {
+            tolerance,
+            base: Duration::ZERO,
+            begun: Duration::ZERO,
+        }
+    }
+
+    /// Notes the time of the next event. One that is over before those in front of it are begun is told with what
+    /// they begin at.
+    pub(super) fn next(&mut self, when: When) -> Result<(), Duration> {
+        let over = match when {
+            When::At(at) | When::Between(_, at) => Some(at),
+            When::Span {
+                begin,
+                relative: false,
+                ..
+            } => Some(begin),
+            _ => None,
+        };
+        if over.is_some_and(|over| over < self.begun) {
+            return Err(self.begun);
+        }
+        // What is waited for within a range may be early by the tolerance, and counts from when it was seen.
+        self.base = match when {
+            When::At(at) => at,
+            When::After(after) => self.base.saturating_add(after),
+            When::Between(first, _) => first.saturating_sub(self.tolerance),
+            When::AfterBetween(first, _) => {
+                let first = self.base.saturating_add(first);
+                first.saturating_sub(self.tolerance)
+            }
+            When::Any => Duration::ZERO,
+            When::Span {
+                begin, relative, ..
+            } => {
+                let before = if relative { self.base } else { Duration::ZERO };
+                before.saturating_add(begin)
+            }
+        };
+        self.begun = self.begun.max(self.base);
+        Ok(())
+    }
+}
+
 /// The time of an event.
 pub(super) fn when(input: &mut Input<'_>) -> Parsed<When> {
     if take(input, "*")? {

@@ -45,7 +45,7 @@ impl Player<'_> {
             }
         };
         if let Some(shape) = &packet.ip.shape {
-            wire::shape(&mut bytes, shape);
+            wire::shape(&mut bytes, shape).map_err(|why| self.fail(line, why))?;
         }
         self.flow = Some(flow);
         let at = self.host.now();

@@ -2,62 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use super::values::{Value, apply, calculate, compare};
 use crate::ast::{Operator, Statement, Term};
 
 /// Constants of Linux's `TCP_INFO`.
-const CONSTANTS: [(&str, f64); 21] = [
-    ("True", 1.0),
-    ("False", 0.0),
-    ("TCP_ESTABLISHED", 1.0),
-    ("TCP_SYN_SENT", 2.0),
-    ("TCP_SYN_RECV", 3.0),
-    ("TCP_FIN_WAIT1", 4.0),
-    ("TCP_FIN_WAIT2", 5.0),
-    ("TCP_TIME_WAIT", 6.0),
-    ("TCP_CLOSE", 7.0),
-    ("TCP_CLOSE_WAIT", 8.0),
-    ("TCP_LAST_ACK", 9.0),
-    ("TCP_LISTEN", 10.0),
-    ("TCP_CLOSING", 11.0),
-    ("TCP_CA_Open", 0.0),
-    ("TCP_CA_Disorder", 1.0),
-    ("TCP_CA_CWR", 2.0),
-    ("TCP_CA_Recovery", 3.0),
-    ("TCP_CA_Loss", 4.0),
-    ("TCP_INFINITE_SSTHRESH", 2_147_483_647.0),
-    ("TCPI_OPT_TIMESTAMPS", 1.0),
-    ("TCPI_OPT_SACK", 2.0),
+const CONSTANTS: [(&str, i128); 21] = [
+    ("True", 1),
+    ("False", 0),
+    ("TCP_ESTABLISHED", 1),
+    ("TCP_SYN_SENT", 2),
+    ("TCP_SYN_RECV", 3),
+    ("TCP_FIN_WAIT1", 4),
+    ("TCP_FIN_WAIT2", 5),
+    ("TCP_TIME_WAIT", 6),
+    ("TCP_CLOSE", 7),
+    ("TCP_CLOSE_WAIT", 8),
+    ("TCP_LAST_ACK", 9),
+    ("TCP_LISTEN", 10),
+    ("TCP_CLOSING", 11),
+    ("TCP_CA_Open", 0),
+    ("TCP_CA_Disorder", 1),
+    ("TCP_CA_CWR", 2),
+    ("TCP_CA_Recovery", 3),
+    ("TCP_CA_Loss", 4),
+    ("TCP_INFINITE_SSTHRESH", 2_147_483_647),
+    ("TCPI_OPT_TIMESTAMPS", 1),
+    ("TCPI_OPT_SACK", 2),
 ];
-
-/// A value.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    Number(f64),
-    Text(String),
-}
-
-impl Value {
-    fn is_true(&self) -> bool {
-        match self {
-            Value::Number(number) => *number != 0.0,
-            Value::Text(text) => !text.is_empty(),
-        }
-    }
-
-    fn show(&self) -> String {
-        match self {
-            Value::Number(number) => number.to_string(),
-            Value::Text(text) => text.clone(),
-        }
-    }
-
-    fn number(&self) -> Result<f64, String> {
-        match self {
-            Value::Number(number) => Ok(*number),
-            Value::Text(text) => Err(format!("`{text}` is no number")),
-        }
-    }
-}
 
 /// What was assigned, over all blocks of a script.
 #[derive(Debug, Default)]
@@ -65,7 +36,7 @@ pub(super) struct Variables {
     assigned: BTreeMap<String, Value>,
 }
 
-type Info = BTreeMap<&'static str, f64>;
+type Info = BTreeMap<&'static str, i128>;
 
 impl Variables {
     /// Runs the statements of a block.
@@ -140,7 +111,7 @@ impl Variables {
             .copied()
             .or(constant.map(|(_, value)| *value));
         number
-            .map(Value::Number)
+            .map(Value::int)
             .ok_or_else(|| format!("`{name}` is not known of this host"))
     }
 
@@ -149,18 +120,18 @@ impl Variables {
             Term::Number(number) => Value::Number(*number),
             Term::Text(text) => Value::Text(text.clone()),
             Term::Name(name) => self.name(name, info)?,
-            Term::Minus(term) => Value::Number(-self.value(term, info)?.number()?),
-            Term::Not(term) => truth(!self.value(term, info)?.is_true()),
+            Term::Minus(term) => self.value(term, info)?.negated()?,
+            Term::Not(term) => Value::truth(!self.value(term, info)?.is_true()),
             Term::Compare(first, others) => {
                 let mut left = self.value(first, info)?;
                 for (operator, right) in others {
                     let right = self.value(right, info)?;
                     if !compare(*operator, &left, &right)? {
-                        return Ok(truth(false));
+                        return Ok(Value::truth(false));
                     }
                     left = right;
                 }
-                truth(true)
+                Value::truth(true)
             }
             Term::Binary(Operator::And, left, right) => {
                 let left = self.value(left, info)?;
@@ -207,57 +178,4 @@ fn collect<'t>(term: &'t Term, names: &mut Vec<&'t str>) {
         }
         Term::Apply(_, args) => args.iter().for_each(|arg| collect(arg, names)),
     }
-}
-
-fn truth(is: bool) -> Value {
-    Value::Number(f64::from(u8::from(is)))
-}
-
-fn compare(operator: Operator, left: &Value, right: &Value) -> Result<bool, String> {
-    if matches!(operator, Operator::Eq | Operator::Ne) {
-        return Ok((left == right) == (operator == Operator::Eq));
-    }
-    let (left, right) = (left.number()?, right.number()?);
-    Ok(match operator {
-        Operator::Lt => left < right,
-        Operator::Le => left <= right,
-        Operator::Gt => left > right,
-        _ => left >= right,
-    })
-}
-
-fn calculate(operator: Operator, left: &Value, right: &Value) -> Result<Value, String> {
-    if let (Operator::Add, Value::Text(left), Value::Text(right)) = (operator, left, right) {
-        return Ok(Value::Text(format!("{left}{right}")));
-    }
-    let (left, right) = (left.number()?, right.number()?);
-    let divides = matches!(operator, Operator::Div | Operator::Quotient | Operator::Rem);
-    if divides && right == 0.0 {
-        return Err("a division by zero".into());
-    }
-    Ok(Value::Number(match operator {
-        Operator::Add => left + right,
-        Operator::Sub => left - right,
-        Operator::Mul => left * right,
-        Operator::Div => left / right,
-        Operator::Quotient => (left / right).floor(),
-        Operator::Rem => left - right * (left / right).floor(),
-        Operator::BitAnd => (left as i64 & right as i64) as f64,
-        _ => (left as i64 | right as i64) as f64,
-    }))
-}
-
-fn apply(function: &str, args: &[Value]) -> Result<Value, String> {
-    let first = args.first().ok_or("a function has an argument")?;
-    if function == "str" {
-        return Ok(Value::Text(first.show()));
-    }
-    let numbers: Result<Vec<_>, _> = args.iter().map(Value::number).collect();
-    let numbers = numbers?;
-    let first = first.number()?;
-    Ok(Value::Number(match function {
-        "abs" => first.abs(),
-        "min" => numbers.into_iter().fold(first, f64::min),
-        _ => numbers.into_iter().fold(first, f64::max),
-    }))
 }

@@ -12,10 +12,21 @@ const HOP_BY_HOP: u8 = 0;
 
 /// Does to `packet`, which is whole and right, what `shape` says. The checksum of an IPv4 header is right afterwards,
 /// whatever was changed, unless it is to be wrong.
-pub(crate) fn shape(packet: &mut Vec<u8>, shape: &Shape) {
+///
+/// # Errors
+///
+/// Something would not change the packet, because it is about what the packet does not have.
+pub(crate) fn shape(packet: &mut Vec<u8>, shape: &Shape) -> Result<(), String> {
     let v6 = packet.first().is_some_and(|first| first >> 4 == 6);
     let header = if v6 { HEADER6 } else { 20 };
     let transport = packet.get(if v6 { 6 } else { 9 }).copied().unwrap_or(0);
+    // A script for both versions of IP says this of IPv4.
+    if v6 && !shape.options.is_empty() {
+        return Err("`options` are of IPv4, and this packet is of IPv6".into());
+    }
+    if v6 && shape.header_sum_wrong {
+        return Err("`badheader` is of IPv4: the header of IPv6 has no checksum".into());
+    }
     transport_sum(packet, header, transport, shape.sum);
     if let Some(protocol) = shape.protocol {
         put(packet, if v6 { 6 } else { 9 }, &[protocol]);
@@ -28,9 +39,9 @@ pub(crate) fn shape(packet: &mut Vec<u8>, shape: &Shape) {
     if let Some((from, to)) = shape.part {
         let id = shape.id.unwrap_or(1);
         if v6 {
-            cut6(packet, from, to, id);
+            cut6(packet, from, to, id)?;
         } else {
-            cut4(packet, from, to);
+            cut4(packet, from, to)?;
         }
     }
     if let (Some(id), false) = (shape.id, v6) {
@@ -38,12 +49,29 @@ pub(crate) fn shape(packet: &mut Vec<u8>, shape: &Shape) {
     }
     lengths(packet, v6);
     for (at, bytes) in &shape.bytes {
-        put(packet, usize::from(*at), bytes);
+        let at = usize::from(*at);
+        if at + bytes.len() > packet.len() {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let len = packet.len();
+            return Err(format!(
+                "`at {at}:{hex}` goes beyond the packet, which has {len} bytes"
+            ));
+        }
+        put(packet, at, bytes);
     }
     if !v6 {
         header_sum(packet, shape.header_sum_wrong);
     }
-    packet.truncate(shape.cut.map_or(usize::MAX, usize::from));
+    if let Some(cut) = shape.cut {
+        if usize::from(cut) >= packet.len() {
+            return Err(format!(
+                "`cut {cut}` leaves the whole packet, which has {} bytes",
+                packet.len()
+            ));
+        }
+        packet.truncate(cut.into());
+    }
+    Ok(())
 }
 
 fn put(packet: &mut [u8], at: usize, bytes: &[u8]) {
@@ -101,38 +129,46 @@ fn extend6(packet: &mut Vec<u8>, shape: &Shape) {
 }
 
 /// Of what an IPv4 packet carries, the bytes from `from` to `to`; others follow unless it ends there.
-fn cut4(packet: &mut Vec<u8>, from: u16, to: u16) {
+fn cut4(packet: &mut Vec<u8>, from: u16, to: u16) -> Result<(), String> {
     let header = usize::from(packet.first().copied().unwrap_or(0x45) & 15) * 4;
-    let more = part(packet, header, from, to);
+    let more = part(packet, header, from, to)?;
     let field = (u16::from(more) << 13) | (from / 8);
     put(packet, 6, &field.to_be_bytes());
+    Ok(())
 }
 
 /// The same of an IPv6 packet; options for each hop stay in front.
-fn cut6(packet: &mut Vec<u8>, from: u16, to: u16, id: u32) {
+fn cut6(packet: &mut Vec<u8>, from: u16, to: u16, id: u32) -> Result<(), String> {
     let (mut header, mut link) = (HEADER6, 6);
     if packet.get(link) == Some(&HOP_BY_HOP) {
         link = HEADER6;
         header += 8 + 8 * usize::from(packet.get(HEADER6 + 1).copied().unwrap_or(0));
     }
     let next = packet.get(link).copied().unwrap_or(0);
-    let more = part(packet, header, from, to);
+    let more = part(packet, header, from, to)?;
     let [high, low] = (from & !7 | u16::from(more)).to_be_bytes();
     let mut fragment = vec![next, 0, high, low];
     fragment.extend(id.to_be_bytes());
     let at = header.min(packet.len());
     packet.splice(at..at, fragment);
     put(packet, link, &[FRAGMENT6]);
+    Ok(())
 }
 
 /// Leaves of what stands behind `header` the bytes from `from` to `to`, and tells whether others follow.
-fn part(packet: &mut Vec<u8>, header: usize, from: u16, to: u16) -> bool {
+fn part(packet: &mut Vec<u8>, header: usize, from: u16, to: u16) -> Result<bool, String> {
     let end = header.saturating_add(usize::from(to));
+    let carried = packet.len().saturating_sub(header);
+    if end > packet.len() {
+        return Err(format!(
+            "`part {from}:{to}` goes beyond what IP carries, which has {carried} bytes"
+        ));
+    }
     let more = end < packet.len();
     packet.truncate(end);
     let begin = header.saturating_add(usize::from(from)).min(packet.len());
     packet.drain(header.min(begin)..begin);
-    more
+    Ok(more)
 }
 
 /// Makes the header's length that of the packet.

@@ -83,7 +83,7 @@ fn shaped(address: Address, change: impl FnOnce(&mut Shape)) -> Vec<u8> {
     let mut packet = udp(address, 1, 2, b"eight by");
     let mut how = Shape::default();
     change(&mut how);
-    shape(&mut packet, &how);
+    shape(&mut packet, &how).expect("a packet that has all that");
     packet
 }
 

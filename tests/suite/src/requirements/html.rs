@@ -138,7 +138,7 @@ fn difference(path: &Path) -> Option<String> {
 fn tried(path: &Path) -> String {
     let outcomes = match run_smoltcp(path) {
         Ok(outcomes) => outcomes,
-        Err(failure) => return failure.what,
+        Err(error) => return error.to_string(),
     };
     let said = outcomes.into_iter().map(|outcome| match outcome {
         Tried::Holds => "holds".to_owned(),

@@ -133,7 +133,7 @@ impl Descriptors {
     }
 
     /// `TCP_INFO` of the connection that was made last.
-    pub(super) fn info(&self) -> Option<BTreeMap<&'static str, f64>> {
+    pub(super) fn info(&self) -> Option<BTreeMap<&'static str, i128>> {
         sys::tcp_info(self.raw(self.current?).ok()?)
     }
 }

@@ -262,7 +262,7 @@ pub(super) fn poll(fds: &[(RawFd, i64)], timeout: i64) -> Returned {
 }
 
 /// The fields of `TCP_INFO` that assertions may name.
-pub(super) fn tcp_info(fd: RawFd) -> Option<BTreeMap<&'static str, f64>> {
+pub(super) fn tcp_info(fd: RawFd) -> Option<BTreeMap<&'static str, i128>> {
     // SAFETY: all zeroes are a value of this structure of numbers.
     let mut info: libc::tcp_info = unsafe { mem::zeroed() };
     let mut size = size::<libc::tcp_info>();

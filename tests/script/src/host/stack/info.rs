@@ -6,24 +6,24 @@ use std::time::Duration;
 use netstack_core::{TcpInfo, TcpState};
 
 /// Linux's threshold before the first loss.
-const NO_THRESHOLD: f64 = 2_147_483_647.0;
+const NO_THRESHOLD: i128 = 2_147_483_647;
 
 /// The fields that can be told; windows and thresholds in segments, times in microseconds.
-pub(super) fn fields(info: &TcpInfo) -> BTreeMap<&'static str, f64> {
+pub(super) fn fields(info: &TcpInfo) -> BTreeMap<&'static str, i128> {
     let mss = info.send_mss.max(1);
-    let segments = |bytes: usize| bytes.div_ceil(mss) as f64;
-    let micros = |time: Duration| time.as_micros() as f64;
+    let segments = |bytes: usize| number(bytes.div_ceil(mss));
+    let micros = |time: Duration| number(time.as_micros());
     let threshold = if info.threshold == usize::MAX {
         NO_THRESHOLD
     } else {
-        (info.threshold / mss) as f64
+        number(info.threshold / mss)
     };
     BTreeMap::from([
         ("tcpi_state", state(info.state)),
         ("tcpi_ca_state", ca_state(info)),
         ("tcpi_rto", micros(info.rto)),
-        ("tcpi_snd_mss", info.send_mss as f64),
-        ("tcpi_rcv_mss", info.receive_mss as f64),
+        ("tcpi_snd_mss", number(info.send_mss)),
+        ("tcpi_rcv_mss", number(info.receive_mss)),
         ("tcpi_unacked", segments(info.outstanding)),
         ("tcpi_sacked", segments(info.sacked)),
         ("tcpi_lost", segments(info.lost)),
@@ -31,36 +31,41 @@ pub(super) fn fields(info: &TcpInfo) -> BTreeMap<&'static str, f64> {
         ("tcpi_rttvar", micros(info.rtt_variation)),
         ("tcpi_min_rtt", micros(info.min_rtt)),
         ("tcpi_snd_ssthresh", threshold),
-        ("tcpi_snd_cwnd", (info.congestion_window / mss) as f64),
-        ("tcpi_total_retrans", info.retransmits as f64),
-        ("tcpi_notsent_bytes", info.unsent as f64),
-        ("tcpi_snd_wnd", info.send_window as f64),
-        ("tcpi_rcv_wnd", info.receive_window as f64),
-        ("tcpi_dsack_dups", info.duplicate_reports as f64),
+        ("tcpi_snd_cwnd", number(info.congestion_window / mss)),
+        ("tcpi_total_retrans", number(info.retransmits)),
+        ("tcpi_notsent_bytes", number(info.unsent)),
+        ("tcpi_snd_wnd", number(info.send_window)),
+        ("tcpi_rcv_wnd", number(info.receive_window)),
+        ("tcpi_dsack_dups", number(info.duplicate_reports)),
     ])
 }
 
+/// Counts that no memory or time reaches are told as the largest.
+fn number(count: impl TryInto<i128>) -> i128 {
+    count.try_into().unwrap_or(i128::MAX)
+}
+
 /// As Linux numbers them.
-fn state(state: TcpState) -> f64 {
+fn state(state: TcpState) -> i128 {
     match state {
-        TcpState::Established => 1.0,
-        TcpState::SynSent => 2.0,
-        TcpState::SynReceived => 3.0,
-        TcpState::FinWait1 => 4.0,
-        TcpState::FinWait2 => 5.0,
-        TcpState::TimeWait => 6.0,
-        TcpState::Closed => 7.0,
-        TcpState::CloseWait => 8.0,
-        TcpState::LastAck => 9.0,
-        TcpState::Closing => 11.0,
+        TcpState::Established => 1,
+        TcpState::SynSent => 2,
+        TcpState::SynReceived => 3,
+        TcpState::FinWait1 => 4,
+        TcpState::FinWait2 => 5,
+        TcpState::TimeWait => 6,
+        TcpState::Closed => 7,
+        TcpState::CloseWait => 8,
+        TcpState::LastAck => 9,
+        TcpState::Closing => 11,
     }
 }
 
 /// Open, recovery or loss.
-fn ca_state(info: &TcpInfo) -> f64 {
+fn ca_state(info: &TcpInfo) -> i128 {
     match (info.after_timeout, info.in_recovery) {
-        (true, _) => 4.0,
-        (false, true) => 3.0,
-        (false, false) => 0.0,
+        (true, _) => 4,
+        (false, true) => 3,
+        (false, false) => 0,
     }
 }
