@@ -80,7 +80,8 @@ impl Flows {
         if self.counted.len() < COUNTED {
             self.counted.insert(key);
         }
-        if ip.protocol == ip_number::TCP {
+        // Whom it is from, and to, may be what is wrong.
+        if ip.protocol == ip_number::TCP && !packet.is_damaged() {
             self.judge_tcp(packet, key, options, out);
         }
     }

@@ -224,6 +224,14 @@ impl<'a> Ip<'a> {
     }
 
     /// The sum of the pseudo-header for `length` bytes of this packet's protocol.
+    /// Whether the checksum of an IPv4 header verifies.
+    pub(crate) fn has_right_sum(&self) -> bool {
+        Sum16BitWords::new()
+            .add_slice(self.header)
+            .ones_complement()
+            == 0
+    }
+
     pub(crate) fn pseudo_header(&self, length: usize) -> Sum16BitWords {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let sum = Sum16BitWords::new();
