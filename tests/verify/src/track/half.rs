@@ -359,7 +359,12 @@ impl Half {
     }
 
     pub(super) fn edge_sent(&mut self, tcp: &Segment<'_>, edge: Option<Seq>) {
-        let Some(edge) = edge.filter(|_| tcp.flags.ack && !tcp.flags.rst) else {
+        if !tcp.flags.ack || tcp.flags.rst {
+            return;
+        }
+        let Some(edge) = edge else {
+            // What a SYN said without a scale is out of date.
+            (self.edge, self.last_edge, self.window) = (None, None, 0);
             return;
         };
         self.edge = Some(self.edge.map_or(edge, |old| old.max(edge)));

@@ -91,3 +91,27 @@ fn a_capture_that_says_that_it_lost_packets_accuses_nobody() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(silent_errors > 0, "the losses would be taken for errors");
 }
+
+/// The capture `name` without the packets that are counted before `from`.
+fn begun_at(name: &str, from: usize) -> Report {
+    let mut capture = Capture::load(name);
+    capture.frames.drain(..from);
+    check(&capture)
+}
+
+/// At the SYN-ACK, which says a window without its scale, for instance.
+#[test]
+fn a_capture_may_begin_anywhere() {
+    let mut failed = Vec::new();
+    for (name, from) in [
+        ("bulk6", 3),
+        ("ecn_sender", 3),
+        ("lossy_receiver", 1),
+    ] {
+        let report = begun_at(name, from);
+        if !report.is_clean() {
+            failed.push(format!("{name} from {from} on: {report}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
