@@ -182,6 +182,10 @@ impl<'o> Judge<'o> {
         self.flows.end(self.now, &mut self.out);
         let mut report = self.out.report;
         self.losses.tell(&mut report);
+        if self.foreign.is_some() {
+            // They may be what a flow seems to lack.
+            report.withhold(|rule| rule.needs.whole);
+        }
         if report.cut > 0 {
             report.limits.push(format!(
                 "{} packets were cut short: their checksums are not known",

@@ -68,7 +68,10 @@ impl State {
 
     fn judge_truth(&mut self, view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
         let (tcp, peer, other) = (view.tcp, view.peer(), 1 - view.facts.me);
-        let Some(nxt) = peer.nxt else { return };
+        // What came before the capture may be what is reported.
+        let Some(nxt) = peer.nxt.filter(|_| peer.is_placed) else {
+            return;
+        };
         let (left, right) = blocks[0];
         if let Some(&(left, right)) = blocks.iter().find(|block| block.1.after(nxt)) {
             out.add(
