@@ -19,6 +19,7 @@
 mod annotate;
 mod bounded;
 mod check;
+mod draft;
 mod flows;
 mod losses;
 mod options;
