@@ -94,6 +94,7 @@ impl<'a> Ip<'a> {
                     Ipv6HeaderSlice::from_slice(bytes).map_err(|e| broken(e.to_string()))?;
                 Ok(Self::of_v6(&header, bytes, wire_len))
             }
+            _ if bytes.is_empty() && wire_len > 0 => Err(Unreadable::Cut),
             other => Err(Unreadable::Version(other)),
         }
     }
@@ -223,7 +224,6 @@ impl<'a> Ip<'a> {
         self.payload.len() < self.payload_len
     }
 
-    /// The sum of the pseudo-header for `length` bytes of this packet's protocol.
     /// Whether the checksum of an IPv4 header verifies.
     pub(crate) fn has_right_sum(&self) -> bool {
         Sum16BitWords::new()
@@ -232,6 +232,7 @@ impl<'a> Ip<'a> {
             == 0
     }
 
+    /// The sum of the pseudo-header for `length` bytes of this packet's protocol.
     pub(crate) fn pseudo_header(&self, length: usize) -> Sum16BitWords {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let sum = Sum16BitWords::new();
