@@ -347,6 +347,7 @@ fn findings_beyond_the_limit_are_counted() {
         (10_500, pcap_verify::KEPT_FINDINGS)
     );
     assert!(report.to_string().ends_with("and 500 more\n"));
+    assert_eq!(pcap_verify::to_json("file", &report)["omitted"], 500);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pcap_verify::{annotate, check_file, plot, to_sarif};
+use pcap_verify::{annotate, check_file, plot, to_sarif_with};
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/captures/{name}.pcapng"))
@@ -253,10 +253,27 @@ fn sarif_names_every_rule() {
     let path = broken(directory.path());
     let report = check_file(&path).unwrap();
     let found = report.findings.len();
-    let log = to_sarif(&[("a b.pcapng".to_owned(), report)]);
+    let mut limited = report.clone();
+    limited.limits.push("something".to_owned());
+    limited.findings.pop();
+    let files = [("a b.pcapng".to_owned(), report), ("c".to_owned(), limited)];
+    let log = to_sarif_with(&files, &[("d".to_owned(), "no capture".to_owned())]);
     assert_eq!(log["version"], "2.1.0");
     let run = &log["runs"][0];
-    assert_eq!(run["results"].as_array().unwrap().len(), found);
+    assert_eq!(run["results"].as_array().unwrap().len(), 2 * found - 1);
+    let call = &run["invocations"][0];
+    assert_eq!(call["executionSuccessful"], false);
+    let told = call["toolExecutionNotifications"].as_array().unwrap();
+    let told: Vec<&str> = told
+        .iter()
+        .map(|one| one["message"]["text"].as_str().unwrap())
+        .collect();
+    let last = [
+        "cannot say: something",
+        "1 more findings are not listed",
+        "no capture",
+    ];
+    assert!(told.ends_with(&last), "{told:?}");
     assert_eq!(run["artifacts"][0]["location"]["uri"], "a%20b.pcapng");
     assert!(run["tool"]["driver"]["rules"].as_array().unwrap().len() > 100);
 }
