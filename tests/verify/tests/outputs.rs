@@ -244,6 +244,15 @@ fn graphs_of_each_connection() {
     );
     let index = std::fs::read_to_string(place.join("index.html")).unwrap();
     assert!(index.contains("flow-0.svg"));
+    // Pictures of a capture with more connections go, and nothing else.
+    for name in ["flow-1.svg", "flow-63.svg", "flow-x.svg"] {
+        std::fs::write(place.join(name), "old").unwrap();
+    }
+    plot(&capture("lossy_sender"), &place).unwrap();
+    let entries = std::fs::read_dir(&place).unwrap();
+    let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["flow-0.svg", "flow-x.svg", "index.html"]);
     assert!(plot(&capture("closes"), Path::new("/dev/null/x")).is_err());
 }
 
