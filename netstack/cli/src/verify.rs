@@ -24,29 +24,22 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     for file in &args.files {
         match pcap_verify::check_file_with(file, &options) {
             Ok(report) => {
-                if let Some(copy) = &args.annotate {
-                    pcap_verify::annotate(file, &report, copy).map_err(Failure::of)?;
-                }
-                if let Some(directory) = &args.plot {
-                    let plotted = pcap_verify::plot(file, directory).map_err(Failure::of)?;
-                    if plotted.drawn < plotted.connections {
-                        output::complain(&format!(
-                            "only the first {} of {} connections are drawn",
-                            plotted.drawn, plotted.connections
-                        ));
-                    }
-                }
                 if !args.json && !args.sarif {
                     output::print(&format!("{}: {report}", file.display()))?;
                 }
                 reports.push((file.display().to_string(), report));
             }
-            Err(error) => refusals.push(refusal(file, &error)),
+            Err(error) => refusals.push((file.display().to_string(), refusal(file, &error))),
         }
     }
-    print_for_programs(args, &reports)?;
+    print_for_programs(args, &reports, &refusals)?;
     if !refusals.is_empty() {
-        return Err(Failure::new(refusals.join("; ")));
+        let sentences: Vec<String> = refusals.into_iter().map(|(_, why)| why).collect();
+        return Err(Failure::new(sentences.join("; ")));
+    }
+    // What was found has been said by now, whatever becomes of these.
+    if let ([file], [(_, report)]) = (&args.files[..], &reports[..]) {
+        write_beside(args, file, report)?;
     }
     let is_clean = reports.iter().all(|(_, report)| report.is_clean());
     Ok(if is_clean {
@@ -54,6 +47,28 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     } else {
         Outcome::Found
     })
+}
+
+/// Writes the annotated copy and the graphs, each whether or not the other can be.
+fn write_beside(args: &Verify, file: &Path, report: &Report) -> Result<(), Failure> {
+    let copied = args.annotate.as_ref().map_or(Ok(()), |copy| {
+        pcap_verify::annotate(file, report, copy).map_err(Failure::of)
+    });
+    if let Some(directory) = &args.plot {
+        let plotted = pcap_verify::plot(file, directory).map_err(Failure::of);
+        let plotted = match (plotted, &copied) {
+            (Ok(plotted), _) => plotted,
+            (Err(error), Ok(())) => return Err(error),
+            (Err(error), Err(other)) => return Err(Failure::new(format!("{other}; {error}"))),
+        };
+        if plotted.drawn < plotted.connections {
+            output::complain(&format!(
+                "only the first {} of {} connections are drawn",
+                plotted.drawn, plotted.connections
+            ));
+        }
+    }
+    copied
 }
 
 fn options(args: &Verify) -> Options {
@@ -76,14 +91,19 @@ fn options(args: &Verify) -> Options {
 }
 
 /// One JSON object a line and file, or one SARIF log for all.
-fn print_for_programs(args: &Verify, reports: &[(String, Report)]) -> Result<(), Failure> {
+fn print_for_programs(
+    args: &Verify,
+    reports: &[(String, Report)],
+    refusals: &[(String, String)],
+) -> Result<(), Failure> {
     if args.json {
         for (file, report) in reports {
             output::line(&pcap_verify::to_json(file, report).to_string())?;
         }
     }
     if args.sarif {
-        let text = serde_json::to_string_pretty(&pcap_verify::to_sarif(reports));
+        let log = pcap_verify::to_sarif_with(reports, refusals);
+        let text = serde_json::to_string_pretty(&log);
         output::line(&text.map_err(Failure::of)?)?;
     }
     Ok(())

@@ -238,6 +238,37 @@ fn verify_tells_good_from_bad_from_unreadable() {
     .refused(&["name one file"]);
 }
 
+/// A file that is refused stands in the log, and what was found is said whatever becomes of a copy.
+#[test]
+fn verify_says_what_it_found_whatever_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("text"), "this is no capture at all").unwrap();
+    // One record, whose packet is less than a header.
+    let words: [u32; 10] = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, 101, 0, 0, 4, 4];
+    let mut file: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    file.extend([0x45, 0, 0, 4]);
+    fs::write(path("short.pcap"), &file).unwrap();
+    let sarif = netstack(&format!(
+        "verify --sarif {0}/text {0}/short.pcap",
+        dir.path().display()
+    ));
+    assert_eq!(sarif.code, Some(2), "{sarif:?}");
+    let value: serde_json::Value = serde_json::from_str(&sarif.out).unwrap();
+    let told = &value["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert!(told.to_string().contains("not a pcap"), "{told}");
+    let failed = netstack(&format!(
+        "verify --annotate /dev/null --plot /dev/null/x {}/short.pcap",
+        dir.path().display()
+    ));
+    assert_eq!(failed.code, Some(2), "{failed:?}");
+    assert!(failed.out.contains("W-IP4-02"), "{failed:?}");
+    assert!(
+        failed.err.contains("/dev/null:") && failed.err.contains("/dev/null/x:"),
+        "{failed:?}"
+    );
+}
+
 #[test]
 fn a_queue_without_a_rate_is_refused() {
     for (options, named) in [

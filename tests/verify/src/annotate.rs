@@ -1,28 +1,22 @@
 //! A copy of a capture in which each finding is a comment of its packet.
 
-use std::borrow::Cow;
+mod blocks;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
-use std::time::Duration;
 
-use pcap_file::pcapng::PcapNgWriter;
-use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption, InterfaceTsResolution,
-};
-use pcap_file::pcapng::blocks::opt_common::CommonOption;
-
+use crate::draft::draft;
 use crate::report::Report;
-use crate::source::{LONGEST_COPY, Source, Step, VerifyError, chain, reopen};
+use crate::source::{Source, Step, VerifyError, reopen};
 
-/// The last time that a copy can say, in the year 2554: what claims a later one is given this.
-const LATEST: Duration = Duration::from_nanos(u64::MAX);
+use blocks::Copy;
 
-/// Writes the packets of the capture `from` to `to`, as pcapng with nanoseconds, with the findings of `report` as
-/// comments, which Wireshark shows; of a packet of more than 256 KiB the rest is left out, or Wireshark would not open it.
-/// Only what is in [`Report::findings`] can be written. `to` appears, or takes the place of what it was, when all of it is
+/// Writes the capture `from` to `to`, as pcapng, with the findings of `report` as further comments of its packets, which
+/// Wireshark shows. What else a pcapng file says stays as it is: interfaces, their statistics, names, options. Of a
+/// packet of more than 256 KiB the rest is left out, or Wireshark would not open it, and so is a block that cannot be
+/// understood. A packet without a time, where it gets comments, gets the time of one before it with them. Only what is in [`Report::findings`] can be written. `to` appears, or takes the place of what it was, when all of it is
 /// written.
 ///
 /// # Errors
@@ -61,15 +55,14 @@ pub fn annotate(from: &Path, report: &Report, to: &Path) -> Result<(), VerifyErr
     let folder = real
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|error| failed(error.to_string()))?;
-    let writer =
-        PcapNgWriter::new(BufWriter::new(file.as_file())).map_err(|error| failed(chain(&error)))?;
-    copy(Source::open(input)?, &comments, writer, &failed)?;
+    let file =
+        draft(folder.unwrap_or(Path::new("."))).map_err(|error| failed(error.to_string()))?;
+    copy(
+        Source::open(input)?,
+        &comments,
+        BufWriter::new(file.as_file()),
+        &failed,
+    )?;
     file.persist(&real)
         .map_err(|error| failed(error.to_string()))?;
     Ok(())
@@ -78,60 +71,29 @@ pub fn annotate(from: &Path, report: &Report, to: &Path) -> Result<(), VerifyErr
 fn copy(
     mut source: Source<File>,
     comments: &BTreeMap<u64, Vec<String>>,
-    mut writer: PcapNgWriter<BufWriter<&File>>,
+    file: BufWriter<&File>,
     failed: &dyn Fn(String) -> VerifyError,
 ) -> Result<(), VerifyError> {
-    // Interfaces are numbered anew, in the order in which packets name them.
-    let mut interfaces = BTreeMap::new();
+    let mut copy = Copy::begin(&source, file).map_err(failed)?;
     let mut number = 0;
     loop {
-        let captured = match source.step()? {
-            Step::Packet(captured) => captured,
-            Step::Lost { .. } | Step::Other | Step::Unreadable(_) => continue,
-            Step::End | Step::Damaged(_) => break,
-        };
-        number += 1;
-        let next = interfaces.len() as u32;
-        let interface = match interfaces.entry((captured.interface, u32::from(captured.link))) {
-            std::collections::btree_map::Entry::Occupied(known) => *known.get(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                let mut block = InterfaceDescriptionBlock::new(captured.link, 0);
-                block.options.push(InterfaceDescriptionOption::IfTsResol(
-                    InterfaceTsResolution::NANO,
-                ));
-                writer
-                    .write_pcapng_block(block)
-                    .map_err(|error| failed(chain(&error)))?;
-                *new.insert(next)
-            }
-        };
-        let options = comments.get(&number).map_or_else(Vec::new, |comments| {
-            comments
-                .iter()
-                .map(|text| {
-                    EnhancedPacketOption::Common(CommonOption::Comment(Cow::Borrowed(text)))
-                })
-                .collect()
-        });
-        let block = EnhancedPacketBlock {
-            interface_id: interface,
-            timestamp: captured.timestamp.unwrap_or_default().min(LATEST),
-            original_len: u32::try_from(captured.original_len).unwrap_or(u32::MAX),
-            data: match captured.data {
-                Cow::Borrowed(data) => Cow::Borrowed(&data[..data.len().min(LONGEST_COPY)]),
-                Cow::Owned(mut data) => {
-                    data.truncate(LONGEST_COPY);
-                    Cow::Owned(data)
+        let (step, block) = source.step_with_block()?;
+        let written = match (step, block) {
+            (Step::End | Step::Damaged(_), _) => break,
+            // Programs that count it as a packet would number those behind it otherwise.
+            (Step::Unreadable(_), _) => continue,
+            (Step::Packet(captured), block) => {
+                number += 1;
+                let comments = comments.get(&number).map_or(&[][..], |comments| comments);
+                match block {
+                    Some(block) => copy.packet(block, &captured, comments),
+                    None => copy.record(captured, comments),
                 }
-            },
-            options,
+            }
+            (Step::Lost { .. } | Step::Other, Some(block)) => copy.other(block),
+            (Step::Lost { .. } | Step::Other, None) => continue,
         };
-        writer
-            .write_pcapng_block(block)
-            .map_err(|error| failed(chain(&error)))?;
+        written.map_err(failed)?;
     }
-    writer
-        .into_inner()
-        .flush()
-        .map_err(|error| failed(error.to_string()))
+    copy.end().map_err(failed)
 }

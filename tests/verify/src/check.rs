@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use etherparse::EtherType;
+use etherparse::{EtherType, IpNumber, ip_number};
 use pcap_file::DataLink;
 
 use crate::Options;
@@ -78,6 +78,16 @@ pub fn check_reader_with<R: Read>(reader: R, options: &Options) -> Result<Report
     }
 }
 
+/// What is judged above IP; the last is a header that says that nothing follows.
+const FOLLOWED: [IpNumber; 6] = [
+    ip_number::TCP,
+    ip_number::UDP,
+    ip_number::ICMP,
+    ip_number::IPV6_ICMP,
+    ip_number::IGMP,
+    ip_number::IPV6_NO_NEXT_HEADER,
+];
+
 struct Judge<'o> {
     options: &'o Options,
     out: Out,
@@ -89,6 +99,12 @@ struct Judge<'o> {
     untimed: u64,
     /// The first link that is not known, and how many packets are of such.
     foreign: Option<(DataLink, u64)>,
+    /// The first protocol above the link that is not followed, and how many frames are of such.
+    unfollowed: Option<(EtherType, u64)>,
+    /// Frames without a whole header of their link, or of a family of addresses that is not known.
+    headless: u64,
+    /// Packets whose transport is not known.
+    opaque: u64,
 }
 
 impl<'o> Judge<'o> {
@@ -108,6 +124,9 @@ impl<'o> Judge<'o> {
             now: 0,
             untimed: 0,
             foreign: None,
+            unfollowed: None,
+            headless: 0,
+            opaque: 0,
         }
     }
 
@@ -132,6 +151,7 @@ impl<'o> Judge<'o> {
             return;
         }
         let Some(frame) = link::frame(captured.link, data, captured.original_len) else {
+            self.headless += 1;
             return;
         };
         match frame.ether_type {
@@ -147,7 +167,10 @@ impl<'o> Judge<'o> {
             }
             Some(EtherType::IPV4 | EtherType::IPV6) | None => {}
             // Other protocols are not this judge's matter.
-            Some(_) => return,
+            Some(other) => {
+                self.unfollowed.get_or_insert((other, 0)).1 += 1;
+                return;
+            }
         }
         let wire_len = usize::try_from(frame.wire_len).unwrap_or(usize::MAX);
         let ip = match Ip::parse(frame.payload, wire_len) {
@@ -158,6 +181,7 @@ impl<'o> Judge<'o> {
             }
         };
         out.sender = Some(ip.source);
+        self.opaque += u64::from(!FOLLOWED.contains(&ip.protocol));
         let packet = Packet {
             number,
             now: self.now,
@@ -180,27 +204,46 @@ impl<'o> Judge<'o> {
         self.out.sender = None;
         self.packets.end(self.now, &mut self.out);
         self.flows.end(self.now, &mut self.out);
-        let mut report = self.out.report;
+        let mut report = std::mem::take(&mut self.out.report);
         self.losses.tell(&mut report);
-        if report.cut > 0 {
-            report.limits.push(format!(
-                "{} packets were cut short: their checksums are not known",
-                report.cut
-            ));
+        if self.foreign.is_some() {
+            // They may be what a flow seems to lack.
+            report.withhold(|rule| rule.needs.whole);
         }
-        if let Some((_, packets)) = self.foreign {
-            report.limits.push(format!(
-                "{packets} packets are of links that are not known here"
-            ));
-        }
-        if self.untimed > 0 {
-            report
-                .limits
-                .push(format!("{} packets have no time", self.untimed));
-        }
+        self.tell_limits(&mut report);
         report
             .findings
             .sort_by_key(|finding| finding.packets.first().copied());
         report
+    }
+
+    /// Says which packets were not judged, or not whole.
+    fn tell_limits(&self, report: &mut Report) {
+        let cut = report.cut;
+        let mut tell = |packets: u64, what: &str| {
+            if packets > 0 {
+                report.limits.push(format!("{packets} packets {what}"));
+            }
+        };
+        tell(cut, "were cut short: their checksums are not known");
+        if let Some((_, packets)) = self.foreign {
+            tell(packets, "are of links that are not known here");
+        }
+        tell(
+            self.headless,
+            "have no whole link header that is known here",
+        );
+        if let Some((first, packets)) = self.unfollowed {
+            let what = format!(
+                "carry neither IP nor ARP (the first one type {:#06x}): they are not judged",
+                first.0
+            );
+            tell(packets, &what);
+        }
+        tell(
+            self.opaque,
+            "carry other than TCP, UDP, ICMP and IGMP in IP: only their IP headers are judged",
+        );
+        tell(self.untimed, "have no time");
     }
 }

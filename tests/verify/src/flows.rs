@@ -65,7 +65,8 @@ struct Limits {
     late: u64,
     far: u64,
     before_offload: u64,
-    gaps: u64,
+    lacking: u64,
+    lenient: u64,
     evicted: u64,
 }
 
@@ -80,7 +81,8 @@ impl Flows {
         if self.counted.len() < COUNTED {
             self.counted.insert(key);
         }
-        if ip.protocol == ip_number::TCP {
+        // Whom it is from, and to, may be what is wrong.
+        if ip.protocol == ip_number::TCP && !packet.is_damaged() {
             self.judge_tcp(packet, key, options, out);
         }
     }
@@ -198,7 +200,8 @@ impl Flow {
         limits.late += u64::from(!track.from_start);
         limits.far += u64::from(!track.near(0) && !track.near(1));
         limits.before_offload += u64::from(track.super_packets);
-        limits.gaps += u64::from(track.gaps);
+        limits.lacking += u64::from(track.lacks);
+        limits.lenient += u64::from(track.gaps && !track.lacks);
         for half in &mut track.halves {
             half.sent.clear(budget);
         }
@@ -227,8 +230,12 @@ impl Limits {
             "were captured before segmentation or checksums: lengths and checksums on the wire are not known",
         );
         tell(
-            self.gaps,
-            "acknowledge what the capture has not: it lost packets, so order and conduct are not judged",
+            self.lacking,
+            "acknowledge what the capture has not, or what no window in it let through: it lacks packets, so order and conduct are not judged",
+        );
+        tell(
+            self.lenient,
+            "take what should have been dropped: order and conduct are not judged from there on",
         );
         tell(
             self.evicted,

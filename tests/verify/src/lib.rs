@@ -19,6 +19,7 @@
 mod annotate;
 mod bounded;
 mod check;
+mod draft;
 mod flows;
 mod losses;
 mod options;
@@ -35,6 +36,6 @@ pub use annotate::annotate;
 pub use check::{check_file, check_file_with, check_reader, check_reader_with};
 pub use options::{Offload, Options, Vantage};
 pub use plot::{Plotted, plot};
-pub use report::{Finding, KEPT_FINDINGS, Report, to_json, to_sarif};
+pub use report::{Finding, KEPT_FINDINGS, Report, to_json, to_sarif, to_sarif_with};
 pub use rule::{Needs, Rule, Severity, catalogue};
 pub use source::VerifyError;

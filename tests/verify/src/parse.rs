@@ -26,6 +26,17 @@ pub(crate) struct Packet<'a> {
 }
 
 impl Packet<'_> {
+    /// Whether its receiver drops it for what its IP header says: a sum that is wrong, other than one left for hardware
+    /// to fill in, or more bytes than the link carried.
+    pub(crate) fn is_damaged(&self) -> bool {
+        let ip = &self.ip;
+        let has_wrong_sum = ip.is_v4()
+            && self.offload != Offload::Before
+            && u16_at(ip.header, 10) != 0
+            && !ip.has_right_sum();
+        has_wrong_sum || ip.total_len as u64 > self.frame.wire_len
+    }
+
     /// Whether a transport checksum of which `sum` is known is wrong on the wire.
     pub(crate) fn has_wrong(&self, sum: Sum) -> bool {
         match sum {

@@ -5,8 +5,10 @@ mod series;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::draft::draft;
 use crate::parse::ip::Ip;
 use crate::parse::link;
 use crate::parse::tcp::Segment;
@@ -24,7 +26,8 @@ pub struct Plotted {
 }
 
 /// Draws the TCP connections of the capture `from` into `directory`, which is made: one SVG for each, and `index.html`.
-/// The first 64 connections are drawn, each with a bounded number of points.
+/// The first 64 connections are drawn, each with a bounded number of points. Each file appears when all of it is written;
+/// what an earlier drawing left of others is removed.
 ///
 /// # Errors
 /// When `from` cannot be read or is no regular file, or `directory` not be written.
@@ -50,7 +53,8 @@ pub fn plot(from: &Path, directory: &Path) -> Result<Plotted, VerifyError> {
     );
     for (at, flow) in flows.list.iter().enumerate() {
         let name = format!("flow-{at}.svg");
-        draw::draw(flow, &directory.join(&name)).map_err(|error| failed(error.to_string()))?;
+        let picture = draw::draw(flow).map_err(|error| failed(error.to_string()))?;
+        write(directory, &name, &picture).map_err(|error| failed(error.to_string()))?;
         let _ = writeln!(
             index,
             "<h2>{} and {}</h2>\n<img src=\"{name}\" alt=\"\">",
@@ -58,8 +62,33 @@ pub fn plot(from: &Path, directory: &Path) -> Result<Plotted, VerifyError> {
         );
     }
     index.push_str("</html>\n");
-    fs::write(directory.join("index.html"), index).map_err(|error| failed(error.to_string()))?;
+    write(directory, "index.html", &index)
+        .and_then(|()| remove_others(directory, plotted.drawn))
+        .map_err(|error| failed(error.to_string()))?;
     Ok(plotted)
+}
+
+fn write(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+    let mut file = draft(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(directory.join(name))?;
+    Ok(())
+}
+
+/// Removes the pictures that another capture left in `directory`: this one has the first `drawn`.
+fn remove_others(directory: &Path, drawn: usize) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| {
+            let number = name.strip_prefix("flow-")?.strip_suffix(".svg")?;
+            number.parse::<usize>().ok()
+        });
+        if number.is_some_and(|number| number >= drawn) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn gather(mut source: Source<File>) -> Result<Flows, VerifyError> {

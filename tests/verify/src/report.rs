@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::rule::{Rule, Severity, catalogue};
 
 pub use json::to_json;
-pub use sarif::to_sarif;
+pub use sarif::{to_sarif, to_sarif_with};
 
 /// How many findings of one file are kept in full; further ones are only counted.
 pub const KEPT_FINDINGS: usize = 10_000;
@@ -94,6 +94,11 @@ impl Report {
         self.errors + self.warnings + self.notes
     }
 
+    /// Findings that were counted and not kept.
+    pub fn omitted(&self) -> u64 {
+        self.found() - self.findings.len() as u64
+    }
+
     pub(crate) fn add(&mut self, finding: Finding) {
         *self.of_severity(finding.rule.severity) += 1;
         *self.counts.entry(finding.rule.id).or_default() += 1;
@@ -160,9 +165,8 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
-        let hidden = self.found() - self.findings.len() as u64;
-        if hidden > 0 {
-            writeln!(f, "and {hidden} more")?;
+        if self.omitted() > 0 {
+            writeln!(f, "and {} more", self.omitted())?;
         }
         Ok(())
     }

@@ -6,17 +6,17 @@ use std::io::{self, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapReadError, PcapReader, PcapTsResolution, RawPcapPacket};
 use pcap_file::pcapng::blocks::block_common::{INTERFACE_DESCRIPTION_BLOCK, SECTION_HEADER_BLOCK};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 use pcap_file::pcapng::blocks::interface_statistics::{
     InterfaceStatisticsBlock, InterfaceStatisticsOption,
 };
-use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
+use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader, RawBlock};
+use pcap_file::{DataLink, Endianness};
 
 /// The longest block that is read: a packet of 64 KiB with its options has room many times over.
-const BUFFER: usize = 1 << 20;
+pub(crate) const BUFFER: usize = 1 << 20;
 /// The most of a packet that is put into a copy: Wireshark opens no file with more in one.
 pub(crate) const LONGEST_COPY: usize = 256 << 10;
 
@@ -87,6 +87,14 @@ pub(crate) enum Step<'a> {
     Damaged(String),
 }
 
+/// A block of a pcapng file, as it stands there.
+pub(crate) struct Verbatim<'a> {
+    pub(crate) raw: RawBlock<'a>,
+    pub(crate) endianness: Endianness,
+    /// Times of the first interface count from 1970 on, so that all of them can be read.
+    pub(crate) has_epoch: bool,
+}
+
 type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// A capture file being read.
@@ -130,20 +138,27 @@ impl<R: Read> Source<R> {
 
     /// The next packet, or block that is none.
     pub(crate) fn step(&mut self) -> Result<Step<'_>, VerifyError> {
-        match self {
+        self.step_with_block().map(|(step, _)| step)
+    }
+
+    /// The same with the block itself, of a pcapng file.
+    pub(crate) fn step_with_block(
+        &mut self,
+    ) -> Result<(Step<'_>, Option<Verbatim<'_>>), VerifyError> {
+        let step = match self {
             Source::Pcap(reader) => {
                 let header = reader.header();
                 match reader.next_raw_packet() {
-                    None => Ok(Step::End),
-                    Some(Ok(record)) => Ok(Step::Packet(packet_of_record(record, &header))),
-                    Some(Err(PcapReadError::Io(e))) => io_step(e),
-                    Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
+                    None => Step::End,
+                    Some(Ok(record)) => Step::Packet(packet_of_record(record, &header)),
+                    Some(Err(PcapReadError::Io(e))) => io_step(e)?,
+                    Some(Err(e)) => Step::Damaged(chain(&e)),
                 }
             }
             Source::PcapNg { reader, described } => match reader.next_raw_block() {
-                None => Ok(Step::End),
-                Some(Err(PcapNgReadError::Io(e))) => io_step(e),
-                Some(Err(e)) => Ok(Step::Damaged(chain(&e))),
+                None => Step::End,
+                Some(Err(PcapNgReadError::Io(e))) => io_step(e)?,
+                Some(Err(e)) => Step::Damaged(chain(&e)),
                 Some(Ok((raw, state))) => {
                     match raw.type_ {
                         SECTION_HEADER_BLOCK => *described = 0,
@@ -151,18 +166,27 @@ impl<R: Read> Source<R> {
                         _ => {}
                     }
                     if *described > DESCRIPTIONS {
-                        return Ok(Step::Damaged(format!(
+                        let why = format!(
                             "it says more of its interfaces than the {} MiB that are kept",
                             DESCRIPTIONS >> 20
-                        )));
+                        );
+                        return Ok((Step::Damaged(why), None));
                     }
-                    match raw.try_into_block(state) {
-                        Err(e) => Ok(Step::Unreadable(chain(&e))),
+                    let first = state.interfaces().first();
+                    let verbatim = Verbatim {
+                        raw: raw.clone(),
+                        endianness: state.endianness(),
+                        has_epoch: first.is_some_and(|first| first.ts_offset() == 0),
+                    };
+                    let step = match raw.try_into_block(state) {
+                        Err(e) => Step::Unreadable(chain(&e)),
                         Ok(block) => packet_of(block, state.interfaces()),
-                    }
+                    };
+                    return Ok((step, Some(verbatim)));
                 }
             },
-        }
+        };
+        Ok((step, None))
     }
 }
 
@@ -200,28 +224,23 @@ fn packet_of_record<'a>(record: RawPcapPacket<'a>, header: &PcapHeader) -> Captu
     }
 }
 
-fn packet_of<'a>(
-    block: Block<'a>,
-    interfaces: &[InterfaceDescriptionBlock<'_>],
-) -> Result<Step<'a>, VerifyError> {
+fn packet_of<'a>(block: Block<'a>, interfaces: &[InterfaceDescriptionBlock<'_>]) -> Step<'a> {
     let (interface, timestamp, original_len, data) = match block {
         Block::EnhancedPacket(p) => (p.interface_id, Some(p.timestamp), p.original_len, p.data),
         Block::SimplePacket(p) => (0, None, p.original_len, p.data),
         Block::Packet(p) => (u32::from(p.interface_id), None, p.original_len, p.data),
         Block::InterfaceStatistics(statistics) => {
-            return Ok(Step::Lost {
+            return Step::Lost {
                 interface: statistics.interface_id,
                 packets: lost(&statistics),
-            });
+            };
         }
-        _ => return Ok(Step::Other),
+        _ => return Step::Other,
     };
     let Some(description) = interfaces.get(interface as usize) else {
-        return Ok(Step::Damaged(format!(
-            "interface {interface} was never described"
-        )));
+        return Step::Damaged(format!("interface {interface} was never described"));
     };
-    Ok(Step::Packet(Captured {
+    Step::Packet(Captured {
         timestamp,
         interface,
         interfaces: interfaces.len(),
@@ -229,7 +248,7 @@ fn packet_of<'a>(
         original_len: original_len.into(),
         link: description.linktype,
         fault: None,
-    }))
+    })
 }
 
 /// Packets that passed the interface and that who captured had no room for.

@@ -33,10 +33,12 @@ pub(crate) struct Track {
     pub(crate) from_start: bool,
     /// What the connection before it on these ports left behind.
     pub(crate) previous: Option<Previous>,
-    /// Bytes were acknowledged that the capture has not.
+    /// Bytes were acknowledged that the capture has not, or has as what their receiver should have dropped: what it has
+    /// now is not known.
     pub(crate) gaps: bool,
-    /// Not even what its receiver should have dropped: the capture lost packets, or was filtered.
-    lost: bool,
+    /// The capture lost packets, or was filtered: bytes were acknowledged that it has not even so, or that no window in it
+    /// let through.
+    pub(crate) lacks: bool,
     /// The capture is said to have every packet.
     complete: bool,
     vantage: Vantage,
@@ -89,7 +91,7 @@ impl Track {
             from_start: false,
             previous: None,
             gaps: false,
-            lost: false,
+            lacks: false,
             complete: options.complete && ends.iter().any(|end| options.beside.contains(&end.ip())),
             vantage: options.vantage,
             beside: (!options.beside.is_empty())
@@ -177,6 +179,16 @@ impl Track {
             && !theirs.arrived.covers_to(tcp.ack_number)
     }
 
+    /// Whether `tcp`, of `side`, stands behind what was not seen of that side, and the other has acknowledged all the
+    /// same.
+    fn has_sent_unseen(&self, side: usize, tcp: &Segment<'_>) -> bool {
+        let acked = self.halves[1 - side].acked;
+        !self.complete
+            && !tcp.flags.rst
+            && self.halves[side].nxt.is_some_and(|nxt| tcp.seq.after(nxt))
+            && acked.is_some_and(|ack| !tcp.seq.after(ack.number))
+    }
+
     /// Whether the capture has all that reached `side`, and all that it sent.
     pub(crate) fn is_complete(&self, side: usize) -> bool {
         self.complete && self.near(side)
@@ -189,7 +201,7 @@ impl Track {
             && !self.from_start
             && self.halves.iter().all(|half| half.pure_acks == 0);
         Needs {
-            whole: !self.lost && !is_filtered,
+            whole: !self.lacks && !is_filtered,
             ..self.scope(0, true).has
         }
     }
@@ -237,12 +249,17 @@ impl Track {
             .acked
             .is_some_and(|ack| tcp.flags.ack && tcp.ack_number.before(ack.number));
         self.halves[me].disturbed |= went_back || matches!(facts.data, Data::Gap | Data::Late);
+        if self.has_sent_unseen(me, tcp) {
+            (self.gaps, self.lacks) = (true, true);
+            self.halves[me].has_sent(tcp.seq, budget);
+        }
         if tcp.flags.ack {
             self.acknowledge(packet, tcp, me, budget);
         }
         let is_dropped = self.drops(me, tcp);
+        let edge = self.halves[1 - me].edge;
         let mine = &mut self.halves[me];
-        mine.send(packet, tcp, facts, is_dropped, budget);
+        mine.send(packet, tcp, facts, is_dropped, edge, budget);
         if let Some(data) = tcp.options.timestamps
             && !matches!(facts.data, Data::Again(_) | Data::Late)
         {
@@ -263,8 +280,10 @@ impl Track {
         let (mine, theirs) = two(&mut self.halves, me);
         if is_unseen {
             self.gaps |= !self.complete;
-            self.lost |= !self.complete && !theirs.seen.covers_to(tcp.ack_number);
             theirs.arrived.advance(tcp.ack_number);
+        }
+        if theirs.shows_unseen(tcp) {
+            (self.gaps, self.lacks) = (!self.complete, !self.complete);
             theirs.seen.advance(tcp.ack_number);
         }
         let heard = !mine.has_arrived(tcp) && !theirs.drops(tcp, mine.window);

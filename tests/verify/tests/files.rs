@@ -263,7 +263,8 @@ fn a_packet_cut_by_the_snap_length_is_judged_by_its_headers() {
     writer
         .write_pcapng_block(InterfaceDescriptionBlock::new(DataLink::RAW, 60))
         .unwrap();
-    for end in [60, 30] {
+    // Of the last nothing was captured.
+    for end in [60, 30, 0] {
         let packet = EnhancedPacketBlock {
             original_len: whole.len() as u32,
             data: Cow::Borrowed(&whole[..end]),
@@ -274,7 +275,7 @@ fn a_packet_cut_by_the_snap_length_is_judged_by_its_headers() {
     let report = check(&writer.into_inner());
     assert_eq!(
         (report.packets, report.cut, report.found()),
-        (2, 2, 0),
+        (3, 3, 0),
         "{report}"
     );
 }
@@ -346,6 +347,7 @@ fn findings_beyond_the_limit_are_counted() {
         (10_500, pcap_verify::KEPT_FINDINGS)
     );
     assert!(report.to_string().ends_with("and 500 more\n"));
+    assert_eq!(pcap_verify::to_json("file", &report)["omitted"], 500);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pcap_verify::{annotate, check_file, plot, to_sarif};
+use pcap_verify::{annotate, check_file, plot, to_sarif_with};
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/captures/{name}.pcapng"))
@@ -105,12 +105,88 @@ fn is_copied(blocks: &[Vec<u8>]) {
     let report = check_file(&path).unwrap();
     assert_eq!(report.packets, 2);
     annotate(&path, &report, &copy).unwrap();
-    assert_eq!(check_file(&copy).unwrap().packets, 2);
+    let judged = check_file(&copy).unwrap();
+    assert_eq!((judged.packets, judged.findings), (2, report.findings));
 }
 
-/// Seconds since 1970, of which the copy has room for some 600 years.
+/// Whatever is not about findings stays: names, counts of what was lost, comments of others, in either order of bytes.
 #[test]
-fn a_time_that_no_copy_can_say_is_the_last_that_it_can() {
+fn a_copy_says_what_the_capture_says() {
+    for swap in [false, true] {
+        let block = |kind: u32, body: &[u32]| {
+            let mut block = block(kind, body);
+            for word in block.chunks_mut(4).filter(|_| swap) {
+                word.reverse();
+            }
+            block
+        };
+        let bytes = |text: &[u8; 4]| {
+            let word = u32::from_le_bytes(*text);
+            if swap { word.swap_bytes() } else { word }
+        };
+        // Two numbers of 16 bits, of which the second in the file stands in the lower half where bytes are swapped.
+        let pair = |first: u32, second: u32| {
+            if swap {
+                first << 16 | second
+            } else {
+                second << 16 | first
+            }
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let (path, copy) = (directory.path().join("file"), directory.path().join("copy"));
+        let kept = [
+            // A link of raw IP with a name, the name of an address, what was lost, and a block of somebody's.
+            block(1, &[pair(101, 0), 0, pair(2, 4), bytes(b"eth7"), 0]),
+            block(4, &[pair(1, 8), 0x0a00_0001, bytes(b"one\0"), 0]),
+            block(5, &[0, 0, 0, pair(4, 8), 0, 5, 0]),
+            block(0xbad, &[4711, bytes(b"mine")]),
+        ];
+        let comment = [pair(1, 4), bytes(b"hers")];
+        let flags = [pair(2, 4), 1];
+        let packet = [&[0, 7, 9, 4, 4, 0][..], &comment, &flags, &[0]].concat();
+        let section = block(0x0a0d_0d0a, &[0x1a2b_3c4d, pair(1, 0), 0, 64]);
+        // The last has no time.
+        let packets = [block(6, &packet), block(3, &[4, 0])].concat();
+        std::fs::write(&path, [section, kept.concat(), packets].concat()).unwrap();
+        let report = check_file(&path).unwrap();
+        assert_eq!((report.packets, report.errors), (2, 2), "{report}");
+        annotate(&path, &report, &copy).unwrap();
+        let written = std::fs::read(&copy).unwrap();
+        let has = |part: &[u8]| written.windows(part.len()).any(|window| window == part);
+        assert!(kept.iter().all(|block| has(block)));
+        assert!(has(b"hers") && has(b"J-IP-01"));
+        let judged = check_file(&copy).unwrap();
+        assert_eq!(judged.findings, report.findings);
+        assert_eq!(judged.counts, report.counts);
+        // It is given the time of the one before it.
+        let time = block(6, &[0, 7, 9, 4, 4, 0])[8..24].to_vec();
+        assert_eq!(
+            written.windows(16).filter(|window| *window == time).count(),
+            2
+        );
+    }
+}
+
+#[test]
+fn a_capture_that_lost_packets_is_judged_alike_in_its_copy() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("file"), directory.path().join("copy"));
+    let whole = std::fs::read(capture("bulk4")).unwrap();
+    // The interface dropped five packets.
+    let lost = block(5, &[0, 0, 0, 0x0008_0005, 5, 0, 0]);
+    std::fs::write(&path, [whole, lost].concat()).unwrap();
+    let report = check_file(&path).unwrap();
+    assert!(
+        report.limits.concat().contains("lost 5 packets"),
+        "{report}"
+    );
+    annotate(&path, &report, &copy).unwrap();
+    assert_eq!(check_file(&copy).unwrap(), report);
+}
+
+/// Seconds since 1970, for which nanoseconds have no room.
+#[test]
+fn a_time_stays_in_the_units_of_its_capture() {
     // Raw IP; the option says that times are in seconds.
     let interface = block(1, &[101, 0, 0x0001_0009, 0, 0]);
     let packet = block(6, &[0, 4000, 0, 4, 4, 0]);
@@ -168,6 +244,15 @@ fn graphs_of_each_connection() {
     );
     let index = std::fs::read_to_string(place.join("index.html")).unwrap();
     assert!(index.contains("flow-0.svg"));
+    // Pictures of a capture with more connections go, and nothing else.
+    for name in ["flow-1.svg", "flow-63.svg", "flow-x.svg"] {
+        std::fs::write(place.join(name), "old").unwrap();
+    }
+    plot(&capture("lossy_sender"), &place).unwrap();
+    let entries = std::fs::read_dir(&place).unwrap();
+    let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["flow-0.svg", "flow-x.svg", "index.html"]);
     assert!(plot(&capture("closes"), Path::new("/dev/null/x")).is_err());
 }
 
@@ -177,10 +262,27 @@ fn sarif_names_every_rule() {
     let path = broken(directory.path());
     let report = check_file(&path).unwrap();
     let found = report.findings.len();
-    let log = to_sarif(&[("a b.pcapng".to_owned(), report)]);
+    let mut limited = report.clone();
+    limited.limits.push("something".to_owned());
+    limited.findings.pop();
+    let files = [("a b.pcapng".to_owned(), report), ("c".to_owned(), limited)];
+    let log = to_sarif_with(&files, &[("d".to_owned(), "no capture".to_owned())]);
     assert_eq!(log["version"], "2.1.0");
     let run = &log["runs"][0];
-    assert_eq!(run["results"].as_array().unwrap().len(), found);
+    assert_eq!(run["results"].as_array().unwrap().len(), 2 * found - 1);
+    let call = &run["invocations"][0];
+    assert_eq!(call["executionSuccessful"], false);
+    let told = call["toolExecutionNotifications"].as_array().unwrap();
+    let told: Vec<&str> = told
+        .iter()
+        .map(|one| one["message"]["text"].as_str().unwrap())
+        .collect();
+    let last = [
+        "cannot say: something",
+        "1 more findings are not listed",
+        "no capture",
+    ];
+    assert!(told.ends_with(&last), "{told:?}");
     assert_eq!(run["artifacts"][0]["location"]["uri"], "a%20b.pcapng");
     assert!(run["tool"]["driver"]["rules"].as_array().unwrap().len() > 100);
 }

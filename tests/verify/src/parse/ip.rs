@@ -94,6 +94,7 @@ impl<'a> Ip<'a> {
                     Ipv6HeaderSlice::from_slice(bytes).map_err(|e| broken(e.to_string()))?;
                 Ok(Self::of_v6(&header, bytes, wire_len))
             }
+            _ if bytes.is_empty() && wire_len > 0 => Err(Unreadable::Cut),
             other => Err(Unreadable::Version(other)),
         }
     }
@@ -221,6 +222,14 @@ impl<'a> Ip<'a> {
     /// The capture has less of the payload than the wire had.
     pub(crate) fn is_cut(&self) -> bool {
         self.payload.len() < self.payload_len
+    }
+
+    /// Whether the checksum of an IPv4 header verifies.
+    pub(crate) fn has_right_sum(&self) -> bool {
+        Sum16BitWords::new()
+            .add_slice(self.header)
+            .ones_complement()
+            == 0
     }
 
     /// The sum of the pseudo-header for `length` bytes of this packet's protocol.

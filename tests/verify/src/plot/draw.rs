@@ -1,7 +1,6 @@
 //! Four panels for one connection.
 
 use std::error::Error;
-use std::path::Path;
 
 use plotters::prelude::*;
 
@@ -17,12 +16,18 @@ const PARTS: usize = 60;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Points = Vec<(f64, f64)>;
 
-/// Draws the side that sent more.
-pub(super) fn draw(flow: &Flow, path: &Path) -> Result<(), Box<dyn Error>> {
+/// Draws the side that sent more, as SVG.
+pub(super) fn draw(flow: &Flow) -> Result<String, Box<dyn Error>> {
+    let mut picture = String::new();
+    draw_into(&mut picture, flow)?;
+    Ok(picture)
+}
+
+fn draw_into(picture: &mut String, flow: &Flow) -> Result<(), Box<dyn Error>> {
     let reach = |side: &Side| side.sent.points.last().map_or(0.0, |point| point.1);
     let me = usize::from(reach(&flow.sides[1]) > reach(&flow.sides[0]));
     let (sender, receiver) = (&flow.sides[me], &flow.sides[1 - me]);
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    let area = SVGBackend::with_string(picture, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let panels = area.split_evenly((2, 2));
     let [sequence, window, rtt, throughput] = &panels[..] else {

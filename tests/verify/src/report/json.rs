@@ -19,6 +19,7 @@ pub fn to_json(file: &str, report: &Report) -> Value {
         "counts": report.counts,
         "withheld": report.withheld,
         "limits": report.limits,
+        "omitted": report.omitted(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
     })
 }

@@ -9,6 +9,12 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// The reports of several files, each with its name, as one SARIF log.
 pub fn to_sarif(files: &[(String, Report)]) -> Value {
+    to_sarif_with(files, &[])
+}
+
+/// The same with the files that could not be judged, each with the reason. What captures cannot show, and how many
+/// findings are not in the log, is said in its notifications.
+pub fn to_sarif_with(files: &[(String, Report)], refused: &[(String, String)]) -> Value {
     let results: Vec<Value> = files
         .iter()
         .flat_map(|(file, report)| report.findings.iter().map(|found| result(file, found)))
@@ -26,9 +32,40 @@ pub fn to_sarif(files: &[(String, Report)]) -> Value {
                 .iter()
                 .map(|(file, _)| json!({ "location": { "uri": uri(file) } }))
                 .collect::<Vec<_>>(),
+            "invocations": [{
+                "executionSuccessful": refused.is_empty(),
+                "toolExecutionNotifications": notifications(files, refused),
+            }],
             "results": results,
         }],
     })
+}
+
+fn notifications(files: &[(String, Report)], refused: &[(String, String)]) -> Vec<Value> {
+    let notification = |level: &str, file: &str, text: &str| {
+        json!({
+            "level": level,
+            "message": { "text": text },
+            "locations": [{
+                "physicalLocation": { "artifactLocation": { "uri": uri(file) } },
+            }],
+        })
+    };
+    let mut all = Vec::new();
+    for (file, report) in files {
+        let limits = report.limits.iter();
+        all.extend(limits.map(|limit| notification("note", file, &format!("cannot say: {limit}"))));
+        if report.omitted() > 0 {
+            let text = format!("{} more findings are not listed", report.omitted());
+            all.push(notification("warning", file, &text));
+        }
+    }
+    all.extend(
+        refused
+            .iter()
+            .map(|(file, why)| notification("error", file, why)),
+    );
+    all
 }
 
 fn rule(rule: &Rule) -> Value {

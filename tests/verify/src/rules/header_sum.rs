@@ -5,8 +5,6 @@
 
 use std::net::IpAddr;
 
-use etherparse::checksum::Sum16BitWords;
-
 use crate::Offload;
 use crate::bounded::Bounded;
 use crate::out::{Accused, Out, Scope};
@@ -63,9 +61,8 @@ impl Default for State {
 
 impl State {
     pub(super) fn judge(&mut self, packet: &Packet<'_>, out: &mut Out) {
-        let header = packet.ip.header;
-        let is_right = Sum16BitWords::new().add_slice(header).ones_complement() == 0;
-        let checksum = u16_at(header, 10);
+        let is_right = packet.ip.has_right_sum();
+        let checksum = u16_at(packet.ip.header, 10);
         match packet.offload {
             Offload::Auto if is_right || checksum == 0 => self.note(packet, is_right, out),
             _ if is_right => {}

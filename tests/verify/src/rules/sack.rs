@@ -29,6 +29,8 @@ pub(super) struct State {
     last: [Option<(Seq, Seq)>; 2],
     /// Data that came since the other side's last acknowledgement.
     since_ack: [u32; 2],
+    /// The first block of each side's last acknowledgement, where it stood above it.
+    above: [Option<(Seq, Seq)>; 2],
 }
 
 impl State {
@@ -54,6 +56,8 @@ impl State {
         }
         if tcp.flags.ack {
             self.since_ack[1 - me] = 0;
+            let first = blocks.first().copied();
+            self.above[me] = first.filter(|block| !block.0.before(tcp.ack_number));
         }
         if tcp.seq_len() > 0 && !tcp.flags.syn {
             if view.me().arrived.touches(tcp.seq, tcp.end()) {
@@ -68,7 +72,10 @@ impl State {
 
     fn judge_truth(&mut self, view: &View<'_, '_>, blocks: &[(Seq, Seq)], out: &mut Out) {
         let (tcp, peer, other) = (view.tcp, view.peer(), 1 - view.facts.me);
-        let Some(nxt) = peer.nxt else { return };
+        // What came before the capture may be what is reported.
+        let Some(nxt) = peer.nxt.filter(|_| peer.is_placed) else {
+            return;
+        };
         let (left, right) = blocks[0];
         if let Some(&(left, right)) = blocks.iter().find(|block| block.1.after(nxt)) {
             out.add(
@@ -92,7 +99,9 @@ impl State {
                 format_args!("block {left} to {right} holds what has not been seen to arrive"),
             );
         }
-        let is_duplicate = left.before(tcp.ack_number)
+        // Linux says once more what it said before when a FIN takes the acknowledgement past it.
+        let is_left_over = self.above[view.facts.me] == Some((left, right));
+        let is_duplicate = left.before(tcp.ack_number) && !is_left_over
             || blocks
                 .get(1)
                 .is_some_and(|&(l, r)| !left.before(l) && !right.after(r));

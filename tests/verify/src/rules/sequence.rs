@@ -115,9 +115,10 @@ impl State {
 
     fn judge_ack(&mut self, view: &View<'_, '_>, out: &mut Out) {
         let (tcp, me) = (view.tcp, view.facts.me);
-        // What this side sends now settles what was said of the other's acknowledgement.
+        // What this side sends now settles what was said of the other's acknowledgement: it sends on from there, or has
+        // not got there. Without data it may stand further back than it had got.
         if let Some((number, packet)) = self.unsent[1 - me]
-            && tcp.seq_len() > 0
+            && (tcp.seq_len() > 0 || !tcp.seq.before(number))
         {
             self.unsent[1 - me] = None;
             if tcp.seq.before(number) {
@@ -139,6 +140,7 @@ impl State {
         } else if let Some(nxt) = view.peer().nxt
             && tcp.ack_number.after(nxt)
             && !tcp.flags.syn
+            && view.peer().is_placed
             && (view.flow.from_start || view.peer().una.is_some())
         {
             self.unsent[me].get_or_insert((tcp.ack_number, view.number()));

@@ -29,6 +29,9 @@ struct Side {
     newest: Option<u32>,
     oldest: Option<u32>,
     rate_reported: bool,
+    /// What it echoed and was not seen to receive, and the packet. The other side's next timestamp tells whether the
+    /// capture lost what had it.
+    unheard: Option<(u32, u64)>,
 }
 
 impl State {
@@ -58,7 +61,8 @@ impl State {
         if view.facts.is_stray_syn || tcp.flags.rst {
             return;
         }
-        self.judge_echo(view, stamps.echo, out);
+        self.settle_echo(view, stamps.value, out);
+        self.judge_echo(view, stamps.echo);
         let side = &mut self.sides[me];
         if matches!(view.facts.data, Data::New)
             && let Some(before) = view.me().tsval
@@ -96,8 +100,27 @@ impl State {
         }
     }
 
-    fn judge_echo(&self, view: &View<'_, '_>, echo: u32, out: &mut Out) {
-        let heard = &self.sides[1 - view.facts.me];
+    /// Nobody echoes what the other has not said yet, or longer ago than the capture goes back.
+    fn settle_echo(&mut self, view: &View<'_, '_>, value: u32, out: &mut Out) {
+        let [own, other] = self.sides(view.facts.me);
+        let Some((echo, packet)) = other.unheard.take() else {
+            return;
+        };
+        let (Some(oldest), Some(newest)) = (own.oldest, own.newest) else {
+            return;
+        };
+        if Seq(echo).after(Seq(value)) || Seq(echo).before(Seq(oldest)) {
+            out.add(
+                &UNHEARD,
+                view.peer_scope(),
+                &[packet],
+                format_args!("echoes {echo}, received were {oldest} to {newest}"),
+            );
+        }
+    }
+
+    fn judge_echo(&mut self, view: &View<'_, '_>, echo: u32) {
+        let [own, heard] = self.sides(view.facts.me);
         let (Some(oldest), Some(newest)) = (heard.oldest, heard.newest) else {
             return;
         };
@@ -108,12 +131,13 @@ impl State {
             .nxt
             .is_some_and(|nxt| view.tcp.ack_number.after(nxt));
         if view.tcp.flags.ack && view.flow.from_start && !is_heard && !is_ahead {
-            out.add(
-                &UNHEARD,
-                view.scope(),
-                &[view.number()],
-                format_args!("echoes {echo}, received were {oldest} to {newest}"),
-            );
+            own.unheard.get_or_insert((echo, view.number()));
         }
+    }
+
+    /// The state of side `me` and that of the other.
+    fn sides(&mut self, me: usize) -> [&mut Side; 2] {
+        let [a, b] = &mut self.sides;
+        if me == 0 { [a, b] } else { [b, a] }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct Half {
     pub(crate) sent: SentList,
     /// What the capture has seen of its data, and the other side had to take.
     pub(crate) arrived: Ranges,
-    /// What the capture has seen of its data, whatever became of it.
+    /// What the capture has seen of its data, whatever became of it, as far as the window let it through.
     pub(crate) seen: Ranges,
     /// What the other side said it has, above `una`, in segments that this side had to take.
     pub(crate) sacked: Ranges,
@@ -100,6 +100,9 @@ pub(crate) struct Half {
     pub(crate) largest: u32,
     /// Segments that acknowledge, and nothing else.
     pub(crate) pure_acks: u64,
+    /// It has shown how far it has got: by a SYN, or a segment without data. Until then all of it may be a repetition of
+    /// what came before the capture.
+    pub(crate) is_placed: bool,
     /// Its last packets.
     pub(crate) recent: Recent,
 }
@@ -163,6 +166,13 @@ impl Half {
         is_behind || is_old || is_beyond
     }
 
+    /// Whether the other's `tcp` acknowledges what was not seen of this side, or no window let through.
+    pub(super) fn shows_unseen(&self, tcp: &Segment<'_>) -> bool {
+        tcp.flags.ack
+            && self.nxt.is_some_and(|nxt| !tcp.ack_number.after(nxt))
+            && !self.seen.covers_to(tcp.ack_number)
+    }
+
     /// Notes what this side had to take of the other's `tcp`.
     pub(super) fn hears(&mut self, tcp: &Segment<'_>) {
         let number = tcp.ack_number;
@@ -203,8 +213,9 @@ impl Half {
         if self.una == Some(number) && self.flight() > 0 && tcp.is_pure_ack() {
             self.dups += 1;
         }
-        // What began before the capture may have got further than its first segment shows.
-        if self.syn.is_none() && self.una.is_none() {
+        // What began before the capture may have got further than its first segments show.
+        let is_beyond = !self.is_placed && self.nxt.is_some_and(|nxt| number.after(nxt));
+        if self.syn.is_none() && (self.una.is_none() || is_beyond) {
             self.nxt = self.nxt.map(|nxt| nxt.max(number));
             self.arrived.advance(number);
             self.seen.advance(number);
@@ -241,13 +252,14 @@ impl Half {
         Some(time)
     }
 
-    /// Notes what this side sends; `is_dropped` if the other must drop it.
+    /// Notes what this side sends; `is_dropped` if the other must drop it, whose window reaches to `edge`.
     pub(super) fn send(
         &mut self,
         packet: &Packet<'_>,
         tcp: &Segment<'_>,
         facts: &Facts,
         is_dropped: bool,
+        edge: Option<Seq>,
         budget: &mut Budget,
     ) {
         let mark = Mark {
@@ -282,8 +294,12 @@ impl Half {
         }
         let from = tcp.seq.plus(u32::from(tcp.flags.syn));
         match facts.data {
-            Data::KeepAlive | Data::Probe => return,
+            Data::KeepAlive | Data::Probe => {
+                self.is_placed = true;
+                return;
+            }
             Data::None => {
+                self.is_placed = true;
                 // It may be a keep-alive, below what was acknowledged before.
                 let una = self.una.unwrap_or(from);
                 let nxt = *self.nxt.get_or_insert(from.max(una));
@@ -309,9 +325,14 @@ impl Half {
                 ..mark
             });
         }
-        self.seen.add(from, end);
         if !is_dropped {
             self.arrived.add(from, end);
+        }
+        // A FIN may stand beyond.
+        let is_within = |edge: &Seq| !from.plus(tcp.len).after(*edge);
+        let seen_to = edge.filter(|edge| !is_within(edge)).unwrap_or(end);
+        if seen_to.after(from) {
+            self.seen.add(from, seen_to);
         }
         self.nxt = Some(self.nxt.map_or(end, |nxt| nxt.max(end)));
         if self.una.is_some_and(|una| !end.after(una)) {
@@ -356,10 +377,26 @@ impl Half {
         });
         self.nxt = Some(tcp.seq.plus(1));
         self.una = Some(tcp.seq);
+        self.is_placed = true;
+    }
+
+    /// Notes that this side has sent up to `number`, and the other has it, though the capture has not.
+    pub(super) fn has_sent(&mut self, number: Seq, budget: &mut Budget) {
+        self.nxt = Some(number);
+        self.una = Some(number);
+        self.arrived.advance(number);
+        self.seen.advance(number);
+        self.sacked.advance(number);
+        self.sent.acknowledge(number, budget);
     }
 
     pub(super) fn edge_sent(&mut self, tcp: &Segment<'_>, edge: Option<Seq>) {
-        let Some(edge) = edge.filter(|_| tcp.flags.ack && !tcp.flags.rst) else {
+        if !tcp.flags.ack || tcp.flags.rst {
+            return;
+        }
+        let Some(edge) = edge else {
+            // What a SYN said without a scale is out of date.
+            (self.edge, self.last_edge, self.window) = (None, None, 0);
             return;
         };
         self.edge = Some(self.edge.map_or(edge, |old| old.max(edge)));

@@ -211,3 +211,25 @@ fn what_is_asked_of_igmp_depends_on_its_version_and_type() {
         assert!(is_fine(igmp(kind, 1)), "{kind:#x}");
     }
 }
+
+#[test]
+fn what_is_not_followed_is_said() {
+    let limits = |link, frame: &[u8]| judge(link, Offload::Auto, frame).limits.concat();
+    // PPPoE.
+    let session = framed(
+        &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x64],
+        &tcp4(b""),
+        0,
+    );
+    let said = limits(DataLink::ETHERNET, &session);
+    assert!(
+        said.contains("neither IP nor ARP (the first one type 0x8864)"),
+        "{said}"
+    );
+    let tunnel = ip4_of(47, &[0, 0, 8, 0]);
+    let said = limits(DataLink::RAW, &tunnel);
+    assert!(said.contains("other than TCP"), "{said}");
+    let said = limits(DataLink::ETHERNET, &[0; 13]);
+    assert!(said.contains("no whole link header"), "{said}");
+    assert_eq!(limits(DataLink::RAW, &udp4(b"")), "");
+}

@@ -172,11 +172,6 @@ pub(crate) static CASES: &[Case] = &[
     case("W-TCPSEQ-02", "bulk4", &[], |c| {
         strip(c.find(0, syn_ack), 2)
     }),
-    case("W-TCPSEQ-03", "slow_start", &["W-TCPSEQ-04"], |c| {
-        for frame in c.frames.iter_mut().filter(|frame| pure_ack(frame)) {
-            edit(frame, |frame, at| frame.put16(at + 14, 1));
-        }
-    }),
     case(
         "W-TCPSEQ-06",
         "bulk4",

@@ -160,6 +160,25 @@ pub(crate) static TALKS: &[Talk] = &[
         also: &["W-TCPSEQ-07"],
     },
     Talk {
+        rule: "W-TCPSEQ-03",
+        good: || {
+            let mut all = after_handshake([
+                client(10.0, ACK, 1, 1, 500),
+                server(10.5, ACK, 1, 501, 0).window(1_000),
+                client(20.0, ACK, 501, 1, 500),
+                client(20.1, ACK, 1_001, 1, 500),
+                server(21.0, ACK, 1, 1_501, 0),
+                client(400.0, ACK, 1_501, 1, 500),
+                server(400.5, ACK, 1, 2_001, 0),
+            ]);
+            all[1].window = 1_000;
+            all
+        },
+        // It was sent before, which the server has not taken.
+        change: |talk| talk.push(client(20.2, ACK, 1_501, 1, 500)),
+        also: &[],
+    },
+    Talk {
         rule: "W-TCPSEQ-05",
         good: || {
             let mut all = after_handshake(flight(10.0, 1, 4));

@@ -8,7 +8,7 @@ use pcap_file::DataLink;
 use pcap_verify::{Offload, Options, Report, check_reader_with};
 
 use crate::capture::{ACK, Capture, FIN, Frame, PSH, RST};
-use crate::talk::{Segment, capture, client, server};
+use crate::talk::{SERVER, Segment, capture, client, server};
 use crate::talks::{after_handshake, flight};
 
 fn judge(capture: &Capture, offload: Offload) -> Report {
@@ -210,6 +210,30 @@ fn two_segments_that_were_joined_are_longer_than_one_may_be() {
     }
     let report = report(&talk);
     assert!(!report.counts.contains_key("W-TCPSEQ-01"), "{report}");
+}
+
+/// What is found, beside both hosts, of a segment whose IP header `damage` spoils, and that is sent again.
+fn damaged(damage: impl Fn(&mut Frame)) -> Vec<&'static str> {
+    let mut talk = after_handshake(flight(10.0, 1, 1));
+    talk.push(client(20.0, ACK | PSH, 501, 1, 500));
+    talk.push(client(1_020.0, ACK | PSH, 501, 1, 500));
+    talk.push(server(1_020.5, ACK, 1, 1_001, 0));
+    let mut capture = capture(&talk);
+    damage(&mut capture.frames[5]);
+    let mut options = Options::default();
+    options.beside = vec![[10, 7, 0, 1].into(), SERVER.into()];
+    let report = check_reader_with(Cursor::new(capture.write()), &options).unwrap();
+    report.counts.into_keys().collect()
+}
+
+#[test]
+fn nobody_has_to_answer_what_has_a_damaged_header() {
+    assert_eq!(damaged(|frame| frame.bytes[11] ^= 4), ["W-IP4-01"]);
+    let longer = |frame: &mut Frame| {
+        frame.put16(2, 1_540);
+        frame.mend_header();
+    };
+    assert_eq!(damaged(longer), ["W-IP4-02"]);
 }
 
 /// Who has `10.9.0.9`?
