@@ -118,19 +118,6 @@ impl Connection {
         Step::Done
     }
 
-    /// Sixth: the urgent pointer of a segment that began at `seq`, whether or not the window takes any data.
-    // req: MUST-66, MUST-32, MUST-62
-    fn check_urgent(&mut self, seq: Seq, segment: &Segment) {
-        let says = segment.flags.has(Flags::URG) && self.state.may_receive();
-        let overtaken = self.leaves_out();
-        if says && self.rcv.hear_urgent(seq + usize::from(segment.urgent)) {
-            if overtaken {
-                self.rcv.leave_out();
-            }
-            self.note(News::URGENT);
-        }
-    }
-
     /// PAWS (RFC 7323, 5.3, R1).
     // req: RFC7323-35, RFC7323-23, RFC7323-24, RFC7323-25, RFC7323-32, RFC7323-36
     fn check_timestamps(&mut self, ctx: &mut Context<'_>, segment: &Segment) -> Step {

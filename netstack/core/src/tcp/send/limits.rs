@@ -1,5 +1,6 @@
 //! What held sending back, and for how long: the path, the peer's window, or the send buffer.
 
+use super::Sender;
 use crate::Instant;
 use core::time::Duration;
 
@@ -63,5 +64,27 @@ impl Limits {
             by_window: millis(self.window),
             by_buffer: millis(self.buffer),
         }
+    }
+}
+
+impl Sender {
+    /// Notes what holds sending back now; `starved` when the application waits for room.
+    pub(crate) fn note_limit(&mut self, now: Instant, starved: bool) {
+        let unsent = self.unsent();
+        let limit = if unsent == 0 && !self.outstanding() {
+            Limit::Idle
+        } else if unsent > 0 && self.wnd().saturating_sub(self.nxt.since(self.una)) < self.mss {
+            Limit::Window
+        } else if unsent == 0 && starved {
+            Limit::Buffer
+        } else {
+            Limit::Path
+        };
+        self.limits.set(now, limit);
+    }
+
+    /// How long what held sending back.
+    pub(crate) fn held(&self) -> Held {
+        self.limits.held()
     }
 }

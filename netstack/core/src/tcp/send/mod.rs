@@ -33,7 +33,7 @@ use crate::socket::Congestion;
 use delivery::Deliveries;
 use ecn::EcnResponse;
 use frto::Frto;
-use limits::{Held, Limit, Limits};
+use limits::Limits;
 use newreno::NewReno;
 use pacer::{Pacer, quantum};
 use path::Search;
@@ -576,26 +576,6 @@ impl Sender {
         self.queue
             .room()
             .min((self.not_sent_most as usize).saturating_sub(unsent))
-    }
-
-    /// Notes what holds sending back now; `starved` when the application waits for room.
-    pub(crate) fn note_limit(&mut self, now: Instant, starved: bool) {
-        let unsent = self.unsent();
-        let limit = if unsent == 0 && !self.outstanding() {
-            Limit::Idle
-        } else if unsent > 0 && self.wnd().saturating_sub(self.nxt.since(self.una)) < self.mss {
-            Limit::Window
-        } else if unsent == 0 && starved {
-            Limit::Buffer
-        } else {
-            Limit::Path
-        };
-        self.limits.set(now, limit);
-    }
-
-    /// How long what held sending back.
-    pub(crate) fn held(&self) -> Held {
-        self.limits.held()
     }
 
     /// What arrived in the latest whole round trip, in bytes a second.
