@@ -252,6 +252,17 @@ impl Half {
         Some(time)
     }
 
+    /// Notes what this side acknowledges.
+    fn send_ack(&mut self, packet: &Packet<'_>, tcp: &Segment<'_>) {
+        let echo = tcp.options.timestamps.map(|stamps| stamps.echo);
+        self.echo = echo.or(self.echo);
+        self.acked = Some(Ack {
+            number: tcp.ack_number,
+            window: tcp.window,
+            packet: packet.number,
+        });
+    }
+
     /// Notes what this side sends; `is_dropped` if the other must drop it, whose window reaches to `edge`.
     pub(super) fn send(
         &mut self,
@@ -281,16 +292,7 @@ impl Half {
             }
         }
         if tcp.flags.ack {
-            self.echo = tcp
-                .options
-                .timestamps
-                .map(|stamps| stamps.echo)
-                .or(self.echo);
-            self.acked = Some(Ack {
-                number: tcp.ack_number,
-                window: tcp.window,
-                packet: packet.number,
-            });
+            self.send_ack(packet, tcp);
         }
         let from = tcp.seq.plus(u32::from(tcp.flags.syn));
         match facts.data {
