@@ -194,7 +194,8 @@ impl Connection {
         let starts_inside = segment.seq.at_or_after(nxt) && segment.seq.before(edge);
         let acceptable = match (len, edge == nxt) {
             (0, true) => segment.seq == nxt,
-            (0, false) => starts_inside,
+            // Who has filled the window acknowledges from its edge.
+            (0, false) => starts_inside || segment.seq == edge,
             // With a shut window the data is cut away, but the acknowledgement counts.
             (_, true) => segment.seq == nxt,
             (_, false) => {

@@ -68,7 +68,8 @@ fn a_segment_counts_when_a_byte_of_it_lies_in_the_window() {
     for (offset, answered) in [
         (0, 0),
         (WINDOW - 1, 0),
-        (WINDOW, 1),
+        (WINDOW, 0),
+        (WINDOW + 1, 1),
         (0u32.wrapping_sub(1), 1),
     ] {
         let mut remote = with_buffer(WINDOW as usize, &Offer::default());

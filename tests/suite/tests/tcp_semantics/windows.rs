@@ -235,3 +235,30 @@ fn ip_options_that_tcp_does_not_know_make_no_difference() {
     assert_eq!(remote.read().as_deref(), Some(&b"data"[..]));
     assert_eq!(remote.info().send_mss, MSS);
 }
+
+#[test]
+fn who_has_filled_the_window_is_heard_at_its_edge() {
+    let offer = Offer {
+        sack: true,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(lab(10 * MSS), &offer);
+    let window = remote.info().receive_window as u32;
+    // All of the window is full but for its first segment, which got lost.
+    for at in (MSS as u32..window).step_by(MSS) {
+        let data = Tcp {
+            seq: remote.nxt.wrapping_add(at),
+            ..remote.segment(ACK, &vec![1; MSS.min((window - at) as usize)])
+        };
+        remote.inject(&data);
+    }
+    remote.sent();
+    remote.write(&[1; 5 * MSS]);
+    remote.rcv = remote.sent().last().expect("data").end();
+    let at_the_edge = Tcp {
+        seq: remote.nxt.wrapping_add(window),
+        ..remote.segment(ACK, b"")
+    };
+    remote.inject(&at_the_edge);
+    assert_eq!(remote.info().outstanding, 0);
+}
