@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use bench::goodput::{CONTENDERS, Cell, Quantity, plot, table};
 use clap::Parser;
+use suite::goodput::Contender;
 
 #[derive(Parser)]
 #[command(name = "goodput", about = "Goodput over simulated bad paths")]
@@ -30,6 +31,9 @@ struct Options {
     /// Data packets lost, of a thousand
     #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 10, 50])]
     losses: Vec<u32>,
+    /// Only these, such as "ours cubic"
+    #[arg(long, value_delimiter = ',', value_parser = contender, default_values_t = CONTENDERS)]
+    only: Vec<Contender>,
     /// Jain's index of two connections on one path, in place of the goodput of one
     #[arg(long)]
     fairness: bool,
@@ -42,6 +46,18 @@ struct Options {
     /// Draw a picture into this file
     #[arg(long)]
     plot: Option<PathBuf>,
+}
+
+fn contender(name: &str) -> Result<Contender, String> {
+    let named = CONTENDERS
+        .into_iter()
+        .find(|known| known.to_string() == name);
+    named.ok_or_else(|| {
+        format!(
+            "one of {}",
+            CONTENDERS.map(|known| format!("`{known}`")).join(", ")
+        )
+    })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -68,10 +84,10 @@ fn measured(options: &Options) -> Result<Vec<Cell>, Box<dyn Error>> {
     for rate in &options.rates {
         for rtt in &options.rtts {
             for loss in &options.losses {
-                for contender in CONTENDERS {
+                for contender in &options.only {
                     let path = (*rate, *rtt, *loss);
                     let (seconds, seeds) = (options.seconds, options.seeds);
-                    let cell = Cell::measure(quantity, contender, path, seconds, seeds);
+                    let cell = Cell::measure(quantity, *contender, path, seconds, seeds);
                     if options.json {
                         writeln!(io::stdout(), "{}", cell.to_json())?;
                     }
