@@ -7,14 +7,17 @@
 //! until a device, a timer or a handle needs it: an idle stack uses no CPU. With busy polling it watches
 //! for a while first.
 
+mod pace;
 mod port;
 
 use std::hint;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use netstack_core::Instant;
 
+use self::pace::Pace;
 pub(crate) use self::port::{LONGEST_WAIT, Port};
 use crate::clock::Clock;
 use crate::driven::{Afterwards, Driven};
@@ -28,9 +31,6 @@ const STRAY_RETRY: Duration = Duration::from_millis(1);
 
 /// How old what is said of the interfaces may get while there is work. A loop that has none says it as it is.
 const TELL_EVERY: Duration = Duration::from_millis(10);
-
-/// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
-const LONE: u32 = 8;
 
 /// How long the loop goes on for peers that have everything and may close their side as well: whoever ends right behind
 /// its last word would leave them repeating theirs to nobody.
@@ -46,6 +46,7 @@ pub(crate) struct EventLoop<D: Driven> {
     after: Afterwards,
     /// How long to watch the devices before sleeping.
     busy_poll: Duration,
+    pace: Pace,
     /// When to say again how the interfaces do.
     told_until: Instant,
     /// As the last turn, sleep or look at the devices had it.
@@ -78,6 +79,7 @@ impl<D: Driven> EventLoop<D> {
             mail,
             after: Afterwards::default(),
             busy_poll,
+            pace: Pace::default(),
             told_until: now,
             now,
         }
@@ -89,12 +91,10 @@ impl<D: Driven> EventLoop<D> {
         let last_words = LastWords(Arc::clone(&self.shared));
         // Whether the devices were read already.
         let mut fed = false;
-        // Packets in a row that came alone and were answered at once.
-        let mut lone = 0u32;
         // Whether packets came and left nothing to be sent: then the next look at the devices is the sleep's.
         let mut settled = false;
         let finished = loop {
-            let received = fed || !settled && self.receive(worth_asking(lone));
+            let received = fed || !settled && self.receive(self.pace.worth_asking());
             let alone = self.ports.iter().all(Port::has_one_at_most);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
@@ -106,11 +106,7 @@ impl<D: Driven> EventLoop<D> {
             let sent = self.transmit();
             settled = received && !sent;
             if received {
-                lone = if alone && sent {
-                    lone.wrapping_add(1)
-                } else {
-                    0
-                };
+                self.pace.received(alone, sent);
             }
             fed = match turn {
                 Turn::Ended(finished) => break finished,
@@ -216,7 +212,7 @@ impl<D: Driven> EventLoop<D> {
 
     /// Waits for something to do: watching first, then asleep. True: packets came.
     fn rest(&mut self, wake_at: Option<Instant>) -> bool {
-        if self.watch(wake_at) {
+        if self.watch(wake_at) || self.offer() {
             return true;
         }
         if self.shared.alarm.fall_asleep() {
@@ -246,6 +242,19 @@ impl<D: Driven> EventLoop<D> {
         }
     }
 
+    /// Lets others have the core, where that brought packets before. True: packets came.
+    fn offer(&mut self) -> bool {
+        if !self.pace.worth_offering() {
+            return false;
+        }
+        let before = self.clock.now();
+        thread::yield_now();
+        self.now = self.clock.now();
+        let came = self.receive(1);
+        self.pace.offered(came, self.now - before);
+        came
+    }
+
     /// Sleeps until a device or the alarm has something, or until `wake_at`.
     fn sleep(&self, wake_at: Option<Instant>) {
         let timeout = wake_at.map(|at| at - self.clock.now());
@@ -272,17 +281,6 @@ impl<D: Driven> EventLoop<D> {
             interfaces,
             devices: self.ports.into_iter().map(Port::into_device).collect(),
         }
-    }
-}
-
-/// How many packets to ask a device for, after `lone` in a row that came alone and were answered at once. The next one
-/// follows from the answer, and looking for another would keep it waiting; every now and then that is done all the same,
-/// for more may come by now.
-fn worth_asking(lone: u32) -> usize {
-    if lone < LONE || lone.is_multiple_of(LONE) {
-        usize::MAX
-    } else {
-        1
     }
 }
 

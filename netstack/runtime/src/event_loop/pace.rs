@@ -1,0 +1,66 @@
+//! What the loop learns from how packets come, so that it asks the kernel for no more than it has to.
+
+use std::time::Duration;
+
+/// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
+const LONE: u32 = 8;
+
+/// A core that comes back later was taken by somebody who had no packet for this loop.
+const LONGEST_OFFER: Duration = Duration::from_micros(100);
+
+/// Sleeps after which the core is offered again, however often that was in vain.
+const MOST_SKIPPED: u32 = 1023;
+
+/// Two habits of peers: to wait for each answer before they ask again, and to share this core.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Packets in a row that came alone and were answered at once.
+    lone: u32,
+    /// Sleeps until the core is offered again.
+    skip: u32,
+    /// How many there are after the next offer in vain.
+    penalty: u32,
+}
+
+impl Pace {
+    /// How many packets to ask a device for. The one after packets that came alone and were answered at once follows
+    /// from the answer, and looking for another would keep it waiting; every now and then that is done all the same,
+    /// for more may come by now.
+    pub(super) fn worth_asking(&self) -> usize {
+        if self.lone < LONE || self.lone.is_multiple_of(LONE) {
+            usize::MAX
+        } else {
+            1
+        }
+    }
+
+    /// Packets came: whether `alone`, and whether something was sent then.
+    pub(super) fn received(&mut self, alone: bool, sent: bool) {
+        self.lone = if alone && sent {
+            self.lone.wrapping_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// Whether to offer the core to others before this sleep. Where the peer runs on the same core, its next packet is
+    /// often there when the core comes back, for less than what falling asleep and waking up take.
+    pub(super) fn worth_offering(&mut self) -> bool {
+        let worth = self.skip == 0;
+        self.skip = self.skip.saturating_sub(1);
+        worth
+    }
+
+    /// The core was offered, and came back after `took`: whether a packet was there then.
+    pub(super) fn offered(&mut self, came: bool, took: Duration) {
+        if came && took < LONGEST_OFFER {
+            self.penalty = 0;
+        } else {
+            self.penalty = (2 * self.penalty + 1).min(MOST_SKIPPED);
+        }
+        self.skip = self.penalty;
+    }
+}
+
+#[cfg(test)]
+mod tests;

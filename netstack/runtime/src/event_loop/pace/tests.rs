@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use super::{MOST_SKIPPED, Pace};
+
+const SOON: Duration = Duration::from_micros(10);
+const LATE: Duration = Duration::from_millis(4);
+
+#[test]
+fn one_is_asked_for_where_each_came_alone_and_was_answered() {
+    let mut pace = Pace::default();
+    for _ in 0..8 {
+        assert_eq!(pace.worth_asking(), usize::MAX);
+        pace.received(true, true);
+    }
+    // The ninth looks for more once more, as every eighth does.
+    assert_eq!(pace.worth_asking(), usize::MAX);
+    for _ in 0..7 {
+        pace.received(true, true);
+        assert_eq!(pace.worth_asking(), 1);
+    }
+    pace.received(true, true);
+    assert_eq!(pace.worth_asking(), usize::MAX);
+    pace.received(true, true);
+    assert_eq!(pace.worth_asking(), 1);
+    pace.received(false, true);
+    assert_eq!(pace.worth_asking(), usize::MAX, "two came together");
+}
+
+#[test]
+fn what_is_not_answered_is_no_request() {
+    let mut pace = Pace::default();
+    for _ in 0..20 {
+        pace.received(true, false);
+        assert_eq!(pace.worth_asking(), usize::MAX);
+    }
+}
+
+/// How many sleeps go by before the core is offered again.
+fn sleeps(pace: &mut Pace) -> u32 {
+    let mut sleeps = 0;
+    while !pace.worth_offering() {
+        sleeps += 1;
+    }
+    sleeps
+}
+
+#[test]
+fn a_core_that_nobody_needs_is_offered_ever_more_seldom() {
+    let mut pace = Pace::default();
+    let mut last = 0;
+    assert_eq!(sleeps(&mut pace), 0);
+    for _ in 0..20 {
+        pace.offered(false, SOON);
+        let now = sleeps(&mut pace);
+        assert!(now > last || now == MOST_SKIPPED, "{last} {now}");
+        last = now;
+    }
+    assert_eq!(last, MOST_SKIPPED);
+    pace.offered(true, SOON);
+    assert_eq!(sleeps(&mut pace), 0, "a peer has come to this core");
+}
+
+#[test]
+fn a_core_that_comes_back_late_was_offered_in_vain() {
+    let mut pace = Pace::default();
+    pace.offered(true, LATE);
+    assert_eq!(sleeps(&mut pace), 1);
+    pace.offered(true, LATE);
+    assert_eq!(sleeps(&mut pace), 3);
+}
