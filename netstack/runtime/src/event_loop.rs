@@ -250,7 +250,7 @@ impl<D: Driven> EventLoop<D> {
         let before = self.clock.now();
         thread::yield_now();
         self.now = self.clock.now();
-        let came = self.receive(1);
+        let came = self.receive(self.pace.worth_asking());
         self.pace.offered(came, self.now - before);
         came
     }

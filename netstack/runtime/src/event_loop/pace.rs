@@ -1,12 +1,15 @@
 //! What the loop learns from how packets come, so that it asks the kernel for no more than it has to.
 
+use std::ops::Range;
 use std::time::Duration;
 
 /// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
 const LONE: u32 = 8;
 
-/// A core that comes back later was taken by somebody who had no packet for this loop.
-const LONGEST_OFFER: Duration = Duration::from_micros(100);
+/// How long a peer has the core that takes a packet, and sends the next. Who came back sooner was not away, and packets
+/// that are there all the same come from elsewhere: taking them one by one costs more than sleeping until there are
+/// several. A core that comes back later was taken by somebody who had no packet for this loop.
+const OFFER: Range<Duration> = Duration::from_micros(1)..Duration::from_micros(100);
 
 /// Sleeps after which the core is offered again, however often that was in vain.
 const MOST_SKIPPED: u32 = 1023;
@@ -53,7 +56,7 @@ impl Pace {
 
     /// The core was offered, and came back after `took`: whether a packet was there then.
     pub(super) fn offered(&mut self, came: bool, took: Duration) {
-        if came && took < LONGEST_OFFER {
+        if came && OFFER.contains(&took) {
             self.penalty = 0;
         } else {
             self.penalty = (2 * self.penalty + 1).min(MOST_SKIPPED);

@@ -61,10 +61,12 @@ fn a_core_that_nobody_needs_is_offered_ever_more_seldom() {
 }
 
 #[test]
-fn a_core_that_comes_back_late_was_offered_in_vain() {
-    let mut pace = Pace::default();
-    pace.offered(true, LATE);
-    assert_eq!(sleeps(&mut pace), 1);
-    pace.offered(true, LATE);
-    assert_eq!(sleeps(&mut pace), 3);
+fn a_core_that_comes_back_late_or_never_left_was_offered_in_vain() {
+    for took in [LATE, Duration::from_nanos(300)] {
+        let mut pace = Pace::default();
+        pace.offered(true, took);
+        assert_eq!(sleeps(&mut pace), 1);
+        pace.offered(true, took);
+        assert_eq!(sleeps(&mut pace), 3);
+    }
 }
