@@ -283,8 +283,17 @@ impl CongestionControl for Cubic {
     }
 
     fn set_mss(&mut self, mss: usize) {
-        self.window.set_mss(mss);
+        // Windows to go back to are as many bytes as they were.
+        let scale = self.window.mss as f64 / mss as f64;
+        self.w_max *= scale;
+        self.cwnd_prior *= scale;
         self.epoch = None;
+        if let Some(before) = &mut self.before {
+            before.w_max *= scale;
+            before.cwnd_prior *= scale;
+            before.epoch = None;
+        }
+        self.window.set_mss(mss);
     }
 }
 

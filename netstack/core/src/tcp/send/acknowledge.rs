@@ -71,7 +71,7 @@ impl Sender {
     /// Without a loss this takes the same time however much is in flight.
     // req: RFC6675-08
     pub(crate) fn on_ack(&mut self, now: Instant, ack: &Ack<'_>) -> bool {
-        let (flight, undone) = (self.flight(), self.tally().undone);
+        let flight = self.flight();
         let report = self.duplicate_report(ack);
         let delivery = self.take_delivery(now, ack, report);
         let duplicate = self.outstanding()
@@ -83,22 +83,20 @@ impl Sender {
             delivery.advanced && self.rounds.on_ack(now, self.una, self.nxt, delivery.acked);
         self.measure(now, ack, &delivery, report.is_some());
         let bare = ack.bare && ack.blocks.is_empty() && !delivery.advanced;
-        self.note_reports(now, ack.ack, bare, report, flight);
-        if delivery.advanced && self.undo.on_advance(ack.echoed) {
+        let reported = self.note_reports(now, ack.ack, bare, report, flight);
+        let echoed = delivery.advanced && self.undo.on_advance(ack.echoed);
+        if reported || echoed {
             self.take_back();
         }
-        self.ask_frto(ack, &delivery, duplicate);
+        let judged = self.ask_frto(ack, &delivery, duplicate);
         // What was taken for lost was under way: a loss that this tells of as well is one of all that. Nor was it this window
         // that was used.
-        let (flight, validated) = match self.tally().undone == undone {
-            true => (flight, validated),
-            false => (
-                Flight {
-                    pipe: self.pipe() + delivery.delivered,
-                    ..flight
-                },
-                self.rounds.validates(self.congestion.window()),
-            ),
+        let (flight, validated) = if reported || echoed || judged {
+            let pipe = self.pipe() + delivery.delivered;
+            let validated = self.rounds.validates(self.congestion.window());
+            (Flight { pipe, ..flight }, validated)
+        } else {
+            (flight, validated)
         };
         let phase = self.recovery.phase();
         if delivery.advanced {
@@ -108,7 +106,7 @@ impl Sender {
             self.on_progress(&delivery);
             self.judge_path_probe(now);
         }
-        let suspected = self.reorder_at != Instant::FAR_FUTURE;
+        let suspected = self.suspects_loss();
         let tells = delivery.advanced && phase == Phase::Open;
         self.reserved = tells || suspected && self.reserved;
         let lost = self.find_losses(now, duplicate, flight);
@@ -277,7 +275,8 @@ impl Sender {
         self.probe.on_measured();
     }
 
-    /// What a report of duplicates means, and what the acknowledgement says of a probe.
+    /// What a report of duplicates means, and what the acknowledgement says of a probe. True: nothing was lost that was
+    /// answered as a loss.
     // req: RFC8985-20
     fn note_reports(
         &mut self,
@@ -286,7 +285,7 @@ impl Sender {
         bare: bool,
         report: Option<SackBlock>,
         flight: Flight,
-    ) {
+    ) -> bool {
         let end = report.map(|block| block.right);
         let of_a_probe = self.probe.is_about(end);
         if self.probe.on_ack(ack, end, bare) == Outcome::Repaired {
@@ -294,20 +293,19 @@ impl Sender {
             self.recovery.on_response(now);
             self.undo.forget();
         }
-        let Some(block) = report else { return };
+        let Some(block) = report else { return false };
         self.tally_mut().duplicate_reports += 1;
         if of_a_probe {
-            return;
+            return false;
         }
         self.rack.on_duplicate_report(self.una, self.nxt);
-        if self.undo.on_duplicate_report(block.left, block.right) {
-            self.take_back();
-        }
+        self.undo.on_duplicate_report(block.left, block.right)
     }
 
-    fn ask_frto(&mut self, ack: &Ack<'_>, delivery: &Delivery, duplicate: bool) {
+    /// Whether a timeout was for nothing, which is taken back then (RFC 5682).
+    fn ask_frto(&mut self, ack: &Ack<'_>, delivery: &Delivery, duplicate: bool) -> bool {
         if self.recovery.phase() != Phase::Timeout {
-            return;
+            return false;
         }
         let sacked_to = ack.blocks.iter().map(|block| block.right);
         let heard = Heard {
@@ -318,7 +316,8 @@ impl Sender {
             highest: sacked_to.fold(self.una, Seq::later),
             sack: self.sack,
         };
-        match self.frto.on_ack(&heard, self.nxt) {
+        let judgement = self.frto.on_ack(&heard, self.nxt);
+        match judgement {
             Judgement::Open => {}
             Judgement::Ask => {
                 // req: RFC5682-02
@@ -331,6 +330,7 @@ impl Sender {
             Judgement::Spurious => self.take_back(),
             Judgement::Lost => self.congestion.resume_at(3 * self.mss),
         }
+        judgement == Judgement::Spurious
     }
 
     /// New data was acknowledged: recovery may be over, or one hole further.

@@ -351,12 +351,16 @@ impl Sender {
     /// duplicates tell of the loss, the one that proves it makes room for the repetition.
     fn reserve(&self) -> usize {
         let open = self.recovery.phase() == Phase::Open;
-        let suspects = self.reorder_at != Instant::FAR_FUTURE;
-        if open && suspects && self.reserved {
+        if open && self.suspects_loss() && self.reserved {
             self.mss
         } else {
             0
         }
+    }
+
+    /// Whether something is overdue that may only be out of order.
+    fn suspects_loss(&self) -> bool {
+        self.reorder_at != Instant::FAR_FUTURE
     }
 
     /// The rate at which packets leave, in bytes a second, where congestion control or the application sets one.

@@ -208,3 +208,19 @@ fn slow_start_doubles_and_ends_when_the_path_becomes_longer() {
     }
     assert!(cubic.threshold() < 1_000 * MSS, "before any loss");
 }
+
+// req: RFC4821-03
+#[test]
+fn the_plateau_stays_where_it_is_when_segments_become_larger_or_smaller() {
+    for mss in [MSS / 2, 2 * MSS] {
+        let mut cubic = at_window(100);
+        cubic.checkpoint();
+        cubic.on_congestion(Instant::ZERO, Flight::full(100 * MSS), Sign::Loss);
+        cubic.set_mss(mss);
+        assert_eq!(cubic.window(), 70 * MSS);
+        assert_eq!((cubic.w_max * mss as f64) as usize, 100 * MSS);
+        cubic.undo();
+        assert_eq!(cubic.window(), 100 * MSS);
+        assert_eq!((cubic.cwnd_prior * mss as f64) as usize, 100 * MSS);
+    }
+}
