@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use netstack_core::{Congestion, SocketId, Stack, TcpInfo, TcpState};
+use netstack_core::{Congestion, SocketId, Stack, TcpInfo};
 
 /// Bytes of `struct tcp_info` as of Linux 6.7.
 pub const TCP_INFO_LEN: usize = 248;
@@ -27,8 +27,8 @@ pub fn tcp_info_bytes(info: &TcpInfo) -> [u8; TCP_INFO_LEN] {
     let segments = |bytes: usize| word(bytes.div_ceil(mss));
     let (theirs, ours) = info.scales.unwrap_or_default();
     let backoff = u8::try_from(info.backoff).unwrap_or(u8::MAX);
-    out.put(0, [tcp_info_state(info.state)]);
-    out.put(1, [ca_state(info)]);
+    out.put(0, [info.tcpi_state()]);
+    out.put(1, [info.tcpi_ca_state()]);
     out.put(2, [backoff]);
     out.put(3, [u8::try_from(info.probes).unwrap_or(u8::MAX)]);
     out.put(4, [backoff]);
@@ -121,31 +121,6 @@ pub(crate) fn tcp_info_of_no_connection(backlog: Option<(usize, usize)>) -> [u8;
         None => out.put(0, [CLOSE]),
     }
     out.0
-}
-
-/// A state as Linux numbers it.
-pub fn tcp_info_state(state: TcpState) -> u8 {
-    match state {
-        TcpState::Established => 1,
-        TcpState::SynSent => 2,
-        TcpState::SynReceived => 3,
-        TcpState::FinWait1 => 4,
-        TcpState::FinWait2 => 5,
-        TcpState::TimeWait => 6,
-        TcpState::Closed => CLOSE,
-        TcpState::CloseWait => 8,
-        TcpState::LastAck => 9,
-        TcpState::Closing => 11,
-    }
-}
-
-/// Open, recovery or loss.
-fn ca_state(info: &TcpInfo) -> u8 {
-    match (info.after_timeout, info.in_recovery) {
-        (true, _) => 4,
-        (false, true) => 3,
-        (false, false) => 0,
-    }
 }
 
 /// `struct tcp_bbr_info` for BBR, without gains; other algorithms have nothing to say.

@@ -29,7 +29,7 @@ pub use address::SockAddr;
 pub use command::{Count, SocketCommand};
 pub use epoll::EpollEvent;
 pub use errno::Errno;
-pub use info::{TCP_INFO_LEN, tcp_info_bytes, tcp_info_state};
+pub use info::{TCP_INFO_LEN, tcp_info_bytes};
 pub use parts::Parts;
 pub use readiness::PollFd;
 pub use receive::ReceivedMessage;

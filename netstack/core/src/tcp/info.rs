@@ -127,6 +127,31 @@ pub struct TcpInfo {
 }
 
 impl TcpInfo {
+    /// The state as Linux numbers it: `tcpi_state`.
+    pub fn tcpi_state(&self) -> u8 {
+        match self.state {
+            State::Established => 1,
+            State::SynSent => 2,
+            State::SynReceived => 3,
+            State::FinWait1 => 4,
+            State::FinWait2 => 5,
+            State::TimeWait => 6,
+            State::Closed => 7,
+            State::CloseWait => 8,
+            State::LastAck => 9,
+            State::Closing => 11,
+        }
+    }
+
+    /// Open, recovery or loss, as Linux numbers them: `tcpi_ca_state`.
+    pub fn tcpi_ca_state(&self) -> u8 {
+        match (self.after_timeout, self.in_recovery) {
+            (true, _) => 4,
+            (false, true) => 3,
+            (false, false) => 0,
+        }
+    }
+
     /// All that is left to say of a connection in TIME-WAIT that nobody holds.
     pub(crate) fn in_time_wait() -> TcpInfo {
         TcpInfo {

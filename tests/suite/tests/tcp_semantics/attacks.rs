@@ -115,18 +115,8 @@ fn guesses_at_many_connections_are_challenged_within_a_limit_that_nobody_knows()
 fn what_is_rationed_for_one_connection_says_nothing_of_another() {
     // Who counts the challenges on a connection of their own learns of no guess that hit another one.
     let mut lab = Lab::default();
-    let local = SocketAddr::new(Lab::address(false), 80);
-    lab.host.stack.tcp_listen(local, 4).expect("a free port");
-    let mut establish = |port| {
-        let client = SocketAddr::new(Lab::neighbour(false), port);
-        lab.inject(&Remote::syn(client, local, &Offer::default()).to_packet());
-        let syn_ack = Tcp::parse(&lab.sent()[0]).expect("TCP");
-        let third = Remote::third(&syn_ack, b"");
-        lab.inject(&third.to_packet());
-        lab.sent();
-        third
-    };
-    let (own, other) = (establish(1000), establish(2000));
+    let thirds = many(&mut lab, 2);
+    let (own, other) = (&thirds[0], &thirds[1]);
     let mut answered = |segment: &Tcp, offset: u32| {
         let guess = Tcp {
             seq: segment.seq.wrapping_add(offset),
@@ -137,9 +127,9 @@ fn what_is_rationed_for_one_connection_says_nothing_of_another() {
         lab.sent().len()
     };
     for offset in 1..1000 {
-        answered(&other, offset);
+        answered(other, offset);
     }
-    assert_eq!(answered(&own, 1), 1);
+    assert_eq!(answered(own, 1), 1);
 }
 
 // req: RFC5961-07, RFC5961-08

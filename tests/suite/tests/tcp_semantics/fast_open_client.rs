@@ -249,34 +249,20 @@ fn a_stack_can_send_data_to_whoever_it_is() {
 #[test]
 fn what_a_simultaneous_open_did_not_take_leaves_again_at_once() {
     let mut lab = Lab::default();
-    let answer = |syn: &Tcp, flags: u8, cookie: Option<&[u8]>| {
-        let mut options = Offer::default().options();
-        options.extend(cookie.map(options::fast_open).unwrap_or_default());
-        Tcp {
-            src: syn.dst,
-            dst: syn.src,
-            seq: 7_000,
-            ack: syn.seq.wrapping_add(1),
-            flags,
-            window: 60_000,
-            urgent: 0,
-            options,
-            payload: Vec::new(),
-        }
-    };
     let (socket, syn) = open(&mut lab, b"");
-    lab.inject(&answer(&syn, SYN | ACK, Some(COOKIE)).to_packet());
+    lab.inject(&syn_ack(&syn, 0, Some(COOKIE)).to_packet());
     lab.host.stack.abort(lab.now, socket);
     lab.sent();
     let (_, syn) = open(&mut lab, b"early data");
     assert_eq!(syn.payload, b"early data");
     let other = Tcp {
         ack: 0,
-        ..answer(&syn, SYN, None)
+        flags: SYN,
+        ..syn_ack(&syn, 0, None)
     };
     lab.inject(&other.to_packet());
     lab.sent();
-    lab.inject(&answer(&syn, SYN | ACK, None).to_packet());
+    lab.inject(&syn_ack(&syn, 0, None).to_packet());
     let sent = lab.sent();
     let again = sent.iter().map(|packet| Tcp::parse(packet).expect("TCP"));
     assert!(

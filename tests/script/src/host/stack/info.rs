@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use netstack_core::{TcpInfo, TcpState};
+use netstack_core::TcpInfo;
 
 /// Linux's threshold before the first loss.
 const NO_THRESHOLD: i128 = 2_147_483_647;
@@ -19,8 +19,8 @@ pub(super) fn fields(info: &TcpInfo) -> BTreeMap<&'static str, i128> {
         number(info.threshold / mss)
     };
     BTreeMap::from([
-        ("tcpi_state", state(info.state)),
-        ("tcpi_ca_state", ca_state(info)),
+        ("tcpi_state", info.tcpi_state().into()),
+        ("tcpi_ca_state", info.tcpi_ca_state().into()),
         ("tcpi_rto", micros(info.rto)),
         ("tcpi_snd_mss", number(info.send_mss)),
         ("tcpi_rcv_mss", number(info.receive_mss)),
@@ -43,29 +43,4 @@ pub(super) fn fields(info: &TcpInfo) -> BTreeMap<&'static str, i128> {
 /// Counts that no memory or time reaches are told as the largest.
 fn number(count: impl TryInto<i128>) -> i128 {
     count.try_into().unwrap_or(i128::MAX)
-}
-
-/// As Linux numbers them.
-fn state(state: TcpState) -> i128 {
-    match state {
-        TcpState::Established => 1,
-        TcpState::SynSent => 2,
-        TcpState::SynReceived => 3,
-        TcpState::FinWait1 => 4,
-        TcpState::FinWait2 => 5,
-        TcpState::TimeWait => 6,
-        TcpState::Closed => 7,
-        TcpState::CloseWait => 8,
-        TcpState::LastAck => 9,
-        TcpState::Closing => 11,
-    }
-}
-
-/// Open, recovery or loss.
-fn ca_state(info: &TcpInfo) -> i128 {
-    match (info.after_timeout, info.in_recovery) {
-        (true, _) => 4,
-        (false, true) => 3,
-        (false, false) => 0,
-    }
 }
