@@ -3,9 +3,9 @@
 //! The mirror image of the cutter: what a peer's stack cut, or a driver read back to back, goes up as one
 //! super-packet, so that the stack above looks at one header for many segments. Only segments that say the same
 //! but for their position are joined, in order, so that the result, cut again, is what arrived (but for the
-//! identification of IPv4, which means nothing for what is not fragmented: RFC 6864 section 4). The checksums of the
-//! segments were right, and that of the result is left partial, as a sender leaves it: a stack takes it for good, and
-//! can send it on by any device.
+//! identification of IPv4 where fragmenting is forbidden, which means nothing then: RFC 6864 section 4). The checksums
+//! of the segments were right, and that of the result is left partial, as a sender leaves it: a stack takes it for good,
+//! and can send it on by any device.
 
 mod segment;
 
@@ -35,6 +35,8 @@ struct Open {
     payload: Span,
     /// The sequence number that continues it.
     next: u32,
+    /// The IPv4 identification of its first segment.
+    identification: u16,
     /// Payload bytes in each segment but the last.
     size: usize,
     segments: usize,
@@ -121,6 +123,7 @@ impl Open {
             layout,
             sums,
             next: fields.sequence.wrapping_add(payload.len() as u32),
+            identification: fields.identification,
             size: payload.len(),
             payload,
             segments: 1,
@@ -137,6 +140,9 @@ impl Open {
         let fits = !self.complete
             && fields.length == packet.len()
             && self.next == fields.sequence
+            && self
+                .layout
+                .keeps_identification(packet.headers(), self.when_cut())
             && length <= self.size
             && self.layout.headers + self.payload.len() + length <= LONGEST
             && self.layout.is_plain(packet)
@@ -157,6 +163,11 @@ impl Open {
         self.pushed = fields.flags & PSH != 0;
         self.complete = self.pushed || length < self.size;
         true
+    }
+
+    /// The identification that the next segment has when the result is cut.
+    fn when_cut(&self) -> u16 {
+        self.identification.wrapping_add(self.segments as u16)
     }
 
     /// Gives the packet its payload, and writes into its headers what has changed. One segment alone stays as it was.

@@ -5,6 +5,8 @@ use txbuf::{Checksum, GsoKind, Packet, checksum};
 const ACK: u8 = 0x10;
 pub(super) const PSH: u8 = 0x08;
 const TCP: u8 = 6;
+/// In byte 6 of an IPv4 header.
+const DONT_FRAGMENT: u8 = 0x40;
 /// Where the checksum lies in a TCP header.
 const CHECKSUM_AT: usize = 16;
 
@@ -49,7 +51,7 @@ pub(super) struct Layout {
 pub(super) struct Fields {
     /// Bytes of the packet.
     pub(super) length: usize,
-    identification: u16,
+    pub(super) identification: u16,
     header_check: u16,
     pub(super) sequence: u32,
     pub(super) flags: u8,
@@ -143,6 +145,13 @@ impl Layout {
             flags_word: word(tcp, 12),
             check: word(tcp, CHECKSUM_AT),
         }
+    }
+
+    /// Whether a segment has the identification that cutting gives it, or needs none. One that may be fragmented needs its
+    /// own: others of its sender must not have it.
+    #[inline]
+    pub(super) fn keeps_identification(self, head: &[u8], when_cut: u16) -> bool {
+        self.transport == V6_TRANSPORT || head[6] & DONT_FRAGMENT != 0 || word(head, 4) == when_cut
     }
 
     /// Makes the packet `length` bytes long.

@@ -221,6 +221,27 @@ fn what_says_something_else_is_not_joined() {
 }
 
 #[test]
+fn what_may_be_fragmented_keeps_its_identification() {
+    let spec = Spec::tcp(0, 0);
+    for fragile in [true, false] {
+        let (_ledger, mut packets) = segments(&spec, &[100; 5], |index, headers| {
+            headers[33] &= !super::PSH;
+            headers[6] = if fragile { 0x40 } else { 0 };
+            // A sender that counts otherwise.
+            headers[4] ^= u8::from(index == 2);
+        });
+        let before = bytes(&packets);
+        join(&mut packets);
+        if fragile {
+            assert_eq!(lengths(&spec, &packets), [500]);
+        } else {
+            assert_eq!(lengths(&spec, &packets), [200, 100, 200]);
+            assert_eq!(bytes(&cut(packets)), before);
+        }
+    }
+}
+
+#[test]
 fn a_bad_checksum_is_left_for_the_stack_to_count() {
     for six in [false, true] {
         let spec = Spec {
