@@ -472,6 +472,17 @@ fn what_cannot_be_joined_is_said() {
         "bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.0.0.2/24",
     )
     .refused(&["same network, 10.0.0.0/24"]);
+    for routes in [
+        "--left-route 10.1.0.0/24",
+        "--right-route 10.0.0.7/24",
+        "--left-route fd00::/8,10.9.0.0/16 --right-route 10.9.0.0/16",
+    ] {
+        let addresses = "--left-addr 10.0.0.1/24 --right-addr 10.1.0.1/24";
+        netstack(&format!(
+            "bridge --left a --right b --mode route {addresses} {routes}"
+        ))
+        .refused(&["same network, 10.", "--left-route", "--right-route"]);
+    }
     netstack("bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.1.0.2/24 --right-peer 10.1.0.2/24")
         .refused(&["10.1.0.2", "both --right-addr and --right-peer"]);
     netstack("bridge --left a --right b --loss 101%").refused(&["percentage"]);

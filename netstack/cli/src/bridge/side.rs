@@ -254,21 +254,24 @@ fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Fai
         Mode::Route if left.is_empty() || right.is_empty() => Err(Failure::new(
             "a router needs an address on each side: add --left-addr and --right-addr, such as 10.1.0.1/24 and 10.2.0.1/24",
         )),
-        Mode::Route => check_networks(left, right),
+        Mode::Route => check_networks(
+            [left, &options.left_route].concat(),
+            &[right, &options.right_route].concat(),
+        ),
         Mode::Wire => Ok(()),
     }
 }
 
-/// A router leads from one network to another.
-fn check_networks(left: &[Cidr], right: &[Cidr]) -> Result<(), Failure> {
-    let is_same = |own: &&Cidr| {
+/// A router leads from one network to another, and to each by one side.
+fn check_networks(left: Vec<Cidr>, right: &[Cidr]) -> Result<(), Failure> {
+    let is_there = |own: &Cidr| {
         let mut others = right.iter();
         others.any(|other| own.network() == other.network() && own.prefix() == other.prefix())
     };
-    match left.iter().find(is_same) {
+    match left.into_iter().find(is_there) {
         Some(twice) => Err(Failure::new(format!(
-            "--left-addr and --right-addr lie in the same network, {}/{}, so there is nothing to route; take another \
-             network for one of them",
+            "both sides (--left-addr and --left-route, --right-addr and --right-route) lead to the same network, {}/{}; \
+             take another network for one of them",
             twice.network(),
             twice.prefix()
         ))),
