@@ -68,6 +68,11 @@ pub trait Stage: Send {
         None
     }
 
+    /// Packets that were pushed and have neither left nor been dropped.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// Whether the stage reckons with packets as they are on the wire, and takes no super-packets.
     fn counts_packets(&self) -> bool {
         true

@@ -109,6 +109,10 @@ impl Stage for Delay {
         self.held.first_key_value().map(|((at, _), _)| *at)
     }
 
+    fn held(&self) -> usize {
+        self.held.len()
+    }
+
     fn counts_packets(&self) -> bool {
         !self.reorder.is_never()
     }

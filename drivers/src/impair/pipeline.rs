@@ -57,6 +57,11 @@ impl Pipeline {
             .min()
     }
 
+    /// Packets on their way: pushed, and neither come out nor dropped.
+    pub fn held(&self) -> usize {
+        self.stages.iter().map(|stage| stage.held()).sum()
+    }
+
     /// Every counter of every stage, by name.
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let mut counters = vec![

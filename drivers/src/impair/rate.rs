@@ -82,6 +82,10 @@ impl Stage for Rate {
         self.queue.front().map(|(at, _)| *at)
     }
 
+    fn held(&self) -> usize {
+        self.queue.len()
+    }
+
     fn counters(&self, tell: &mut dyn FnMut(&'static str, u64)) {
         tell("marked", self.marked);
         tell("rate_queue_dropped", self.dropped);

@@ -374,11 +374,15 @@ proptest! {
         for i in 0..200 {
             pipeline.push(MS * i, numbered(i, 500), &mut out);
         }
+        let came = |pipeline: &Pipeline| {
+            let counters = pipeline.counters();
+            let of = |end: &str| counters.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, n)| n).sum::<u64>();
+            200 + of("duplicated") - of("lost") - of("dropped")
+        };
+        prop_assert_eq!((out.len() + pipeline.held()) as u64, came(&pipeline));
         pipeline.poll(Duration::from_secs(3600), &mut out);
-        prop_assert_eq!(pipeline.poll_at(), None);
-        let counters = pipeline.counters();
-        let of = |end: &str| counters.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, n)| n).sum::<u64>();
-        prop_assert_eq!(out.len() as u64, 200 + of("duplicated") - of("lost") - of("dropped"));
+        prop_assert_eq!((pipeline.poll_at(), pipeline.held()), (None, 0));
+        prop_assert_eq!(out.len() as u64, came(&pipeline));
     }
 }
 

@@ -219,6 +219,34 @@ fn a_wire_drops_what_waited_too_long_and_delivers_what_did_not() {
     assert_eq!(bridge.report().unwrap().directions[0].late_dropped, 2000);
 }
 
+#[test]
+fn packets_that_are_on_their_way_at_the_end_are_told() {
+    let ((mut one, left), (right, mut other)) = (link(1500, PLAIN), link(1500, PLAIN));
+    let slow = Impairments {
+        delay: Duration::from_secs(3600),
+        ..Impairments::default()
+    };
+    let down = Arc::new(AtomicBool::new(true));
+    let left = Fallible(left, Arc::clone(&down));
+    let bridge = Bridge::wire(Interface::new("left", left), Interface::new("right", right))
+        .left_to_right(slow.pipeline(1, 0))
+        .start()
+        .expect("a bridge");
+    let ledger = Ledger::new();
+    let some = |count| (0..count).map(|i| packet(&ledger, i, 200)).collect();
+    send_all(&mut one, some(7));
+    // More than are given to the device at once.
+    send_all(&mut other, some(300));
+    wait_for(&bridge, "all have come", |report| {
+        let [left, right] = &report.interfaces;
+        (left.device.rx_packets, right.device.rx_packets) == (7, 300)
+    });
+    let end = bridge.stop().expect("no panic");
+    let [there, back] = end.report.directions;
+    assert_eq!((there.under_way, there.late_dropped), (7, 0));
+    assert_eq!(back.under_way + back.late_dropped, 300);
+}
+
 /// An IPv4 packet whose rest is `payload`.
 fn ipv4(ledger: &Ledger, protocol: u8, to: [u8; 4], payload: &[u8]) -> Packet {
     let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 1, 2];

@@ -77,6 +77,7 @@ impl Reporter {
                 .iter()
                 .for_each(|(counter, value)| row(name, counter, *value));
             row(name, "late_dropped", direction.late_dropped);
+            row(name, "under_way", direction.under_way);
         }
         for (layer, name, value) in report.router.iter().flat_map(|router| router.iter()) {
             row(layer, name, value);
@@ -100,8 +101,11 @@ impl Reporter {
             object
         });
         let [there, back] = report.directions.each_ref().map(|direction| {
-            let late = ("late_dropped", direction.late_dropped);
-            all(direction.impairments.iter().copied().chain([late]))
+            let others = [
+                ("late_dropped", direction.late_dropped),
+                ("under_way", direction.under_way),
+            ];
+            all(direction.impairments.iter().copied().chain(others))
         });
         let mut object = json!({
             "kind": kind,

@@ -150,7 +150,8 @@ impl Carrier {
     fn report(&self) -> BridgeReport {
         BridgeReport {
             interfaces: [0, 1].map(|side| self.ports[side].status()),
-            directions: [1, 0].map(|towards| self.lanes[towards].report()),
+            directions: [1, 0]
+                .map(|towards| self.lanes[towards].report(self.ports[towards].unsent())),
             router: self.router.as_ref().map(|stack| stack.counters().clone()),
             destructor_panics: self.control.panics.load(Ordering::Relaxed),
         }

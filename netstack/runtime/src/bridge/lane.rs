@@ -103,7 +103,9 @@ impl Lane {
         Some(Instant::ZERO + pipeline.poll_at()?)
     }
 
-    pub(super) fn report(&self) -> DirectionReport {
+    /// What became of packets, of which so many are with the device's port.
+    pub(super) fn report(&self, with_port: usize) -> DirectionReport {
+        let held = self.pipeline.as_ref().map_or(0, Pipeline::held);
         DirectionReport {
             impairments: self
                 .pipeline
@@ -111,6 +113,7 @@ impl Lane {
                 .map(Pipeline::counters)
                 .unwrap_or_default(),
             late_dropped: self.late,
+            under_way: (held + self.ready.len() + with_port) as u64,
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct DirectionReport {
     pub impairments: Vec<(&'static str, u64)>,
     /// Packets dropped because their device took none for a second: it is down, or nobody reads what it has.
     pub late_dropped: u64,
+    /// Packets on their way: their time has not come, or they wait for the device. Where the bridge has ended, they have
+    /// ended with it.
+    pub under_way: u64,
 }
 
 /// What a bridge leaves behind.

@@ -155,6 +155,11 @@ impl Port {
         self.outbox.is_empty()
     }
 
+    /// Packets that were pulled and have not left.
+    pub(crate) fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// When the device needs another look of its own accord.
     pub(crate) fn wake_at(&self, now: Instant) -> Option<Instant> {
         self.failed_until
