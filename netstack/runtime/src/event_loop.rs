@@ -91,11 +91,14 @@ impl<D: Driven> EventLoop<D> {
         let last_words = LastWords(Arc::clone(&self.shared));
         // Whether the devices were read already.
         let mut fed = false;
-        // Whether packets came and left nothing to be sent: then the next look at the devices is the sleep's.
+        // Whether packets came, not all that were asked for, and left nothing to be sent: then the next look at the
+        // devices is the sleep's.
         let mut settled = false;
         let finished = loop {
             let received = fed || !settled && self.receive(self.pace.worth_asking());
             let alone = self.ports.iter().all(Port::has_one_at_most);
+            // What `rest` finds it takes one by one.
+            let may_be_more = fed || self.ports.iter().any(Port::has_a_burst);
             if !received {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
                 // after it was read ends the sleep.
@@ -104,7 +107,10 @@ impl<D: Driven> EventLoop<D> {
             let turn = self.turn();
             self.after.run();
             let sent = self.transmit();
-            settled = received && !sent;
+            settled = received && !sent && !may_be_more;
+            if sent {
+                self.pace.sent();
+            }
             if received {
                 self.pace.received(alone, sent);
             }
@@ -244,7 +250,7 @@ impl<D: Driven> EventLoop<D> {
 
     /// Lets others have the core, where that brought packets before. True: packets came.
     fn offer(&mut self) -> bool {
-        if !self.pace.worth_offering() {
+        if self.shared.alarm.has_rung() || !self.pace.worth_offering() {
             return false;
         }
         let before = self.clock.now();

@@ -1,5 +1,6 @@
 //! What the loop learns from how packets come, so that it asks the kernel for no more than it has to.
 
+use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const MOST_SKIPPED: u32 = 1023;
 pub(super) struct Pace {
     /// Packets in a row that came alone and were answered at once.
     lone: u32,
+    /// Something was sent since the last sleep, or since the core was offered.
+    sent: bool,
     /// Sleeps until the core is offered again.
     skip: u32,
     /// How many there are after the next offer in vain.
@@ -46,9 +49,18 @@ impl Pace {
         };
     }
 
+    /// Something was sent, which a peer may answer.
+    pub(super) fn sent(&mut self) {
+        self.sent = true;
+    }
+
     /// Whether to offer the core to others before this sleep. Where the peer runs on the same core, its next packet is
-    /// often there when the core comes back, for less than what falling asleep and waking up take.
+    /// often there when the core comes back, for less than what falling asleep and waking up take. It follows from what
+    /// was sent: packets that come without are no answers, and come wherever their sender runs.
     pub(super) fn worth_offering(&mut self) -> bool {
+        if !mem::take(&mut self.sent) {
+            return false;
+        }
         let worth = self.skip == 0;
         self.skip = self.skip.saturating_sub(1);
         worth

@@ -89,6 +89,11 @@ impl Port {
         self.inbox.len() <= 1 && self.inbox.iter().all(|packet| packet.meta.gso.is_none())
     }
 
+    /// Whether as much was received as is taken together: the device may have more.
+    pub(crate) fn has_a_burst(&self) -> bool {
+        self.inbox.len() >= self.burst
+    }
+
     /// What was received, for the stack.
     pub(crate) fn received(&mut self) -> vec::Drain<'_, Packet> {
         self.inbox.drain(..)

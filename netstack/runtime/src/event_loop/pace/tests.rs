@@ -38,8 +38,10 @@ fn what_is_not_answered_is_no_request() {
 /// How many sleeps go by before the core is offered again.
 fn sleeps(pace: &mut Pace) -> u32 {
     let mut sleeps = 0;
+    pace.sent();
     while !pace.worth_offering() {
         sleeps += 1;
+        pace.sent();
     }
     sleeps
 }
@@ -69,4 +71,16 @@ fn a_core_that_comes_back_late_or_never_left_was_offered_in_vain() {
         pace.offered(true, took);
         assert_eq!(sleeps(&mut pace), 3);
     }
+}
+
+#[test]
+fn who_was_sent_nothing_is_not_waited_for() {
+    let mut pace = Pace::default();
+    assert!(!pace.worth_offering());
+    pace.sent();
+    assert!(pace.worth_offering());
+    pace.offered(true, SOON);
+    assert!(!pace.worth_offering(), "what came was not answered");
+    pace.sent();
+    assert!(pace.worth_offering());
 }
