@@ -80,8 +80,8 @@ pub trait Device: Send {
     /// who wants to see its headers pulls them. A device for which that is not cheaper does nothing.
     fn receive_whole(&mut self) {}
 
-    /// A descriptor that is readable when [`receive`](Device::receive) has something. `None` if the device was made
-    /// without one.
+    /// A descriptor that is readable as long as [`receive`](Device::receive) has something, and not only once when it
+    /// comes: a loop may sleep on it without asking again before. `None` if the device was made without one.
     ///
     /// A memory link's is readable too when it took fewer packets than it was given and has room again. A TUN device
     /// has no way to tell that: its kernel queue is full only for moments, so try again within a millisecond or so.

@@ -84,6 +84,8 @@ pub trait Stage: Send {
 
 /// Bytes that wait at most for their time to pass, if nothing else is said.
 const HELD_BYTES: usize = 64 << 20;
+/// Packets that a stage holds at most: what they cost beside their bytes is bounded too.
+const HELD_PACKETS: usize = 1 << 16;
 /// Time for which packets may wait for a limited rate, if nothing else is said.
 const QUEUE_TIME: Duration = Duration::from_millis(100);
 /// The smallest queue of a limited rate, if nothing else is said.
@@ -106,7 +108,8 @@ pub struct Impairments {
     pub reorder_hold: Option<Duration>,
     /// Packets that arrive twice.
     pub duplicate: Chance,
-    /// Packets of which a burst of at most 15 bits is flipped, which the Internet checksum always detects.
+    /// Packets of which a burst of at most 15 bits is flipped, which the Internet checksum detects wherever it covers
+    /// them: all but the first word and the hop limit of IPv6.
     pub corrupt: Chance,
     /// Bits of IP packets in a second.
     pub rate: Option<u64>,
@@ -130,7 +133,7 @@ impl Impairments {
     }
 
     fn stages(&self, seed: u64, direction: u32) -> Vec<Box<dyn Stage>> {
-        // A stream of numbers for each, so that changing one chance does not change what another does.
+        // A stream of numbers for each stage, so that changing the chance of one does not change what another does.
         let dice = |stage| Dice::new(seed, direction, stage);
         let mut stages: Vec<Box<dyn Stage>> = Vec::new();
         if let Some(rate) = self.rate {

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use txbuf::Packet;
 
-use super::{Chance, Dice, Released, Stage};
-
-/// Packets that are held at most: what they cost beside their bytes is bounded too.
-const HELD_PACKETS: usize = 1 << 16;
+use super::{Chance, Dice, HELD_PACKETS, Released, Stage};
 
 /// Holds every packet for a time. Super-packets go through whole unless packets are to be reordered.
 #[derive(Debug)]

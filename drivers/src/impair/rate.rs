@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use txbuf::{Packet, checksum};
 
-use super::{Released, Stage};
+use super::{HELD_PACKETS, Released, Stage};
 
 /// Lets packets out one after the other, each once the time for its bits is over, with a bounded queue in front.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// A link for `bits_per_second` of IP packets (0 counts as 1), in front of which at most `limit` bytes wait. An
-    /// empty queue takes any packet.
+    /// A link for `bits_per_second` of IP packets (0 counts as 1), in front of which at most `limit` bytes
+    /// (and 65,536 packets) wait. An empty queue takes any packet.
     pub fn new(bits_per_second: u64, limit: usize) -> Rate {
         Rate {
             bits_per_second: bits_per_second.max(1),
@@ -60,7 +60,8 @@ impl Stage for Rate {
         self.release(now, out);
         let length = packet.len();
         let waiting = self.waiting(now);
-        if !self.queue.is_empty() && waiting.saturating_add(length) > self.limit {
+        let full = waiting.saturating_add(length) > self.limit || self.queue.len() >= HELD_PACKETS;
+        if full && !self.queue.is_empty() {
             self.dropped += 1;
             return;
         }

@@ -154,6 +154,21 @@ fn a_rate_takes_time_for_each_bit_and_its_queue_is_bounded() {
 }
 
 #[test]
+fn small_packets_do_not_fill_a_queue_of_bytes_with_what_they_cost_beside_them() {
+    let config = Impairments {
+        rate: Some(1),
+        queue: Some(1 << 30),
+        ..Impairments::default()
+    };
+    let mut pipeline = config.pipeline(1, 0);
+    let mut out = VecDeque::new();
+    for i in 0..70_000 {
+        pipeline.push(Duration::ZERO, numbered(i, 20), &mut out);
+    }
+    assert_eq!(counter(&pipeline, "rate_queue_dropped"), 70_000 - 65_536);
+}
+
+#[test]
 fn a_queue_marks_packets_that_may_be_marked_and_their_headers_stay_right() {
     let config = Impairments {
         rate: Some(1_000_000),

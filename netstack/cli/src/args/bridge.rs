@@ -95,10 +95,10 @@ pub(crate) struct Bridge {
     /// Exchange super-packets of up to 64 KiB with the kernel, on both sides or on one
     #[arg(long, value_enum, value_name = "SIDES", num_args = 0..=1, require_equals = true, default_missing_value = "both")]
     pub(crate) offload: Option<Sides>,
-    /// Write every packet on the left to this pcapng file
+    /// Write every packet on the left to this pcapng file, also what its device is given and drops
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) left_pcap: Option<PathBuf>,
-    /// Write every packet on the right to this pcapng file
+    /// Write every packet on the right to this pcapng file, also what its device is given and drops
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) right_pcap: Option<PathBuf>,
     #[command(flatten)]

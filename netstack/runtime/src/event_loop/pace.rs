@@ -68,11 +68,13 @@ impl Pace {
 
     /// The core was offered, and came back after `took`: whether a packet was there then.
     pub(super) fn offered(&mut self, came: bool, took: Duration) {
-        if came && OFFER.contains(&took) {
-            self.penalty = 0;
+        self.penalty = if took >= OFFER.end {
+            MOST_SKIPPED
+        } else if came && took >= OFFER.start {
+            0
         } else {
-            self.penalty = (2 * self.penalty + 1).min(MOST_SKIPPED);
-        }
+            (2 * self.penalty + 1).min(MOST_SKIPPED)
+        };
         self.skip = self.penalty;
     }
 }

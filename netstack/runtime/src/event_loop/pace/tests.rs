@@ -63,14 +63,19 @@ fn a_core_that_nobody_needs_is_offered_ever_more_seldom() {
 }
 
 #[test]
-fn a_core_that_comes_back_late_or_never_left_was_offered_in_vain() {
-    for took in [LATE, Duration::from_nanos(300)] {
-        let mut pace = Pace::default();
-        pace.offered(true, took);
-        assert_eq!(sleeps(&mut pace), 1);
-        pace.offered(true, took);
-        assert_eq!(sleeps(&mut pace), 3);
+fn a_core_that_never_left_was_offered_in_vain() {
+    let mut pace = Pace::default();
+    for skipped in [1, 3, 7] {
+        pace.offered(true, Duration::from_nanos(300));
+        assert_eq!(sleeps(&mut pace), skipped);
     }
+}
+
+#[test]
+fn a_core_that_came_back_late_is_not_offered_soon_again() {
+    let mut pace = Pace::default();
+    pace.offered(true, LATE);
+    assert_eq!(sleeps(&mut pace), MOST_SKIPPED);
 }
 
 #[test]
