@@ -178,7 +178,9 @@ impl Side {
             return Err("it takes an acknowledgement back");
         }
         let edge = tcp.ack.wrapping_add(u32::from(tcp.window) << scale);
-        if self.edge.is_some_and(|known| past(edge, known) < 0) {
+        // What the scale cannot say may seem to be taken back (RFC 7323, 2.4).
+        let retreat = self.edge.map_or(0, |known| past(known, edge));
+        if retreat >= 1 << scale {
             return Err("it takes room back");
         }
         for (number, (left, right)) in tcp.sack().into_iter().enumerate() {
@@ -191,7 +193,7 @@ impl Side {
             }
         }
         self.told = Some(tcp.ack);
-        self.edge = Some(edge);
+        self.edge = later(self.edge, edge);
         Ok(())
     }
 }

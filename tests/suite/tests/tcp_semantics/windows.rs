@@ -4,7 +4,7 @@ use core::time::Duration;
 use netstack_core::TcpState;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
-use suite::wire::{ACK, RST, Tcp, options};
+use suite::wire::{ACK, PSH, RST, Tcp, options};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MSS: usize = 1460;
@@ -106,6 +106,36 @@ fn what_was_ever_promised_is_taken() {
         let whole = |block: &(u32, u32)| block.0 <= last.seq && block.1 >= last.end();
         assert!(blocks.iter().any(whole), "{blocks:?} without {last:?}");
     }
+}
+
+#[test]
+fn small_segments_that_nobody_reads_fill_the_buffer_and_no_more() {
+    let offer = Offer {
+        scale: Some(0),
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(lab(1 << 20), &offer);
+    let shift = remote.syn.window_scale().expect("scaled");
+    let buffer = remote.info().receive_buffer;
+    // Rounded up, the window would be as large as before each of them.
+    let data = vec![1; (1 << shift) - 1];
+    let mut furthest = None;
+    for _ in 0..2 * buffer / data.len() {
+        remote.send(ACK | PSH, &data);
+        let ack = remote.one();
+        let edge = ack.ack.wrapping_add(u32::from(ack.window) << shift);
+        let back = furthest.map_or(0, |furthest: u32| furthest.wrapping_sub(edge) as i32);
+        assert!(back < 1 << shift, "the edge retreats by {back}");
+        furthest = if back > 0 { furthest } else { Some(edge) };
+        if ack.window == 0 {
+            break;
+        }
+    }
+    let (unread, most) = (remote.info().unread, buffer + buffer / 8 + (1 << shift));
+    assert!(
+        (buffer / 2..=most).contains(&unread),
+        "{unread} of {buffer}"
+    );
 }
 
 #[test]

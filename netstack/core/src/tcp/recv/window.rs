@@ -5,10 +5,15 @@ use crate::tcp::seq::Seq;
 /// What the peer may send: a right edge that never moves left.
 #[derive(Debug)]
 pub(crate) struct Window {
-    /// The right edge as the peer knows it.
+    /// The furthest right edge that the peer was told.
     edge: Seq,
+    /// How far before that is the one that it was told last.
+    behind: u16,
     scale: u8,
 }
+
+/// The part of the buffer by which rounding may carry the edge beyond it.
+const CREEP: usize = 8;
 
 /// The window scale for a buffer of at most `limit` bytes.
 // req: RFC7323-09
@@ -20,7 +25,11 @@ pub(crate) fn scale_for(limit: usize) -> u8 {
 
 impl Window {
     pub(crate) fn new(edge: Seq, scale: u8) -> Self {
-        Window { edge, scale }
+        Window {
+            edge,
+            behind: 0,
+            scale,
+        }
     }
 
     /// The largest window that the field can say, in more bits than the field has: without a scale less than what the buffer
@@ -30,14 +39,19 @@ impl Window {
         usize::from(u16::MAX) << self.scale
     }
 
-    /// The right edge that the peer was told last.
+    /// The furthest right edge that the peer was told: what lies before it is taken.
     pub(crate) fn edge(&self) -> Seq {
         self.edge
     }
 
-    /// The window that the peer was told, seen from `nxt`.
+    /// What the peer was told that it may send, seen from `nxt`.
     pub(crate) fn size(&self, nxt: Seq) -> usize {
         self.edge.since(nxt)
+    }
+
+    /// That, by what it was told last.
+    fn latest(&self, nxt: Seq) -> usize {
+        self.size(nxt).saturating_sub(self.behind.into())
     }
 
     /// The edge to tell when `free` bytes of buffer are left, without silly small steps: it moves by a
@@ -62,13 +76,18 @@ impl Window {
     // req: SHLD-14, RFC7323-08, MUST-1, MAY-8, RFC7323-14, RFC7323-13
     pub(crate) fn advertise(&mut self, nxt: Seq, free: usize, limit: usize, mss: usize) -> u16 {
         let size = self.most(nxt, free, limit, mss);
-        // Rounded up where rounding down would take back what was offered.
         let mut field = size >> self.scale;
-        if (field << self.scale) < self.size(nxt) {
+        // Rounded up where rounding down would take back what was offered. That carries the edge on a little with every
+        // segment that is no multiple of the scale. Where nobody reads what arrives in small segments, it would leave the
+        // buffer far behind: then it retreats by what the scale cannot say.
+        let promised = self.size(nxt);
+        if (field << self.scale) < promised && free > 0 && promised <= free + limit / CREEP {
             field += 1;
         }
         let field = u16::try_from(field).unwrap_or(u16::MAX);
-        self.edge = (nxt + (usize::from(field) << self.scale)).later(self.edge);
+        let told = nxt + (usize::from(field) << self.scale);
+        self.edge = told.later(self.edge);
+        self.behind = u16::try_from(self.edge.since(told)).unwrap_or(u16::MAX);
         field
     }
 
@@ -77,7 +96,7 @@ impl Window {
     pub(crate) fn update_due(&self, nxt: Seq, free: usize, limit: usize, mss: usize) -> bool {
         let (free, limit) = (free.min(self.largest()), limit.min(self.largest()));
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
-        let left = self.size(nxt);
+        let left = self.latest(nxt);
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
     }
 }

@@ -38,6 +38,41 @@ fn rounding_by_the_scale_takes_nothing_back() {
 }
 
 #[test]
+fn rounding_does_not_carry_the_edge_away_from_the_buffer() {
+    const LIMIT: usize = 100_000;
+    let mut window = Window::new(Seq(0), 7);
+    let mut told = 0;
+    for queued in 0..2 * LIMIT {
+        let (nxt, free) = (Seq(queued as u32), LIMIT.saturating_sub(queued));
+        let field = window.advertise(nxt, free, LIMIT, 1_000);
+        let edge = queued + (usize::from(field) << 7);
+        assert!(edge + 128 > told, "{queued}: from {told} back to {edge}");
+        assert!(edge < LIMIT + LIMIT / CREEP + 128, "{queued}: {edge}");
+        told = told.max(edge);
+        assert_eq!(
+            window.edge(),
+            Seq(told as u32),
+            "what was promised stays so"
+        );
+        if field == 0 {
+            return;
+        }
+    }
+    panic!("the window is never shut");
+}
+
+#[test]
+fn room_is_announced_to_whom_rounding_has_shut_the_window() {
+    let (limit, scale) = (60_000 << 14, 14);
+    let mut window = Window::new(Seq(0), scale);
+    window.advertise(Seq(0), limit, limit, 1_000);
+    let nxt = Seq(limit as u32 - 10_000);
+    assert_eq!(window.advertise(nxt, 0, limit, 1_000), 0);
+    assert_eq!(window.size(nxt), 10_000);
+    assert!(window.update_due(nxt, 20_000, limit, 1_000));
+}
+
+#[test]
 fn a_drained_buffer_is_announced() {
     let mut window = Window::new(Seq(0), 0);
     window.advertise(Seq(0), 8_000, 8_000, 1_000);
