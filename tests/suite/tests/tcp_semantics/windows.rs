@@ -139,6 +139,23 @@ fn small_segments_that_nobody_reads_fill_the_buffer_and_no_more() {
 }
 
 #[test]
+fn small_pieces_that_nobody_reads_find_room_in_a_small_buffer() {
+    let mut remote = Remote::connects(lab(1_000), &Offer::default());
+    // Kept apart, each would cost more than its bytes.
+    for piece in 0..40 {
+        remote.send(ACK | PSH, &[piece; 25]);
+        assert_eq!(remote.one().ack, remote.nxt, "{piece}");
+    }
+    let read = remote.read().expect("all that fits");
+    assert!(
+        read.iter()
+            .enumerate()
+            .all(|(at, byte)| *byte as usize == at / 25)
+    );
+    assert_eq!(read.len(), 1_000);
+}
+
+#[test]
 fn room_is_announced_at_once_where_less_than_two_segments_are_left() {
     for (left, told) in [(2 * MSS - 1, true), (2 * MSS, false)] {
         let mut remote = Remote::connects(lab(10 * MSS), &Offer::default());

@@ -24,7 +24,7 @@ use window::Window;
 
 /// What a queued span costs beside its bytes: its slot, and its share of the node it pins.
 const SPAN_OVERHEAD: usize = 64;
-/// A queue of fewer spans is not looked at for what they cost.
+/// A queue of fewer spans is not looked at for what they cost, unless the buffer is small.
 const FEW: u32 = 64;
 /// What may wait to be read, of one connection, while the stack is short of storage, and while an arena is so too.
 const SHORT: u32 = 64 << 10;
@@ -61,8 +61,8 @@ pub(crate) struct Receiver {
     /// Whether the application chose the limit.
     fixed: bool,
     tuning: Tuning,
-    /// With so many spans, the queue is looked at for what they cost.
-    tidy_at: u32,
+    /// With fewer spans, the queue is not looked at for what they cost: so many were left of it the last time, twice.
+    tidy_from: u32,
     /// What may wait to be read while storage is short.
     ceiling: u32,
 }
@@ -88,7 +88,7 @@ impl Receiver {
             limit: bounded(limit),
             fixed: false,
             tuning: Tuning::default(),
-            tidy_at: FEW,
+            tidy_from: 0,
             ceiling: u32::MAX,
         }
     }
@@ -205,7 +205,8 @@ impl Receiver {
             self.assembler.bytes()
         };
         let held = self.queued() + beyond;
-        self.queue.len() * SPAN_OVERHEAD > self.limit as usize
+        // A limit that was set later is less than what was promised: pieces that cost no more than their bytes may stay.
+        self.queue.len() * SPAN_OVERHEAD > self.queued().max(self.limit as usize)
             || held.saturating_add(len) > self.ceiling as usize
     }
 
@@ -217,9 +218,11 @@ impl Receiver {
         self.enqueue(span);
         self.take_from_assembler();
         self.note_lap(before);
-        if self.queue.len() >= self.tidy_at as usize {
+        // Of a small buffer even few would cost more than it holds.
+        let few = FEW.min(self.limit / 2 / SPAN_OVERHEAD as u32).max(2);
+        if self.queue.len() as u32 >= self.tidy_from.max(few) {
             storage::collapse(&mut self.queue, small);
-            self.tidy_at = FEW.max(2 * self.queue.len() as u32);
+            self.tidy_from = 2 * self.queue.len() as u32;
         }
     }
 
@@ -364,7 +367,7 @@ impl Receiver {
         // The connection may be idle from now on: not even room for spans is kept.
         self.queue = VecDeque::new();
         self.queued = 0;
-        self.tidy_at = FEW;
+        self.tidy_from = 0;
         self.carry_urgent();
     }
 
