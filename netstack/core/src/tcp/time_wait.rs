@@ -125,7 +125,10 @@ impl TimeWait {
             };
             if (val.wrapping_sub(recent) as i32) < 0 {
                 counters.in_paws += 1;
-                return self.challenge(now, counters, challenges);
+                return match self.repeats(segment) {
+                    true => Heard::Answer,
+                    false => self.challenge(now, counters, challenges),
+                };
             }
         }
         if !self.accepts(segment) {
@@ -133,6 +136,7 @@ impl TimeWait {
             let repeated = segment.flags.has(Flags::FIN) && segment.end() == self.rcv_nxt;
             return match repeated {
                 true => Heard::Restart,
+                false if self.repeats(segment) => Heard::Answer,
                 false => self.challenge(now, counters, challenges),
             };
         }
@@ -167,6 +171,16 @@ impl TimeWait {
         let inside = |seq: Seq| seq.at_or_after(self.rcv_nxt) && seq.before(edge);
         let len = segment.seq_len();
         inside(segment.seq) || len > 0 && inside(segment.seq + (len - 1))
+    }
+
+    /// Whether it repeats what was received: the peer lacks our acknowledgement, and sends its end only after it. What is
+    /// older than a window is a guess.
+    fn repeats(&self, segment: &Segment) -> bool {
+        let oldest = self.rcv_nxt - self.window.max(u16::MAX.into()) as usize;
+        segment.seq_len() > 0
+            && !segment.flags.has(Flags::SYN)
+            && segment.seq.at_or_after(oldest)
+            && segment.end().at_or_before(self.rcv_nxt)
     }
 
     /// Answers something doubtful, but not too often (RFC 5961, 7).

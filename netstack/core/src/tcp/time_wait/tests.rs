@@ -91,6 +91,25 @@ fn what_is_wrong_is_counted_by_name() {
 }
 
 #[test]
+fn what_was_received_before_is_answered_whenever_it_comes() {
+    let now = Instant::from_secs(1);
+    let mut time_wait = TimeWait::new(flow());
+    let (mut counters, mut challenges) = (TcpCounters::default(), Challenges::new([0; 32]));
+    let mut repeated = segment(Flags::ACK, 4_000, 1_000, 999);
+    for val in [71, 69] {
+        repeated.options.timestamps = Some(Timestamps { val, ecr: 0 });
+        for _ in 0..3 {
+            let heard = time_wait.input(now, &repeated, &mut counters, &mut challenges);
+            assert_eq!(heard, Heard::Answer);
+        }
+    }
+    assert_eq!((counters.in_paws, counters.out_challenges), (3, 0));
+    let ancient = segment(Flags::ACK, 5_000_u32.wrapping_sub(65_536), 1_000, 9);
+    time_wait.input(now, &ancient, &mut counters, &mut challenges);
+    assert_eq!(counters.out_challenges, 1);
+}
+
+#[test]
 fn doubtful_segments_are_answered_at_most_twice_a_second() {
     let mut time_wait = TimeWait::new(flow());
     let mut counters = TcpCounters::default();
