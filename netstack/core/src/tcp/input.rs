@@ -380,6 +380,8 @@ impl Connection {
         if was_shut && self.snd.wnd() > 0 {
             self.snd.reopen(now);
             self.timers.stop(Timer::Retransmit);
+            // What a small window holds back does not wait for the next probe of a shut one.
+            self.timers.stop(Timer::Persist);
             return;
         }
         if self.snd.wnd() > 0 && self.snd.outstanding() {

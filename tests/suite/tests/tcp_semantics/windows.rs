@@ -156,6 +156,34 @@ fn small_pieces_that_nobody_reads_find_room_in_a_small_buffer() {
 }
 
 #[test]
+fn a_window_that_opens_a_little_is_used_after_one_timeout() {
+    let offer = Offer {
+        window: 4_000,
+        ..Offer::default()
+    };
+    let mut remote = Remote::accepts(Lab::default(), &offer);
+    remote.write(&[1; 10_000]);
+    let flight = remote.sent();
+    remote.window = 0;
+    remote.acknowledge(flight.last().expect("data"));
+    remote.nothing();
+    // The first probe is taken after it was repeated: nobody knows for how long it was under way.
+    let rto = remote.info().rto;
+    let probes = remote.pass(rto * 20);
+    assert_eq!(probes.len(), 4, "{probes:#?}");
+    remote.acknowledge(&probes[0].1);
+    remote.nothing();
+    let shut = remote.info().rto;
+    remote.window = 100;
+    remote.send(ACK, b"");
+    remote.nothing();
+    let open = remote.info().rto;
+    assert!(open * 8 < shut, "{open:?}, {shut:?}");
+    let (after, segment) = remote.pass(shut).remove(0);
+    assert_eq!((after, segment.payload.len()), (open, 100));
+}
+
+#[test]
 fn room_is_announced_at_once_where_less_than_two_segments_are_left() {
     for (left, told) in [(2 * MSS - 1, true), (2 * MSS, false)] {
         let mut remote = Remote::connects(lab(10 * MSS), &Offer::default());
