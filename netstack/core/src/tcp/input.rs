@@ -570,6 +570,8 @@ impl Connection {
             return;
         }
         self.rcv.take_fin();
+        // Also of one that came before the data: the delay of that data's acknowledgement may end with the connection.
+        self.rcv.ack.demand();
         self.note(News::READABLE);
         match self.state {
             State::Established => self.state = State::CloseWait,

@@ -53,6 +53,21 @@ fn both_ends_close_at_once() {
     remote.finish();
 }
 
+#[test]
+fn a_fin_that_came_before_the_last_data_is_acknowledged_with_it() {
+    let mut remote = established();
+    let fin = shut(&mut remote);
+    remote.acknowledge(&fin);
+    let data = remote.segment(ACK, b"last");
+    remote.nxt = data.end();
+    remote.send(FIN | ACK, b"");
+    assert_eq!(remote.one().ack, data.seq);
+    // Not pushed, and less than two segments: on its own it could wait.
+    remote.inject(&data);
+    assert_eq!(remote.state(), TcpState::TimeWait);
+    assert_eq!(remote.one().ack, remote.nxt);
+}
+
 // req: MUST-12, U-27
 #[test]
 fn data_flows_towards_a_side_that_has_closed() {
