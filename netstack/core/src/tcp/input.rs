@@ -135,9 +135,9 @@ impl Connection {
             ctx.counters.in_paws += 1;
             // Data that were overtaken are dropped here, and the peer must hear that they are still missing. Nobody
             // answers an acknowledgement with data, so only what carries none could go on for ever.
-            // What no window has been near to is a guess, here as well.
+            // What no window has been near to is a guess, here as well; what probes one that is shut stands at its edge.
             let near = segment.seq.at_or_after(self.oldest())
-                && segment.seq.before(self.rcv.window.edge());
+                && segment.seq.at_or_before(self.rcv.window.edge());
             if near && segment.seq_len() > 0 && !segment.flags.has(Flags::SYN) {
                 self.rcv.ack.demand();
             } else {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use netstack_core::TcpState;
 use suite::lab::{Lab, Offer, Remote};
+use suite::sim::WorldConfig;
 use suite::wire::{ACK, PSH, RST, Tcp, options};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -318,5 +319,24 @@ fn the_clocks_of_two_connections_say_nothing_of_each_other() {
         let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
         let val = syn.timestamps().expect("timestamps").0;
         assert!(clocks.insert(val >> 16), "{val} is near another");
+    }
+}
+
+#[test]
+fn probes_of_a_shut_window_that_were_overtaken_are_all_answered() {
+    let mut config = WorldConfig::default();
+    config.tcp.receive_buffer = 2_000;
+    let offer = Offer {
+        timestamp: Some(1_000),
+        ..Offer::default()
+    };
+    let mut remote = Remote::connects(Lab::new(&config), &offer);
+    remote.timestamps = Some((1_010, 0));
+    remote.send(ACK | PSH, &[1; 2_000]);
+    assert_eq!(remote.one().window, 0);
+    remote.timestamps = Some((1_009, 0));
+    for _ in 0..3 {
+        remote.inject(&remote.segment(ACK | PSH, b"?"));
+        assert_eq!(remote.one().ack, remote.nxt);
     }
 }
