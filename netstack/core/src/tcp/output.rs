@@ -263,7 +263,7 @@ impl Connection {
     /// unless it should wait (Nagle and silly-window avoidance, RFC 9293, 3.7.4 and 3.8.6.2.1). As Minshall has it, a
     /// tail waits for the small segment before it and not for full ones, which the peer acknowledges without delay.
     // req: SHLD-7, MUST-17, MUST-38, SHLD-28, SHLD-27, MAY-16, MUST-60
-    fn sendable(&self, available: usize) -> usize {
+    pub(super) fn sendable(&self, available: usize) -> usize {
         let mss = self.snd.mss;
         let most = match self.snd.ecn.is_reduced() {
             // Of a super-packet only the first segment may say so.

@@ -203,7 +203,9 @@ impl Connection {
     // req: MUST-36, MUST-37, SHLD-29
     pub(crate) fn watch_held_back(&mut self, now: Instant) {
         let held = self.snd.unsent() > 0 && !self.snd.outstanding() && self.state.sends_data();
-        if !held || self.timers.is_set(Timer::Pace) {
+        // A pace that was kept before the window shut is not what keeps this from leaving.
+        let paced = || self.timers.is_set(Timer::Pace) && self.sendable(self.snd.unsent()) > 0;
+        if !held || paced() {
             self.timers.stop(Timer::Persist);
         } else if !self.timers.is_set(Timer::Persist) {
             self.timers.set(Timer::Persist, now + self.snd.rtt.rto());

@@ -45,6 +45,20 @@ fn segments_leave_a_rate_apart() {
 }
 
 #[test]
+fn a_shut_window_is_probed_whatever_the_pace() {
+    // A segment a quarter of a minute.
+    let mut remote = paced(100);
+    remote.write(&[7; 2 * MSS]);
+    let first = remote.one();
+    remote.window = 0;
+    remote.acknowledge(&first);
+    remote.nothing();
+    let rto = remote.info().rto;
+    let (at, probe) = remote.pass(rto * 2).remove(0);
+    assert_eq!((at, probe.payload.len()), (rto, 1));
+}
+
+#[test]
 fn what_leaves_in_any_time_is_the_rate_and_what_timers_were_late() {
     let mut remote = paced(1_000_000);
     let mut log: Vec<(Instant, usize)> = Vec::new();
