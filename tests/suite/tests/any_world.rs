@@ -1,8 +1,12 @@
 //! Worlds that are bad in ways of their own, each carried through to its end in virtual time.
 
 use core::time::Duration;
-use netstack_core::{Congestion, Ecn, TcpConfig};
-use suite::sim::{Bottleneck, Bursts, Impairment, Transfer, WorldConfig};
+use netstack_core::{Congestion, Ecn, SocketOption, TcpConfig};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use suite::sim::{
+    Bottleneck, Bursts, Finish, Habits, Impairment, Pace, Plan, Transfer, World, WorldConfig,
+};
 
 /// As many as `SEEDS` says; a failure is repeated with `FIRST_SEED` set to its seed and `SEEDS` to 1.
 #[test]
@@ -15,8 +19,8 @@ fn a_thousand_worlds_of_any_kind_lose_nothing() {
     for seed in first..first + number("SEEDS", 1_000) {
         let _named = Named(seed);
         let config = any_world(seed);
-        let v6 = seed % 2 == 1 && config.mtu >= 1280;
-        let mut world = Transfer::run(&config, v6, size(seed));
+        let mut world = World::new(&config);
+        Transfer::run_all(&mut world, plans(seed, &config));
         assert_eq!(world.live_nodes(), 0, "seed {seed}");
     }
 }
@@ -52,6 +56,8 @@ fn any_world(seed: u64) -> WorldConfig {
     tcp.ecn = [Ecn::Off, Ecn::Accept, Ecn::Offer][draw(seed, 6, 3) as usize];
     tcp.send_buffer = 10_000 << draw(seed, 7, 8);
     tcp.receive_buffer = 10_000 << draw(seed, 8, 8);
+    // A minute is not enough for every handshake.
+    tcp.synack_retries = 8;
     let mtu = [576, 1280, 1500, 9000][draw(seed, 9, 4) as usize];
     // What every path takes, at least.
     let narrow = [576, 1280][seed as usize % 2] + draw(seed, 17, 500) as usize;
@@ -81,6 +87,91 @@ fn any_world(seed: u64) -> WorldConfig {
             blackout: (draw(seed, 24, 4) == 0).then(|| (millis(25, 3_000), millis(26, 20_000))),
         },
         ..WorldConfig::default()
+    }
+}
+
+/// What connections there are in it, one to four that share its bytes, and what their applications do. All of it follows
+/// from numbers of its own: what the world is like does not depend on how many of those are drawn.
+fn plans(seed: u64, config: &WorldConfig) -> Vec<Plan> {
+    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed ^ 3 << 56));
+    let connections = [1, 1, 2, 2, 3, 4][dice.below(6) as usize];
+    let size = size(seed) / connections;
+    let path = config.squeeze.map_or(config.mtu, |(_, narrow)| narrow);
+    let plan = |number: u64| {
+        let first = number == 0;
+        let odd = if first { seed % 2 } else { dice.below(2) };
+        Plan {
+            number: number as usize,
+            v6: odd == 1 && path >= 1280,
+            opener: if first { 0 } else { dice.below(2) as usize },
+            port: 7 + number as u16,
+            after: match first {
+                true => Duration::ZERO,
+                false => Duration::from_millis(dice.below(8_000)),
+            },
+            ends: [habits(&mut dice, size), habits(&mut dice, size)],
+        }
+    };
+    (0..connections).map(plan).collect()
+}
+
+/// What an application does that sends up to `most` bytes, and gets as many.
+fn habits(dice: &mut Dice, most: u64) -> Habits {
+    let size = match dice.below(8) {
+        0 => 0,
+        1 => 1 + dice.below(2_000),
+        2 => dice.below(most),
+        _ => most,
+    };
+    let mut options = Vec::new();
+    if dice.below(4) == 0 {
+        options.push(SocketOption::ReceiveBuffer(
+            1_000 + dice.below(30_000) as usize,
+        ));
+    }
+    if dice.below(3) == 0 {
+        let algorithm = Congestion::ALL[dice.below(3) as usize];
+        options.push(SocketOption::Congestion(algorithm));
+    }
+    if dice.below(4) == 0 {
+        options.push(SocketOption::NoDelay(true));
+    }
+    Habits {
+        size,
+        writes: pace(dice, size),
+        finishes: match dice.below(4) {
+            0 => Finish::After(dice.time()),
+            1 => Finish::WhenRead,
+            _ => Finish::AtOnce,
+        },
+        reads: pace(dice, most),
+        options,
+    }
+}
+
+/// What takes up to five minutes for `size` bytes, in up to two thousand pieces.
+fn pace(dice: &mut Dice, size: u64) -> Pace {
+    let (kind, time, pieces) = (dice.below(8), dice.time(), 1_u32 << dice.below(11));
+    match kind {
+        0..4 => Pace::AtOnce,
+        4 => Pace::Rate(size * 1_000 / time.as_millis() as u64 + 100),
+        _ => Pace::Pieces {
+            most: 2 * size / u64::from(pieces) + 1,
+            rest: 2 * time / pieces,
+        },
+    }
+}
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, below: u64) -> u64 {
+        self.0.next_u64() % below
+    }
+
+    /// From a hundredth of a second to some five minutes.
+    fn time(&mut self) -> Duration {
+        Duration::from_millis(10 << self.below(16))
     }
 }
 

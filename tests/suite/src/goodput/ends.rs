@@ -110,8 +110,9 @@ impl End {
             HostKind::Ours(ours) => {
                 ours.host.pass_time(now);
                 let sent = ours.host.sent(now);
-                if let Some(socket) = ours.socket {
-                    ours.invariants.check(&ours.host, socket);
+                let info = ours.socket.map(|socket| ours.host.stack.tcp_info(socket));
+                if let Some(Ok(info)) = info {
+                    ours.invariants.check(&info);
                 }
                 sent
             }

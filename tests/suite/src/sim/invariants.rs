@@ -1,7 +1,6 @@
 //! What must hold of a connection at every step, whatever the network does.
 
-use super::host::Host;
-use netstack_core::{Congestion, SocketId, TcpInfo};
+use netstack_core::{Congestion, TcpInfo};
 
 /// Two segments of storage that are not full.
 const SEGMENTS: usize = 128 << 10;
@@ -19,25 +18,26 @@ pub struct Invariants {
     /// The most that was ever outstanding, and the longest segment.
     most: usize,
     longest: usize,
+    /// The largest receive buffer that it ever had.
+    room: usize,
 }
 
 impl Invariants {
-    /// Looks at `socket` of `host`, after anything happened to it. A socket that is gone is not looked at.
+    /// Looks at it, after anything happened to it.
     ///
     /// # Panics
     ///
     /// When something does not hold.
-    pub fn check(&mut self, host: &Host, socket: SocketId) {
-        let Ok(info) = host.stack.tcp_info(socket) else {
-            return;
-        };
+    pub fn check(&mut self, info: &TcpInfo) {
         self.most = self.most.max(info.outstanding);
         self.longest = self.longest.max(info.send_mss);
-        self.check_sums(&info);
-        self.check_window(&info);
-        self.check_memory(&info);
-        self.note_peak(&info);
-        self.before = Some(info);
+        self.room = self.room.max(info.receive_buffer);
+        self.check_sums(info);
+        self.check_window(info);
+        self.check_memory(info);
+        self.check_promise(info);
+        self.note_peak(info);
+        self.before = Some(info.clone());
     }
 
     /// The pipe: every outstanding number is in the network, with the peer, or lost.
@@ -61,8 +61,28 @@ impl Invariants {
             "{info:#?}"
         );
         // What the SYN has promised stays promised, and an edge that was told is rounded up.
-        let promised = info.receive_buffer.max(usize::from(u16::MAX)) + ROUNDING;
+        let promised = self.room.max(usize::from(u16::MAX)) + ROUNDING;
         assert!(info.unread + info.out_of_order <= promised, "{info:#?}");
+    }
+
+    /// The right edge: it moves only to where the buffer ends behind what was read, and a little further where it is
+    /// rounded.
+    fn check_promise(&self, info: &TcpInfo) {
+        let Some(before) = &self.before else { return };
+        let edge = |info: &TcpInfo| info.bytes_received + info.receive_window as u64;
+        let synchronized = before.state.is_synchronized() && info.state.is_synchronized();
+        if !synchronized || edge(info) <= edge(before) {
+            return;
+        }
+        let read = info.bytes_received - info.unread as u64;
+        let step = 1 << info.scales.map_or(0, |(_, ours)| ours);
+        let room = info.receive_buffer.max(before.receive_buffer);
+        let room = room + room / 8 + step;
+        assert!(
+            edge(info) <= read + room as u64,
+            "of {} bytes all up to {read} are read: {info:#?}",
+            edge(info)
+        );
     }
 
     fn note_peak(&mut self, info: &TcpInfo) {

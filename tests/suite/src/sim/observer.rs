@@ -4,7 +4,12 @@
 //! goes beyond the right edge that it was told, nothing is acknowledged that was not sent, nothing is taken back.
 
 use crate::wire::{ACK, FIN, RST, SYN, Tcp};
+use core::time::Duration;
+use netstack_core::Instant;
 use std::collections::BTreeMap;
+
+/// How long an acknowledgement may be delayed (RFC 9293, 3.8.6.3).
+const DELAY: Duration = Duration::from_millis(500);
 
 /// How far `seq` is past `earlier` on the circle.
 fn past(seq: u32, earlier: u32) -> i32 {
@@ -33,6 +38,9 @@ struct Side {
     /// What it surely knows to be acknowledged, and the furthest right edge that it may know.
     una: Option<u32>,
     limit: Option<u32>,
+    /// Up to where it may have everything, and until when it has to answer what has reached it.
+    has: Option<u32>,
+    owes: Option<Instant>,
 }
 
 /// Looks at every packet between two hosts.
@@ -48,6 +56,8 @@ pub(super) struct Observer {
 pub(super) struct Seen {
     key: (bool, u16, u16),
     tcp: Tcp,
+    /// Behind it. What has sequence numbers is acknowledged.
+    end: u32,
 }
 
 impl Observer {
@@ -63,30 +73,48 @@ impl Observer {
     ///
     /// # Panics
     ///
-    /// When the host may not send it.
-    pub(super) fn on_send(&mut self, from: usize, packet: &[u8]) -> Option<Seen> {
+    /// When the host may not send it, or sends it late.
+    pub(super) fn on_send(&mut self, now: Instant, from: usize, packet: &[u8]) -> Option<Seen> {
         let mut tcp = Tcp::parse(packet)?;
         let ports = [tcp.src.port(), tcp.dst.port()];
         let key = (tcp.src.is_ipv4(), ports[from], ports[1 - from]);
         let sides = self.connections.entry(key).or_default();
+        let seed = self.seed;
+        if sides[from].is_late(now) {
+            panic!("seed {seed}: it answers late: at {now:?} host {from} sends {tcp:?}, {sides:?}");
+        }
+        if tcp.has(ACK) || tcp.has(RST) {
+            sides[from].owes = None;
+        }
         if !tcp.has(RST)
             && let Err(rule) = check(sides, from, &tcp)
         {
-            let seed = self.seed;
             panic!("seed {seed}: {rule}: host {from} sends {tcp:?}, {sides:?}");
         }
+        let end = tcp.end();
         tcp.payload = Vec::new();
-        Some(Seen { key, tcp })
+        Some(Seen { key, tcp, end })
     }
 
     /// What was sent reaches host `to`, `intact` or damaged.
-    pub(super) fn on_arrive(&mut self, to: usize, seen: &Seen, intact: bool) {
+    ///
+    /// # Panics
+    ///
+    /// When the host has not answered in time what reached it before.
+    pub(super) fn on_arrive(&mut self, now: Instant, to: usize, seen: &Seen, intact: bool) {
         let (key, tcp) = (seen.key, &seen.tcp);
         let Some(sides) = self.connections.get_mut(&key) else {
             return;
         };
         if tcp.has(RST) || !tcp.has(ACK) {
             return;
+        }
+        let (host, seed) = (&mut sides[to], self.seed);
+        if host.is_late(now) {
+            panic!("seed {seed}: it does not answer: at {now:?} host {to} gets {tcp:?}, {sides:?}");
+        }
+        if seen.end != tcp.seq && intact && host.expects(tcp) {
+            host.owes.get_or_insert(now + DELAY);
         }
         let scale = scale_of(sides, 1 - to, tcp);
         let host = &mut sides[to];
@@ -95,10 +123,15 @@ impl Observer {
         let (Some(told), Some(edge)) = (host.told, host.edge) else {
             return;
         };
-        // What lies in the window is not turned away; what does not may have been.
-        let taken = tcp.seq == told || past(tcp.seq, told) > 0 && past(tcp.seq, edge) < 0;
+        // What lies in the window is not turned away; what does not may have been. It begins behind what has arrived,
+        // though the host has not said so.
+        let nxt = later(host.has, told).unwrap_or(told);
+        let taken = tcp.seq == nxt || past(tcp.seq, nxt) > 0 && past(tcp.seq, edge) < 0;
         if intact && taken && !tcp.has(SYN) {
             host.una = later(host.una, tcp.ack);
+        }
+        if intact && past(tcp.seq, nxt) <= 0 {
+            host.has = later(Some(nxt), seen.end);
         }
     }
 }
@@ -127,6 +160,18 @@ fn scale_of(sides: &[Side; 2], from: usize, tcp: &Tcp) -> u8 {
 }
 
 impl Side {
+    /// Whether a segment is no guess to it (RFC 5961, 5.2 and 7), for what it says was received and acknowledges.
+    fn expects(&self, tcp: &Tcp) -> bool {
+        let near = |told| past(told, tcp.seq) < 1 << 16;
+        let news = |una| past(tcp.ack, una) >= 0;
+        self.iss.is_some() && self.told.is_none_or(near) && self.una.is_none_or(news)
+    }
+
+    /// Whether it should have answered before.
+    fn is_late(&self, now: Instant) -> bool {
+        self.owes.is_some_and(|by| now > by)
+    }
+
     /// The numbers of a segment that the host sends.
     fn number(&mut self, tcp: &Tcp) -> Result<(), &'static str> {
         if tcp.has(SYN) {

@@ -165,7 +165,8 @@ impl World {
         {
             let arrived = entry.remove();
             if let Some(seen) = &arrived.seen {
-                self.observer.on_arrive(arrived.to, seen, arrived.intact);
+                self.observer
+                    .on_arrive(self.now, arrived.to, seen, arrived.intact);
             }
             self.hosts[arrived.to].receive(self.now, arrived.packet);
         }
@@ -204,7 +205,7 @@ impl World {
             let bytes = packet.to_vec().expect("readable");
             bytes.hash(&mut self.trace);
             self.now.as_nanos().hash(&mut self.trace);
-            let seen = self.observer.on_send(from, &bytes);
+            let seen = self.observer.on_send(self.now, from, &bytes);
             if self.is_too_big(from, &bytes) {
                 continue;
             }

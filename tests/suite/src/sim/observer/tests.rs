@@ -1,6 +1,8 @@
 use super::Observer;
 use crate::sim::World;
 use crate::wire::{ACK, FIN, SYN, Tcp, options};
+use core::time::Duration;
+use netstack_core::Instant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const SCALE: u8 = 2;
@@ -23,8 +25,20 @@ fn segment(from: usize, seq: u32, ack: u32, payload: &[u8]) -> Tcp {
 
 /// Sends it, and has it arrive.
 fn pass(observer: &mut Observer, from: usize, tcp: &Tcp) {
-    let seen = observer.on_send(from, &tcp.to_packet()).expect("a segment");
-    observer.on_arrive(1 - from, &seen, true);
+    pass_at(observer, Instant::ZERO, from, tcp);
+}
+
+fn pass_at(observer: &mut Observer, now: Instant, from: usize, tcp: &Tcp) {
+    let seen = observer.on_send(now, from, &tcp.to_packet());
+    observer.on_arrive(now, 1 - from, &seen.expect("a segment"), true);
+}
+
+/// The observer complains of what `broken` does, and says `rule`.
+fn refused(rule: &str, broken: impl FnOnce()) {
+    let refused = catch_unwind(AssertUnwindSafe(broken));
+    let words = refused.expect_err(rule);
+    let words = words.downcast_ref::<String>().expect("words");
+    assert!(words.contains(rule), "{rule}: {words}");
 }
 
 /// After a handshake and ten bytes of host 0 that are acknowledged, with windows of 1,000 bytes.
@@ -69,6 +83,22 @@ fn what_a_host_may_send_is_let_through() {
 }
 
 #[test]
+fn what_has_numbers_is_answered_within_half_a_second() {
+    let [soon, late] = [500, 501].map(Instant::from_millis);
+    let (data, answer) = (segment(0, 11, 1, b"x"), segment(1, 1, 12, b""));
+    let mut observer = established();
+    pass(&mut observer, 0, &data);
+    pass_at(&mut observer, soon, 1, &answer);
+    // A bare acknowledgement is owed none.
+    pass_at(&mut observer, late + Duration::from_secs(1), 1, &answer);
+    for (from, tcp, words) in [(1, &answer, "answers late"), (0, &data, "does not answer")] {
+        let mut observer = established();
+        pass(&mut observer, 0, &data);
+        refused(words, || pass_at(&mut observer, late, from, tcp));
+    }
+}
+
+#[test]
 fn every_rule_is_looked_at() {
     let smaller = Tcp {
         window: 249,
@@ -95,9 +125,6 @@ fn every_rule_is_looked_at() {
     ];
     for (from, tcp, rule) in cases {
         let mut observer = established();
-        let refused = catch_unwind(AssertUnwindSafe(|| pass(&mut observer, from, &tcp)));
-        let words = refused.expect_err(rule);
-        let words = words.downcast_ref::<String>().expect("words");
-        assert!(words.contains(rule), "{rule}: {words}");
+        refused(rule, || pass(&mut observer, from, &tcp));
     }
 }
