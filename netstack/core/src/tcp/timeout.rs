@@ -7,9 +7,12 @@ use super::timer::Timer;
 use super::{Context, MtuProbing, TcpConfig};
 use crate::Instant;
 use crate::socket::ConnectionError;
+use core::time::Duration;
 
 /// Timeouts in a row after which long segments are suspected.
 const BLACK_HOLE_TIMEOUTS: u8 = 3;
+/// The longest that silly-window avoidance holds data back (RFC 9293, 3.8.6.2.1).
+const OVERRIDE: Duration = Duration::from_secs(1);
 /// The segment size, options included, that no search goes below: what 576 bytes take, of which RFC 791 says that every
 /// host does; and what every path of IPv6 takes.
 const LEAST_SEGMENT_V4: usize = 536;
@@ -208,7 +211,12 @@ impl Connection {
         if !held || paced() {
             self.timers.stop(Timer::Persist);
         } else if !self.timers.is_set(Timer::Persist) {
-            self.timers.set(Timer::Persist, now + self.snd.rtt.rto());
+            let rto = self.snd.rtt.rto();
+            let wait = match self.snd.wnd() {
+                0 => rto,
+                _ => rto.min(OVERRIDE),
+            };
+            self.timers.set(Timer::Persist, now + wait);
         }
     }
 }

@@ -155,8 +155,8 @@ fn small_pieces_that_nobody_reads_find_room_in_a_small_buffer() {
     assert_eq!(read.len(), 1_000);
 }
 
-#[test]
-fn a_window_that_opens_a_little_is_used_after_one_timeout() {
+/// The window is shut, and the first probe of it was repeated three times: so often was the timeout doubled.
+fn probed() -> (Remote, Tcp) {
     let offer = Offer {
         window: 4_000,
         ..Offer::default()
@@ -167,11 +167,16 @@ fn a_window_that_opens_a_little_is_used_after_one_timeout() {
     remote.window = 0;
     remote.acknowledge(flight.last().expect("data"));
     remote.nothing();
-    // The first probe is taken after it was repeated: nobody knows for how long it was under way.
-    let rto = remote.info().rto;
-    let probes = remote.pass(rto * 20);
+    let probes = remote.pass(remote.info().rto * 20);
     assert_eq!(probes.len(), 4, "{probes:#?}");
-    remote.acknowledge(&probes[0].1);
+    let first = probes[0].1.clone();
+    (remote, first)
+}
+
+#[test]
+fn a_window_that_opens_a_little_is_used_after_one_timeout() {
+    let (mut remote, probe) = probed();
+    remote.acknowledge(&probe);
     remote.nothing();
     let shut = remote.info().rto;
     remote.window = 100;
@@ -181,6 +186,18 @@ fn a_window_that_opens_a_little_is_used_after_one_timeout() {
     assert!(open * 8 < shut, "{open:?}, {shut:?}");
     let (after, segment) = remote.pass(shut).remove(0);
     assert_eq!((after, segment.payload.len()), (open, 100));
+}
+
+#[test]
+fn a_small_window_holds_data_back_for_a_second_at_most() {
+    let (mut remote, probe) = probed();
+    // What was repeated measures nothing, and the timeout stays long.
+    remote.window = 100;
+    remote.acknowledge(&probe);
+    remote.nothing();
+    assert!(remote.info().rto > SECOND * 2);
+    let (after, segment) = remote.pass(SECOND * 2).remove(0);
+    assert_eq!((after, segment.payload.len()), (SECOND, 100));
 }
 
 #[test]
