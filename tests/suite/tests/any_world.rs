@@ -57,7 +57,7 @@ fn any_world(seed: u64) -> WorldConfig {
     tcp.send_buffer = 10_000 << draw(seed, 7, 8);
     tcp.receive_buffer = 10_000 << draw(seed, 8, 8);
     // A minute is not enough for every handshake.
-    tcp.synack_retries = 8;
+    (tcp.syn_retries, tcp.synack_retries) = (10, 10);
     let mtu = [576, 1280, 1500, 9000][draw(seed, 9, 4) as usize];
     // What every path takes, at least.
     let narrow = [576, 1280][seed as usize % 2] + draw(seed, 17, 500) as usize;

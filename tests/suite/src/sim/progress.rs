@@ -62,7 +62,7 @@ impl Progress {
             shut: info.send_window == 0,
         };
         // How long the pace holds back what the window would take is for congestion control to say.
-        let paced = info.pacing_rate.is_some() && info.send_window >= info.send_mss;
+        let paced = info.pacing_rate.is_some() && !heard.shut;
         let waits = info.outstanding > 0 || info.unsent > 0 && !paced;
         let before = self.before.map(|(_, before)| before);
         let spoke = self.before.is_some_and(|before| before.0 != said);
