@@ -34,8 +34,8 @@ const WEB: u16 = 80;
 const ECHO: u16 = 7;
 const DATAGRAMS: u16 = 9;
 const FLOWS: usize = 1000;
-/// Bytes of each flow.
-const BYTES: usize = 200_000;
+/// Bytes of each flow: far more than all buffers on its way hold, which is 90 to 180 KB by what the kernel keeps.
+const BYTES: usize = 400_000;
 /// Bytes that clients and servers move at a time: what they hold is measured as the gateway's.
 const PART: usize = 2000;
 /// What all flows may hold together: of what their sockets keep.
@@ -396,7 +396,7 @@ fn a_thousand_flows_at_once_in_bounded_memory() {
         }
         println!("{} of {} bytes wait for readers", last, FLOWS * BYTES);
         // It is felt where it comes from: most writers cannot go on.
-        assert!(last < FLOWS * BYTES * 3 / 4, "{last} bytes were taken");
+        assert!(last < FLOWS * BYTES / 2, "{last} bytes were taken");
         let connections = network
             .net
             .inspect(|stack: &Stack| stack.tcp_connections().count());
