@@ -86,9 +86,10 @@ impl Window {
 
     // req: RFC5681-07
     pub(super) fn set_mss(&mut self, mss: usize) {
-        // Larger segments do not make the window larger (RFC 4821, 4).
+        // Larger segments do not make the window larger (RFC 4821, 4). Smaller ones make a window smaller where it
+        // begins; a recovery whose window happens to be as large keeps what it was given.
         // req: RFC4821-03, RFC8899-08
-        if mss < self.mss && self.size == initial(self.mss) {
+        if mss < self.mss && self.in_slow_start() && self.size == initial(self.mss) {
             self.size = initial(mss);
         }
         self.mss = mss;
