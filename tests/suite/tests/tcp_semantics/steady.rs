@@ -73,6 +73,17 @@ impl Flow {
         }
     }
 
+    /// The same, where nobody reads.
+    fn stall(&mut self, time: Duration) {
+        let data = [7_u8; 1 << 16];
+        let end = self.world.now + time;
+        while self.world.now < end {
+            let stack = &mut self.world.hosts[0].stack;
+            while calls::write(stack, self.sender, &data).is_ok() {}
+            self.world.step_until(end);
+        }
+    }
+
     fn info(&self) -> TcpInfo {
         let stack = &self.world.hosts[0].stack;
         stack.tcp_info(self.sender).expect("a connection")
@@ -126,6 +137,22 @@ fn a_model_of_the_path_keeps_the_window_at_twice_what_the_path_holds_and_the_que
     let rate =
         (flow.info().bytes_acked - before) as f64 / flow.world.now.since(began).as_secs_f64();
     assert!(rate > 0.9 * 1_250_000.0 * MSS / 1500.0, "{rate}");
+}
+
+#[test]
+fn a_window_that_was_shut_says_nothing_of_the_path() {
+    let mut flow = Flow::new(Congestion::Bbr, ten_megabits(Duration::from_millis(40)));
+    flow.run(2 * SECOND, |_, _| {});
+    let before = flow.info();
+    flow.stall(60 * SECOND);
+    let shut = flow.info();
+    assert!(shut.send_window == 0, "{shut:#?}");
+    assert!(shut.pacing_rate > before.pacing_rate.map(|rate| rate * 2 / 3));
+
+    let (began, acked) = (flow.world.now, shut.bytes_acked);
+    flow.run(2 * SECOND, |_, _| {});
+    let rate = (flow.info().bytes_acked - acked) as f64 / flow.world.now.since(began).as_secs_f64();
+    assert!(rate > 0.85 * 1_250_000.0 * MSS / 1500.0, "{rate}");
 }
 
 #[test]

@@ -4,6 +4,9 @@ use super::Sender;
 use crate::Instant;
 use core::time::Duration;
 
+/// A window of fewer segments says nothing of the path: no model of a path goes below it.
+const LEAST_SEGMENTS: usize = 4;
+
 /// What a connection that sends is waiting for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Limit {
@@ -68,6 +71,22 @@ impl Limits {
 }
 
 impl Sender {
+    /// Nothing leaves now: where neither windows nor losses are why, the application is. A peer whose window is all but
+    /// shut says as little of the path.
+    pub(crate) fn on_nothing_to_send(&mut self) {
+        let all_but_shut = self.wnd() < LEAST_SEGMENTS * self.mss;
+        let has_more = self.unsent() >= self.mss && !all_but_shut;
+        if !self.is_model_based() || has_more || self.board.totals().lost > 0 {
+            return;
+        }
+        let (pipe, window) = (self.pipe(), self.congestion.window());
+        if let Some(deliveries) = &mut self.deliveries
+            && pipe < window
+        {
+            deliveries.on_nothing_to_send(pipe);
+        }
+    }
+
     /// Notes what holds sending back now; `starved` when the application waits for room.
     pub(crate) fn note_limit(&mut self, now: Instant, starved: bool) {
         let unsent = self.unsent();

@@ -306,19 +306,6 @@ impl Sender {
         self.ecn.is_enabled() && !self.is_model_based()
     }
 
-    /// Nothing leaves now: where neither windows nor losses are why, the application is.
-    pub(crate) fn on_nothing_to_send(&mut self) {
-        if !self.is_model_based() || self.unsent() >= self.mss || self.board.totals().lost > 0 {
-            return;
-        }
-        let (pipe, window) = (self.pipe(), self.congestion.window());
-        if let Some(deliveries) = &mut self.deliveries
-            && pipe < window
-        {
-            deliveries.on_nothing_to_send(pipe);
-        }
-    }
-
     /// What may be in the network.
     // req: RFC9937-02, RFC6675-13, RFC5681-21, RFC9937-01, RFC8985-22
     fn allowance(&self) -> usize {
