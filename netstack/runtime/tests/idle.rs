@@ -60,8 +60,9 @@ fn exchanges_while_watching_sleep_seldom() {
         stream.read_exact(&mut [0; 1]).unwrap();
     }
     let (_, after) = used_by("netstack-loop");
+    // A loop that does not watch sleeps more than twice for each; one that does, only when something else takes the core.
     assert!(
-        after - before < EXCHANGES / 10,
+        after - before < EXCHANGES / 2,
         "{} sleeps in {EXCHANGES} exchanges",
         after - before
     );
