@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use netstack_core::Instant;
 
-use self::pace::Pace;
-pub(crate) use self::port::{LONGEST_WAIT, Port};
+use self::pace::{Look, Pace};
+pub(crate) use self::port::{Came, LONGEST_WAIT, Port};
 use crate::clock::Clock;
 use crate::driven::{Afterwards, Driven};
 use crate::mailbox::Mail;
@@ -89,17 +89,14 @@ impl<D: Driven> EventLoop<D> {
     pub(crate) fn run(mut self) -> Remains {
         // Should a turn panic, nobody may be left waiting for a loop that is gone.
         let last_words = LastWords(Arc::clone(&self.shared));
-        // Whether the devices were read already.
-        let mut fed = false;
-        // Whether packets came, not all that were asked for, and left nothing to be sent: then the next look at the
-        // devices is the sleep's.
-        let mut settled = false;
+        let mut look = Look::Now;
         let finished = loop {
-            let received = fed || !settled && self.receive(self.pace.worth_asking());
-            let alone = self.ports.iter().all(Port::has_one_at_most);
-            // What `rest` finds it takes one by one.
-            let may_be_more = fed || self.ports.iter().any(Port::has_a_burst);
-            if !received {
+            let came = match look {
+                Look::Now => self.receive(self.pace.worth_asking()),
+                Look::Before(came) => came,
+                Look::Asleep => Came::Nothing,
+            };
+            if came == Came::Nothing {
                 // This may be the last look before sleeping: from here on handles ring. A device that gets packets
                 // after it was read ends the sleep.
                 self.shared.alarm.prepare();
@@ -107,19 +104,13 @@ impl<D: Driven> EventLoop<D> {
             let turn = self.turn();
             self.after.run();
             let sent = self.transmit();
-            settled = received && !sent && !may_be_more;
-            if sent {
-                self.pace.sent();
-            }
-            if received {
-                self.pace.received(alone, sent);
-            }
-            fed = match turn {
+            self.pace.turned(came, sent);
+            look = match turn {
                 Turn::Ended(finished) => break finished,
-                Turn::Idle(wake_at) if !received && !sent => self.rest(wake_at),
-                _ => false,
+                Turn::Idle(wake_at) if came == Came::Nothing && !sent => self.rest(wake_at),
+                _ => look.next(came, sent),
             };
-            if !received {
+            if came == Came::Nothing {
                 self.shared.alarm.awake();
             }
         };
@@ -128,14 +119,14 @@ impl<D: Driven> EventLoop<D> {
         self.remains(state, finished)
     }
 
-    /// Takes a batch of at most `most` packets from each device; says whether there was one.
-    fn receive(&mut self, most: usize) -> bool {
+    /// Takes a batch of at most `most` packets from each device; says what the one that had most of them had.
+    fn receive(&mut self, most: usize) -> Came {
         let _destructors = self.shared.defer();
-        let mut any = false;
+        let mut came = Came::Nothing;
         for port in &mut self.ports {
-            any |= port.receive(self.now, most);
+            came = came.max(port.receive(self.now, most));
         }
-        any
+        came
     }
 
     /// Gives the devices what was pulled for them; says whether they took something.
@@ -216,48 +207,51 @@ impl<D: Driven> EventLoop<D> {
             .min()
     }
 
-    /// Waits for something to do: watching first, then asleep. True: packets came.
-    fn rest(&mut self, wake_at: Option<Instant>) -> bool {
-        if self.watch(wake_at) || self.offer() {
-            return true;
+    /// Waits for something to do: watching first, then asleep.
+    fn rest(&mut self, wake_at: Option<Instant>) -> Look {
+        let mut came = self.watch(wake_at);
+        if came == Came::Nothing {
+            came = self.offer();
+        }
+        if came != Came::Nothing {
+            return Look::Before(came);
         }
         if self.shared.alarm.fall_asleep() {
             self.sleep(wake_at);
             self.now = self.clock.now();
         }
-        false
+        Look::Now
     }
 
-    /// Looks at the devices again and again, for as long as busy polling allows. True: packets came.
-    fn watch(&mut self, wake_at: Option<Instant>) -> bool {
+    /// Looks at the devices again and again, for as long as busy polling allows.
+    fn watch(&mut self, wake_at: Option<Instant>) -> Came {
         if self.busy_poll.is_zero() {
-            return false;
+            return Came::Nothing;
         }
         let until = self.clock.now() + self.busy_poll;
         let until = wake_at.map_or(until, |at| until.min(at));
         loop {
             self.now = self.clock.now();
             // What comes while nothing is done comes alone: looking for a second would keep the first waiting.
-            if self.receive(1) {
-                return true;
-            }
-            if self.shared.alarm.has_rung() || self.now >= until {
-                return false;
+            let came = self.receive(1);
+            if came != Came::Nothing || self.shared.alarm.has_rung() || self.now >= until {
+                return came;
             }
             hint::spin_loop();
         }
     }
 
-    /// Lets others have the core, where that brought packets before. True: packets came.
-    fn offer(&mut self) -> bool {
+    /// Lets others have the core, where that brought packets before.
+    fn offer(&mut self) -> Came {
         if self.shared.alarm.has_rung() || !self.pace.worth_offering() {
-            return false;
+            return Came::Nothing;
         }
         let before = self.clock.now();
         thread::yield_now();
         self.now = self.clock.now();
         let came = self.receive(self.pace.worth_asking());
-        self.pace.offered(came, self.now - before);
+        let took = self.now - before;
+        self.pace.offered(came != Came::Nothing, took);
         came
     }
 

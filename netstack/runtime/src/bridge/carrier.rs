@@ -15,7 +15,7 @@ use super::lane::Lane;
 use super::report::{BridgeEnd, BridgeReport};
 use crate::clock::Clock;
 use crate::destructors::Destructors;
-use crate::event_loop::Port;
+use crate::event_loop::{Came, Port};
 use crate::sleep::sleep;
 
 const SIDES: [usize; 2] = [0, 1];
@@ -88,7 +88,7 @@ impl Carrier {
         }
         for from in SIDES {
             if self.reads(from, now) {
-                worked |= self.ports[from].receive(now, usize::MAX);
+                worked |= self.ports[from].receive(now, usize::MAX) != Came::Nothing;
             }
         }
         match &mut self.router {

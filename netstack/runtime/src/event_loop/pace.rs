@@ -4,6 +4,8 @@ use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::port::Came;
+
 /// Packets that come alone before the next are taken so, and that are taken so before it is asked for more again.
 const LONE: u32 = 8;
 
@@ -14,6 +16,28 @@ const OFFER: Range<Duration> = Duration::from_micros(1)..Duration::from_micros(1
 
 /// Sleeps after which the core is offered again, however often that was in vain.
 const MOST_SKIPPED: u32 = 1023;
+
+/// When a turn looks at the devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Now,
+    /// The loop has looked while it had nothing to do, and that is what came.
+    Before(Came),
+    /// Not before the loop sleeps, which a packet ends.
+    Asleep,
+}
+
+impl Look {
+    /// The look of the turn after one that looked so. Where packets came, not all that were asked for, and left nothing
+    /// to be sent, there is most likely nothing yet. What was found before a turn was taken one by one: there may be
+    /// more of it.
+    pub(super) fn next(self, came: Came, sent: bool) -> Look {
+        match (self, came) {
+            (Look::Now, Came::Alone | Came::Several) if !sent => Look::Asleep,
+            _ => Look::Now,
+        }
+    }
+}
 
 /// Two habits of peers: to wait for each answer before they ask again, and to share this core.
 #[derive(Debug, Default)]
@@ -40,18 +64,14 @@ impl Pace {
         }
     }
 
-    /// Packets came: whether `alone`, and whether something was sent then.
-    pub(super) fn received(&mut self, alone: bool, sent: bool) {
-        self.lone = if alone && sent {
-            self.lone.wrapping_add(1)
-        } else {
-            0
+    /// A turn is over: what had come, and whether something was sent then, which a peer may answer.
+    pub(super) fn turned(&mut self, came: Came, sent: bool) {
+        self.sent |= sent;
+        self.lone = match came {
+            Came::Nothing => self.lone,
+            Came::Alone if sent => self.lone.wrapping_add(1),
+            _ => 0,
         };
-    }
-
-    /// Something was sent, which a peer may answer.
-    pub(super) fn sent(&mut self) {
-        self.sent = true;
     }
 
     /// Whether to offer the core to others before this sleep. Where the peer runs on the same core, its next packet is

@@ -22,6 +22,17 @@ const FAILED_RETRY: Duration = Duration::from_millis(100);
 /// A device that takes nothing for so long is down: who sent what waits for it will have sent it again.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// What a device had when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Came {
+    Nothing,
+    /// One packet, as it was on the wire.
+    Alone,
+    Several,
+    /// As many as are taken together: there may be more.
+    Burst,
+}
+
 /// A device with its two bounded queues.
 pub(crate) struct Port {
     name: String,
@@ -69,10 +80,10 @@ impl Port {
         self.id
     }
 
-    /// Takes a batch of at most `most` packets from the device; says whether there was one.
-    pub(crate) fn receive(&mut self, now: Instant, most: usize) -> bool {
+    /// Takes a batch of at most `most` packets from the device.
+    pub(crate) fn receive(&mut self, now: Instant, most: usize) -> Came {
         if self.rests(now) {
-            return false;
+            return Came::Nothing;
         }
         match self.device.receive(&mut self.inbox, self.burst.min(most)) {
             Ok(_) => self.error = None,
@@ -81,17 +92,12 @@ impl Port {
                 self.fail(now, error);
             }
         }
-        !self.inbox.is_empty()
-    }
-
-    /// Whether what was received and not yet handed over is one packet, as it was on the wire, or none.
-    pub(crate) fn has_one_at_most(&self) -> bool {
-        self.inbox.len() <= 1 && self.inbox.iter().all(|packet| packet.meta.gso.is_none())
-    }
-
-    /// Whether as much was received as is taken together: the device may have more.
-    pub(crate) fn has_a_burst(&self) -> bool {
-        self.inbox.len() >= self.burst
+        match &self.inbox[..] {
+            [] => Came::Nothing,
+            packets if packets.len() >= self.burst => Came::Burst,
+            [packet] if packet.meta.gso.is_none() => Came::Alone,
+            _ => Came::Several,
+        }
     }
 
     /// What was received, for the stack.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{MOST_SKIPPED, Pace};
+use super::{Came, Look, MOST_SKIPPED, Pace};
 
 const SOON: Duration = Duration::from_micros(10);
 const LATE: Duration = Duration::from_millis(4);
@@ -10,19 +10,19 @@ fn one_is_asked_for_where_each_came_alone_and_was_answered() {
     let mut pace = Pace::default();
     for _ in 0..8 {
         assert_eq!(pace.worth_asking(), usize::MAX);
-        pace.received(true, true);
+        pace.turned(Came::Alone, true);
     }
     // The ninth looks for more once more, as every eighth does.
     assert_eq!(pace.worth_asking(), usize::MAX);
     for _ in 0..7 {
-        pace.received(true, true);
+        pace.turned(Came::Alone, true);
         assert_eq!(pace.worth_asking(), 1);
     }
-    pace.received(true, true);
+    pace.turned(Came::Alone, true);
     assert_eq!(pace.worth_asking(), usize::MAX);
-    pace.received(true, true);
+    pace.turned(Came::Alone, true);
     assert_eq!(pace.worth_asking(), 1);
-    pace.received(false, true);
+    pace.turned(Came::Several, true);
     assert_eq!(pace.worth_asking(), usize::MAX, "two came together");
 }
 
@@ -30,7 +30,7 @@ fn one_is_asked_for_where_each_came_alone_and_was_answered() {
 fn what_is_not_answered_is_no_request() {
     let mut pace = Pace::default();
     for _ in 0..20 {
-        pace.received(true, false);
+        pace.turned(Came::Alone, false);
         assert_eq!(pace.worth_asking(), usize::MAX);
     }
 }
@@ -38,10 +38,10 @@ fn what_is_not_answered_is_no_request() {
 /// How many sleeps go by before the core is offered again.
 fn sleeps(pace: &mut Pace) -> u32 {
     let mut sleeps = 0;
-    pace.sent();
+    pace.turned(Came::Nothing, true);
     while !pace.worth_offering() {
         sleeps += 1;
-        pace.sent();
+        pace.turned(Came::Nothing, true);
     }
     sleeps
 }
@@ -82,10 +82,21 @@ fn a_core_that_came_back_late_is_not_offered_soon_again() {
 fn who_was_sent_nothing_is_not_waited_for() {
     let mut pace = Pace::default();
     assert!(!pace.worth_offering());
-    pace.sent();
+    pace.turned(Came::Nothing, true);
     assert!(pace.worth_offering());
     pace.offered(true, SOON);
     assert!(!pace.worth_offering(), "what came was not answered");
-    pace.sent();
+    pace.turned(Came::Nothing, true);
     assert!(pace.worth_offering());
+}
+
+#[test]
+fn packets_that_leave_nothing_to_be_sent_are_followed_by_sleep() {
+    for came in [Came::Alone, Came::Several] {
+        assert_eq!(Look::Now.next(came, false), Look::Asleep);
+        assert_eq!(Look::Now.next(came, true), Look::Now);
+        assert_eq!(Look::Before(came).next(came, false), Look::Now);
+    }
+    assert_eq!(Look::Now.next(Came::Burst, false), Look::Now);
+    assert_eq!(Look::Asleep.next(Came::Nothing, false), Look::Now);
 }

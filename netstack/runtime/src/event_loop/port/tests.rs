@@ -7,7 +7,7 @@ use drivers::{Capabilities, Device, DeviceCounters};
 use netstack_core::{Config, IfaceId, Instant, InterfaceConfig, Stack};
 use txbuf::{Offloads, Packet};
 
-use super::{LONGEST_WAIT, Port};
+use super::{Came, LONGEST_WAIT, Port};
 
 const BURST: usize = 4;
 
@@ -115,16 +115,19 @@ fn what_waits_for_a_device_that_takes_nothing_is_dropped() {
 fn a_device_that_failed_is_left_alone_for_a_while() {
     let mut port = port(0, true);
     let start = Instant::from_secs(1);
-    assert!(!port.receive(start, 64));
+    assert_eq!(port.receive(start, 64), Came::Nothing);
     assert_eq!(port.status().receive_errors, 1);
     assert!(port.status().error.is_some());
-    assert!(!port.receive(start + Duration::from_millis(1), 64));
+    assert_eq!(
+        port.receive(start + Duration::from_millis(1), 64),
+        Came::Nothing
+    );
     assert_eq!(
         port.status().receive_errors,
         1,
         "it was not asked again yet"
     );
     let later = port.wake_at(start).expect("it is tried again");
-    assert!(!port.receive(later, 64));
+    assert_eq!(port.receive(later, 64), Came::Nothing);
     assert_eq!(port.status().receive_errors, 2);
 }
