@@ -1,7 +1,7 @@
 //! The command line: what can be asked for.
 
 mod bridge;
-mod link;
+pub(crate) mod link;
 mod script;
 mod values;
 

@@ -485,6 +485,19 @@ fn what_cannot_be_joined_is_said() {
     }
     netstack("bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.1.0.2/24 --right-peer 10.1.0.2/24")
         .refused(&["10.1.0.2", "both --right-addr and --right-peer"]);
+    let gateway = |rest: &str| {
+        let addresses = "--left-addr 10.0.0.1/24 --right-addr 10.1.0.1/24";
+        netstack(&format!("bridge --mode route {addresses} {rest}"))
+    };
+    gateway("--left a --right b --left-route 10.9.0.0/16 --left-gateway 10.0.0.2").refused(&[
+        "TUN",
+        "--left-gateway",
+        "tap:NAME",
+    ]);
+    gateway("--left a --right tap:b --right-gateway 10.1.0.2")
+        .refused(&["10.1.0.2 leads nowhere", "--right-route"]);
+    gateway("--left a --right tap:b --right-route 10.9.0.0/16 --right-gateway 10.0.0.2")
+        .refused(&["10.0.0.2", "no --right-addr"]);
     netstack("bridge --left a --right b --loss 101%").refused(&["percentage"]);
     netstack("bridge --left a --right b --loss 1").refused(&["percentage"]);
     netstack("bridge --left a --right b --rate 5").refused(&["mbit"]);

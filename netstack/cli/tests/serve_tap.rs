@@ -213,3 +213,25 @@ fn a_router_has_ethernet_on_either_side() {
         }
     }
 }
+
+#[test]
+fn a_router_on_ethernet_reaches_networks_by_a_gateway() {
+    if !may_use_tun() {
+        return;
+    }
+    // The kernel on the left is asked for no address but those of its link.
+    let setup = "sysctl -qw net.ipv4.conf.all.arp_ignore=1; ip link set lo up; \
+                 ip address add 192.0.2.1/32 dev lo; ip address add 2001:db8:1::1/128 dev lo nodad";
+    let pings = "ping -c 1 -W 5 -I 192.0.2.1 $PEER && ping -c 1 -W 5 -I 2001:db8:1::1 $PEER6";
+    for (gateways, replies) in [("", false), ("--left-gateway 10.0.1.2,fd00:1::2", true)] {
+        let line = format!(
+            "bridge --private --mode route --left tap:l0 --for 30s \
+             --left-route 192.0.2.0/24,2001:db8:1::/64 {gateways}"
+        );
+        let mut command = Command::new(NETSTACK);
+        command.args(line.split_whitespace());
+        command.args(["--left-cmd", &format!("{setup}; {pings}")]);
+        let ended = run(&mut command);
+        assert_eq!(ended.code == Some(0), replies, "{ended:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The options of `netstack bridge`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -83,6 +84,13 @@ pub(crate) struct Bridge {
     /// The same through the right
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub(crate) right_route: Vec<Cidr>,
+    /// The neighbour on a TAP device on the left that passes on what is for --left-route, one for each version of IP
+    /// [default: everybody is a neighbour]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) left_gateway: Vec<IpAddr>,
+    /// The same on the right, for --right-route
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) right_gateway: Vec<IpAddr>,
     /// Set the MTU of both devices [default: as they have it]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(68..=65535))]
     pub(crate) mtu: Option<u32>,

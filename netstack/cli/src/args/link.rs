@@ -58,22 +58,7 @@ impl Link {
     /// # Errors
     /// In a sentence that says what to do.
     pub(crate) fn ethernet(&self, addr: &[Cidr]) -> Result<Ethernet, String> {
-        for (index, gateway) in self.gateway.iter().enumerate() {
-            let is_ipv4 = gateway.is_ipv4();
-            if self.gateway[..index]
-                .iter()
-                .any(|other| other.is_ipv4() == is_ipv4)
-            {
-                return Err(format!(
-                    "{gateway} is a second --gateway of its version of IP; give one for each"
-                ));
-            }
-            if !is_near(*gateway, addr) {
-                return Err(format!(
-                    "the gateway {gateway} lies in the network of no --addr; name a neighbour"
-                ));
-            }
-        }
+        check_gateways(&self.gateway, addr, ["--gateway", "--addr"])?;
         let everywhere = |gateway: &IpAddr| {
             let any: IpAddr = match gateway {
                 IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -91,6 +76,33 @@ impl Link {
                 .collect(),
         })
     }
+}
+
+/// Whether there is one gateway for each version of IP at most, and each is a neighbour; `option` and `own` name what was
+/// given.
+///
+/// # Errors
+/// In a sentence that says what to do.
+pub(crate) fn check_gateways(
+    gateways: &[IpAddr],
+    addr: &[Cidr],
+    [option, own]: [&str; 2],
+) -> Result<(), String> {
+    for (index, gateway) in gateways.iter().enumerate() {
+        let is_ipv4 = gateway.is_ipv4();
+        let mut before = gateways[..index].iter();
+        if before.any(|other| other.is_ipv4() == is_ipv4) {
+            return Err(format!(
+                "{gateway} is a second {option} of its version of IP; give one for each"
+            ));
+        }
+        if !is_near(*gateway, addr) {
+            return Err(format!(
+                "the gateway {gateway} lies in the network of no {own}; name a neighbour"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a gateway is a neighbour of one of these addresses, and none of them itself.

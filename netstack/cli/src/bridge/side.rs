@@ -1,5 +1,6 @@
 //! One side of a bridge: its device, the kernel's side of that, its capture.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use drivers::ethernet::{Ethernet, TapDevice};
@@ -10,7 +11,7 @@ use netstack::Interface;
 use txbuf::Ledger;
 
 use super::interface;
-use crate::args::{Bridge, DeviceName, Mode, Sides};
+use crate::args::{Bridge, DeviceName, Mode, Sides, link};
 use crate::capture_file::{CaptureFile, Place};
 use crate::failure::Failure;
 use crate::serve::receive_pool;
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     /// Addresses of the router, and networks it reaches through this side.
     pub(super) router: Vec<Cidr>,
     pub(super) routes: Vec<Cidr>,
+    /// The neighbours behind which those networks lie.
+    gateways: Vec<IpAddr>,
     /// What the kernel reaches through the router.
     beyond: Vec<Route>,
     mtu: Option<u32>,
@@ -131,6 +134,7 @@ pub(super) fn with(
         peers: left_peers,
         router: left_router,
         routes: options.left_route.clone(),
+        gateways: options.left_gateway.clone(),
         beyond: left_beyond,
         mtu: options.left_mtu.or(options.mtu),
         offload: offload(Sides::Left),
@@ -143,11 +147,14 @@ pub(super) fn with(
         peers: right_peers,
         router: right_router,
         routes: options.right_route.clone(),
+        gateways: options.right_gateway.clone(),
         beyond: right_beyond,
         mtu: options.right_mtu.or(options.mtu),
         offload: offload(Sides::Right),
         pcap: capture(&options.right_pcap, "choose another file with --right-pcap")?,
     };
+    check_gateways(&left)?;
+    check_gateways(&right)?;
     Ok([left, right])
 }
 
@@ -166,7 +173,10 @@ pub(super) fn open(plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
     let pool = receive_pool(ledger).0;
     let (name, changes, device): (_, _, Box<dyn Device>) = match plan.device.kind {
         LinkKind::Tap => {
-            let ethernet = Ethernet::with_addresses(plan.router.iter().copied());
+            let ethernet = Ethernet {
+                gateways: plan.behind_gateways(),
+                ..Ethernet::with_addresses(plan.router.iter().copied())
+            };
             let tap = TapDevice::open(&config, &ethernet, &pool).map_err(Failure::of)?;
             (tap.name().to_owned(), tap.changes().cloned(), Box::new(tap))
         }
@@ -183,6 +193,18 @@ pub(super) fn open(plan: Plan, ledger: &Ledger) -> Result<Opened, Failure> {
         restore: Restore::new(config.netns, changes),
         plan,
     })
+}
+
+impl Plan {
+    /// The networks that a neighbour leads to, each with that neighbour.
+    fn behind_gateways(&self) -> Vec<(Cidr, IpAddr)> {
+        let by = |network: &Cidr| {
+            let mut gateways = self.gateways.iter();
+            let by = gateways.find(|by| by.is_ipv4() == network.address().is_ipv4())?;
+            Some((*network, *by))
+        };
+        self.routes.iter().filter_map(by).collect()
+    }
 }
 
 impl Opened {
@@ -260,6 +282,27 @@ fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Fai
         ),
         Mode::Wire => Ok(()),
     }
+}
+
+/// Gateways lead from a side with neighbours to networks that were named.
+fn check_gateways(plan: &Plan) -> Result<(), Failure> {
+    let label = plan.label;
+    let leads = |by: &IpAddr| {
+        let mut routes = plan.routes.iter();
+        routes.any(|network| network.address().is_ipv4() == by.is_ipv4())
+    };
+    if !plan.gateways.is_empty() && plan.device.kind != LinkKind::Tap {
+        return Err(Failure::new(format!(
+            "a TUN device has no neighbours: leave out --{label}-gateway, or name a TAP device with --{label} tap:NAME",
+        )));
+    }
+    if let Some(idle) = plan.gateways.iter().find(|by| !leads(by)) {
+        return Err(Failure::new(format!(
+            "--{label}-gateway {idle} leads nowhere: add --{label}-route with a network behind it",
+        )));
+    }
+    let names = [format!("--{label}-gateway"), format!("--{label}-addr")];
+    link::check_gateways(&plan.gateways, &plan.router, [&names[0], &names[1]]).map_err(Failure::new)
 }
 
 /// A router leads from one network to another, and to each by one side.
