@@ -5,6 +5,13 @@
 //! after reading. So a packet is read in one piece to where its headers, taken to be as long as those before, cover the end
 //! of the payload before; that end is kept aside meanwhile. Nobody has that payload yet: it is published when the next
 //! packet lies behind it.
+//!
+//! ```text
+//! in the room   | payload 1 . . . . . . |
+//! kept aside                  | . . . . |
+//! read                        | headers | payload 2 . . . |
+//! put back      | payload 1 . . . . . . | payload 2 . . . |
+//! ```
 
 use std::os::fd::BorrowedFd;
 
