@@ -24,7 +24,9 @@ pub(crate) enum AddressError {
 /// whatever interface a packet for it comes in by.
 #[derive(Default)]
 pub(crate) struct Addresses {
-    owners: BTreeMap<IpAddr, IfaceId>,
+    // Apart, because each packet asks several times, and addresses of one version compare as numbers.
+    owners_v4: BTreeMap<Ipv4Addr, IfaceId>,
+    owners_v6: BTreeMap<Ipv6Addr, IfaceId>,
     // In the order of adding: the first of a subnet is its primary address.
     v4: Vec<(IfaceId, Ipv4Cidr)>,
     v6: Vec<(IfaceId, Ipv6Cidr)>,
@@ -47,13 +49,18 @@ impl Addresses {
         if !classify::names_one_host(addr) {
             return Err(AddressError::NotUnicast);
         }
-        if self.owners.contains_key(&addr) {
+        if self.owns(addr) {
             return Err(AddressError::InUse);
         }
-        self.owners.insert(addr, iface);
         match cidr {
-            IpCidr::Ipv4(cidr) => self.v4.push((iface, cidr)),
-            IpCidr::Ipv6(cidr) => self.v6.push((iface, cidr)),
+            IpCidr::Ipv4(cidr) => {
+                self.owners_v4.insert(cidr.address(), iface);
+                self.v4.push((iface, cidr));
+            }
+            IpCidr::Ipv6(cidr) => {
+                self.owners_v6.insert(cidr.address(), iface);
+                self.v6.push((iface, cidr));
+            }
         }
         self.rebuild_broadcasts();
         Ok(())
@@ -61,12 +68,15 @@ impl Addresses {
 
     /// Whether `addr` is an address of this host.
     pub(crate) fn owns(&self, addr: IpAddr) -> bool {
-        self.owners.contains_key(&addr)
+        self.owner(addr).is_some()
     }
 
     /// The interface that has `addr`.
     pub(crate) fn owner(&self, addr: IpAddr) -> Option<IfaceId> {
-        self.owners.get(&addr).copied()
+        match addr {
+            IpAddr::V4(addr) => self.owners_v4.get(&addr).copied(),
+            IpAddr::V6(addr) => self.owners_v6.get(&addr).copied(),
+        }
     }
 
     /// Whether a packet to `addr` is a broadcast: the limited broadcast address, or the all-ones or
@@ -165,7 +175,7 @@ impl Addresses {
         }
         // An address that somebody was given is an address, whatever the other subnets make of it.
         self.broadcasts
-            .retain(|addr, _| !self.owners.contains_key(&IpAddr::V4(*addr)));
+            .retain(|addr, _| !self.owners_v4.contains_key(addr));
     }
 }
 

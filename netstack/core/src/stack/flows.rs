@@ -7,7 +7,6 @@
 use crate::random::Random;
 use crate::socket::SocketId;
 use crate::tcp::flow::{FlowKey, KeyedHash};
-use core::hash::BuildHasher;
 use hashbrown::HashTable;
 
 /// Parts of the table.
@@ -49,7 +48,7 @@ pub(super) struct Flows {
 impl Flows {
     pub(super) fn new(random: &mut Random) -> Self {
         Flows {
-            key: KeyedHash(random.next_u64(), random.next_u64()),
+            key: KeyedHash::new((random.next_u64(), random.next_u64())),
             parts: vec![HashTable::new(); PARTS].into(),
             len: 0,
         }
@@ -95,7 +94,7 @@ impl Flows {
     }
 
     fn place(&self, key: &FlowKey) -> (usize, u32) {
-        let hash = self.key.hash_one(key);
+        let hash = self.key.of(key);
         ((hash >> 32) as usize % PARTS, hash as u32)
     }
 }

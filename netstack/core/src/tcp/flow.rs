@@ -1,7 +1,7 @@
 //! What names a connection: two addresses and two ports, in 36 bytes.
 
 use core::fmt;
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -22,6 +22,15 @@ impl FlowKey {
         }
     }
 
+    /// The last `ADDRESS` bytes of both addresses, and the ports.
+    fn bytes<const ADDRESS: usize, const ALL: usize>(&self) -> [u8; ALL] {
+        let mut bytes = [0; ALL];
+        bytes[..ADDRESS].copy_from_slice(&self.local[16 - ADDRESS..]);
+        bytes[ADDRESS..2 * ADDRESS].copy_from_slice(&self.remote[16 - ADDRESS..]);
+        bytes[2 * ADDRESS..].copy_from_slice(&self.ports.to_ne_bytes());
+        bytes
+    }
+
     /// This host's address and port.
     pub(crate) fn local(&self) -> SocketAddr {
         SocketAddr::new(unmapped(self.local), (self.ports >> 16) as u16)
@@ -35,9 +44,7 @@ impl FlowKey {
 
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.local);
-        state.write(&self.remote);
-        state.write_u32(self.ports);
+        state.write(&self.bytes::<16, 36>());
     }
 }
 
@@ -61,13 +68,19 @@ fn unmapped(octets: [u8; 16]) -> IpAddr {
 
 /// Hashes with a secret key, so that nobody can choose ports that collide.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyedHash(pub(crate) u64, pub(crate) u64);
+pub(crate) struct KeyedHash(SipHasher13);
 
-impl BuildHasher for KeyedHash {
-    type Hasher = SipHasher13;
+impl KeyedHash {
+    pub(crate) fn new(key: (u64, u64)) -> Self {
+        KeyedHash(SipHasher13::new_with_keys(key.0, key.1))
+    }
 
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
+    /// Each packet asks for that of its four-tuple: of IPv4 only what differs is hashed. The lengths tell both apart.
+    pub(crate) fn of(&self, flow: &FlowKey) -> u64 {
+        match flow.remote().is_ipv4() {
+            true => self.0.hash(&flow.bytes::<4, 12>()),
+            false => self.0.hash(&flow.bytes::<16, 36>()),
+        }
     }
 }
 
