@@ -112,8 +112,7 @@ impl Stack {
         self.schedule
             .arm(Owner::Connection(id.index), &mut tcp.scheduled, deadline);
         let outgoing = outgoing?;
-        // It may have more.
-        tcp.ready = true;
+        let has_more = tcp.connection.has_more();
         let mss = match outgoing.whole {
             true => usize::MAX,
             false => tcp.connection.snd.mss,
@@ -127,7 +126,11 @@ impl Stack {
         let mut header = self.tcp_header(&flow, marks, fragile, packets);
         header.traffic_class |= outgoing.segment.ecn;
         let packet = segment::build(&outgoing.segment, outgoing.payload, mss, &header);
-        self.asked_again(iface, turn, packet.as_ref().map_or(0, Packet::len));
+        let bytes = packet.as_ref().map_or(0, Packet::len);
+        if has_more || !turn.covers(bytes) {
+            self.table.tcp_mut(id).ok()?.ready = true;
+            self.asked_again(iface, turn, bytes);
+        }
         if let (Some(wanted), Ok(packet)) = (stamps, &packet) {
             self.tcp_stamp(now, (id, iface), (data, wanted), packet);
         }

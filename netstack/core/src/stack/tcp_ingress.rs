@@ -461,10 +461,15 @@ impl Stack {
         if tcp.connection.state == crate::tcp::TcpState::Closed {
             return self.finish(id);
         }
+        let has_more = tcp.connection.has_more();
+        if !has_more {
+            tcp.connection.rest(self.now);
+        }
         let deadline = tcp.connection.poll_timeout();
         self.schedule
             .arm(Owner::Connection(id.index), &mut tcp.scheduled, deadline);
-        if !core::mem::replace(&mut tcp.ready, true)
+        if has_more
+            && !core::mem::replace(&mut tcp.ready, true)
             && let Some(interface) = self.interfaces.get_mut(tcp.iface.index() as usize)
         {
             interface.turns.join(Ready::Socket(id));

@@ -34,6 +34,13 @@ pub(super) struct Turns {
     queue: VecDeque<Turn>,
 }
 
+impl Turn {
+    /// Whether who sent so many bytes may leave the queue, and owes nothing.
+    pub(super) fn covers(&self, bytes: usize) -> bool {
+        i64::try_from(bytes).is_ok_and(|bytes| bytes <= self.credit)
+    }
+}
+
 impl Turns {
     /// Puts somebody at the end of the queue who does not stand in it.
     pub(super) fn join(&mut self, who: Ready) {

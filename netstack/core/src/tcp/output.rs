@@ -43,20 +43,33 @@ impl Connection {
                 .or_else(|| self.keep_alive_probe(ctx)),
         };
         self.watch_outstanding(ctx.now);
-        match &outgoing {
-            Some(outgoing) => {
-                ctx.counters.out_segments += 1;
-                let len = outgoing.payload.as_ref().map_or(0, Span::len);
-                let mss = if outgoing.whole { len } else { self.snd.mss };
-                self.traffic.on_sent(len, mss);
-            }
-            None => {
-                self.snd.on_nothing_to_send();
-                self.snd.note_limit(ctx.now, self.is_starved());
-                self.watch_held_back(ctx.now);
-            }
+        if let Some(outgoing) = &outgoing {
+            ctx.counters.out_segments += 1;
+            let len = outgoing.payload.as_ref().map_or(0, Span::len);
+            let mss = if outgoing.whole { len } else { self.snd.mss };
+            self.traffic.on_sent(len, mss);
+        }
+        if outgoing.is_none() || !self.has_more() {
+            self.rest(ctx.now);
         }
         outgoing
+    }
+
+    /// Nothing leaves now: notes why, and what may change that.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        self.snd.on_nothing_to_send();
+        self.snd.note_limit(now, self.is_starved());
+        self.watch_held_back(now);
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have another segment now. If not, it need not be asked before
+    /// something happens.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.state.is_synchronized()
+            || self.rcv.ack.due()
+            || self.keep_alive_due
+            || self.probe_due
+            || self.snd.has_more()
     }
 
     /// The reset that aborts this connection.

@@ -107,3 +107,16 @@ fn a_debt_is_worked_off_alone_too() {
         assert!(!turns.is_empty());
     }
 }
+
+#[test]
+fn a_turn_that_was_used_up_to_the_last_byte_leaves_no_debt() {
+    let mut turns = Turns::default();
+    turns.join(Ready::Transit);
+    let turn = turns.next().expect("somebody joined");
+    let quantum = usize::try_from(QUANTUM).expect("positive");
+    assert!(turn.covers(quantum));
+    assert!(!turn.covers(quantum + 1));
+    turns.go_on(turn, quantum + 1);
+    let turn = turns.next().expect("it went on");
+    assert!(turn.covers(quantum - 1) && !turn.covers(quantum));
+}

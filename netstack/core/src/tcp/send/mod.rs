@@ -416,6 +416,16 @@ impl Sender {
         len + self.unsent().min(self.mss - len)
     }
 
+    /// Whether anything waits to be sent, for the first time or again.
+    pub(crate) fn has_more(&self) -> bool {
+        let fin_waits = self.fin_seq() == Some(self.nxt);
+        self.unsent() > 0
+            || fin_waits
+            || self.force
+            || self.probe.is_due()
+            || self.board.totals().lost > 0
+    }
+
     /// Whether a tail loss probe is to leave now; asked once.
     pub(crate) fn take_probe(&mut self) -> bool {
         self.probe.take_due() && self.outstanding()

@@ -56,7 +56,12 @@ impl Probe {
         self.due
     }
 
-    /// Whether a probe is to leave; asked once.
+    /// Whether a probe is to leave.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due
+    }
+
+    /// The same, asked once.
     pub(crate) fn take_due(&mut self) -> bool {
         core::mem::take(&mut self.due)
     }
