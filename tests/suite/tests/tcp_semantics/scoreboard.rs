@@ -251,6 +251,17 @@ fn a_repetition_that_is_shorter_than_its_segment_leaves_the_others_whole() {
 }
 
 #[test]
+fn what_was_never_sent_is_no_duplicate() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 10, 10);
+    answer_later(&mut remote, RTT);
+    let beyond = flight[9].end();
+    let within = (beyond.wrapping_add(100), beyond.wrapping_add(200));
+    sack_bytes(&mut remote, &[within, (beyond, beyond.wrapping_add(1_000))]);
+    assert_eq!(remote.info().duplicate_reports, 0);
+}
+
+#[test]
 fn a_model_of_the_path_holds_back_once_in_a_recovery() {
     let mut remote = established(true, None);
     let option = SocketOption::Congestion(Congestion::Bbr);
