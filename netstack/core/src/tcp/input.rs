@@ -563,7 +563,9 @@ impl Connection {
         // A FIN that data has overrun was a lie, and not one to be met again when the numbers come round.
         self.rcv.fin.take_if(|fin| fin.before(self.rcv.nxt));
         if segment.flags.has(Flags::FIN) {
-            self.rcv.fin = self.rcv.fin.or(Some(segment.seq + segment.len));
+            // Of two the nearer one: where that is a lie, data overruns it.
+            let end = segment.seq + segment.len;
+            self.rcv.fin = Some(self.rcv.fin.map_or(end, |fin| fin.earlier(end)));
             self.rcv.ack.demand();
         }
         if self.rcv.fin != Some(self.rcv.nxt) {
