@@ -486,6 +486,8 @@ impl Connection {
         }
         if self.rcv.is_overfull(segment.seq, span.len()) {
             ctx.counters.in_receive_full += 1;
+            // Silence would say that nobody is there.
+            self.rcv.ack.demand();
             return Step::Next;
         }
         if !self.rcv.assembler.is_empty()
