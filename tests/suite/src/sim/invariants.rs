@@ -130,3 +130,6 @@ impl Invariants {
         assert!(info.retransmits >= before.retransmits, "{info:#?}");
     }
 }
+
+#[cfg(test)]
+mod tests;
