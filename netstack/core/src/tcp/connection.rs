@@ -478,6 +478,10 @@ impl Connection {
             self.syn_window = u16::try_from(limit).unwrap_or(u16::MAX);
         }
         self.rcv.set_limit(limit);
+        // The peer may wait for room, and nothing be there to read that would tell of it.
+        if self.state.may_receive() && self.rcv.update_due() {
+            self.rcv.ack.demand();
+        }
     }
 
     /// The largest segment that the path takes, as far as is known.

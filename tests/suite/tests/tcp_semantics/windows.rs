@@ -199,6 +199,19 @@ fn what_was_promised_is_taken_though_the_buffer_is_smaller_now_and_little_waits(
     assert_eq!(remote.read(), Some(expected));
 }
 
+#[test]
+fn a_buffer_that_is_made_larger_is_told_at_once() {
+    let mut remote = Remote::connects(lab(2 * MSS), &Offer::default());
+    remote.send(ACK | PSH, &[1; 2 * MSS - 100]);
+    let told = remote.one();
+    assert_eq!((told.ack, told.window), (remote.nxt, 100));
+    let (now, socket) = (remote.lab.now, remote.socket);
+    let stack = &mut remote.lab.host.stack;
+    let option = SocketOption::ReceiveBuffer(20 * MSS);
+    stack.set_option(now, socket, option).expect("TCP");
+    assert!(usize::from(remote.one().window) > 17 * MSS);
+}
+
 /// The window is shut, and the first probe of it was repeated three times: so often was the timeout doubled.
 fn probed() -> (Remote, Tcp) {
     let offer = Offer {
