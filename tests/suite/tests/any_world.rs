@@ -20,7 +20,9 @@ fn a_thousand_worlds_of_any_kind_lose_nothing() {
         let _named = Named(seed);
         let config = any_world(seed);
         let mut world = World::new(&config);
-        Transfer::run_all(&mut world, plans(seed, &config));
+        let mut plans = plans(seed, &config);
+        change_later(seed, &mut plans);
+        Transfer::run_all(&mut world, plans);
         assert_eq!(world.live_nodes(), 0, "seed {seed}");
     }
 }
@@ -146,6 +148,24 @@ fn habits(dice: &mut Dice, most: u64) -> Habits {
         },
         reads: pace(dice, most),
         options,
+        later: Vec::new(),
+    }
+}
+
+/// What applications change while data is under way, by numbers of its own: without it the worlds are the same.
+fn change_later(seed: u64, plans: &mut [Plan]) {
+    let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed ^ 4 << 56));
+    for habits in plans.iter_mut().flat_map(|plan| &mut plan.ends) {
+        let mut after = Duration::ZERO;
+        for _ in 0..dice.below(5) {
+            after += dice.time() / 4;
+            let option = match dice.below(5) {
+                0 => SocketOption::NoDelay(dice.below(2) == 0),
+                1 => SocketOption::ReceiveBuffer(10_000 + dice.below(30_000) as usize),
+                _ => SocketOption::Congestion(Congestion::ALL[dice.below(3) as usize]),
+            };
+            habits.later.push((after, option));
+        }
     }
 }
 

@@ -443,9 +443,10 @@ impl Connection {
     // req: RFC7323-40
     pub(crate) fn reduce_path(&mut self, mss: u16, dont_fragment: bool, until: Instant) {
         self.dont_fragment = dont_fragment;
-        self.path_mss = mss;
+        // An application may allow less than any path takes.
+        self.path_mss = mss.min(self.receive_mss);
         self.extras_mut().look_at_path = until;
-        let mss = self.without_options(usize::from(mss));
+        let mss = self.without_options(usize::from(self.path_mss));
         self.snd.reduce_path(mss);
     }
 
@@ -477,6 +478,10 @@ impl Connection {
             self.syn_window = u16::try_from(limit).unwrap_or(u16::MAX);
         }
         self.rcv.set_limit(limit);
+        // The peer may wait for room, and nothing be there to read that would tell of it.
+        if self.state.may_receive() && self.rcv.update_due() {
+            self.rcv.ack.demand();
+        }
     }
 
     /// The largest segment that the path takes, as far as is known.

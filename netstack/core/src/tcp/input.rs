@@ -486,6 +486,8 @@ impl Connection {
         }
         if self.rcv.is_overfull(segment.seq, span.len()) {
             ctx.counters.in_receive_full += 1;
+            // Silence would say that nobody is there.
+            self.rcv.ack.demand();
             return Step::Next;
         }
         if !self.rcv.assembler.is_empty()
@@ -563,7 +565,9 @@ impl Connection {
         // A FIN that data has overrun was a lie, and not one to be met again when the numbers come round.
         self.rcv.fin.take_if(|fin| fin.before(self.rcv.nxt));
         if segment.flags.has(Flags::FIN) {
-            self.rcv.fin = self.rcv.fin.or(Some(segment.seq + segment.len));
+            // Of two the nearer one: where that is a lie, data overruns it.
+            let end = segment.seq + segment.len;
+            self.rcv.fin = Some(self.rcv.fin.map_or(end, |fin| fin.earlier(end)));
             self.rcv.ack.demand();
         }
         if self.rcv.fin != Some(self.rcv.nxt) {

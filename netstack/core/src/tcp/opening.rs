@@ -8,6 +8,7 @@ use super::input::{CHALLENGE_INTERVAL, Step};
 use super::options::Options;
 use super::segment::{Flags, Segment};
 use super::state::State;
+use super::timer::Timer;
 use crate::news::News;
 use crate::socket::ConnectionError;
 use crate::storage;
@@ -89,6 +90,10 @@ impl Connection {
 
     pub(super) fn enter_established(&mut self, ctx: &Context<'_>) {
         self.state = State::Established;
+        // While the handshake was under way the timer may have gone off for nothing.
+        if let Some(keep_alive) = self.keep_alive() {
+            self.timers.set(Timer::KeepAlive, ctx.now + keep_alive.idle);
+        }
         self.begin_search(ctx.config);
         self.note(News::CONNECTED | News::WRITABLE);
         if self.snd.queue.finished() {

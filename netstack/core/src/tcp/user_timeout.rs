@@ -33,7 +33,8 @@ impl Told {
     /// `time`, rounded up to what an option can say; `None` for no time at all, which is reserved, or too long a one.
     // req: RFC5482-10, RFC5482-11
     pub(crate) fn of(time: Duration) -> Option<Told> {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let more = u64::from(time.subsec_nanos() > 0);
+        let seconds = time.as_secs().saturating_add(more);
         let (value, unit) = match seconds < u64::from(MINUTES) {
             true => (seconds, 0),
             false => (seconds.div_ceil(60), MINUTES),

@@ -54,7 +54,10 @@ impl Connection {
 
     /// Sets how long sent data may stay unacknowledged, in whole milliseconds.
     pub(crate) fn set_user_timeout(&mut self, now: Instant, timeout: Option<Duration>) {
-        let whole = |time: Duration| Duration::from_millis(time.as_millis().max(1) as u64);
+        let whole = |time: Duration| {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            Duration::from_millis(millis.max(1))
+        };
         self.extras_mut().user_timeout.choose(timeout.map(whole));
         if self.snd.outstanding() {
             self.restart_retransmit(now);

@@ -8,7 +8,9 @@ use super::progress::Progress;
 use super::world::{World, WorldConfig};
 use crate::calls;
 use core::time::Duration;
-use netstack_core::{AcceptError, How, Instant, RecvError, RecvFlags, SendError, SocketId};
+use netstack_core::{
+    AcceptError, How, Instant, RecvError, RecvFlags, SendError, SocketId, SocketOption,
+};
 use std::io::IoSliceMut;
 use txbuf::IovIter;
 
@@ -161,6 +163,8 @@ struct End {
     writes: Turns,
     reads: Turns,
     socket: Option<SocketId>,
+    /// Since when it has it.
+    since: Instant,
     sent: u64,
     /// What comes next of the stream, as far as it was offered already.
     offered: Vec<u8>,
@@ -190,6 +194,7 @@ impl End {
             reads: turns(habits.reads, 1),
             habits,
             socket: None,
+            since: Instant::ZERO,
             sent: 0,
             offered: Vec::new(),
             received: 0,
@@ -214,11 +219,24 @@ impl End {
             set.expect("an option of connections");
         }
         self.socket = Some(socket);
+        self.since = now;
+    }
+
+    /// Sets what it is time to set.
+    fn change(&mut self, now: Instant, host: &mut Host, socket: SocketId) {
+        let since = self.since;
+        let due = |(after, _): &&(Duration, SocketOption)| since + *after <= now;
+        let due = self.habits.later.iter().take_while(due).count();
+        for (_, option) in self.habits.later.drain(..due) {
+            let set = host.stack.set_option(now, socket, option);
+            set.expect("an option of connections");
+        }
     }
 
     fn work(&mut self, now: Instant, host: &mut Host) {
         let Some(socket) = self.socket else { return };
         self.look(now, host, socket);
+        self.change(now, host, socket);
         self.send(now, host, socket);
         self.finish(now, host, socket);
         let end_seen = self.receive(now, host, socket);
@@ -320,7 +338,12 @@ impl End {
     fn wakes(&self) -> impl Iterator<Item = Instant> {
         let turns = [self.writes.resumes(), self.reads.resumes()];
         let open = self.socket.is_some();
-        let own = turns.into_iter().chain(self.finishes);
+        let changes = self
+            .habits
+            .later
+            .first()
+            .map(|(after, _)| self.since + *after);
+        let own = turns.into_iter().chain(self.finishes).chain(changes);
         own.filter(move |_| open)
     }
 }

@@ -34,6 +34,8 @@ pub struct Habits {
     pub reads: Pace,
     /// What it sets as soon as it has the socket.
     pub options: Vec<SocketOption>,
+    /// What it sets later: how long after that, in order.
+    pub later: Vec<(Duration, SocketOption)>,
 }
 
 /// When an application that has written everything says so.
@@ -56,6 +58,7 @@ impl Plan {
             finishes: Finish::AtOnce,
             reads: Pace::AtOnce,
             options: Vec::new(),
+            later: Vec::new(),
         };
         Plan {
             number: 0,

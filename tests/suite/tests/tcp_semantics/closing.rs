@@ -128,6 +128,23 @@ fn a_fin_waits_for_the_data_before_it() {
     assert_eq!(remote.read(), None);
 }
 
+#[test]
+fn a_forged_end_ahead_of_the_data_does_not_hide_the_real_one() {
+    let mut remote = established();
+    let forged = Tcp {
+        seq: remote.nxt.wrapping_add(10_000),
+        ..remote.segment(FIN | ACK, b"")
+    };
+    remote.inject(&forged);
+    remote.one();
+    remote.send(ACK, b"data");
+    remote.send(FIN | ACK, b"");
+    assert_eq!(remote.one().ack, remote.nxt);
+    assert_eq!(remote.state(), TcpState::CloseWait);
+    assert_eq!(remote.read().as_deref(), Some(&b"data"[..]));
+    assert_eq!(remote.read(), None);
+}
+
 // req: U-32
 #[test]
 fn a_lost_fin_is_sent_again() {

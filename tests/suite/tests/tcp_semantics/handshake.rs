@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use netstack_core::{ConnectError, ConnectionError, Instant, TcpState};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
@@ -418,6 +419,10 @@ fn initial_sequence_numbers_differ_and_advance() {
             "{first} {other}"
         );
     }
+    // Nobody learns from some what another one is.
+    let numbers: Vec<u32> = (1..=64).map(|port| isn(start, port, 1)).collect();
+    let steps = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    assert_eq!(steps.collect::<BTreeSet<u32>>().len(), 63);
 }
 
 // req: MUST-1, REC-1, RFC7323-05, RFC7323-07, RFC7323-08

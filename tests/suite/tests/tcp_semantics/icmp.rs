@@ -1,10 +1,10 @@
 //! What the network says about segments (RFC 1122, 4.2.3.9; RFC 1191; RFC 5927; RFC 8201).
 
 use core::time::Duration;
-use netstack_core::{ConnectionError, TcpState};
+use netstack_core::{ConnectionError, SocketOption, TcpState};
 use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
-use suite::wire::{ACK, Icmp, Tcp};
+use suite::wire::{ACK, Icmp, SYN, Tcp, options};
 
 /// An error of a router about `segment`, quoting it whole.
 fn error(segment: &Tcp, kind: (u8, u8), word: u32) -> Icmp {
@@ -155,6 +155,31 @@ fn a_larger_report_raises_nothing() {
     let report = too_big(&flight[0], 9_000);
     remote.lab.inject(&report.to_packet());
     assert_eq!(remote.info().send_mss, 500);
+}
+
+#[test]
+fn no_report_lifts_what_the_application_allows() {
+    let mut lab = Lab::default();
+    let to = SocketAddr::new(Lab::neighbour(false), 80);
+    let stack = &mut lab.host.stack;
+    let socket = stack.tcp_connect(lab.now, to, None).expect("a route");
+    let option = SocketOption::MaxSegment(500);
+    stack.set_option(lab.now, socket, option).expect("TCP");
+    let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
+    assert_eq!(syn.mss(), Some(500));
+    lab.inject(&too_big(&syn, 1_400).to_packet());
+    let answer = Tcp {
+        src: syn.dst,
+        dst: syn.src,
+        seq: 1_000,
+        ack: syn.end(),
+        flags: SYN | ACK,
+        options: options::mss(1_460),
+        ..syn
+    };
+    lab.inject(&answer.to_packet());
+    let info = lab.host.stack.tcp_info(socket).expect("a connection");
+    assert_eq!((info.state, info.send_mss), (TcpState::Established, 500));
 }
 
 // req: MUST-54, SHLD-26, RFC1122-24, RFC1122-33, RFC4443-14

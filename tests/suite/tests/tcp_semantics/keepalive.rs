@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 use netstack_core::{ConnectionError, KeepAlive, OptionError, SocketOption, TcpState};
+use std::net::SocketAddr;
 use suite::lab::{Lab, Offer, Remote};
-use suite::wire::{ACK, PSH, RST};
+use suite::wire::{ACK, PSH, RST, SYN, Tcp};
 
 const SECOND: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: KeepAlive = KeepAlive {
@@ -39,6 +40,36 @@ fn without_other_times_the_first_probe_comes_after_two_hours() {
     let sent = remote.pass(SECOND * 7_201);
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].0, SECOND * 7_200);
+}
+
+#[test]
+fn a_handshake_longer_than_the_silence_ends_no_asking() {
+    let mut lab = Lab::default();
+    let to = SocketAddr::new(Lab::neighbour(false), 80);
+    let stack = &mut lab.host.stack;
+    let socket = stack.tcp_connect(lab.now, to, None).expect("a route");
+    let option = SocketOption::KeepAlive(Some(KeepAlive {
+        idle: SECOND,
+        ..KEEP_ALIVE
+    }));
+    stack.set_option(lab.now, socket, option).expect("TCP");
+    let syn = Tcp::parse(&lab.sent()[0]).expect("TCP");
+    // The first SYN was lost.
+    assert_eq!(lab.pass(SECOND * 3 / 2).len(), 1);
+    let answer = Tcp {
+        src: syn.dst,
+        dst: syn.src,
+        seq: 1_000,
+        ack: syn.end(),
+        flags: SYN | ACK,
+        options: Vec::new(),
+        ..syn
+    };
+    lab.inject(&answer.to_packet());
+    assert_eq!(lab.sent().len(), 1);
+    let (after, probe) = lab.pass(SECOND * 5).remove(0);
+    let probe = Tcp::parse(&probe).expect("TCP");
+    assert_eq!((after, probe.seq), (SECOND, answer.ack.wrapping_sub(1)));
 }
 
 // req: MUST-26
@@ -125,7 +156,7 @@ fn a_probe_from_the_peer_is_answered() {
     let mut remote = Remote::connects(Lab::default(), &Offer::default());
     for payload in [&b""[..], b"?"] {
         let seq = remote.nxt.wrapping_sub(1);
-        let probe = suite::wire::Tcp {
+        let probe = Tcp {
             seq,
             ..remote.segment(ACK, payload)
         };

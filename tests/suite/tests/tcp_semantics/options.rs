@@ -116,6 +116,17 @@ fn a_user_timeout_counts_for_what_is_outstanding_already_and_for_a_shut_window()
 }
 
 #[test]
+fn a_user_timeout_longer_than_any_clock_is_no_short_one() {
+    let mut remote = established();
+    // Of its milliseconds 64 bits would keep 384.
+    let forever = Duration::from_secs(u64::MAX / 1_000 + 1);
+    set(&mut remote, SocketOption::UserTimeout(Some(forever))).expect("TCP");
+    remote.write(b"anybody?");
+    remote.pass(SECOND * 600);
+    assert_eq!(remote.state(), TcpState::Established);
+}
+
+#[test]
 fn a_maximum_segment_size_holds_both_ways_when_it_comes_before_the_syn() {
     let mut lab = Lab::default();
     let to = (Lab::neighbour(false), 80).into();

@@ -251,6 +251,50 @@ fn a_repetition_that_is_shorter_than_its_segment_leaves_the_others_whole() {
 }
 
 #[test]
+fn what_was_never_sent_is_no_duplicate() {
+    let mut remote = established(true, None);
+    let flight = flight(&mut remote, 10, 10);
+    answer_later(&mut remote, RTT);
+    let beyond = flight[9].end();
+    let within = (beyond.wrapping_add(100), beyond.wrapping_add(200));
+    sack_bytes(&mut remote, &[within, (beyond, beyond.wrapping_add(1_000))]);
+    assert_eq!(remote.info().duplicate_reports, 0);
+}
+
+#[test]
+fn a_model_that_gives_way_in_a_recovery_leaves_its_window() {
+    for algorithm in [Congestion::Reno, Congestion::Cubic] {
+        let mut remote = established(true, None);
+        let choose = |remote: &mut Remote, algorithm| {
+            let (now, socket) = (remote.lab.now, remote.socket);
+            let option = SocketOption::Congestion(algorithm);
+            let stack = &mut remote.lab.host.stack;
+            stack.set_option(now, socket, option).expect("TCP");
+        };
+        choose(&mut remote, Congestion::Bbr);
+        remote.write(&[7; 40 * MSS]);
+        let flight: Vec<Tcp> = remote.pass(RTT / 2).into_iter().map(|(_, s)| s).collect();
+        assert_eq!(flight.len(), 40);
+        answer_later(&mut remote, RTT / 2);
+        sack(&mut remote, &flight, &[(1, 39)]);
+        let before = remote.info();
+        assert!(before.in_recovery);
+        choose(&mut remote, algorithm);
+        remote.pass(RTT);
+        remote.acknowledge(&flight[39]);
+        let after = remote.info();
+        assert!(!after.in_recovery);
+        let grown = before.congestion_window + 2 * MSS;
+        assert!(
+            after.congestion_window <= grown,
+            "{algorithm}: {} after {}",
+            after.congestion_window,
+            before.congestion_window
+        );
+    }
+}
+
+#[test]
 fn a_model_of_the_path_holds_back_once_in_a_recovery() {
     let mut remote = established(true, None);
     let option = SocketOption::Congestion(Congestion::Bbr);

@@ -1,7 +1,7 @@
 //! Windows that are scaled, that shrink and that stay shut (RFC 7323, 2; RFC 9293, 3.8.6).
 
 use core::time::Duration;
-use netstack_core::TcpState;
+use netstack_core::{SocketOption, TcpState};
 use suite::lab::{Lab, Offer, Remote};
 use suite::sim::WorldConfig;
 use suite::wire::{ACK, PSH, RST, Tcp, options};
@@ -153,6 +153,63 @@ fn small_pieces_that_nobody_reads_find_room_in_a_small_buffer() {
             .all(|(at, byte)| *byte as usize == at / 25)
     );
     assert_eq!(read.len(), 1_000);
+}
+
+#[test]
+fn a_buffer_of_less_than_the_scale_can_say_lets_everything_through() {
+    for limit in [1, 100] {
+        let offer = Offer {
+            scale: Some(0),
+            ..Offer::default()
+        };
+        let mut remote = Remote::connects(lab(4 << 20), &offer);
+        let shift = remote.syn.window_scale().expect("scaled");
+        let (now, socket) = (remote.lab.now, remote.socket);
+        let stack = &mut remote.lab.host.stack;
+        let option = SocketOption::ReceiveBuffer(limit);
+        stack.set_option(now, socket, option).expect("TCP");
+        let (mut room, mut read) = (remote.info().receive_window, 0);
+        while read < 200_000 {
+            assert!(room > 0, "{limit}: shut after {read} bytes");
+            remote.send(ACK | PSH, &vec![1; room.min(MSS)]);
+            let acknowledged = remote.sent();
+            read += remote.read().map_or(0, |bytes| bytes.len());
+            let last = remote.pass(SECOND).pop().map(|(_, segment)| segment);
+            let last = last.or(acknowledged.last().cloned()).expect("an answer");
+            assert_eq!(last.ack, remote.nxt);
+            room = usize::from(last.window) << shift;
+        }
+        assert!(room <= 1 << shift, "{limit}: {room}");
+    }
+}
+
+#[test]
+fn what_was_promised_is_taken_though_the_buffer_is_smaller_now_and_little_waits() {
+    let mut remote = Remote::connects(lab(100_000), &Offer::default());
+    let (now, socket) = (remote.lab.now, remote.socket);
+    let stack = &mut remote.lab.host.stack;
+    let option = SocketOption::ReceiveBuffer(1);
+    stack.set_option(now, socket, option).expect("TCP");
+    // Nobody reads.
+    for piece in 0..100 {
+        remote.send(ACK | PSH, &[piece]);
+        assert_eq!(remote.one().ack, remote.nxt, "{piece}");
+    }
+    let expected: Vec<u8> = (0..100).collect();
+    assert_eq!(remote.read(), Some(expected));
+}
+
+#[test]
+fn a_buffer_that_is_made_larger_is_told_at_once() {
+    let mut remote = Remote::connects(lab(2 * MSS), &Offer::default());
+    remote.send(ACK | PSH, &[1; 2 * MSS - 100]);
+    let told = remote.one();
+    assert_eq!((told.ack, told.window), (remote.nxt, 100));
+    let (now, socket) = (remote.lab.now, remote.socket);
+    let stack = &mut remote.lab.host.stack;
+    let option = SocketOption::ReceiveBuffer(20 * MSS);
+    stack.set_option(now, socket, option).expect("TCP");
+    assert!(usize::from(remote.one().window) > 17 * MSS);
 }
 
 /// The window is shut, and the first probe of it was repeated three times: so often was the timeout doubled.

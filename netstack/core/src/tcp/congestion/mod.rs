@@ -133,13 +133,19 @@ pub(crate) fn control(algorithm: Congestion, mss: usize) -> Box<dyn CongestionCo
     }
 }
 
-/// The algorithm in place of `old`, which has come so far.
+/// The algorithm in place of `old`, which has come so far; in fast recovery, if it is `recovering`.
 pub(crate) fn replace(
     old: &dyn CongestionControl,
     algorithm: Congestion,
     mss: usize,
+    recovering: bool,
 ) -> Box<dyn CongestionControl> {
-    let (window, threshold) = (old.window(), old.threshold());
+    let window = old.window();
+    let threshold = match old.threshold() {
+        // A model has none, and a recovery that is not its own leads to one.
+        usize::MAX if recovering => window,
+        threshold => threshold,
+    };
     match algorithm {
         Congestion::Reno => Box::new(Reno::resume(mss, window, threshold)),
         Congestion::Cubic => Box::new(Cubic::resume(mss, window, threshold)),

@@ -205,8 +205,10 @@ impl Receiver {
             self.assembler.bytes()
         };
         let held = self.queued() + beyond;
-        // A limit that was set later is less than what was promised: pieces that cost no more than their bytes may stay.
-        self.queue.len() * SPAN_OVERHEAD > self.queued().max(self.limit as usize)
+        // A limit that was set later is less than what was promised: pieces that cost no more than their bytes may stay,
+        // and a piece or two of any size.
+        let most = self.queued().max(self.limit as usize);
+        self.queue.len() * SPAN_OVERHEAD > most.max(2 * SPAN_OVERHEAD)
             || held.saturating_add(len) > self.ceiling as usize
     }
 

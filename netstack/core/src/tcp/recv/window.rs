@@ -84,11 +84,20 @@ impl Window {
         if (field << self.scale) < promised && free > 0 && promised <= free + limit / CREEP {
             field += 1;
         }
+        // A buffer that is less than the scale can say would never be said to be open.
+        if field == 0 && free > 0 && size > 0 && self.is_below_a_step(limit) {
+            field = 1;
+        }
         let field = u16::try_from(field).unwrap_or(u16::MAX);
         let told = nxt + (usize::from(field) << self.scale);
         self.edge = told.later(self.edge);
         self.behind = u16::try_from(self.edge.since(told)).unwrap_or(u16::MAX);
         field
+    }
+
+    /// Whether the scale cannot say a buffer of `limit` bytes.
+    fn is_below_a_step(&self, limit: usize) -> bool {
+        limit >> self.scale == 0
     }
 
     /// Whether the application made so much room that the peer should hear of it: it would otherwise
@@ -97,6 +106,9 @@ impl Window {
         let (free, limit) = (free.min(self.largest()), limit.min(self.largest()));
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
         let left = self.latest(nxt);
+        if self.is_below_a_step(limit) {
+            return free > 0 && left == 0;
+        }
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
     }
 }

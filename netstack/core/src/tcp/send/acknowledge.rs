@@ -140,7 +140,8 @@ impl Sender {
         // What is older than a window cannot have been under way twice. Bounds on the circle move along.
         let acked = usize::try_from(self.acked()).unwrap_or(usize::MAX);
         let oldest = self.first_data() - self.max_wnd().min(acked);
-        let valid = self.sack && first.left.before(first.right) && first.left.at_or_after(oldest);
+        let sent = first.left.at_or_after(oldest) && first.right.at_or_before(self.nxt);
+        let valid = self.sack && first.left.before(first.right) && sent;
         let repeats = first.right.at_or_before(ack.ack) || rest.first().is_some_and(inside);
         (valid && repeats).then_some(*first)
     }

@@ -241,7 +241,9 @@ impl Sender {
     /// Puts `algorithm` in charge of the congestion window, which stays as it is.
     pub(crate) fn set_congestion(&mut self, now: Instant, algorithm: Congestion) {
         if algorithm != self.congestion.algorithm() {
-            self.congestion = congestion::replace(&*self.congestion, algorithm, self.mss);
+            let recovering = self.recovery.phase() == Phase::Fast;
+            let old = &*self.congestion;
+            self.congestion = congestion::replace(old, algorithm, self.mss, recovering);
             self.deliveries = Deliveries::wanted_by(algorithm, now);
         }
     }

@@ -522,13 +522,17 @@ impl Scoreboard {
         }
     }
 
-    /// Compares the sums with the ranges, in debug builds; without a marked range there are none.
+    /// Compares the sums with the ranges, and these with each other, in debug builds; without a marked range there are none.
     fn hold_sums(&mut self) {
         self.marks.tidy();
         if cfg!(debug_assertions) && self.is_marked() {
             let mut sums = Sums::default();
             self.sent.iter().for_each(|range| sums.add(range));
             debug_assert_eq!(sums, self.marks.sums());
+            let ranges = self.sent.iter().zip(self.sent.iter().skip(1));
+            for (here, next) in ranges {
+                debug_assert_eq!(here.end, next.start, "no gap");
+            }
         }
     }
 

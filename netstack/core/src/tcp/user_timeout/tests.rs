@@ -13,6 +13,7 @@ fn an_option_says_seconds_or_minutes() {
     assert_eq!(field(SECOND * 32_768), Some(0x8000 | 547), "minutes");
     assert_eq!(field(SECOND * 60 * 32_767), Some(0xffff));
     assert_eq!(field(SECOND * 60 * 32_768), None);
+    assert_eq!(field(Duration::MAX), None);
     let time = |field| Told::from_field(field).map(Told::time);
     assert_eq!(time(100), Some(SECOND * 100));
     assert_eq!(time(0x8000 | 3), Some(SECOND * 180));

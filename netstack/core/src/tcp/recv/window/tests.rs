@@ -62,6 +62,21 @@ fn rounding_does_not_carry_the_edge_away_from_the_buffer() {
 }
 
 #[test]
+fn a_buffer_of_less_than_the_scale_can_say_opens_and_shuts() {
+    let (limit, scale) = (100, 7);
+    let mut window = Window::new(Seq(0), scale);
+    // All was read; then a part of what was said comes and waits.
+    assert_eq!(window.advertise(Seq(0), limit, limit, 1_000), 1);
+    assert_eq!(window.advertise(Seq(100), 0, limit, 1_000), 0);
+    assert_eq!(window.size(Seq(100)), 28, "what was promised stays so");
+    assert!(window.update_due(Seq(100), limit, limit, 1_000));
+    assert!(!window.update_due(Seq(100), 0, limit, 1_000));
+    assert_eq!(window.advertise(Seq(128), 0, limit, 1_000), 0);
+    assert!(window.update_due(Seq(128), limit, limit, 1_000));
+    assert_eq!(window.advertise(Seq(128), limit, limit, 1_000), 1);
+}
+
+#[test]
 fn room_is_announced_to_whom_rounding_has_shut_the_window() {
     let (limit, scale) = (60_000 << 14, 14);
     let mut window = Window::new(Seq(0), scale);
