@@ -167,6 +167,8 @@ counters! {
         icmp_in_errors,
         /// ICMP errors that quote nothing of a socket of this host.
         icmp_in_not_ours: dropped,
+        /// Reports that a packet was too long for a link that takes longer ones.
+        icmp_in_bad_mtu: dropped,
         /// ICMP errors sent.
         icmp_out_errors,
         /// ICMP errors not sent because the packet in question must not be answered.

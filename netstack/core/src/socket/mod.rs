@@ -94,7 +94,8 @@ pub struct Event {
     pub stamped: bool,
 }
 
-/// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4).
+/// When to ask a silent peer whether it is still there (RFC 9293, 3.8.4). Times of less than a millisecond are taken for
+/// one.
 // req: MUST-27, MUST-28
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {

@@ -87,6 +87,13 @@ impl Stack {
     pub(super) fn icmp_error_input(&mut self, now: Instant, notice: Notice) {
         self.counters.ip.icmp_in_errors += 1;
         let (error, quoted) = (notice.error, notice.quoted);
+        // Who forges a report finds a short packet more easily than a long one (RFC 5927, 7.2).
+        if let IcmpError::TooBig { mtu } = error
+            && usize::try_from(mtu).is_ok_and(|mtu| mtu >= quoted.total_len)
+        {
+            self.counters.ip.icmp_in_bad_mtu += 1;
+            return;
+        }
         let observed = self.raw_icmp_error(&notice);
         match quoted.protocol {
             IpProtocol::Tcp => self.tcp_icmp_error(now, error, &quoted),

@@ -4,6 +4,7 @@
 //! 3.10.7; one goes out through its output. [`send`] and [`recv`] hold what each direction knows,
 //! [`congestion`] how much may be in flight, [`listen`] and [`handshake`] what precedes a connection.
 
+mod acknowledged;
 pub(crate) mod challenge;
 pub(crate) mod congestion;
 pub(crate) mod connection;
@@ -78,13 +79,13 @@ pub struct TcpConfig {
     pub base_mss: u16,
     /// How many bytes of a connection may wait to be sent for the first time before it is not writable, where the
     /// application does not say ([`NotSentLowWater`](crate::SocketOption::NotSentLowWater); Linux's `tcp_notsent_lowat`).
-    /// `None` for as many as the send buffer holds.
+    /// `None`, or 0, for as many as the send buffer holds.
     pub not_sent_low_water: Option<u32>,
     /// Whether a connection that sent nothing for a retransmission timeout begins with a small window again (RFC 5681,
     /// 4.1; Linux's `tcp_slow_start_after_idle`).
     pub slow_start_after_idle: bool,
     /// How often a SYN is sent again before a connection attempt fails. Less than the default of 7 is less than the
-    /// three minutes of RFC 9293, 3.8.3.
+    /// three minutes of RFC 9293, 3.8.3; more than 255 are as many.
     // req: MUST-23
     pub syn_retries: u32,
     /// How often a SYN-ACK is sent again before a half-open connection is dropped.
@@ -147,7 +148,8 @@ impl Default for TcpConfig {
 impl TcpConfig {
     /// How many bytes may wait to be sent for the first time, where nothing is said of a connection.
     pub(crate) fn not_sent_most(&self) -> u32 {
-        self.not_sent_low_water.unwrap_or(u32::MAX)
+        let most = self.not_sent_low_water.filter(|most| *most > 0);
+        most.unwrap_or(u32::MAX)
     }
 
     /// Bytes that a connection holds for sending when it begins.

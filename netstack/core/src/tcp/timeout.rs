@@ -55,13 +55,16 @@ impl Connection {
     fn on_retransmit_timeout(&mut self, ctx: &mut Context<'_>) {
         ctx.counters.timeouts += 1;
         let limit = match self.state {
-            State::SynSent => ctx.config.syn_retries,
-            State::SynReceived => ctx.config.synack_retries,
+            State::SynSent => Some(ctx.config.syn_retries),
+            State::SynReceived => Some(ctx.config.synack_retries),
             // How long is the application's to say, and then not how often.
-            _ if self.user_timeout().is_some() => u32::MAX,
-            _ => ctx.config.retries.min(u8::MAX.into()),
+            _ if self.user_timeout().is_some() => None,
+            _ => Some(ctx.config.retries),
         };
-        if u32::from(self.snd.timeouts) >= limit || ctx.now >= self.patience_ends() {
+        // No more are counted than a byte can say.
+        let exhausted =
+            limit.is_some_and(|limit| u32::from(self.snd.timeouts) >= limit.min(u8::MAX.into()));
+        if exhausted || ctx.now >= self.patience_ends() {
             let reason = self.soft_error().unwrap_or(ConnectionError::TimedOut);
             self.fail(reason);
             return;

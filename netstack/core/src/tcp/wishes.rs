@@ -12,6 +12,9 @@ use crate::Instant;
 use crate::socket::KeepAlive;
 use core::time::Duration;
 
+/// Less silence than this is not waited for: who asks more often asks for nothing else.
+const LEAST_SILENCE: Duration = Duration::from_millis(1);
+
 impl Connection {
     pub(super) fn extras_mut(&mut self) -> &mut Extras {
         let told = Told::from_field(self.told_timeout);
@@ -41,6 +44,8 @@ impl Connection {
     pub(super) fn keep_alive(&self) -> Option<KeepAlive> {
         let extras = self.extras.as_deref()?;
         let mut keep_alive = extras.keep_alive?;
+        keep_alive.idle = keep_alive.idle.max(LEAST_SILENCE);
+        keep_alive.interval = keep_alive.interval.max(LEAST_SILENCE);
         if let Some(agreed) = extras.user_timeout.agreed() {
             keep_alive.idle = keep_alive.idle.max(agreed + Duration::from_secs(1));
         }

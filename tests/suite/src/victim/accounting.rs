@@ -118,7 +118,11 @@ fn sum(counters: &Counters, layer: &str, names: &[&str]) -> u64 {
 pub fn dropped(counters: &Counters) -> u64 {
     sum(counters, "ip", &IP_DROPS)
         + sum(counters, "ip", &FRAGMENT_DROPS)
-        + sum(counters, "ip", &["in_unknown_protocol", "icmp_in_not_ours"])
+        + sum(
+            counters,
+            "ip",
+            &["in_unknown_protocol", "icmp_in_not_ours", "icmp_in_bad_mtu"],
+        )
         + sum(counters, "ip", &ICMP[..4])
         + sum(counters, "ip", &GROUPS[1..])
         + sum(counters, "udp", &UDP[1..])

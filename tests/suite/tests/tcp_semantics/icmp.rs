@@ -115,6 +115,21 @@ fn too_big_about_nothing_in_flight_is_not_believed() {
     assert_eq!(remote.lab.host.stack.counters().tcp.icmp_not_in_flight, 3);
 }
 
+#[test]
+fn too_big_about_what_the_link_takes_is_not_believed() {
+    for v6 in [false, true] {
+        let (mut lab, socket, syn) = connecting(v6);
+        let len = u32::try_from(syn.to_packet().len()).expect("a SYN");
+        for mtu in [len, 1400, u32::from(u16::MAX)] {
+            lab.inject(&too_big(&syn, mtu).to_packet());
+        }
+        let stack = &lab.host.stack;
+        assert_eq!(stack.counters().ip.icmp_in_bad_mtu, 3);
+        assert_eq!(stack.counters().tcp.path_mtu_reduced, 0);
+        assert!(stack.tcp_info(socket).is_ok());
+    }
+}
+
 // req: RFC1191-03, RFC1191-05, RFC8201-02, RFC8201-03
 #[test]
 fn no_report_makes_segments_tiny() {

@@ -201,3 +201,19 @@ fn impossible_values_are_refused() {
         assert_eq!(result, Err(OptionError::Invalid));
     }
 }
+
+#[test]
+fn no_silence_is_shorter_than_a_millisecond() {
+    let mut remote = established();
+    let option = SocketOption::KeepAlive(Some(KeepAlive {
+        idle: Duration::from_nanos(1),
+        interval: Duration::ZERO,
+        probes: 3,
+    }));
+    let now = remote.lab.now;
+    let stack = &mut remote.lab.host.stack;
+    stack.set_option(now, remote.socket, option).expect("TCP");
+    let sent = remote.pass(Duration::from_millis(3));
+    let times: Vec<Duration> = sent.iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [1, 2, 3].map(Duration::from_millis));
+}

@@ -195,21 +195,22 @@ impl Receiver {
         most < self.mss().min(self.limit as usize / 2)
     }
 
-    /// Whether `len` bytes at `seq` are not taken in though they were promised: the pieces that wait could not be
-    /// copied together and cost more than the limit, or storage is short and the reader lags. What waits beyond
-    /// a hole never keeps the hole from being filled.
-    pub(crate) fn is_overfull(&self, seq: Seq, len: usize) -> bool {
-        let beyond = if seq == self.nxt {
-            0
-        } else {
-            self.assembler.bytes()
-        };
-        let held = self.queued() + beyond;
-        // A limit that was set later is less than what was promised: pieces that cost no more than their bytes may stay,
-        // and a piece or two of any size.
+    /// Whether the pieces that wait could not be copied together and cost more than the limit: no more are taken in,
+    /// though they were promised. A limit that was set later is less than what was promised: pieces that cost no more than
+    /// their bytes may stay, and a piece or two of any size.
+    pub(crate) fn is_overfull(&self) -> bool {
         let most = self.queued().max(self.limit as usize);
         self.queue.len() * SPAN_OVERHEAD > most.max(2 * SPAN_OVERHEAD)
-            || held.saturating_add(len) > self.ceiling as usize
+    }
+
+    /// Whether storage is short and the reader lags, so that `len` bytes at `seq` are not taken in though they were
+    /// promised. What waits beyond a hole never keeps the hole from being filled.
+    pub(crate) fn is_short(&self, seq: Seq, len: usize) -> bool {
+        let beyond = match seq == self.nxt {
+            true => 0,
+            false => self.assembler.bytes(),
+        };
+        (self.queued() + beyond).saturating_add(len) > self.ceiling as usize
     }
 
     /// Puts data that begins at RCV.NXT into the queue, then whatever it makes contiguous. Very many small
