@@ -485,6 +485,11 @@ fn what_cannot_be_joined_is_said() {
     }
     netstack("bridge --left a --right b --mode route --left-addr 10.0.0.1/24 --right-addr 10.1.0.2/24 --right-peer 10.1.0.2/24")
         .refused(&["10.1.0.2", "both --right-addr and --right-peer"]);
+    netstack("bridge --left a --right b --left-gateway 10.0.0.2").refused(&[
+        "a wire",
+        "--left-gateway",
+        "--mode route",
+    ]);
     let gateway = |rest: &str| {
         let addresses = "--left-addr 10.0.0.1/24 --right-addr 10.1.0.1/24";
         netstack(&format!("bridge --mode route {addresses} {rest}"))

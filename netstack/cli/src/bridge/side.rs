@@ -262,6 +262,7 @@ fn device(given: &Option<DeviceName>, default: &str) -> DeviceName {
 
 fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Failure> {
     let routed = [left, right, &options.left_route, &options.right_route];
+    let gateways = [&options.left_gateway, &options.right_gateway];
     let devices = [&options.left, &options.right].into_iter().flatten();
     let is_ethernet = devices
         .map(|device| device.kind)
@@ -272,6 +273,9 @@ fn check_mode(options: &Bridge, left: &[Cidr], right: &[Cidr]) -> Result<(), Fai
         )),
         Mode::Wire if routed.iter().any(|list| !list.is_empty()) => Err(Failure::new(
             "a wire has no addresses and no routes: leave out --left-addr, --right-addr, --left-route and --right-route, or add --mode route",
+        )),
+        Mode::Wire if gateways.iter().any(|list| !list.is_empty()) => Err(Failure::new(
+            "a wire has no routes and so no gateways: leave out --left-gateway and --right-gateway, or add --mode route",
         )),
         Mode::Route if left.is_empty() || right.is_empty() => Err(Failure::new(
             "a router needs an address on each side: add --left-addr and --right-addr, such as 10.1.0.1/24 and 10.2.0.1/24",

@@ -87,8 +87,10 @@ impl Stack {
     pub(super) fn icmp_error_input(&mut self, now: Instant, notice: Notice) {
         self.counters.ip.icmp_in_errors += 1;
         let (error, quoted) = (notice.error, notice.quoted);
-        // Who forges a report finds a short packet more easily than a long one (RFC 5927, 7.2).
+        // Who forges a report finds a short packet more easily than a long one (RFC 5927, 7.2). Packets that were joined on
+        // their way to more than 64 KiB say no length.
         if let IcmpError::TooBig { mtu } = error
+            && quoted.total_len > quoted.transport_at
             && usize::try_from(mtu).is_ok_and(|mtu| mtu >= quoted.total_len)
         {
             self.counters.ip.icmp_in_bad_mtu += 1;

@@ -449,8 +449,8 @@ impl Stack {
         self.settle(id);
     }
 
-    /// After anything happened to a connection: tells its news, arms its timer, has it asked for
-    /// packets, and cleans up when it is over.
+    /// After anything happened to a connection: tells its news, arms its timer, has it asked for packets if it may have
+    /// any, and cleans up when it is over.
     pub(super) fn settle(&mut self, id: SocketId) {
         self.settle_early(id);
         let Some((tcp, pending)) = self.table.tcp_and_pending(id) else {

@@ -35,7 +35,7 @@ pub(super) struct Turns {
 }
 
 impl Turn {
-    /// Whether who sent so many bytes may leave the queue, and owes nothing.
+    /// Whether the turn pays for so many bytes: who sent more stays in the queue until that is worked off.
     pub(super) fn covers(&self, bytes: usize) -> bool {
         i64::try_from(bytes).is_ok_and(|bytes| bytes <= self.credit)
     }

@@ -55,9 +55,9 @@ impl Connection {
         outgoing
     }
 
-    /// Nothing leaves now: notes why, and what may change that.
+    /// Nothing more leaves before something happens: notes why, and what may change that.
     pub(crate) fn rest(&mut self, now: Instant) {
-        self.snd.on_nothing_to_send();
+        self.snd.on_nothing_to_send(now);
         self.snd.note_limit(now, self.is_starved());
         self.watch_held_back(now);
     }

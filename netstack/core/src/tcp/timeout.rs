@@ -33,7 +33,7 @@ impl Connection {
                     self.snd.ecn.on_timer();
                     self.probe_due = true;
                 }
-                // Whoever handles timers has the connection asked for packets.
+                // What waits is what it is asked for then.
                 Timer::Pace => {}
                 Timer::DelayedAck => self.rcv.ack.on_delay_over(),
                 Timer::KeepAlive => reset |= self.on_keep_alive(ctx),
@@ -47,6 +47,7 @@ impl Connection {
                 }
             }
         }
+        self.watch_outstanding(ctx.now);
         reset
     }
 

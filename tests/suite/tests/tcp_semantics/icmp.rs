@@ -130,6 +130,22 @@ fn too_big_about_what_the_link_takes_is_not_believed() {
     }
 }
 
+#[test]
+fn too_big_that_quotes_no_length_is_believed() {
+    for (v6, at, largest) in [(false, 2, 1360), (true, 4, 1340)] {
+        let offer = Offer {
+            v6,
+            ..Offer::default()
+        };
+        let mut remote = Remote::accepts(Lab::default(), &offer);
+        remote.write(&[1; 3_000]);
+        let mut report = too_big(&remote.sent()[0], 1400);
+        report.payload[at..at + 2].fill(0);
+        remote.lab.inject(&report.to_packet());
+        assert_eq!(remote.info().send_mss, largest);
+    }
+}
+
 // req: RFC1191-03, RFC1191-05, RFC8201-02, RFC8201-03
 #[test]
 fn no_report_makes_segments_tiny() {

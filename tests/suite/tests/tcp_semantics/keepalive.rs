@@ -207,7 +207,7 @@ fn no_silence_is_shorter_than_a_millisecond() {
     let mut remote = established();
     let option = SocketOption::KeepAlive(Some(KeepAlive {
         idle: Duration::from_nanos(1),
-        interval: Duration::ZERO,
+        interval: Duration::from_nanos(1),
         probes: 3,
     }));
     let now = remote.lab.now;

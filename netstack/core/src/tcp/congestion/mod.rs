@@ -142,8 +142,8 @@ pub(crate) fn replace(
 ) -> Box<dyn CongestionControl> {
     let window = old.window();
     let threshold = match old.threshold() {
-        // A model has none, and a recovery that is not its own leads to one.
-        usize::MAX if recovering => window,
+        // A model has none, but recovery by other rules leads to one (RFC 5681, 3.1: of two segments at least).
+        usize::MAX if recovering => window.max(2 * mss),
         threshold => threshold,
     };
     match algorithm {

@@ -197,7 +197,7 @@ impl Receiver {
 
     /// Whether the pieces that wait could not be copied together and cost more than the limit: no more are taken in,
     /// though they were promised. A limit that was set later is less than what was promised: pieces that cost no more than
-    /// their bytes may stay, and a piece or two of any size.
+    /// their bytes may stay, and a few of any size.
     pub(crate) fn is_overfull(&self) -> bool {
         let most = self.queued().max(self.limit as usize);
         self.queue.len() * SPAN_OVERHEAD > most.max(2 * SPAN_OVERHEAD)

@@ -107,7 +107,7 @@ impl Window {
         let gain = self.next_edge(nxt, free, limit, mss).since(self.edge);
         let left = self.latest(nxt);
         if self.is_below_a_step(limit) {
-            return free > 0 && left == 0;
+            return left == 0 && free > 0 && self.most(nxt, free, limit, mss) > 0;
         }
         gain > 0 && (gain >= limit / 4 || left < 2 * mss || left <= limit / 8)
     }

@@ -4,8 +4,9 @@ use super::Sender;
 use crate::Instant;
 use core::time::Duration;
 
-/// A window of fewer segments says nothing of the path: no model of a path goes below it.
-const LEAST_SEGMENTS: usize = 4;
+/// A window of fewer bytes says nothing of the path: four segments on common links, and no model of a path goes below
+/// four.
+const ALL_BUT_SHUT: usize = 4 * 1460;
 
 /// What a connection that sends is waiting for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,12 +72,12 @@ impl Limits {
 }
 
 impl Sender {
-    /// Nothing leaves now: where neither windows nor losses are why, the application is. A peer whose window is all but
-    /// shut says as little of the path.
-    pub(crate) fn on_nothing_to_send(&mut self) {
-        let all_but_shut = self.wnd() < LEAST_SEGMENTS * self.mss;
-        let has_more = self.unsent() >= self.mss && !all_but_shut;
-        if !self.is_model_based() || has_more || self.board.totals().lost > 0 {
+    /// Nothing leaves now: where neither windows nor losses are why, the application is. A peer's window that is all but
+    /// shut counts as the application: neither says anything of the path.
+    pub(crate) fn on_nothing_to_send(&mut self, now: Instant) {
+        let shut = self.wnd() < ALL_BUT_SHUT && self.window_room() < self.mss;
+        let waits = self.unsent() >= self.mss && (!shut || self.paced_until(now).is_some());
+        if !self.is_model_based() || waits || self.board.totals().lost > 0 {
             return;
         }
         let (pipe, window) = (self.pipe(), self.congestion.window());
@@ -92,7 +93,7 @@ impl Sender {
         let unsent = self.unsent();
         let limit = if unsent == 0 && !self.outstanding() {
             Limit::Idle
-        } else if unsent > 0 && self.wnd().saturating_sub(self.nxt.since(self.una)) < self.mss {
+        } else if unsent > 0 && self.window_room() < self.mss {
             Limit::Window
         } else if unsent == 0 && starved {
             Limit::Buffer
@@ -100,6 +101,11 @@ impl Sender {
             Limit::Path
         };
         self.limits.set(now, limit);
+    }
+
+    /// What the peer's window still takes.
+    fn window_room(&self) -> usize {
+        self.wnd().saturating_sub(self.nxt.since(self.una))
     }
 
     /// How long what held sending back.

@@ -423,7 +423,7 @@ impl Sender {
         let fin_waits = self.fin_seq() == Some(self.nxt);
         self.unsent() > 0
             || fin_waits
-            || self.force
+            || self.force && self.outstanding()
             || self.probe.is_due()
             || self.board.totals().lost > 0
     }
