@@ -114,8 +114,12 @@ impl<D: Driven> EventLoop<D> {
                 self.shared.alarm.awake();
             }
         };
-        let state = self.shared.take_state();
+        // From here on nobody finds the sockets, which are reset next.
+        let mut state = self.shared.take_state();
         drop(last_words);
+        if let Some(state) = &mut state {
+            self.abandon(state);
+        }
         self.remains(state, finished)
     }
 
@@ -181,10 +185,7 @@ impl<D: Driven> EventLoop<D> {
             worked |= mail.collect(state.driven.stack_mut());
         }
         match end(state, now, &self.ports, worked) {
-            Some(finished) => {
-                abandon(state, now, &mut self.ports);
-                Turn::Ended(finished)
-            }
+            Some(finished) => Turn::Ended(finished),
             None if worked => Turn::Worked,
             None => {
                 state.wakes_at = self.wake_at(state, now);
@@ -265,6 +266,20 @@ impl<D: Driven> EventLoop<D> {
         );
     }
 
+    /// Resets what is still open, so that no peer is left believing in it.
+    fn abandon(&mut self, state: &mut State<D>) {
+        let destructors = self.shared.defer();
+        state.driven.abandon(self.now);
+        let stack = state.driven.stack_mut();
+        stack.abort_closing(self.now);
+        for port in &mut self.ports {
+            let id = port.id();
+            port.pull(|| stack.poll_transmit(self.now, id));
+        }
+        drop(destructors);
+        self.transmit();
+    }
+
     fn remains(self, state: Option<State<D>>, finished: bool) -> Remains {
         let interfaces = self.ports.iter().map(Port::status).collect();
         let counters = state
@@ -305,16 +320,6 @@ fn end<D: Driven>(
         stop.parting = None;
     }
     (stop.at() <= now).then_some(delivered)
-}
-
-/// Resets what is still open, so that no peer is left believing in it.
-fn abandon<D: Driven>(state: &mut State<D>, now: Instant, ports: &mut [Port]) {
-    state.driven.abandon(now);
-    state.driven.stack_mut().abort_closing(now);
-    for port in ports {
-        let id = port.id();
-        port.pull(|| state.driven.stack_mut().poll_transmit(now, id));
-    }
 }
 
 /// Wakes everybody when the loop ends, however it ends.
